@@ -1,0 +1,12 @@
+# METADATA
+# title: Calendar dates
+# description: Tells a real date, YYYY-MM-DD, of the years 1900 to 2099 by looking up its year and its day.
+package therapy.lib.calendar
+
+# METADATA
+# title: A real calendar date
+date(value) if {
+	is_string(value)
+	kind_of_year := data.therapy.lib.calendar.years[substring(value, 0, 4)]
+	data.therapy.lib.calendar.days[kind_of_year][substring(value, 4, -1)]
+}

@@ -1,0 +1,30 @@
+# METADATA
+# title: Texts
+# description: A text counts as present only if it says something.
+package therapy.lib.text
+
+# The 25 code points of Unicode's White_Space property.
+white_space := concat("", [
+	"\u0009\u000a\u000b\u000c\u000d\u0020\u0085\u00a0\u1680",
+	"\u2000\u2001\u2002\u2003\u2004\u2005\u2006\u2007\u2008\u2009\u200a",
+	"\u2028\u2029\u202f\u205f\u3000",
+])
+
+# METADATA
+# title: A text with at least one character that is not white space
+present(value) if {
+	is_string(value)
+	trim(value, white_space) != ""
+}
+
+# METADATA
+# title: An object with a present text as a member
+# description: Negate this, and not `present` of a member; where a member is not there, OPA gives up on the whole negation.
+has(object_, member) if present(object_[member])
+
+# METADATA
+# title: An object with a list as a member that has a present text
+has_any(object_, member) if {
+	some value in object_[member]
+	present(value)
+}

@@ -1,0 +1,183 @@
+"""`make generate`: writes every generated file of the repository, the same bytes from the same sources.
+
+What stands once in policies/ and schemas/ is turned here into what else needs it: the validators in Rego and the
+tables that they look things up in, one schema for each request type, the manifest, the table of reason codes in the
+README, and the compiled bundle that the Python package ships.
+"""
+
+from __future__ import annotations
+
+import argparse
+import calendar
+import datetime
+import filecmp
+import json
+import os
+import shutil
+import subprocess
+import sys
+import tarfile
+import tempfile
+from pathlib import Path
+from typing import Any
+
+import yaml
+from therapy_policy.opa import find_opa
+from validators import Validators
+
+ROOT = Path(__file__).resolve().parent.parent
+ENTRY_POINTS = ("therapy/decision", "therapy/decisions")
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--check", action="store_true", help="write nothing; fail if a generated file is not fresh")
+    check = parser.parse_args().check
+    with tempfile.TemporaryDirectory() as scratch:
+        fresh = Path(scratch) / "fresh"
+        copy_sources(fresh)
+        made = generate(fresh)
+        stale = [path for path in made if not same(fresh / path, ROOT / path)]
+        for path in stale:
+            print(f"{'not fresh' if check else 'written'}: {path}", file=sys.stderr)
+            if not check:
+                (ROOT / path).parent.mkdir(parents=True, exist_ok=True)
+                shutil.copyfile(fresh / path, ROOT / path)
+    print(f"{len(made)} generated files, {len(stale)} {'not fresh' if check else 'written anew'}", file=sys.stderr)
+    if check and stale:
+        print("run `make generate` and commit what it writes", file=sys.stderr)
+        return 1
+    return 0
+
+
+def copy_sources(fresh: Path) -> None:
+    for part in ("policies", "schemas"):
+        shutil.copytree(ROOT / part, fresh / part)
+    shutil.copyfile(ROOT / "README.md", fresh / "README.md")
+
+
+def same(new: Path, old: Path) -> bool:
+    return old.is_file() and filecmp.cmp(new, old, shallow=False)
+
+
+def generate(root: Path) -> list[Path]:
+    """Generates everything below `root`, which holds the sources; returns the generated files, relative to it."""
+    opa = find_opa()
+    made = [*schemas(root), *validators(root), *tables(root), manifest(root)]
+    subprocess.run([opa, "fmt", "--write", root / "policies/therapy/request"], check=True)
+    return [*made, readme(root), *bundles(root, opa)]
+
+
+def read_yaml(path: Path) -> Any:
+    return yaml.safe_load(path.read_text(encoding="utf-8"))
+
+
+def write_json(path: Path, value: Any, *, indent: int | None = None) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(json.dumps(value, indent=indent, ensure_ascii=False) + "\n", encoding="utf-8")
+
+
+def schemas(root: Path) -> list[Path]:
+    """One schema for each request type, whole in itself, out of schemas/request.json."""
+    whole = json.loads((root / "schemas/request.json").read_text(encoding="utf-8"))
+    made = []
+    for name in whole["properties"]["request_type"]["enum"]:
+        needed = definitions_of(whole["definitions"][name], whole["definitions"])
+        schema = {
+            "$schema": whole["$schema"],
+            "$comment": "Generated from request.json by `make generate`; do not edit.",
+            **whole["definitions"][name],
+            "definitions": {key: whole["definitions"][key] for key in whole["definitions"] if key in needed},
+        }
+        made.append(Path(f"schemas/{name}.json"))
+        write_json(root / made[-1], schema, indent=2)
+    return made
+
+
+def definitions_of(schema: Any, definitions: dict[str, Any]) -> set[str]:
+    """The names of all definitions that a schema refers to, directly or not."""
+    if isinstance(schema, list):
+        return set().union(*(definitions_of(each, definitions) for each in schema))
+    if not isinstance(schema, dict):
+        return set()
+    found = set().union(*(definitions_of(each, definitions) for each in schema.values()))
+    if "$ref" in schema:
+        name = schema["$ref"].removeprefix("#/definitions/")
+        found |= {name} | definitions_of(definitions[name], definitions)
+    return found
+
+
+def validators(root: Path) -> list[Path]:
+    """The two readings of schemas/request.json that the policy validates with."""
+    readings = Validators(json.loads((root / "schemas/request.json").read_text(encoding="utf-8")))
+    rego, table = Path("policies/therapy/request/well_formed.rego"), Path("policies/therapy/request/data.json")
+    (root / rego).parent.mkdir(parents=True, exist_ok=True)
+    (root / rego).write_text(readings.well_formed(), encoding="utf-8")
+    write_json(root / table, {"forms": readings.forms}, indent=2)
+    return [rego, table]
+
+
+def tables(root: Path) -> list[Path]:
+    """The calendar, and the whole numbers as they may be written."""
+    years = {str(year): "leap" if calendar.isleap(year) else "common" for year in range(1900, 2100)}
+    days = {"common": days_of(2023), "leap": days_of(2024)}
+    written = {"-0": 0, "-0.0": 0}
+    for number in range(1000):
+        written |= {f"{number}": number, f"{number}.0": number}
+    made = [Path("policies/therapy/lib/calendar/data.json"), Path("policies/therapy/lib/whole_number/data.json")]
+    write_json(root / made[0], {"years": years, "days": days})
+    write_json(root / made[1], {"written": written})
+    return made
+
+
+def days_of(year: int) -> dict[str, bool]:
+    first = datetime.date(year, 1, 1).toordinal()
+    return {f"{datetime.date.fromordinal(first + n):-%m-%d}": True for n in range(366 if calendar.isleap(year) else 365)}
+
+
+def manifest(root: Path) -> Path:
+    version = read_yaml(root / "policies/therapy/register/policy/data.yaml")["version"]
+    made = Path("policies/.manifest")
+    write_json(root / made, {"revision": version, "roots": ["therapy", "system"]}, indent=2)
+    return made
+
+
+def readme(root: Path) -> Path:
+    """The README, with its table of reason codes made anew."""
+    codes = read_yaml(root / "policies/therapy/register/reason_codes/data.yaml")
+    rows = ["| code | effect | clauses | interpretation | message |", "| --- | --- | --- | --- | --- |"]
+    for code, entry in sorted(codes.items(), key=lambda item: int(item[1]["order"])):
+        clauses = ", ".join(entry["clauses"]) or "–"
+        rows.append(
+            f"| `{code}` | {entry['effect']} | {clauses} | {entry['interpretation'] or '–'} | {entry['message']} |"
+        )
+    begin, end = "<!-- reason codes: generated -->", "<!-- end of reason codes -->"
+    made = Path("README.md")
+    before, _, rest = (root / made).read_text(encoding="utf-8").partition(begin)
+    _, _, after = rest.partition(end)
+    (root / made).write_text("\n".join([before + begin, "", *rows, "", end]) + after, encoding="utf-8")
+    return made
+
+
+def bundles(root: Path, opa: Path) -> list[Path]:
+    """The bundle for the sidecar, and the policy compiled for the embedded engine, as data of the Python package."""
+    package = Path("python/therapy_policy/bundle")
+    (root / package).mkdir(parents=True)
+    entry_points = [option for name in ENTRY_POINTS for option in ("--entrypoint", name)]
+    build = [opa, "build", "--bundle", "--ignore", "*_test.rego", *entry_points]
+    # The bundle's file names come from the working directory: building in policies/ keeps paths of the machine out.
+    subprocess.run([*build, "--output", root / package / "bundle.tar.gz", "."], cwd=root / "policies", check=True)
+    compiled = root / "compiled.tar.gz"
+    subprocess.run([*build, "--target", "wasm", "--output", compiled, "."], cwd=root / "policies", check=True)
+    with tarfile.open(compiled) as archive:
+        for name in ("policy.wasm", "data.json"):
+            member = archive.extractfile(f"/{name}")
+            assert member is not None
+            (root / package / name).write_bytes(member.read())
+    shutil.copyfile(root / "schemas/request.json", root / package / "request.schema.json")
+    return [package / name for name in ("bundle.tar.gz", "policy.wasm", "data.json", "request.schema.json")]
+
+
+if __name__ == "__main__":
+    os.environ["PYTHONDONTWRITEBYTECODE"] = "1"
+    raise SystemExit(main())

@@ -1,0 +1,224 @@
+"""Turns the published form of requests, schemas/request.json, into what the policy validates with.
+
+There are two readings of the one schema. The table of forms is data: therapy/lib/form.rego holds a request against it
+and names every wrong place. The `well_formed` rules are one conjunction for each request type, quick to say yes; only
+a request that they do not recognise is held against the table.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from typing import Any
+
+Schema = dict[str, Any]
+Form = dict[str, Any]
+
+UNDERSTOOD = frozenset(
+    "title description type enum const properties required additionalProperties items minItems maxItems "
+    "minLength maxLength minimum maximum pattern format $ref anyOf".split()
+)
+CODE_CHARACTERS = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ"
+
+
+@dataclass(frozen=True)
+class Node:
+    """One place of the schema with its references followed. `name` is its definition, or its path in the schema."""
+
+    schema: Schema
+    may_be_null: bool
+    name: str
+
+
+def rego(value: Any) -> str:
+    """A JSON value as a Rego literal."""
+    return json.dumps(value, ensure_ascii=False)
+
+
+def as_list(value: Any) -> list[Any]:
+    return value if isinstance(value, list) else [value]
+
+
+class Validators:
+    """Both readings of one published schema."""
+
+    def __init__(self, schema: Schema) -> None:
+        self.definitions: dict[str, Schema] = schema["definitions"]
+        self.request_types: list[str] = schema["properties"]["request_type"]["enum"]
+        self.forms: dict[str, Form] = {}
+        self.add_form(self.node(schema["properties"]["request_type"], "request_type"))
+        for name in self.request_types:
+            self.add_form(self.node(self.definitions[name], name))
+        self.functions: dict[str, str] = {}
+
+    def node(self, schema: Schema, path: str) -> Node:
+        """Follows the references of a schema; an unknown keyword is an error, for it would go unchecked."""
+        may_be_null, name = False, path
+        while True:
+            unknown = schema.keys() - UNDERSTOOD
+            if unknown:
+                raise ValueError(f"{path}: the validators do not understand {sorted(unknown)}")
+            if "$ref" in schema:
+                name = schema["$ref"].removeprefix("#/definitions/")
+                schema = self.definitions[name]
+            elif "anyOf" in schema:
+                schema, null = schema["anyOf"]
+                if null != {"type": "null"}:
+                    raise ValueError(f"{path}: anyOf is understood only as this, or null")
+                may_be_null = True
+            else:
+                null_listed = None in schema.get("enum", ()) or "null" in as_list(schema.get("type"))
+                return Node(schema, may_be_null or null_listed, name)
+
+    # The table of forms.
+
+    def add_form(self, node: Node) -> str:
+        """Adds the form of a node, and of all inside it, to the table; returns its name there."""
+        name = f"{node.name}?" if node.may_be_null else node.name
+        if name not in self.forms:
+            self.forms[name] = {}
+            form = self.form(node)
+            self.forms[name] = {**form, "expected": in_words(node, form), "may_be_null": node.may_be_null}
+        return name
+
+    def form(self, node: Node) -> Form:
+        schema = node.schema
+        if "enum" in schema or "const" in schema:
+            return {"kind": "one_of", "values": [v for v in schema.get("enum", [schema.get("const")]) if v is not None]}
+        (kind,) = (kind for kind in as_list(schema["type"]) if kind != "null")
+        match kind:
+            case "object":
+                if schema["additionalProperties"] is not False:
+                    raise ValueError(f"{node.name}: unknown members must be forbidden")
+                members = {
+                    member: self.add_form(self.node(inner, f"{node.name}.{member}"))
+                    for member, inner in schema["properties"].items()
+                }
+                return {"kind": "object", "members": members, "required": schema.get("required", [])}
+            case "array":
+                element = self.add_form(self.node(schema["items"], f"{node.name}.element"))
+                least = schema.get("minItems", 0)
+                return {"kind": "list", "least": least, "most": schema["maxItems"], "element": element}
+            case "boolean":
+                return {"kind": "yes_or_no"}
+            case "integer":
+                return {"kind": "whole_number", "least": schema["minimum"], "most": schema["maximum"]}
+            case "string" if schema.get("format") == "date":
+                return {"kind": "date"}
+            case "string" if "pattern" in schema:
+                length = schema["maxLength"]
+                if schema["pattern"] != f"^[0-9A-Z]{{{length}}}$":
+                    raise ValueError(f"{node.name}: the validators do not understand {schema['pattern']}")
+                return {"kind": "text", "least": length, "most": length, "characters": CODE_CHARACTERS}
+            case "string":
+                return {"kind": "text", "least": schema.get("minLength", 0), "most": schema["maxLength"]}
+        raise ValueError(f"{node.name}: the validators do not understand the type {kind}")
+
+    # The quick reading.
+
+    def well_formed(self) -> str:
+        """The Rego of package therapy.request."""
+        rules = []
+        for name in self.request_types:
+            body = self.object_conditions(self.forms[name], "input", name)
+            rules.append(f"well_formed if {{\n\tinput.request_type == {rego(name)}\n" + indented(body) + "\n}\n")
+        return "\n".join(
+            [
+                "# Generated from schemas/request.json by `make generate`; do not edit.",
+                "",
+                "# METADATA",
+                "# title: Well-formed requests",
+                "# description: One conjunction for each request type, quick to say that a request is of the published",
+                "#   form. What it does not recognise is held against the table of forms.",
+                "package therapy.request",
+                "",
+                "import data.therapy.lib.calendar",
+                "import data.therapy.lib.whole_number",
+                "",
+                *rules,
+                *self.functions.values(),
+            ]
+        )
+
+    def object_conditions(self, form: Form, value: str, name: str) -> list[str]:
+        lines = [f"is_object({value})"]
+        if len(form["required"]) == len(form["members"]):
+            lines.append(f"count({value}) == {len(form['required'])}")
+        else:
+            lines.append(f"object.remove({value}, {rego(list(form['members']))}) == {{}}")
+        for member, form_name in form["members"].items():
+            if form_name == f"{name}.request_type":
+                continue
+            place = f"{value}.{member}" if member in form["required"] else f'object.get({value}, "{member}", null)'
+            lines.append(self.condition(form_name, place))
+        return lines
+
+    def condition(self, form_name: str, value: str) -> str:
+        """One expression that holds if the value is of the form; what takes more is a function of its own."""
+        form = self.forms[form_name]
+        null = ["null"] if form["may_be_null"] else []
+        if form["kind"] == "one_of":
+            return f"{value} in {{{', '.join([*map(rego, form['values']), *null])}}}"
+        if form["kind"] == "yes_or_no":
+            return f"{value} in {{{', '.join(['true', 'false', *null])}}}"
+        function = form_name.replace(".", "_").removesuffix("?")
+        if function not in self.functions:
+            self.functions[function] = f"{function}(value) if {{\n{indented(self.body(form, form_name))}\n}}\n"
+        if not null:
+            return f"{function}({value})"
+        optional = f"optional_{function}"
+        self.functions[optional] = f"{optional}(null)\n\n{optional}(value) if {function}(value)\n"
+        return f"{optional}({value})"
+
+    def body(self, form: Form, form_name: str) -> list[str]:
+        match form["kind"]:
+            case "object":
+                return self.object_conditions(form, "value", form_name.removesuffix("?"))
+            case "list":
+                element = self.condition(form["element"], "element")
+                return [
+                    "is_array(value)",
+                    *([f"count(value) >= {form['least']}"] if form["least"] else []),
+                    f"count(value) <= {form['most']}",
+                    f"every element in value {{\n\t\t{element}\n\t}}",
+                ]
+            case "whole_number":
+                return [
+                    "number := whole_number.of(value)",
+                    f"number >= {form['least']}",
+                    f"number <= {form['most']}",
+                ]
+            case "date":
+                return ["calendar.date(value)"]
+        conditions = ["is_string(value)"]
+        if form["least"] == form["most"]:
+            conditions.append(f"count(value) == {form['most']}")
+        else:
+            conditions += [f"count(value) >= {form['least']}"] if form["least"] else []
+            conditions.append(f"count(value) <= {form['most']}")
+        if "characters" in form:
+            conditions.append(f'trim(value, "{form["characters"]}") == ""')
+        return conditions
+
+
+def indented(lines: list[str]) -> str:
+    return "\n".join(f"\t{line}" for line in lines)
+
+
+def in_words(node: Node, form: Form) -> str:
+    """What a form expects, as the object of "State here …"."""
+    match form["kind"]:
+        case "one_of":
+            words = form["values"][0] if len(form["values"]) == 1 else "one of " + ", ".join(form["values"])
+        case "whole_number":
+            words = f"a whole number from {form['least']} to {form['most']}, in plain digits"
+        case "yes_or_no":
+            words = "true or false"
+        case "object":
+            words = f"an object: {node.schema['description'].rstrip('.')}"
+        case "list":
+            bounds = f"{form['least']} to" if form["least"] else "at most"
+            words = f"a list of {bounds} {form['most']} elements: {node.schema['description']}"
+        case _:
+            words = node.schema["description"]
+    return f"{words}, or nothing" if node.may_be_null else str(words)
