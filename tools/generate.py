@@ -113,7 +113,16 @@ def validators(root: Path) -> list[Path]:
     rego, table = Path("policies/therapy/request/well_formed.rego"), Path("policies/therapy/request/data.json")
     (root / rego).parent.mkdir(parents=True, exist_ok=True)
     (root / rego).write_text(readings.well_formed(), encoding="utf-8")
-    write_json(root / table, {"forms": readings.forms}, indent=2)
+    write_json(
+        root / table,
+        {
+            "forms": readings.forms,
+            "written": readings.written(),
+            "members": readings.members(),
+            "plain_members": readings.plain_members(),
+        },
+        indent=1,
+    )
     return [rego, table]
 
 

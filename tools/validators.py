@@ -46,10 +46,10 @@ class Validators:
         self.definitions: dict[str, Schema] = schema["definitions"]
         self.request_types: list[str] = schema["properties"]["request_type"]["enum"]
         self.forms: dict[str, Form] = {}
+        self.functions: dict[str, str] = {}
         self.add_form(self.node(schema["properties"]["request_type"], "request_type"))
         for name in self.request_types:
             self.add_form(self.node(self.definitions[name], name))
-        self.functions: dict[str, str] = {}
 
     def node(self, schema: Schema, path: str) -> Node:
         """Follows the references of a schema; an unknown keyword is an error, for it would go unchecked."""
@@ -114,14 +114,45 @@ class Validators:
                 return {"kind": "text", "least": schema.get("minLength", 0), "most": schema["maxLength"]}
         raise ValueError(f"{node.name}: the validators do not understand the type {kind}")
 
-    # The quick reading.
+    # The quick reading. Functions are costly in OPA and regular expressions in WebAssembly, so it looks values up and
+    # writes conditions out in place. It may leave what is rare (4.0, or the 29th of February) to the table of forms.
+
+    def written(self) -> dict[str, dict[str, bool]]:
+        """The whole numbers of each form, as they are usually written."""
+        return {
+            name: {str(number): True for number in range(form["least"], form["most"] + 1)}
+            for name, form in self.forms.items()
+            if form["kind"] == "whole_number"
+        }
+
+    def members(self) -> list[str]:
+        """The names of all members that requests may have."""
+        return sorted({name for form in self.forms.values() if form["kind"] == "object" for name in form["members"]})
+
+    def plain_members(self) -> list[str]:
+        """The names of those members that never hold a free text; the caller's own reference is none."""
+        free = {
+            member
+            for form in self.forms.values()
+            if form["kind"] == "object"
+            for member, inner in form["members"].items()
+            if member != "request_id" and self.holds_free_text(inner)
+        }
+        return [name for name in self.members() if name not in free]
+
+    def holds_free_text(self, form_name: str) -> bool:
+        form = self.forms[form_name]
+        if form["kind"] == "list":
+            return self.holds_free_text(form["element"])
+        return form["kind"] == "text" and "characters" not in form
 
     def well_formed(self) -> str:
         """The Rego of package therapy.request."""
+        self.functions = {}
         rules = []
         for name in self.request_types:
-            body = self.object_conditions(self.forms[name], "input", name)
-            rules.append(f"well_formed if {{\n\tinput.request_type == {rego(name)}\n" + indented(body) + "\n}\n")
+            body = [f"input.request_type == {rego(name)}", *self.object_conditions(name, "input")]
+            rules.append(f"well_formed if {{\n{indented(body)}\n}}\n")
         return "\n".join(
             [
                 "# Generated from schemas/request.json by `make generate`; do not edit.",
@@ -132,72 +163,77 @@ class Validators:
                 "#   form. What it does not recognise is held against the table of forms.",
                 "package therapy.request",
                 "",
-                "import data.therapy.lib.calendar",
-                "import data.therapy.lib.whole_number",
-                "",
                 *rules,
                 *self.functions.values(),
             ]
         )
 
-    def object_conditions(self, form: Form, value: str, name: str) -> list[str]:
+    def object_conditions(self, form_name: str, value: str) -> list[str]:
+        form = self.forms[form_name]
+        members, required = form["members"], form["required"]
         lines = [f"is_object({value})"]
-        if len(form["required"]) == len(form["members"]):
-            lines.append(f"count({value}) == {len(form['required'])}")
+        if len(required) == len(members):
+            lines.append(f"count({value}) == {len(required)}")
         else:
-            lines.append(f"object.remove({value}, {rego(list(form['members']))}) == {{}}")
-        for member, form_name in form["members"].items():
-            if form_name == f"{name}.request_type":
-                continue
-            place = f"{value}.{member}" if member in form["required"] else f'object.get({value}, "{member}", null)'
-            lines.append(self.condition(form_name, place))
+            lines.append(f"object.remove({value}, {rego(list(members))}) == {{}}")
+        kinds = {(self.forms[name]["kind"], self.forms[name]["may_be_null"]) for name in members.values()}
+        if kinds == {("yes_or_no", True)}:
+            return [*lines, f"every answer in {value} {{\n\t\tanswer in {{true, false, null}}\n\t}}"]
+        for member, inner in members.items():
+            if member != "request_type":
+                place = f"{value}.{member}" if member in required else f'object.get({value}, "{member}", null)'
+                lines += self.conditions(inner, place)
         return lines
 
-    def condition(self, form_name: str, value: str) -> str:
-        """One expression that holds if the value is of the form; what takes more is a function of its own."""
+    def conditions(self, form_name: str, value: str) -> list[str]:
+        """Conditions that hold only if the value is of the form."""
         form = self.forms[form_name]
         null = ["null"] if form["may_be_null"] else []
         if form["kind"] == "one_of":
-            return f"{value} in {{{', '.join([*map(rego, form['values']), *null])}}}"
+            return [f"{value} in {{{', '.join([*map(rego, form['values']), *null])}}}"]
         if form["kind"] == "yes_or_no":
-            return f"{value} in {{{', '.join(['true', 'false', *null])}}}"
+            return [f"{value} in {{{', '.join(['true', 'false', *null])}}}"]
+        if not null and form["kind"] != "text":
+            return self.body(form_name, value)
         function = form_name.replace(".", "_").removesuffix("?")
         if function not in self.functions:
-            self.functions[function] = f"{function}(value) if {{\n{indented(self.body(form, form_name))}\n}}\n"
+            self.functions[function] = ""  # its place comes before those that it needs
+            self.functions[function] = f"{function}(value) if {{\n{indented(self.body(form_name, 'value'))}\n}}\n"
         if not null:
-            return f"{function}({value})"
+            return [f"{function}({value})"]
         optional = f"optional_{function}"
         self.functions[optional] = f"{optional}(null)\n\n{optional}(value) if {function}(value)\n"
-        return f"{optional}({value})"
+        return [f"{optional}({value})"]
 
-    def body(self, form: Form, form_name: str) -> list[str]:
+    def body(self, form_name: str, value: str) -> list[str]:
+        form = self.forms[form_name]
         match form["kind"]:
             case "object":
-                return self.object_conditions(form, "value", form_name.removesuffix("?"))
+                return self.object_conditions(form_name, value)
             case "list":
-                element = self.condition(form["element"], "element")
+                element = "\n".join(f"\t\t{line}" for line in self.conditions(form["element"], "element"))
                 return [
-                    "is_array(value)",
-                    *([f"count(value) >= {form['least']}"] if form["least"] else []),
-                    f"count(value) <= {form['most']}",
-                    f"every element in value {{\n\t\t{element}\n\t}}",
+                    f"is_array({value})",
+                    *([f"count({value}) >= {form['least']}"] if form["least"] else []),
+                    f"count({value}) <= {form['most']}",
+                    f"every element in {value} {{\n{element}\n\t}}",
                 ]
             case "whole_number":
-                return [
-                    "number := whole_number.of(value)",
-                    f"number >= {form['least']}",
-                    f"number <= {form['most']}",
-                ]
+                return [f"data.therapy.request.written[{rego(form_name)}][json.marshal({value})]"]
             case "date":
-                return ["calendar.date(value)"]
-        conditions = ["is_string(value)"]
+                return [
+                    f"is_string({value})",
+                    f"data.therapy.lib.calendar.years[substring({value}, 0, 4)]",
+                    f"data.therapy.lib.calendar.days.common[substring({value}, 4, -1)]",
+                ]
+        conditions = [f"is_string({value})"]
         if form["least"] == form["most"]:
-            conditions.append(f"count(value) == {form['most']}")
+            conditions.append(f"count({value}) == {form['most']}")
         else:
-            conditions += [f"count(value) >= {form['least']}"] if form["least"] else []
-            conditions.append(f"count(value) <= {form['most']}")
+            conditions += [f"count({value}) >= {form['least']}"] if form["least"] else []
+            conditions.append(f"count({value}) <= {form['most']}")
         if "characters" in form:
-            conditions.append(f'trim(value, "{form["characters"]}") == ""')
+            conditions.append(f'trim({value}, "{form["characters"]}") == ""')
         return conditions
 
 

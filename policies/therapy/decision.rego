@@ -50,13 +50,10 @@ batch_form := {"kind": "list", "least": 0, "most": 1000, "expected": "a list of 
 # METADATA
 # title: What is wrong with the form of the request, place by place
 # description: The quick reading of the published form is asked first, and the table of forms where it does not say yes.
-#   A request that neither knows what to make of is wrong as a whole.
 misfits := set() if {
 	request.well_formed
-} else := wrong if {
+} else := form.misfits(input, input.request_type) if {
 	input.request_type in type_form.values
-	wrong := form.misfits(input, input.request_type)
-	count(wrong) > 0
 } else := {form.misfit(["request_type"], "not as expected", type_form.expected)} if {
 	is_object(input)
 	form.has(input, "request_type")
@@ -72,21 +69,39 @@ type_form := data.therapy.request.forms.request_type
 # title: What the rules of the request's type find
 default found := set()
 
-found := claim.reasons if judged_as == "pediatric_ot_claim"
+found := claim.reasons if {
+	input.request_type == "pediatric_ot_claim"
+	judged
+}
 
-found := referral.reasons if judged_as == "pt_referral"
+found := referral.reasons if {
+	input.request_type == "pt_referral"
+	judged
+}
 
-found := treatment_plan.reasons if judged_as == "pt_treatment_plan"
+found := treatment_plan.reasons if {
+	input.request_type == "pt_treatment_plan"
+	judged
+}
 
-found := visit.reasons if judged_as == "pt_visit"
+found := visit.reasons if {
+	input.request_type == "pt_visit"
+	judged
+}
 
-found := extension.reasons if judged_as == "pt_extension"
+found := extension.reasons if {
+	input.request_type == "pt_extension"
+	judged
+}
 
-found := continuation.reasons if judged_as == "pt_continuation"
+found := continuation.reasons if {
+	input.request_type == "pt_continuation"
+	judged
+}
 
 # METADATA
-# title: The request's type, where the request is of the published form; nothing else is judged
-judged_as := input.request_type if count(misfits) == 0
+# title: Whether the request is judged, which it is only if it is of the published form
+judged if count(misfits) == 0
 
 out_of_scope := reason.of_effect(found, "scope")
 
@@ -97,7 +112,7 @@ effects_on_request := reason.effects_on_request(found)
 default shown := set()
 
 shown := misfits if {
-	not judged_as
+	not judged
 } else := out_of_scope if {
 	count(out_of_scope) > 0
 } else := found
@@ -107,25 +122,37 @@ shown := misfits if {
 default outcome := "pended"
 
 outcome := "invalid_request" if {
-	not judged_as
+	not judged
 } else := "not_applicable" if {
 	"scope" in effects_on_request
 } else := "denied" if {
 	"deny" in effects_on_request
 } else := "denied" if {
-	judged_as == "pediatric_ot_claim"
+	input.request_type == "pediatric_ot_claim"
 	claim.every_line_denied
 } else := "pended" if {
 	"pend" in effects_on_request
 } else := outcome_by_units
 
-outcome_by_units := claim.outcome_by_units if judged_as == "pediatric_ot_claim"
+outcome_by_units := claim.outcome_by_units if {
+	input.request_type == "pediatric_ot_claim"
+	judged
+}
 
-outcome_by_units := visit.outcome_by_units if judged_as == "pt_visit"
+outcome_by_units := visit.outcome_by_units if {
+	input.request_type == "pt_visit"
+	judged
+}
 
-outcome_by_units := "authorized" if judged_as in {"pt_referral", "pt_treatment_plan", "pt_continuation"}
+outcome_by_units := "authorized" if {
+	input.request_type in {"pt_referral", "pt_treatment_plan", "pt_continuation"}
+	judged
+}
 
-outcome_by_units := "routed" if judged_as == "referral_route"
+outcome_by_units := "routed" if {
+	input.request_type == "referral_route"
+	judged
+}
 
 nothing := {
 	"units": 0,
@@ -149,26 +176,41 @@ authorized := object.union(nothing, granted) if outcome in {"authorized", "parti
 
 default granted := {}
 
-granted := claim.grant if judged_as == "pediatric_ot_claim"
+granted := claim.grant if {
+	input.request_type == "pediatric_ot_claim"
+	judged
+}
 
-granted := referral.grant if judged_as == "pt_referral"
+granted := referral.grant if {
+	input.request_type == "pt_referral"
+	judged
+}
 
-granted := visit.grant if judged_as == "pt_visit"
+granted := visit.grant if {
+	input.request_type == "pt_visit"
+	judged
+}
 
 default lines := []
 
-lines := claim.lines if judged_as == "pediatric_ot_claim"
+lines := claim.lines if {
+	input.request_type == "pediatric_ot_claim"
+	judged
+}
 
 default referral_route := null
 
-referral_route := route.route if judged_as in {"pt_referral", "referral_route"}
+referral_route := route.route if {
+	input.request_type in {"pt_referral", "referral_route"}
+	judged
+}
 
 default contact := null
 
-contact := effective.holding(data.therapy.parameters.contact) if {
-	judged_as
+contact := effective.holding(data.therapy.parameters.contact.periods) if {
+	judged
 	not outcome in {"authorized", "routed"}
-} else := effective.newest(data.therapy.parameters.contact) if not judged_as
+} else := effective.newest(data.therapy.parameters.contact.periods) if not judged
 
 default request_type := null
 
@@ -176,4 +218,4 @@ request_type := input.request_type if input.request_type in type_form.values
 
 default request_id := null
 
-request_id := input.request_id if form.fits(data.therapy.request.forms["request_id?"], input.request_id)
+request_id := input.request_id if request.request_id(input.request_id)

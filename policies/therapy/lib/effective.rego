@@ -20,11 +20,11 @@ date_members := {
 }
 
 # METADATA
-# title: The value on the request's date; undefined before the first period
-holding(parameter) := parameter.periods[count(begun) - 1].value if {
-	begun := [1 | some period in parameter.periods; period.from <= request_date]
+# title: The value of the period that holds on the request's date; undefined before the first
+holding(periods) := periods[count(begun) - 1].value if {
+	begun := [1 | some period in periods; period.from <= request_date]
 }
 
 # METADATA
 # title: The value of the newest period, for answers that have no date
-newest(parameter) := parameter.periods[count(parameter.periods) - 1].value
+newest(periods) := periods[count(periods) - 1].value

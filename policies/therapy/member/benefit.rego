@@ -9,12 +9,12 @@ import data.therapy.lib.reason
 # title: Benefits that do not cover the service deny it
 # custom:
 #   code: BENEFIT_NOT_COVERED
-reasons contains reason.at("BENEFIT_NOT_COVERED", ["benefit_status"]) if status == "not_covered"
+reasons contains reason.at("BENEFIT_NOT_COVERED", ["benefit_status"]) if input.benefit_status == "not_covered"
 
 # METADATA
 # title: Benefits that are not verified pend the request
 # custom:
 #   code: BENEFIT_UNVERIFIED
-reasons contains reason.at("BENEFIT_UNVERIFIED", ["benefit_status"]) if not status in {"covered", "not_covered"}
+reasons contains reason.at("BENEFIT_UNVERIFIED", ["benefit_status"]) if not verified
 
-status := object.get(input, "benefit_status", null)
+verified if input.benefit_status in {"covered", "not_covered"}

@@ -1,6 +1,8 @@
 # METADATA
 # title: Outpatient PT continuation review
 # description: Therapy goes on where every criterion for ending it is known not to be met.
+# schemas:
+#   - input: schema.pt_continuation
 package therapy.outpatient_pt.continuation
 
 import data.therapy.lib.reason

@@ -6,15 +6,13 @@ package therapy.outpatient_pt.discontinuation
 
 import data.therapy.lib.reason
 
-stated(member) := object.get(input, ["discontinuation", member], null)
-
 # METADATA
 # title: Therapy that is no longer needed ends
 # custom:
 #   code: DC_NO_LONGER_NEEDED
 reasons contains reason.at("DC_NO_LONGER_NEEDED", ["discontinuation", member]) if {
 	some member in {"functional_impairment_resolved", "goals_achieved", "returned_to_prior_function"}
-	stated(member) == true
+	input.discontinuation[member] == true
 }
 
 # METADATA
@@ -22,7 +20,7 @@ reasons contains reason.at("DC_NO_LONGER_NEEDED", ["discontinuation", member]) i
 # custom:
 #   code: DC_ADAPTED
 reasons contains reason.at("DC_ADAPTED", ["discontinuation", "adapted_with_equipment"]) if {
-	stated("adapted_with_equipment") == true
+	input.discontinuation.adapted_with_equipment == true
 }
 
 # METADATA
@@ -30,8 +28,8 @@ reasons contains reason.at("DC_ADAPTED", ["discontinuation", "adapted_with_equip
 # custom:
 #   code: DC_PROGRESS_INDETERMINATE
 reasons contains reason.at("DC_PROGRESS_INDETERMINATE", ["discontinuation", "progress_cause_indeterminate"]) if {
-	stated("extended_period_of_service") == true
-	stated("progress_cause_indeterminate") == true
+	input.discontinuation.extended_period_of_service == true
+	input.discontinuation.progress_cause_indeterminate == true
 }
 
 # METADATA
@@ -39,7 +37,7 @@ reasons contains reason.at("DC_PROGRESS_INDETERMINATE", ["discontinuation", "pro
 # custom:
 #   code: DC_UNABLE_TO_PARTICIPATE
 reasons contains reason.at("DC_UNABLE_TO_PARTICIPATE", ["discontinuation", "unable_to_participate"]) if {
-	stated("unable_to_participate") == true
+	input.discontinuation.unable_to_participate == true
 }
 
 # METADATA
@@ -48,7 +46,7 @@ reasons contains reason.at("DC_UNABLE_TO_PARTICIPATE", ["discontinuation", "unab
 #   code: DC_NONCOMPLIANT
 reasons contains reason.at("DC_NONCOMPLIANT", ["discontinuation", member]) if {
 	some member in {"home_program_noncompliance", "lacks_scheduled_participation"}
-	stated(member) == true
+	input.discontinuation[member] == true
 }
 
 # METADATA
@@ -56,5 +54,5 @@ reasons contains reason.at("DC_NONCOMPLIANT", ["discontinuation", member]) if {
 # custom:
 #   code: DC_CONTINUATION_CRITERIA_NOT_MET
 reasons contains reason.at("DC_CONTINUATION_CRITERIA_NOT_MET", ["discontinuation", "meets_continuation_criteria"]) if {
-	stated("meets_continuation_criteria") == false
+	input.discontinuation.meets_continuation_criteria == false
 }

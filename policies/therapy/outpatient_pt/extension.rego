@@ -2,11 +2,12 @@
 # title: Outpatient PT extension
 # description: A request for more visits, held against the seven parts of its documentation. Complete documentation
 #   pends for clinical review; the engine authorizes no extension visit.
+# schemas:
+#   - input: schema.pt_extension
 package therapy.outpatient_pt.extension
 
 import data.therapy.lib.reason
 import data.therapy.lib.text
-import data.therapy.lib.whole_number
 import data.therapy.member.benefit
 import data.therapy.outpatient_pt.discontinuation
 import data.therapy.outpatient_pt.rules_in_force
@@ -82,7 +83,7 @@ gaps_in_notes contains ["notes"] if not notes_numbered
 
 notes_numbered if {
 	count(documentation.notes) > 0
-	numbers_of_notes := sort([whole_number.of(note.visit_number) | some note in documentation.notes])
+	numbers_of_notes := sort([floor(note.visit_number) | some note in documentation.notes])
 	numbers_of_notes == numbers.range(1, count(documentation.notes))
 }
 
@@ -215,5 +216,5 @@ form_completed if documentation.extension_form_completed == true
 #   code: EXT_READY_FOR_CLINICAL_REVIEW
 reasons contains reason.with_facts("EXT_READY_FOR_CLINICAL_REVIEW", [], {"requested": requested}) if {
 	count(obstacles) == 0
-	requested := whole_number.of(input.requested_visits)
+	requested := floor(input.requested_visits)
 }

@@ -2,6 +2,8 @@
 # title: Outpatient PT referral
 # description: A referral begins an evaluation where the condition is eligible and improvement is expected. It starts
 #   with the visits of the acute or of the nonacute tier.
+# schemas:
+#   - input: schema.pt_referral
 package therapy.outpatient_pt.referral
 
 import data.therapy.lib.effective
@@ -13,9 +15,9 @@ parameters := data.therapy.parameters.outpatient_pt
 
 category := input.condition.category
 
-acute_category if category in effective.holding(parameters.acute_categories)
+acute_category if category in effective.holding(parameters.acute_categories.periods)
 
-listed_event if input.condition.acute_event in effective.holding(parameters.acute_events)
+listed_event if input.condition.acute_event in effective.holding(parameters.acute_events.periods)
 
 # METADATA
 # title: The reasons of the referral
@@ -29,7 +31,7 @@ reasons contains found if some found in benefit.reasons
 #   code: PT_CONDITION_NOT_ELIGIBLE
 reasons contains reason.at("PT_CONDITION_NOT_ELIGIBLE", ["condition", "category"]) if not eligible
 
-eligible if category in effective.holding(parameters.eligible_categories)
+eligible if category in effective.holding(parameters.eligible_categories.periods)
 
 aspects := {
 	"measurable", "significant", "sustainable", "functional",
@@ -84,7 +86,7 @@ tier := "acute" if {
 grant := {
 	"evaluation_visits": visits.evaluation,
 	"treatment_visits": visits.treatment,
-	"max_units_per_visit": effective.holding(data.therapy.parameters.units_per_visit),
+	"max_units_per_visit": effective.holding(data.therapy.parameters.units_per_visit.periods),
 } if {
-	visits := effective.holding(parameters.initial_visits)[tier]
+	visits := rules_in_force.initial_visits[tier]
 }

@@ -16,7 +16,11 @@ reasons contains reason.with_facts("PT_BEFORE_EFFECTIVE_DATE", [effective.date_m
 	begin := data.therapy.parameters.outpatient_pt.initial_visits.periods[0].from
 }
 
-in_force if effective.holding(data.therapy.parameters.outpatient_pt.initial_visits)
+in_force if initial_visits
+
+# METADATA
+# title: The visits that a referral starts with, by tier, as they hold on the request's date
+initial_visits := effective.holding(data.therapy.parameters.outpatient_pt.initial_visits.periods)
 
 # METADATA
 # title: Specialty physical therapy is out of the rules' scope
@@ -27,6 +31,6 @@ reasons contains reason.at("PT_SPECIALTY_EXCLUDED", ["specialty"]) if not specia
 specialty_included if input.specialty == "none"
 
 else if {
-	excluded := effective.holding(data.therapy.parameters.outpatient_pt.excluded_specialties)
+	excluded := effective.holding(data.therapy.parameters.outpatient_pt.excluded_specialties.periods)
 	not input.specialty in excluded
 }

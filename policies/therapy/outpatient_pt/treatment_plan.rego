@@ -1,6 +1,8 @@
 # METADATA
 # title: Outpatient PT plan of care
 # description: Treatment may begin with a plan of care that has all its parts. A plan that is not stated lacks them all.
+# schemas:
+#   - input: schema.pt_treatment_plan
 package therapy.outpatient_pt.treatment_plan
 
 import data.therapy.lib.reason

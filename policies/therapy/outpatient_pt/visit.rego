@@ -1,28 +1,21 @@
 # METADATA
 # title: Outpatient PT visit
 # description: One numbered visit, held against the visits that a referral starts with and the units of an hour.
+# schemas:
+#   - input: schema.pt_visit
 package therapy.outpatient_pt.visit
 
 import data.therapy.lib.effective
 import data.therapy.lib.reason
-import data.therapy.lib.whole_number
 import data.therapy.member.benefit
 import data.therapy.outpatient_pt.discontinuation
 import data.therapy.outpatient_pt.rules_in_force
 
-number := whole_number.of(input.visit.number)
+visits_before := input.prior_visits.evaluation + input.prior_visits.treatment
 
-units := whole_number.of(input.visit.units)
+initial_visits := rules_in_force.initial_visits[input.tier]
 
-evaluations_before := whole_number.of(input.prior_visits.evaluation)
-
-treatments_before := whole_number.of(input.prior_visits.treatment)
-
-visits_before := evaluations_before + treatments_before
-
-initial_visits := effective.holding(data.therapy.parameters.outpatient_pt.initial_visits)[input.tier]
-
-units_per_visit := effective.holding(data.therapy.parameters.units_per_visit)
+units_per_visit := effective.holding(data.therapy.parameters.units_per_visit.periods)
 
 # METADATA
 # title: The reasons of the visit
@@ -49,13 +42,13 @@ plan_complete if input.plan_of_care_complete == true
 #   code: PT_EVALUATION_VISIT_LIMIT
 reasons contains reason.under(
 	initial_visits.clause, "PT_EVALUATION_VISIT_LIMIT", ["prior_visits", "evaluation"],
-	{"limit": initial_visits.evaluation, "used": evaluations_before},
+	{"limit": initial_visits.evaluation, "used": input.prior_visits.evaluation},
 ) if {
 	input.visit.kind == "evaluation"
 	not evaluation_left
 }
 
-evaluation_left if evaluations_before < initial_visits.evaluation
+evaluation_left if input.prior_visits.evaluation < initial_visits.evaluation
 
 # METADATA
 # title: A treatment visit beyond those that the referral starts with is denied
@@ -63,13 +56,13 @@ evaluation_left if evaluations_before < initial_visits.evaluation
 #   code: PT_TREATMENT_VISIT_LIMIT
 reasons contains reason.under(
 	initial_visits.clause, "PT_TREATMENT_VISIT_LIMIT", ["prior_visits", "treatment"],
-	{"limit": initial_visits.treatment, "used": treatments_before},
+	{"limit": initial_visits.treatment, "used": input.prior_visits.treatment},
 ) if {
 	input.visit.kind == "treatment"
 	not treatment_left
 }
 
-treatment_left if treatments_before < initial_visits.treatment
+treatment_left if input.prior_visits.treatment < initial_visits.treatment
 
 # METADATA
 # title: Units beyond the visit's limit are denied
@@ -77,12 +70,12 @@ treatment_left if treatments_before < initial_visits.treatment
 #   code: PT_UNITS_OVER_VISIT_LIMIT
 reasons contains reason.with_facts(
 	"PT_UNITS_OVER_VISIT_LIMIT", ["visit", "units"],
-	{"asked": units, "available": units_left, "limit": units_per_visit},
+	{"asked": input.visit.units, "available": units_left, "limit": units_per_visit},
 ) if {
 	not within_limit
 }
 
-within_limit if units <= units_left
+within_limit if input.visit.units <= units_left
 
 # METADATA
 # title: A visit that is not numbered as the next one pends
@@ -90,29 +83,30 @@ within_limit if units <= units_left
 #   code: PT_VISIT_OUT_OF_SEQUENCE
 reasons contains reason.with_facts(
 	"PT_VISIT_OUT_OF_SEQUENCE", ["visit", "number"],
-	{"number": number, "before": visits_before, "expected": visits_before + 1},
+	{"number": input.visit.number, "before": visits_before, "expected": visits_before + 1},
 ) if {
 	not in_sequence
 }
 
-in_sequence if number == visits_before + 1
+in_sequence if input.visit.number == visits_before + 1
 
 # METADATA
 # title: A progress note that does not carry the visit's number pends it
 # custom:
 #   code: PT_NOTE_NOT_NUMBERED
-reasons contains reason.with_facts("PT_NOTE_NOT_NUMBERED", ["progress_note_number"], {"number": number}) if not note_numbered
+reasons contains reason.with_facts("PT_NOTE_NOT_NUMBERED", ["progress_note_number"], {"number": input.visit.number}) if not note_numbered
 
-note_numbered if whole_number.of(input.progress_note_number) == number
+note_numbered if input.progress_note_number == input.visit.number
 
-units_left := max([0, units_per_visit - whole_number.of(input.visit.units_already_authorized)])
+units_left := max([0, units_per_visit - input.visit.units_already_authorized])
 
-units_granted := min([units, units_left])
+# A whole number is the same however it was written: 4.0 units are 4.
+units_granted := floor(min([input.visit.units, units_left]))
 
 # METADATA
 # title: What the units come to where nothing stands against the visit
 outcome_by_units := "authorized" if {
-	units_granted == units
+	units_granted == input.visit.units
 } else := "partially_authorized" if {
 	units_granted > 0
 } else := "denied"

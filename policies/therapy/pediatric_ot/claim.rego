@@ -2,16 +2,17 @@
 # title: Pediatric OT claim
 # description: One claim of one pediatric occupational therapy visit. Benefits and medical necessity bear on the whole
 #   claim; each line is then judged for itself, and the lines share the units that the visit has left.
+# schemas:
+#   - input: schema.pediatric_ot_claim
 package therapy.pediatric_ot.claim
 
 import data.therapy.lib.effective
 import data.therapy.lib.reason
-import data.therapy.lib.whole_number
 import data.therapy.member.benefit
 
-listed := effective.holding(data.therapy.parameters.pediatric_ot.procedure_codes)
+listed := effective.holding(data.therapy.parameters.pediatric_ot.procedure_codes.periods)
 
-units_per_visit := effective.holding(data.therapy.parameters.units_per_visit)
+units_per_visit := effective.holding(data.therapy.parameters.units_per_visit.periods)
 
 # METADATA
 # title: The reasons that bear on the claim as a whole
@@ -81,7 +82,8 @@ reasons contains found if some found in reasons_on_request
 
 reasons contains found if some found in reasons_on_line[_]
 
-asked := [whole_number.of(line.units) | some line in input.service_lines]
+# A whole number is the same however it was written: 4.0 units are 4.
+asked := [floor(line.units) | some line in input.service_lines]
 
 # METADATA
 # title: The lines that may share in the visit's units, primary lines before add-on lines
@@ -98,7 +100,7 @@ add_on_lines := [i |
 	listed[line.procedure_code].add_on_to in codes_on_claim
 ]
 
-units_left := max([0, units_per_visit - whole_number.of(input.units_already_authorized)])
+units_left := max([0, units_per_visit - floor(input.units_already_authorized)])
 
 # METADATA
 # title: Units that the visit has left for each line of the queue, as far as the line asks for them

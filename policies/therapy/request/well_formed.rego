@@ -6,19 +6,27 @@
 #   form. What it does not recognise is held against the table of forms.
 package therapy.request
 
-import data.therapy.lib.calendar
-import data.therapy.lib.whole_number
-
 well_formed if {
 	input.request_type == "pediatric_ot_claim"
 	is_object(input)
 	object.remove(input, ["request_type", "request_id", "benefit_status", "service_date", "medical_necessity", "units_already_authorized", "service_lines"]) == {}
 	optional_request_id(object.get(input, "request_id", null))
 	object.get(input, "benefit_status", null) in {"covered", "not_covered", "unverified", null}
-	date(input.service_date)
+	is_string(input.service_date)
+	data.therapy.lib.calendar.years[substring(input.service_date, 0, 4)]
+	data.therapy.lib.calendar.days.common[substring(input.service_date, 4, -1)]
 	object.get(input, "medical_necessity", null) in {"established", "not_established", "undetermined", null}
-	units_already_authorized(input.units_already_authorized)
-	pediatric_ot_claim_service_lines(input.service_lines)
+	data.therapy.request.written.units_already_authorized[json.marshal(input.units_already_authorized)]
+	is_array(input.service_lines)
+	count(input.service_lines) >= 1
+	count(input.service_lines) <= 50
+	every element in input.service_lines {
+		is_object(element)
+		object.remove(element, ["procedure_code", "units", "modifiers"]) == {}
+		procedure_code(element.procedure_code)
+		data.therapy.request.written.units[json.marshal(element.units)]
+		optional_pediatric_ot_claim_service_lines_element_modifiers(object.get(element, "modifiers", null))
+	}
 }
 
 well_formed if {
@@ -27,9 +35,14 @@ well_formed if {
 	object.remove(input, ["request_type", "request_id", "benefit_status", "referral_date", "specialty", "condition", "expected_improvement", "island"]) == {}
 	optional_request_id(object.get(input, "request_id", null))
 	object.get(input, "benefit_status", null) in {"covered", "not_covered", "unverified", null}
-	date(input.referral_date)
+	is_string(input.referral_date)
+	data.therapy.lib.calendar.years[substring(input.referral_date, 0, 4)]
+	data.therapy.lib.calendar.days.common[substring(input.referral_date, 4, -1)]
 	input.specialty in {"none", "aqua_therapy", "pelvic_floor", "lymphedema", "pediatric"}
-	pt_referral_condition(input.condition)
+	is_object(input.condition)
+	object.remove(input.condition, ["category", "acute_event"]) == {}
+	input.condition.category in {"acute", "subacute", "neurodevelopmental", "acute_exacerbation_of_chronic", "function_limiting_chronic", "other"}
+	object.get(input.condition, "acute_event", null) in {"new_post_operative", "fracture", "new_stroke", "exacerbation_due_to_event", "none", null}
 	optional_pt_referral_expected_improvement(object.get(input, "expected_improvement", null))
 	object.get(input, "island", null) in {"oahu", "maui", "hawaii", "kauai", "lanai", "molokai", null}
 }
@@ -40,7 +53,9 @@ well_formed if {
 	object.remove(input, ["request_type", "request_id", "benefit_status", "service_date", "specialty", "plan_of_care"]) == {}
 	optional_request_id(object.get(input, "request_id", null))
 	object.get(input, "benefit_status", null) in {"covered", "not_covered", "unverified", null}
-	date(input.service_date)
+	is_string(input.service_date)
+	data.therapy.lib.calendar.years[substring(input.service_date, 0, 4)]
+	data.therapy.lib.calendar.days.common[substring(input.service_date, 4, -1)]
 	input.specialty in {"none", "aqua_therapy", "pelvic_floor", "lymphedema", "pediatric"}
 	optional_pt_treatment_plan_plan_of_care(object.get(input, "plan_of_care", null))
 }
@@ -51,12 +66,22 @@ well_formed if {
 	object.remove(input, ["request_type", "request_id", "benefit_status", "service_date", "specialty", "tier", "visit", "progress_note_number", "prior_visits", "plan_of_care_complete", "discontinuation"]) == {}
 	optional_request_id(object.get(input, "request_id", null))
 	object.get(input, "benefit_status", null) in {"covered", "not_covered", "unverified", null}
-	date(input.service_date)
+	is_string(input.service_date)
+	data.therapy.lib.calendar.years[substring(input.service_date, 0, 4)]
+	data.therapy.lib.calendar.days.common[substring(input.service_date, 4, -1)]
 	input.specialty in {"none", "aqua_therapy", "pelvic_floor", "lymphedema", "pediatric"}
 	input.tier in {"acute", "nonacute"}
-	pt_visit_visit(input.visit)
+	is_object(input.visit)
+	count(input.visit) == 4
+	data.therapy.request.written.visit_number[json.marshal(input.visit.number)]
+	input.visit.kind in {"evaluation", "treatment"}
+	data.therapy.request.written.units[json.marshal(input.visit.units)]
+	data.therapy.request.written.units_already_authorized[json.marshal(input.visit.units_already_authorized)]
 	optional_visit_number(object.get(input, "progress_note_number", null))
-	pt_visit_prior_visits(input.prior_visits)
+	is_object(input.prior_visits)
+	count(input.prior_visits) == 2
+	data.therapy.request.written.visits_so_far[json.marshal(input.prior_visits.evaluation)]
+	data.therapy.request.written.visits_so_far[json.marshal(input.prior_visits.treatment)]
 	object.get(input, "plan_of_care_complete", null) in {true, false, null}
 	optional_discontinuation(object.get(input, "discontinuation", null))
 }
@@ -67,9 +92,11 @@ well_formed if {
 	object.remove(input, ["request_type", "request_id", "benefit_status", "request_date", "specialty", "requested_visits", "documentation", "discontinuation"]) == {}
 	optional_request_id(object.get(input, "request_id", null))
 	object.get(input, "benefit_status", null) in {"covered", "not_covered", "unverified", null}
-	date(input.request_date)
+	is_string(input.request_date)
+	data.therapy.lib.calendar.years[substring(input.request_date, 0, 4)]
+	data.therapy.lib.calendar.days.common[substring(input.request_date, 4, -1)]
 	input.specialty in {"none", "aqua_therapy", "pelvic_floor", "lymphedema", "pediatric"}
-	visits_requested(input.requested_visits)
+	data.therapy.request.written.visits_requested[json.marshal(input.requested_visits)]
 	optional_pt_extension_documentation(object.get(input, "documentation", null))
 	optional_discontinuation(object.get(input, "discontinuation", null))
 }
@@ -80,9 +107,15 @@ well_formed if {
 	object.remove(input, ["request_type", "request_id", "benefit_status", "review_date", "specialty", "discontinuation"]) == {}
 	optional_request_id(object.get(input, "request_id", null))
 	object.get(input, "benefit_status", null) in {"covered", "not_covered", "unverified", null}
-	date(input.review_date)
+	is_string(input.review_date)
+	data.therapy.lib.calendar.years[substring(input.review_date, 0, 4)]
+	data.therapy.lib.calendar.days.common[substring(input.review_date, 4, -1)]
 	input.specialty in {"none", "aqua_therapy", "pelvic_floor", "lymphedema", "pediatric"}
-	discontinuation(input.discontinuation)
+	is_object(input.discontinuation)
+	object.remove(input.discontinuation, ["functional_impairment_resolved", "goals_achieved", "returned_to_prior_function", "adapted_with_equipment", "extended_period_of_service", "progress_cause_indeterminate", "unable_to_participate", "home_program_noncompliance", "lacks_scheduled_participation", "meets_continuation_criteria"]) == {}
+	every answer in input.discontinuation {
+		answer in {true, false, null}
+	}
 }
 
 well_formed if {
@@ -103,31 +136,9 @@ optional_request_id(null)
 
 optional_request_id(value) if request_id(value)
 
-date(value) if {
-	calendar.date(value)
-}
-
-units_already_authorized(value) if {
-	number := whole_number.of(value)
-	number >= 0
-	number <= 99
-}
-
 procedure_code(value) if {
 	is_string(value)
 	count(value) == 5
-	trim(value, "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ") == ""
-}
-
-units(value) if {
-	number := whole_number.of(value)
-	number >= 1
-	number <= 99
-}
-
-modifier(value) if {
-	is_string(value)
-	count(value) == 2
 	trim(value, "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ") == ""
 }
 
@@ -139,48 +150,39 @@ pediatric_ot_claim_service_lines_element_modifiers(value) if {
 	}
 }
 
+modifier(value) if {
+	is_string(value)
+	count(value) == 2
+	trim(value, "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ") == ""
+}
+
 optional_pediatric_ot_claim_service_lines_element_modifiers(null)
 
 optional_pediatric_ot_claim_service_lines_element_modifiers(value) if pediatric_ot_claim_service_lines_element_modifiers(value)
 
-pediatric_ot_claim_service_lines_element(value) if {
-	is_object(value)
-	object.remove(value, ["procedure_code", "units", "modifiers"]) == {}
-	procedure_code(value.procedure_code)
-	units(value.units)
-	optional_pediatric_ot_claim_service_lines_element_modifiers(object.get(value, "modifiers", null))
-}
-
-pediatric_ot_claim_service_lines(value) if {
-	is_array(value)
-	count(value) >= 1
-	count(value) <= 50
-	every element in value {
-		pediatric_ot_claim_service_lines_element(element)
-	}
-}
-
-pt_referral_condition(value) if {
-	is_object(value)
-	object.remove(value, ["category", "acute_event"]) == {}
-	value.category in {"acute", "subacute", "neurodevelopmental", "acute_exacerbation_of_chronic", "function_limiting_chronic", "other"}
-	object.get(value, "acute_event", null) in {"new_post_operative", "fracture", "new_stroke", "exacerbation_due_to_event", "none", null}
-}
-
 pt_referral_expected_improvement(value) if {
 	is_object(value)
 	object.remove(value, ["measurable", "significant", "sustainable", "functional", "within_reasonable_period", "result_of_pt"]) == {}
-	object.get(value, "measurable", null) in {true, false, null}
-	object.get(value, "significant", null) in {true, false, null}
-	object.get(value, "sustainable", null) in {true, false, null}
-	object.get(value, "functional", null) in {true, false, null}
-	object.get(value, "within_reasonable_period", null) in {true, false, null}
-	object.get(value, "result_of_pt", null) in {true, false, null}
+	every answer in value {
+		answer in {true, false, null}
+	}
 }
 
 optional_pt_referral_expected_improvement(null)
 
 optional_pt_referral_expected_improvement(value) if pt_referral_expected_improvement(value)
+
+pt_treatment_plan_plan_of_care(value) if {
+	is_object(value)
+	object.remove(value, ["diagnosis", "planned_interventions", "frequency", "duration", "goals", "expected_potential", "patient_caregiver_education"]) == {}
+	optional_text(object.get(value, "diagnosis", null))
+	optional_pt_treatment_plan_plan_of_care_planned_interventions(object.get(value, "planned_interventions", null))
+	optional_text(object.get(value, "frequency", null))
+	optional_text(object.get(value, "duration", null))
+	optional_pt_treatment_plan_plan_of_care_goals(object.get(value, "goals", null))
+	optional_text(object.get(value, "expected_potential", null))
+	object.get(value, "patient_caregiver_education", null) in {true, false, null}
+}
 
 text(value) if {
 	is_string(value)
@@ -203,102 +205,82 @@ optional_pt_treatment_plan_plan_of_care_planned_interventions(null)
 
 optional_pt_treatment_plan_plan_of_care_planned_interventions(value) if pt_treatment_plan_plan_of_care_planned_interventions(value)
 
-optional_date(null)
-
-optional_date(value) if date(value)
-
-pt_treatment_plan_plan_of_care_goals_element(value) if {
-	is_object(value)
-	object.remove(value, ["statement", "measure", "functional_activity", "target_date"]) == {}
-	optional_text(object.get(value, "statement", null))
-	optional_text(object.get(value, "measure", null))
-	optional_text(object.get(value, "functional_activity", null))
-	optional_date(object.get(value, "target_date", null))
-}
-
 pt_treatment_plan_plan_of_care_goals(value) if {
 	is_array(value)
 	count(value) <= 200
 	every element in value {
-		pt_treatment_plan_plan_of_care_goals_element(element)
+		is_object(element)
+		object.remove(element, ["statement", "measure", "functional_activity", "target_date"]) == {}
+		optional_text(object.get(element, "statement", null))
+		optional_text(object.get(element, "measure", null))
+		optional_text(object.get(element, "functional_activity", null))
+		optional_date(object.get(element, "target_date", null))
 	}
 }
+
+date(value) if {
+	is_string(value)
+	data.therapy.lib.calendar.years[substring(value, 0, 4)]
+	data.therapy.lib.calendar.days.common[substring(value, 4, -1)]
+}
+
+optional_date(null)
+
+optional_date(value) if date(value)
 
 optional_pt_treatment_plan_plan_of_care_goals(null)
 
 optional_pt_treatment_plan_plan_of_care_goals(value) if pt_treatment_plan_plan_of_care_goals(value)
-
-pt_treatment_plan_plan_of_care(value) if {
-	is_object(value)
-	object.remove(value, ["diagnosis", "planned_interventions", "frequency", "duration", "goals", "expected_potential", "patient_caregiver_education"]) == {}
-	optional_text(object.get(value, "diagnosis", null))
-	optional_pt_treatment_plan_plan_of_care_planned_interventions(object.get(value, "planned_interventions", null))
-	optional_text(object.get(value, "frequency", null))
-	optional_text(object.get(value, "duration", null))
-	optional_pt_treatment_plan_plan_of_care_goals(object.get(value, "goals", null))
-	optional_text(object.get(value, "expected_potential", null))
-	object.get(value, "patient_caregiver_education", null) in {true, false, null}
-}
 
 optional_pt_treatment_plan_plan_of_care(null)
 
 optional_pt_treatment_plan_plan_of_care(value) if pt_treatment_plan_plan_of_care(value)
 
 visit_number(value) if {
-	number := whole_number.of(value)
-	number >= 1
-	number <= 999
-}
-
-pt_visit_visit(value) if {
-	is_object(value)
-	count(value) == 4
-	visit_number(value.number)
-	value.kind in {"evaluation", "treatment"}
-	units(value.units)
-	units_already_authorized(value.units_already_authorized)
+	data.therapy.request.written["visit_number?"][json.marshal(value)]
 }
 
 optional_visit_number(null)
 
 optional_visit_number(value) if visit_number(value)
 
-visits_so_far(value) if {
-	number := whole_number.of(value)
-	number >= 0
-	number <= 999
-}
-
-pt_visit_prior_visits(value) if {
-	is_object(value)
-	count(value) == 2
-	visits_so_far(value.evaluation)
-	visits_so_far(value.treatment)
-}
-
 discontinuation(value) if {
 	is_object(value)
 	object.remove(value, ["functional_impairment_resolved", "goals_achieved", "returned_to_prior_function", "adapted_with_equipment", "extended_period_of_service", "progress_cause_indeterminate", "unable_to_participate", "home_program_noncompliance", "lacks_scheduled_participation", "meets_continuation_criteria"]) == {}
-	object.get(value, "functional_impairment_resolved", null) in {true, false, null}
-	object.get(value, "goals_achieved", null) in {true, false, null}
-	object.get(value, "returned_to_prior_function", null) in {true, false, null}
-	object.get(value, "adapted_with_equipment", null) in {true, false, null}
-	object.get(value, "extended_period_of_service", null) in {true, false, null}
-	object.get(value, "progress_cause_indeterminate", null) in {true, false, null}
-	object.get(value, "unable_to_participate", null) in {true, false, null}
-	object.get(value, "home_program_noncompliance", null) in {true, false, null}
-	object.get(value, "lacks_scheduled_participation", null) in {true, false, null}
-	object.get(value, "meets_continuation_criteria", null) in {true, false, null}
+	every answer in value {
+		answer in {true, false, null}
+	}
 }
 
 optional_discontinuation(null)
 
 optional_discontinuation(value) if discontinuation(value)
 
-visits_requested(value) if {
-	number := whole_number.of(value)
-	number >= 1
-	number <= 999
+pt_extension_documentation(value) if {
+	is_object(value)
+	object.remove(value, ["goals", "notes", "planned_interventions", "impeding_factors", "response_summary", "limiting_issues", "prognosis", "plan_of_care_changes", "extension_form_completed"]) == {}
+	optional_pt_extension_documentation_goals(object.get(value, "goals", null))
+	optional_pt_extension_documentation_notes(object.get(value, "notes", null))
+	optional_pt_extension_documentation_planned_interventions(object.get(value, "planned_interventions", null))
+	optional_pt_extension_documentation_impeding_factors(object.get(value, "impeding_factors", null))
+	optional_text(object.get(value, "response_summary", null))
+	optional_pt_extension_documentation_limiting_issues(object.get(value, "limiting_issues", null))
+	optional_pt_extension_documentation_prognosis(object.get(value, "prognosis", null))
+	optional_pt_extension_documentation_plan_of_care_changes(object.get(value, "plan_of_care_changes", null))
+	object.get(value, "extension_form_completed", null) in {true, false, null}
+}
+
+pt_extension_documentation_goals(value) if {
+	is_array(value)
+	count(value) <= 200
+	every element in value {
+		is_object(element)
+		object.remove(element, ["goal_id", "initial_status", "last_period_status", "current_status"]) == {}
+		text(element.goal_id)
+		optional_status(object.get(element, "initial_status", null))
+		optional_status(object.get(element, "last_period_status", null))
+		optional_status(object.get(element, "current_status", null))
+	}
 }
 
 status(value) if {
@@ -312,47 +294,22 @@ optional_status(null)
 
 optional_status(value) if status(value)
 
-pt_extension_documentation_goals_element(value) if {
-	is_object(value)
-	object.remove(value, ["goal_id", "initial_status", "last_period_status", "current_status"]) == {}
-	text(value.goal_id)
-	optional_status(object.get(value, "initial_status", null))
-	optional_status(object.get(value, "last_period_status", null))
-	optional_status(object.get(value, "current_status", null))
-}
-
-pt_extension_documentation_goals(value) if {
-	is_array(value)
-	count(value) <= 200
-	every element in value {
-		pt_extension_documentation_goals_element(element)
-	}
-}
-
 optional_pt_extension_documentation_goals(null)
 
 optional_pt_extension_documentation_goals(value) if pt_extension_documentation_goals(value)
-
-pt_extension_documentation_notes_element_goals_addressed(value) if {
-	is_array(value)
-	count(value) <= 200
-	every element in value {
-		text(element)
-	}
-}
-
-pt_extension_documentation_notes_element(value) if {
-	is_object(value)
-	count(value) == 2
-	visit_number(value.visit_number)
-	pt_extension_documentation_notes_element_goals_addressed(value.goals_addressed)
-}
 
 pt_extension_documentation_notes(value) if {
 	is_array(value)
 	count(value) <= 200
 	every element in value {
-		pt_extension_documentation_notes_element(element)
+		is_object(element)
+		count(element) == 2
+		data.therapy.request.written.visit_number[json.marshal(element.visit_number)]
+		is_array(element.goals_addressed)
+		count(element.goals_addressed) <= 200
+		every element in element.goals_addressed {
+			text(element)
+		}
 	}
 }
 
@@ -360,26 +317,29 @@ optional_pt_extension_documentation_notes(null)
 
 optional_pt_extension_documentation_notes(value) if pt_extension_documentation_notes(value)
 
-pt_extension_documentation_planned_interventions_element(value) if {
-	is_object(value)
-	object.remove(value, ["technique", "amount", "frequency", "duration"]) == {}
-	optional_text(object.get(value, "technique", null))
-	optional_text(object.get(value, "amount", null))
-	optional_text(object.get(value, "frequency", null))
-	optional_text(object.get(value, "duration", null))
-}
-
 pt_extension_documentation_planned_interventions(value) if {
 	is_array(value)
 	count(value) <= 200
 	every element in value {
-		pt_extension_documentation_planned_interventions_element(element)
+		is_object(element)
+		object.remove(element, ["technique", "amount", "frequency", "duration"]) == {}
+		optional_text(object.get(element, "technique", null))
+		optional_text(object.get(element, "amount", null))
+		optional_text(object.get(element, "frequency", null))
+		optional_text(object.get(element, "duration", null))
 	}
 }
 
 optional_pt_extension_documentation_planned_interventions(null)
 
 optional_pt_extension_documentation_planned_interventions(value) if pt_extension_documentation_planned_interventions(value)
+
+pt_extension_documentation_impeding_factors(value) if {
+	is_object(value)
+	object.remove(value, ["identified", "none_identified"]) == {}
+	optional_pt_extension_documentation_impeding_factors_identified(object.get(value, "identified", null))
+	object.get(value, "none_identified", null) in {true, false, null}
+}
 
 pt_extension_documentation_impeding_factors_identified(value) if {
 	is_array(value)
@@ -392,13 +352,6 @@ pt_extension_documentation_impeding_factors_identified(value) if {
 optional_pt_extension_documentation_impeding_factors_identified(null)
 
 optional_pt_extension_documentation_impeding_factors_identified(value) if pt_extension_documentation_impeding_factors_identified(value)
-
-pt_extension_documentation_impeding_factors(value) if {
-	is_object(value)
-	object.remove(value, ["identified", "none_identified"]) == {}
-	optional_pt_extension_documentation_impeding_factors_identified(object.get(value, "identified", null))
-	object.get(value, "none_identified", null) in {true, false, null}
-}
 
 optional_pt_extension_documentation_impeding_factors(null)
 
@@ -416,6 +369,13 @@ optional_pt_extension_documentation_limiting_issues(null)
 
 optional_pt_extension_documentation_limiting_issues(value) if pt_extension_documentation_limiting_issues(value)
 
+pt_extension_documentation_prognosis(value) if {
+	is_object(value)
+	object.remove(value, ["statement", "discharge_criteria"]) == {}
+	optional_text(object.get(value, "statement", null))
+	optional_pt_extension_documentation_prognosis_discharge_criteria(object.get(value, "discharge_criteria", null))
+}
+
 pt_extension_documentation_prognosis_discharge_criteria(value) if {
 	is_array(value)
 	count(value) <= 200
@@ -427,13 +387,6 @@ pt_extension_documentation_prognosis_discharge_criteria(value) if {
 optional_pt_extension_documentation_prognosis_discharge_criteria(null)
 
 optional_pt_extension_documentation_prognosis_discharge_criteria(value) if pt_extension_documentation_prognosis_discharge_criteria(value)
-
-pt_extension_documentation_prognosis(value) if {
-	is_object(value)
-	object.remove(value, ["statement", "discharge_criteria"]) == {}
-	optional_text(object.get(value, "statement", null))
-	optional_pt_extension_documentation_prognosis_discharge_criteria(object.get(value, "discharge_criteria", null))
-}
 
 optional_pt_extension_documentation_prognosis(null)
 
@@ -450,20 +403,6 @@ pt_extension_documentation_plan_of_care_changes(value) if {
 optional_pt_extension_documentation_plan_of_care_changes(null)
 
 optional_pt_extension_documentation_plan_of_care_changes(value) if pt_extension_documentation_plan_of_care_changes(value)
-
-pt_extension_documentation(value) if {
-	is_object(value)
-	object.remove(value, ["goals", "notes", "planned_interventions", "impeding_factors", "response_summary", "limiting_issues", "prognosis", "plan_of_care_changes", "extension_form_completed"]) == {}
-	optional_pt_extension_documentation_goals(object.get(value, "goals", null))
-	optional_pt_extension_documentation_notes(object.get(value, "notes", null))
-	optional_pt_extension_documentation_planned_interventions(object.get(value, "planned_interventions", null))
-	optional_pt_extension_documentation_impeding_factors(object.get(value, "impeding_factors", null))
-	optional_text(object.get(value, "response_summary", null))
-	optional_pt_extension_documentation_limiting_issues(object.get(value, "limiting_issues", null))
-	optional_pt_extension_documentation_prognosis(object.get(value, "prognosis", null))
-	optional_pt_extension_documentation_plan_of_care_changes(object.get(value, "plan_of_care_changes", null))
-	object.get(value, "extension_form_completed", null) in {true, false, null}
-}
 
 optional_pt_extension_documentation(null)
 

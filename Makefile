@@ -1,0 +1,56 @@
+# make demo   decide every example, and explain the decisions
+# make test   everything that must hold: lint, types, generated files, Rego tests, Python tests
+# The first run of either sets everything up in .venv; all that is needed is Python 3.11+ with venv, and a package index.
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+COMMAND := $(BIN)/therapy-policy
+OPA = $$($(BIN)/python -m therapy_policy.opa)
+
+.DEFAULT_GOAL := help
+.PHONY: help setup demo test lint generate fresh rego-test python-test bench clean
+
+help:  ## say what can be made
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1\t\2/' | expand -t 22
+
+setup: $(VENV)/installed  ## install the project and its tools into .venv
+
+$(VENV)/installed: pyproject.toml policies/therapy/register/policy/data.yaml
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+		{ echo "error: Python 3.11 or newer is needed; name one with: make PYTHON=python3.12 …" >&2; exit 1; }
+	@echo "Installing the project into $(VENV) …" >&2
+	@$(PYTHON) -m venv $(VENV)
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[dev]'
+	@touch $@
+
+demo: setup  ## decide every example, and explain the decisions
+	@PATH="$(abspath $(BIN)):$$PATH" $(BIN)/python tools/demo.py
+
+test: lint fresh rego-test python-test  ## everything that must hold
+	@echo "all tests passed" >&2
+
+lint: setup  ## formatting, types and the rules of style, of Python and of Rego
+	$(BIN)/ruff format --check --quiet .
+	$(BIN)/ruff check --quiet .
+	$(BIN)/mypy
+	@opa=$(OPA) && set -x && "$$opa" fmt --list --fail policies && \
+		"$$opa" check --strict --schema schemas --bundle policies
+
+generate: setup  ## write every generated file anew
+	@$(BIN)/python tools/generate.py
+
+fresh: setup
+	@$(BIN)/python tools/generate.py --check
+
+rego-test: setup
+	@$(BIN)/python tools/rego_tests.py
+
+python-test: setup
+	$(BIN)/pytest -n 2 -q
+
+bench: setup  ## measure, side by side, what a decision costs
+	@$(BIN)/python tools/bench.py
+
+clean:  ## remove what was installed and cached here
+	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis

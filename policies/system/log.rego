@@ -1,0 +1,78 @@
+# METADATA
+# title: What the decision log keeps
+# description: An allow-list. Of a judged request the log keeps what the rules read; each free text becomes a token that
+#   says whether it was present and which texts were the same, never what it said. Of a request that was not judged it
+#   keeps the request type alone. Whatever this page does not foresee is left out.
+package system.log
+
+import data.therapy.lib.text
+
+# METADATA
+# title: Input and result are always replaced by what may be kept
+# description: A mask that is undefined would log in clear, so both rules hold for every event and have a default.
+mask contains {"op": "upsert", "path": "/input", "value": kept_input}
+
+mask contains {"op": "upsert", "path": "/result", "value": kept_result}
+
+default kept_input := "left out"
+
+kept_input := kept_request(input.input, input.result) if is_object(input.result)
+
+kept_input := {"requests": [kept |
+	some i, decision in input.result
+	kept := kept_request(input.input.requests[i], decision)
+]} if {
+	is_array(input.result)
+	count(input.result) == count(input.input.requests)
+}
+
+default kept_result := "left out"
+
+kept_result := kept_decision(input.result) if is_object(input.result)
+
+kept_result := [kept_decision(decision) | some decision in input.result] if is_array(input.result)
+
+# METADATA
+# title: What is kept of one request
+kept_request(_, decision) := {"request_type": decision.request_type} if decision.outcome == "invalid_request"
+
+kept_request(request, decision) := json.patch(request, patches) if {
+	decision.outcome != "invalid_request"
+	free_texts := [{"path": path, "text": value} |
+		[path, value] := walk(request)
+		is_string(value)
+		not is_plain(path)
+	]
+	distinct := sort({free.text | some free in free_texts})
+	tokens := {value: token(value, i) | some i, value in distinct}
+	patches := [{"op": "replace", "path": free.path, "value": tokens[free.text]} | some free in free_texts]
+}
+
+# METADATA
+# title: Whether a value stands under a member that the published form gives no free text
+is_plain(path) if {
+	names := [name | some name in path; is_string(name)]
+	names[count(names) - 1] in data.therapy.request.plain_members
+}
+
+# Blank texts too are told apart, for the notes of an extension name goals by their id.
+token(value, i) := concat(" ", ["text", format_int(i + 1, 10)]) if {
+	text.present(value)
+} else := concat("", [" " | some _ in numbers.range(0, i)])
+
+# METADATA
+# title: What is kept of one decision, which is all of it but member names that the published form does not have
+kept_decision(decision) := decision if decision.outcome != "invalid_request"
+
+kept_decision(decision) := object.union(decision, {"request_id": null, "reasons": reasons}) if {
+	decision.outcome == "invalid_request"
+	reasons := [object.union(reason, {"path": known_path(reason.path)}) | some reason in decision.reasons]
+}
+
+known_path(path) := concat("/", [step | some written in split(path, "/"); step := known_step(written)])
+
+known_step(step) := step if {
+	step in data.therapy.request.members
+} else := step if {
+	regex.match(`^[0-9]{0,3}$`, step)
+} else := "*"

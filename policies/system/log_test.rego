@@ -1,0 +1,94 @@
+package system.log_test
+
+import data.system.log
+
+plan := {
+	"request_type": "pt_treatment_plan", "request_id": "r-1", "service_date": "2026-03-02", "specialty": "none",
+	"plan_of_care": {
+		"diagnosis": "a secret", "planned_interventions": ["a secret", "another"], "frequency": "  ", "duration": "",
+		"goals": [{"statement": "third", "target_date": "2026-05-01"}], "patient_caregiver_education": true,
+	},
+}
+
+decided := {
+	"outcome": "pended", "request_type": "pt_treatment_plan", "request_id": "r-1",
+	"reasons": [{"code": "PT_PLAN_OF_CARE_INCOMPLETE", "path": "/plan_of_care/goals/0/measure"}],
+}
+
+refused := {
+	"outcome": "invalid_request", "request_type": "pt_treatment_plan", "request_id": "r-1",
+	"reasons": [
+		{"code": "REQUEST_INVALID", "path": "/plan_of_care/goals/12/measure"},
+		{"code": "REQUEST_INVALID", "path": "/name of the member~1x"},
+		{"code": "REQUEST_INVALID", "path": "/808432"},
+		{"code": "REQUEST_INVALID", "path": ""},
+	],
+}
+
+# What the log would hold of an event.
+logged(event) := {patch.path: patch.value | some patch in patches} if {
+	patches := log.mask with input as event
+}
+
+test_free_texts_become_tokens if {
+	kept := logged({"input": plan, "result": decided})["/input"]
+	kept.plan_of_care.diagnosis == kept.plan_of_care.planned_interventions[0]
+	kept.plan_of_care.diagnosis != kept.plan_of_care.planned_interventions[1]
+	startswith(kept.plan_of_care.planned_interventions[1], "text ")
+	not contains(json.marshal(kept), "secret")
+	not contains(json.marshal(kept), "third")
+}
+
+test_blank_texts_stay_blank_and_apart if {
+	kept := logged({"input": plan, "result": decided})["/input"]
+	trim_space(kept.plan_of_care.frequency) == ""
+	trim_space(kept.plan_of_care.duration) == ""
+	kept.plan_of_care.frequency != kept.plan_of_care.duration
+}
+
+test_what_is_no_free_text_is_kept if {
+	kept := logged({"input": plan, "result": decided})["/input"]
+	object.remove(kept, ["plan_of_care"]) == object.remove(plan, ["plan_of_care"])
+	kept.plan_of_care.goals[0].target_date == "2026-05-01"
+	kept.plan_of_care.patient_caregiver_education == true
+}
+
+test_a_decision_is_kept_whole if logged({"input": plan, "result": decided})["/result"] == decided
+
+test_of_a_refused_request_its_type_is_kept if {
+	logged({"input": {"anything": "a secret"}, "result": refused})["/input"] == {"request_type": "pt_treatment_plan"}
+}
+
+test_of_a_refusal_known_places_are_kept if {
+	kept := logged({"input": {}, "result": refused})["/result"]
+	[reason.path | some reason in kept.reasons] == ["/plan_of_care/goals/12/measure", "/*", "/*", ""]
+	kept.request_id == null
+	[reason.code | some reason in kept.reasons] == [reason.code | some reason in refused.reasons]
+}
+
+test_a_batch_is_kept_request_by_request if {
+	kept := logged({"input": {"requests": [plan, 1]}, "result": [decided, refused]})
+	not contains(json.marshal(kept), "secret")
+	kept["/input"].requests[0].request_id == "r-1"
+	kept["/input"].requests[1] == {"request_type": "pt_treatment_plan"}
+	kept["/result"][0] == decided
+	kept["/result"][1].reasons[1].path == "/*"
+}
+
+# The same number of requests and decisions is what pairs them.
+test_a_refused_batch_is_left_out if {
+	logged({"input": {"requests": "a secret"}, "result": [refused]})["/input"] == "left out"
+	logged({"input": {"requests": [plan, plan]}, "result": [refused]})["/input"] == "left out"
+}
+
+unforeseen := {
+	"no result": {"input": plan},
+	"no input": {"result": "a secret"},
+	"neither": {},
+	"a number": {"input": 1, "result": 2},
+}
+
+test_what_is_not_foreseen_is_left_out[name] if {
+	some name, event in unforeseen
+	logged(event) == {"/input": "left out", "/result": "left out"}
+}

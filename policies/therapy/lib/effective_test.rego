@@ -1,0 +1,81 @@
+package therapy.lib.effective_test
+
+import data.therapy.lib.effective
+
+dates := {
+	"service_date": "2024-01-01",
+	"referral_date": "2024-02-02",
+	"request_date": "2024-03-03",
+	"review_date": "2024-04-04",
+}
+
+test_each_type_has_its_own_date[request_type] if {
+	some request_type, member in {
+		"pediatric_ot_claim": "service_date",
+		"pt_referral": "referral_date",
+		"pt_treatment_plan": "service_date",
+		"pt_visit": "service_date",
+		"pt_extension": "request_date",
+		"pt_continuation": "review_date",
+	}
+	request := object.union(dates, {"request_type": request_type})
+	effective.request_date == dates[member] with input as request
+	effective.date_member == member with input as request
+}
+
+test_a_referral_route_has_no_date if {
+	not effective.request_date with input as object.union(dates, {"request_type": "referral_route"})
+}
+
+three_periods := [
+	{"from": "2000-01-01", "value": "first"},
+	{"from": "2010-02-28", "value": "second"},
+	{"from": "2020-12-31", "value": "third"},
+]
+
+at(date) := {"request_type": "pt_visit", "service_date": date}
+
+test_holding[date] if {
+	some date, value in {
+		"2000-01-01": "first",
+		"2000-01-02": "first",
+		"2010-02-27": "first",
+		"2010-02-28": "second",
+		"2010-03-01": "second",
+		"2020-12-30": "second",
+		"2020-12-31": "third",
+		"2021-01-01": "third",
+		"2099-12-31": "third",
+	}
+	effective.holding(three_periods) == value with input as at(date)
+}
+
+test_nothing_holds_before_the_first_period[date] if {
+	some date in ["1999-12-31", "1900-01-01"]
+	not effective.holding(three_periods) with input as at(date)
+}
+
+test_nothing_holds_without_periods if not effective.holding([]) with input as at("2024-01-01")
+
+test_nothing_holds_without_a_date[name] if {
+	some name, request in {
+		"no date": {"request_type": "pt_visit"},
+		"no type": {"service_date": "2024-01-01"},
+		"a type without dates": {"request_type": "referral_route", "service_date": "2024-01-01"},
+		"the date of another type": {"request_type": "pt_referral", "service_date": "2024-01-01"},
+	}
+	not effective.holding(three_periods) with input as request
+}
+
+test_one_period[date] if {
+	some date, held in {"2022-05-31": [], "2022-06-01": [{"visits": 5}], "2022-06-02": [{"visits": 5}]}
+	periods := [{"from": "2022-06-01", "value": {"visits": 5}}]
+	values := [value | value := effective.holding(periods)] with input as at(date)
+	values == held
+}
+
+test_newest if effective.newest(three_periods) == "third" with input as at("2000-01-01")
+
+test_newest_without_a_request if effective.newest(three_periods) == "third"
+
+test_newest_of_one_period if effective.newest([{"from": "2022-06-01", "value": 4}]) == 4

@@ -1,0 +1,362 @@
+package therapy.lib.form_test
+
+import data.therapy.lib.form
+
+letters := "ABC"
+
+# One form of each kind, and the forms that hold them.
+forms := {
+	"name": {"kind": "text", "least": 2, "most": 4, "expected": "a name", "may_be_null": false},
+	"name?": {"kind": "text", "least": 2, "most": 4, "expected": "a name, or nothing", "may_be_null": true},
+	"letters": {
+		"kind": "text",
+		"least": 1,
+		"most": 5,
+		"characters": letters,
+		"expected": "letters",
+		"may_be_null": false,
+	},
+	"amount": {"kind": "whole_number", "least": 1, "most": 99, "expected": "an amount", "may_be_null": false},
+	"amount?": {"kind": "whole_number", "least": 1, "most": 99, "expected": "an amount, or nothing", "may_be_null": true},
+	"color": {"kind": "one_of", "values": ["red", "green"], "expected": "a color", "may_be_null": false},
+	"color?": {"kind": "one_of", "values": ["red", "green"], "expected": "a color, or nothing", "may_be_null": true},
+	"day": {"kind": "date", "expected": "a day", "may_be_null": false},
+	"day?": {"kind": "date", "expected": "a day, or nothing", "may_be_null": true},
+	"yes": {"kind": "yes_or_no", "expected": "yes or no", "may_be_null": false},
+	"yes?": {"kind": "yes_or_no", "expected": "yes or no, or nothing", "may_be_null": true},
+	"amounts": {
+		"kind": "list",
+		"least": 1,
+		"most": 3,
+		"element": "amount",
+		"expected": "a list of amounts",
+		"may_be_null": false,
+	},
+	"amounts?": {
+		"kind": "list",
+		"least": 0,
+		"most": 3,
+		"element": "amount",
+		"expected": "a list of amounts, or nothing",
+		"may_be_null": true,
+	},
+	"lists": {
+		"kind": "list",
+		"least": 0,
+		"most": 4,
+		"element": "amounts",
+		"expected": "a list of lists",
+		"may_be_null": false,
+	},
+	"box": {
+		"kind": "object",
+		"members": {"color": "color", "size": "amount?", "inner": "inner", "note": "note?", "amounts": "amounts?"},
+		"required": ["color"],
+		"expected": "a box",
+		"may_be_null": false,
+	},
+	"inner": {
+		"kind": "object",
+		"members": {"name": "name", "yes": "yes"},
+		"required": ["name", "yes"],
+		"expected": "an inner box",
+		"may_be_null": false,
+	},
+	"note?": {
+		"kind": "object",
+		"members": {"name": "name?", "yes": "yes?"},
+		"required": [],
+		"expected": "a note, or nothing",
+		"may_be_null": true,
+	},
+	"nest": {
+		"kind": "object",
+		"members": {"nest": "nest", "name": "name"},
+		"required": [],
+		"expected": "a nest",
+		"may_be_null": false,
+	},
+}
+
+wrong(value, name) := {[misfit.code, misfit.place, misfit.facts.problem, misfit.facts.expected] |
+	some misfit in misfits
+} if {
+	misfits := form.misfits(value, name) with data.therapy.request.forms as forms
+}
+
+values := {
+	"null": null,
+	"true": true,
+	"false": false,
+	"zero": 0,
+	"one": 1,
+	"huge number": json.unmarshal("1e99999999"),
+	"blank text": "",
+	"text": "ABC",
+	"color": "red",
+	"date": "2024-02-29",
+	"list": [],
+	"list of one": [1],
+	"object": {},
+	"object of a color": {"color": "red"},
+}
+
+fitting := {
+	"name": {"text", "color"},
+	"name?": {"text", "color"},
+	"letters": {"text"},
+	"amount": {"one"},
+	"amount?": {"one"},
+	"color": {"color"},
+	"color?": {"color"},
+	"day": {"date"},
+	"day?": {"date"},
+	"yes": {"true", "false"},
+	"yes?": {"true", "false"},
+	"amounts": {"list of one"},
+	"amounts?": {"list", "list of one"},
+	"lists": {"list", "list of one"},
+	"box": {"object", "object of a color"},
+	"inner": {"object", "object of a color"},
+	"note?": {"object", "object of a color"},
+	"nest": {"object", "object of a color"},
+}
+
+test_fits[name] if {
+	some name, expected in fitting
+	{kind | some kind, value in values; form.fits(forms[name], value)} == expected
+}
+
+test_every_form_is_tried if object.keys(fitting) == object.keys(forms)
+
+test_fits_or_none[name] if {
+	some name, expected in fitting
+	nothing := {kind | kind := "null"; endswith(name, "?")}
+	{kind | some kind, value in values; form.fits_or_none(forms[name], value)} == expected | nothing
+}
+
+test_whole_number_from_least_to_most if {
+	fit := [number | some number in numbers.range(0, 999); form.fits(forms.amount, number)]
+	fit == numbers.range(1, 99)
+}
+
+test_whole_number_as_written[written] if {
+	some written in ["1.0", "1.00", "4", "99.0", "99.000"]
+	form.fits(forms.amount, json.unmarshal(written))
+}
+
+test_no_whole_number_as_written[written] if {
+	some written in ["0.0", "100.0", "100.00", "1.5", "98.99", "1e1", "1e99999999", "-1", "1000", `"1"`]
+	not form.fits(forms.amount, json.unmarshal(written))
+}
+
+test_text_from_least_to_most if {
+	lengths := [length |
+		some length in numbers.range(0, 8)
+		form.fits(forms.name, concat("", ["😀" | some _ in array.slice(numbers.range(1, 8), 0, length)]))
+	]
+	lengths == [2, 3, 4]
+}
+
+test_text_characters[text] if {
+	some text, fits in {
+		"A": true,
+		"CAB": true,
+		"AAAAA": true,
+		"": false,
+		"AAAAAA": false,
+		"D": false,
+		"AD": false,
+		"DA": false,
+		"a": false,
+		"A ": false,
+		" A": false,
+		"A\n": false,
+		# Only what is between two letters that fit.
+		"ADA": false,
+		"A\nB": false,
+	}
+	count([1 | form.fits(forms.letters, text)]) == count([1 | fits])
+}
+
+test_list_from_least_to_most if {
+	lengths := [length |
+		some length in numbers.range(0, 6)
+		form.fits(forms.amounts, array.slice([1, 2, 3, 4, 5, 6], 0, length))
+	]
+	lengths == [1, 2, 3]
+}
+
+test_one_of_each_value if {
+	{value | some value in ["red", "green", "blue", "Red", "red ", "", "r"]; form.fits(forms.color, value)} == {"red", "green"}
+}
+
+test_no_form_fits_a_kind_that_there_is_not if {
+	not form.fits({"kind": "anything", "least": 0, "most": 9, "values": ["a"]}, "a")
+}
+
+test_has[name] if {
+	some name, value in {"a text": "x", "zero": 0, "false": false, "null": null, "blank": "", "list": [], "object": {}}
+	form.has({"member": value}, "member")
+}
+
+test_has_not[name] if {
+	some name, object_ in {"no such member": {"other": 1}, "empty": {}, "null": null, "a text": "member", "a list": ["member"]}
+	not form.has(object_, "member")
+}
+
+test_misfit if {
+	form.misfit(["a", 0], "missing", "a name") == {
+		"code": "REQUEST_INVALID",
+		"place": ["a", 0],
+		"facts": {"problem": "missing", "expected": "a name"},
+	}
+}
+
+test_misfits[name] if {
+	some name, case in {
+		"least": {"value": {"color": "red"}, "wrong": set()},
+		"most": {
+			"value": {"color": "red", "size": 99, "inner": {"name": "abcd", "yes": false}, "amounts": [1, 99]},
+			"wrong": set(),
+		},
+		"nothing where it may be": {
+			"value": {"color": "red", "size": null, "note": null, "amounts": null},
+			"wrong": set(),
+		},
+		"nothing inside where it may be": {
+			"value": {"color": "red", "note": {"name": null, "yes": null}},
+			"wrong": set(),
+		},
+		"an empty object where nothing is required": {"value": {"color": "red", "note": {}}, "wrong": set()},
+		"nothing where it may not be": {
+			"value": {"color": null, "inner": {"name": null, "yes": null}, "amounts": [null]},
+			"wrong": {
+				[["color"], "not as expected", "a color"],
+				[["inner", "name"], "not as expected", "a name"],
+				[["inner", "yes"], "not as expected", "yes or no"],
+				[["amounts", 0], "not as expected", "an amount"],
+			},
+		},
+		"missing": {"value": {}, "wrong": {[["color"], "missing", "a color"]}},
+		"missing inside": {
+			"value": {"color": "red", "inner": {}},
+			"wrong": {
+				[["inner", "name"], "missing", "a name"],
+				[["inner", "yes"], "missing", "yes or no"],
+			},
+		},
+		"one missing inside": {
+			"value": {"color": "red", "inner": {"yes": false}},
+			"wrong": {[["inner", "name"], "missing", "a name"]},
+		},
+		"unknown": {
+			"value": {"color": "red", "Color": "red", "": 1, "inner": {"name": "ab", "yes": true, "no": null}},
+			"wrong": {
+				[["Color"], "not a member that it has", "nothing, and leave it out"],
+				[[""], "not a member that it has", "nothing, and leave it out"],
+				[["inner", "no"], "not a member that it has", "nothing, and leave it out"],
+			},
+		},
+		"unknown and missing together": {
+			"value": {"colour": "red"},
+			"wrong": {
+				[["color"], "missing", "a color"],
+				[["colour"], "not a member that it has", "nothing, and leave it out"],
+			},
+		},
+		"nothing below what is unknown": {
+			"value": {"color": "red", "other": {"color": 5}},
+			"wrong": {[["other"], "not a member that it has", "nothing, and leave it out"]},
+		},
+		"elements by their index": {
+			"value": {"color": "red", "amounts": [0, 1, 100]},
+			"wrong": {
+				[["amounts", 0], "not as expected", "an amount"],
+				[["amounts", 2], "not as expected", "an amount"],
+			},
+		},
+		"nothing below a list that is too long": {
+			"value": {"color": "red", "amounts": [0, 0, 0, 0]},
+			"wrong": {[["amounts"], "not as expected", "a list of amounts, or nothing"]},
+		},
+		"an object where a list is expected": {
+			"value": {"color": "red", "amounts": {"0": 0}},
+			"wrong": {[["amounts"], "not as expected", "a list of amounts, or nothing"]},
+		},
+		"a list where an object is expected": {
+			"value": {"color": "red", "inner": ["name", "yes"], "note": []},
+			"wrong": {
+				[["inner"], "not as expected", "an inner box"],
+				[["note"], "not as expected", "a note, or nothing"],
+			},
+		},
+		"an object where a text is expected": {
+			"value": {"color": {"color": "blue"}},
+			"wrong": {[["color"], "not as expected", "a color"]},
+		},
+		"several places": {
+			"value": {"color": "blue", "size": 0, "inner": {"name": "x", "yes": 1}, "amounts": ["1"]},
+			"wrong": {
+				[["color"], "not as expected", "a color"],
+				[["size"], "not as expected", "an amount, or nothing"],
+				[["inner", "name"], "not as expected", "a name"],
+				[["inner", "yes"], "not as expected", "yes or no"],
+				[["amounts", 0], "not as expected", "an amount"],
+			},
+		},
+		"no object": {"value": ["color"], "wrong": {[[], "not as expected", "a box"]}},
+		"null": {"value": null, "wrong": {[[], "not as expected", "a box"]}},
+	}
+	wrong(case.value, "box") == {array.concat(["REQUEST_INVALID"], misfit) | some misfit in case.wrong}
+}
+
+test_misfits_of_lists_in_lists if {
+	wrong([[1], [], [2, "2"], 3], "lists") == {
+		["REQUEST_INVALID", [1], "not as expected", "a list of amounts"],
+		["REQUEST_INVALID", [2, 1], "not as expected", "an amount"],
+		["REQUEST_INVALID", [3], "not as expected", "a list of amounts"],
+	}
+}
+
+test_misfits_at_each_level[depth] if {
+	some depth, value in {
+		"0": "x",
+		"1": {"nest": "x"},
+		"2": {"nest": {"nest": "x"}},
+		"3": {"nest": {"nest": {"nest": "x"}}},
+		"4": {"nest": {"nest": {"nest": {"nest": "x"}}}},
+		"5": {"nest": {"nest": {"nest": {"nest": {"nest": "x"}}}}},
+		"6": {"nest": {"nest": {"nest": {"nest": {"nest": {"nest": "x"}}}}}},
+	}
+	place := ["nest" | some level in numbers.range(1, 6); level <= to_number(depth)]
+	wrong(value, "nest") == {["REQUEST_INVALID", place, "not as expected", "a nest"]}
+}
+
+test_misfits_at_every_level_together if {
+	value := {"x": 0, "nest": {"x": 1, "nest": {"x": 2, "nest": {"x": 3, "nest": {"x": 4, "nest": {"x": 5}}}}}}
+	{place | some [_, place, _, _] in wrong(value, "nest")} == {
+		["x"],
+		["nest", "x"],
+		["nest", "nest", "x"],
+		["nest", "nest", "nest", "x"],
+		["nest", "nest", "nest", "nest", "x"],
+		["nest", "nest", "nest", "nest", "nest", "x"],
+	}
+}
+
+# No form of a request is deeper than the levels that are looked at.
+test_the_forms_of_requests_are_no_deeper_than_the_levels if {
+	below := {name: children |
+		some name, of in data.therapy.request.forms
+		children := {child | some child in object.get(of, "members", {})} | {child | child := of.element}
+	}
+	level_1 := {child | some name in data.therapy.request.forms.request_type.values; some child in below[name]}
+	level_2 := {child | some name in level_1; some child in below[name]}
+	level_3 := {child | some name in level_2; some child in below[name]}
+	level_4 := {child | some name in level_3; some child in below[name]}
+	level_5 := {child | some name in level_4; some child in below[name]}
+	level_6 := {child | some name in level_5; some child in below[name]}
+	{child | some name in level_6; some child in below[name]} == set()
+	count(level_5) > 0
+}

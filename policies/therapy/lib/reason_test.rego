@@ -1,0 +1,264 @@
+package therapy.lib.reason_test
+
+import data.therapy.lib.reason
+import data.therapy.lib.table_test as table
+
+# The codes of the policy in their order, each with its effect, what it bears on, its clauses and interpretation.
+codes := [
+	["REQUEST_INVALID", "invalid", "request", [], null],
+	["PT_BEFORE_EFFECTIVE_DATE", "scope", "request", ["PT-1"], "INT-9"],
+	["PT_SPECIALTY_EXCLUDED", "scope", "request", ["PT-2"], "INT-9"],
+	["BENEFIT_NOT_COVERED", "deny", "request", ["UM-2"], null],
+	["BENEFIT_UNVERIFIED", "pend", "request", ["UM-2"], "INT-13"],
+	["OT_NOT_MEDICALLY_NECESSARY", "deny", "request", ["OT-1"], null],
+	["OT_MEDICAL_NECESSITY_UNDETERMINED", "pend", "request", ["OT-1"], null],
+	["OT_CODE_NOT_LISTED", "deny", "line", ["OT-3"], null],
+	["OT_ADD_ON_WITHOUT_PRIMARY", "deny", "line", ["OT-6"], "INT-14"],
+	["OT_UNITS_OVER_VISIT_LIMIT", "pend", "line", ["PT-5"], "INT-2"],
+	["PT_CONDITION_NOT_ELIGIBLE", "deny", "request", ["PT-6"], null],
+	["PT_IMPROVEMENT_NOT_EXPECTED", "deny", "request", ["PT-7"], null],
+	["PT_IMPROVEMENT_UNDOCUMENTED", "pend", "request", ["PT-7"], null],
+	["PT_ACUTE_EVENT_NOT_LISTED", "info", "request", ["PT-4"], "INT-4"],
+	["PT_TIER_NOT_NAMED", "info", "request", ["PT-3"], "INT-5"],
+	["PT_PLAN_OF_CARE_INCOMPLETE", "pend", "request", ["PT-8"], null],
+	["PT_PLAN_OF_CARE_MISSING", "pend", "request", ["PT-8"], null],
+	["PT_EVALUATION_VISIT_LIMIT", "deny", "request", ["PT-3", "PT-4"], null],
+	["PT_TREATMENT_VISIT_LIMIT", "deny", "request", ["PT-3", "PT-4"], null],
+	["PT_UNITS_OVER_VISIT_LIMIT", "deny", "units", ["PT-5"], null],
+	["PT_VISIT_OUT_OF_SEQUENCE", "pend", "request", ["PT-9"], "INT-15"],
+	["PT_NOTE_NOT_NUMBERED", "pend", "request", ["PT-9"], null],
+	["EXT_PROGRESS_NOTES_INCOMPLETE", "pend", "request", ["EXT-1"], "INT-16"],
+	["EXT_INTERVENTIONS_INCOMPLETE", "pend", "request", ["EXT-2"], null],
+	["EXT_IMPEDING_FACTORS_MISSING", "pend", "request", ["EXT-3"], null],
+	["EXT_RESPONSE_SUMMARY_MISSING", "pend", "request", ["EXT-4"], null],
+	["EXT_PROGNOSIS_INCOMPLETE", "pend", "request", ["EXT-5"], null],
+	["EXT_PLAN_CHANGES_UNEXPLAINED", "pend", "request", ["EXT-6"], "INT-12"],
+	["EXT_FORM_MISSING", "pend", "request", ["EXT-7"], null],
+	[
+		"EXT_READY_FOR_CLINICAL_REVIEW", "pend", "request",
+		["EXT-1", "EXT-2", "EXT-3", "EXT-4", "EXT-5", "EXT-6", "EXT-7"], "INT-6",
+	],
+	["DC_NO_LONGER_NEEDED", "deny", "request", ["DC-1"], null],
+	["DC_ADAPTED", "deny", "request", ["DC-2"], null],
+	["DC_PROGRESS_INDETERMINATE", "deny", "request", ["DC-3"], null],
+	["DC_UNABLE_TO_PARTICIPATE", "deny", "request", ["DC-4"], null],
+	["DC_NONCOMPLIANT", "deny", "request", ["DC-5"], null],
+	["DC_CONTINUATION_CRITERIA_NOT_MET", "deny", "request", ["DC-6"], "INT-7"],
+	["DC_UNDETERMINED", "pend", "request", ["DC-1", "DC-2", "DC-3", "DC-4", "DC-5", "DC-6"], "INT-18"],
+]
+
+all_findings := {{"code": code, "place": []} | some [code, _, _, _, _] in codes}
+
+test_each_code_is_described[code] if {
+	some [code, effect, _, clauses, interpretation] in codes
+	[described] := reason.described({{"code": code, "place": ["a", "b"]}})
+	described.code == code
+	described.effect == effect
+	described.clauses == clauses
+	described.interpretation == interpretation
+	described.path == "/a/b"
+	count(described.message) > 0
+}
+
+test_each_code_bears_on_what_the_policy_says[code] if {
+	some [code, effect, bears_on, _, _] in codes
+	effects := {"request": {effect}, "line": set(), "units": set()}
+	reason.effects_on_request({{"code": code, "place": []}}) == effects[bears_on]
+}
+
+test_the_register_has_these_codes_alone if {
+	object.keys(data.therapy.register.reason_codes) == {code | some [code, _, _, _, _] in codes}
+}
+
+test_described_in_the_order_of_the_register if {
+	[described.code | some described in reason.described(all_findings)] == [code | some [code, _, _, _, _] in codes]
+}
+
+test_codes_in_the_order_of_the_register if {
+	reason.codes(all_findings) == [code | some [code, _, _, _, _] in codes]
+}
+
+test_codes_each_once if {
+	findings := {
+		reason.at("DC_ADAPTED", ["b"]),
+		reason.at("BENEFIT_UNVERIFIED", ["z"]),
+		reason.at("DC_ADAPTED", ["a"]),
+	}
+	reason.codes(findings) == ["BENEFIT_UNVERIFIED", "DC_ADAPTED"]
+}
+
+test_codes_of_nothing if reason.codes(set()) == []
+
+test_described_nothing if reason.described(set()) == []
+
+test_of_effect[effect] if {
+	some effect in ["invalid", "scope", "deny", "pend", "info"]
+	expected := {code | some [code, code_effect, _, _, _] in codes; code_effect == effect}
+	{finding.code | some finding in reason.of_effect(all_findings, effect)} == expected
+}
+
+test_of_effect_keeps_findings_whole if {
+	scope := reason.with_facts("PT_BEFORE_EFFECTIVE_DATE", ["service_date"], {"effective_date": "2022-06-01"})
+	reason.of_effect({scope, reason.at("BENEFIT_UNVERIFIED", ["benefit_status"])}, "scope") == {scope}
+}
+
+test_effects_on_request_of_several if {
+	findings := {
+		reason.at("BENEFIT_NOT_COVERED", ["a"]),
+		reason.at("EXT_FORM_MISSING", ["b"]),
+		reason.at("PT_TIER_NOT_NAMED", ["c"]),
+		reason.at("OT_CODE_NOT_LISTED", ["d"]),
+	}
+	reason.effects_on_request(findings) == {"deny", "pend", "info"}
+}
+
+test_effects_of_lines_and_units_are_not_of_the_request if {
+	findings := {
+		reason.at("OT_CODE_NOT_LISTED", ["a"]),
+		reason.at("OT_ADD_ON_WITHOUT_PRIMARY", ["b"]),
+		reason.at("OT_UNITS_OVER_VISIT_LIMIT", ["c"]),
+		reason.at("PT_UNITS_OVER_VISIT_LIMIT", ["d"]),
+	}
+	reason.effects_on_request(findings) == set()
+}
+
+# A small register, to see each member of a reason.
+register := {
+	"FIRST": {
+		"order": 1,
+		"effect": "deny",
+		"bears_on": "request",
+		"clauses": ["A-1", "A-2"],
+		"interpretation": null,
+		"message": "Of {limit} visits {used} were used, {limit} being all.",
+		"remedy": "Use {limit}.",
+	},
+	"SECOND": {
+		"order": 10,
+		"effect": "info",
+		"bears_on": "line",
+		"clauses": [],
+		"interpretation": "INT-1",
+		"message": "Nothing to fill.",
+		"remedy": null,
+	},
+}
+
+described(findings) := value if {
+	value := reason.described(findings) with data.therapy.register.reason_codes as register
+}
+
+test_a_finding_at_a_place if {
+	described({reason.at("SECOND", ["visit", "units"])}) == [{
+		"code": "SECOND",
+		"effect": "info",
+		"clauses": [],
+		"interpretation": "INT-1",
+		"message": "Nothing to fill.",
+		"remedy": null,
+		"path": "/visit/units",
+	}]
+}
+
+test_a_finding_with_facts if {
+	described({reason.with_facts("FIRST", ["visit"], {"limit": 5, "used": "seven"})}) == [{
+		"code": "FIRST",
+		"effect": "deny",
+		"clauses": ["A-1", "A-2"],
+		"interpretation": null,
+		"message": "Of 5 visits seven were used, 5 being all.",
+		"remedy": "Use 5.",
+		"path": "/visit",
+	}]
+}
+
+test_a_finding_under_one_clause if {
+	described({reason.under("A-2", "FIRST", ["visit"], {"limit": 0, "used": 1000})}) == [{
+		"code": "FIRST",
+		"effect": "deny",
+		"clauses": ["A-2"],
+		"interpretation": null,
+		"message": "Of 0 visits 1000 were used, 0 being all.",
+		"remedy": "Use 0.",
+		"path": "/visit",
+	}]
+}
+
+test_a_fact_is_not_filled_in_itself if {
+	[one] := described({reason.with_facts("FIRST", [], {"limit": "{used}", "used": "{limit}"})})
+	one.message == "Of {used} visits {limit} were used, {used} being all."
+	one.remedy == "Use {used}."
+}
+
+test_path[pointer] if {
+	some pointer, place in {
+		"": [],
+		"/visit": ["visit"],
+		"/service_lines/0/units": ["service_lines", 0, "units"],
+		"/notes/199/goals_addressed/10": ["notes", 199, "goals_addressed", 10],
+		"/": [""],
+		"//": ["", ""],
+		"/a~1b": ["a/b"],
+		"/a~0b": ["a~b"],
+		"/~01": ["~1"],
+		"/~00": ["~0"],
+		"/~1~0": ["/~"],
+		"/~0~0~1~1": ["~~//"],
+		"/a b/\"/%": ["a b", "\"", "%"],
+		"/0": ["0"],
+	}
+	[one] := described({reason.at("SECOND", place)})
+	one.path == pointer
+}
+
+test_order_of_places if {
+	places := [
+		[],
+		["documentation", "goals"],
+		["documentation", "goals", 0, "goal_id"],
+		["documentation", "goals", 2],
+		["documentation", "goals", 2, "current_status"],
+		["documentation", "goals", 2, "current_status", "measure"],
+		["documentation", "goals", 2, "initial_status"],
+		["documentation", "goals", 10],
+		["documentation", "notes"],
+		["documentation", "notes2"],
+		["specialty"],
+		["specialty", "A"],
+		["specialty", "a"],
+		["specialty", "é"],
+		["specialty", "\uffee"],
+		["specialty", "😀"],
+	]
+	[one.path | some one in described({reason.at("SECOND", place) | some place in places})] == [pointer |
+		some place in places
+		[one] := described({reason.at("SECOND", place)})
+		pointer := one.path
+	]
+}
+
+test_order_of_code_before_place_before_clause if {
+	findings := {
+		reason.at("SECOND", ["a"]),
+		reason.under("C-2", "FIRST", ["b"], {}),
+		reason.under("C-1", "FIRST", ["c"], {}),
+		reason.under("C-1", "FIRST", ["b"], {}),
+		reason.under("C-3", "FIRST", ["a"], {}),
+	}
+	[[one.code, one.path, one.clauses] | some one in described(findings)] == [
+		["FIRST", "/a", ["C-3"]],
+		["FIRST", "/b", ["C-1"]],
+		["FIRST", "/b", ["C-2"]],
+		["FIRST", "/c", ["C-1"]],
+		["SECOND", "/a", []],
+	]
+}
+
+test_a_finding_stands_once if {
+	count(described({reason.at("SECOND", ["a"])})) == 1
+}
+
+test_shown_for_tables if {
+	findings := {reason.at("DC_ADAPTED", ["discontinuation", "x"]), reason.at("EXT_FORM_MISSING", [])}
+	table.shown(findings) == ["EXT_FORM_MISSING", "DC_ADAPTED /discontinuation/x"]
+}

@@ -1,0 +1,568 @@
+package therapy.outpatient_pt.extension_test
+
+import data.therapy.lib.reason
+import data.therapy.lib.table_test as table
+import data.therapy.outpatient_pt.extension
+
+# A request with complete documentation.
+base := {
+	"request_type": "pt_extension",
+	"request_date": "2024-03-15",
+	"specialty": "none",
+	"benefit_status": "covered",
+	"requested_visits": 6,
+	"documentation": {
+		"goals": [
+			{
+				"goal_id": "reach",
+				"initial_status": {"measure": "degrees", "value": "70"},
+				"last_period_status": {"measure": "degrees", "value": "95"},
+				"current_status": {"measure": "degrees", "value": "120"},
+			},
+			{
+				"goal_id": "sleep",
+				"initial_status": {"measure": "hours", "value": "3"},
+				"last_period_status": {"measure": "hours", "value": "4"},
+				"current_status": {"measure": "hours", "value": "6"},
+			},
+		],
+		"notes": [
+			{"visit_number": 1, "goals_addressed": ["reach"]},
+			{"visit_number": 2, "goals_addressed": ["sleep"]},
+		],
+		"planned_interventions": [
+			{"technique": "mobilization", "amount": "2 units", "frequency": "weekly", "duration": "4 weeks"},
+			{"technique": "strengthening", "amount": "1 unit", "frequency": "daily", "duration": "6 weeks"},
+		],
+		"impeding_factors": {"identified": ["diabetes"]},
+		"response_summary": "steady",
+		"limiting_issues": ["pain at night"],
+		"prognosis": {"statement": "good", "discharge_criteria": ["reaches a shelf"]},
+		"plan_of_care_changes": {
+			"significant_change": true,
+			"explanation": "heavier loads",
+			"clinical_rationale": "pain is less",
+		},
+		"extension_form_completed": true,
+	},
+}
+
+ready := ["EXT_READY_FOR_CLINICAL_REVIEW"]
+
+at(code, place) := concat("", [code, " /documentation/", place])
+
+notes_incomplete(place) := at("EXT_PROGRESS_NOTES_INCOMPLETE", place)
+
+interventions_incomplete(place) := at("EXT_INTERVENTIONS_INCOMPLETE", place)
+
+shown(request) := table.shown(findings) if findings := extension.reasons with input as request
+
+# The base request with one part of its documentation replaced.
+documented(part, value) := object.union(
+	json.remove(base, [["documentation", part]]),
+	{"documentation": {part: value}},
+)
+
+# The base request with the first or the second goal changed.
+with_goal(i, change) := documented("goals", [object.union(goal, object.get({i: change}, j, {})) |
+	some j, goal in base.documentation.goals
+])
+
+test_complete if shown(base) == ready
+
+test_message_of_a_complete_request[written] if {
+	some written, number in {"1": "1", "6": "6", "6.0": "6", "12.00": "12", "999": "999"}
+	findings := extension.reasons with input as object.union(base, {"requested_visits": json.unmarshal(written)})
+	[one] := reason.described(findings)
+	one.message == concat("", [
+		"The documentation is complete; a clinician decides on the ", number,
+		" visits that are asked for.",
+	])
+	one.remedy == null
+	one.clauses == ["EXT-1", "EXT-2", "EXT-3", "EXT-4", "EXT-5", "EXT-6", "EXT-7"]
+}
+
+statuses := ["initial_status", "last_period_status", "current_status"]
+
+test_goals[name] if {
+	some name, case in {
+		"one goal is enough": {"goals": [base.documentation.goals[0]], "shows": []},
+		"none": {"goals": [], "shows": [notes_incomplete("goals")]},
+		"null": {"goals": null, "shows": [notes_incomplete("goals")]},
+	}
+
+	# The notes address the goals that are there, and no other.
+	notes := [{
+		"visit_number": 1,
+		"goals_addressed": [goal.goal_id | some goal in case.goals],
+	}]
+	request := object.union(documented("goals", case.goals), {"documentation": {"notes": notes}})
+	shown(request) == array.concat(case.shows, [code | some code in ready; case.shows == []])
+}
+
+test_goals_that_are_absent if {
+	request := json.remove(
+		documented("notes", [{"visit_number": 1, "goals_addressed": []}]),
+		["/documentation/goals"],
+	)
+	shown(request) == [notes_incomplete("goals")]
+}
+
+test_goal_ids[name] if {
+	some name, case in {
+		"blank": {"ids": ["", "sleep"], "shows": [notes_incomplete("goals/0/goal_id")]},
+		"white space": {"ids": ["reach", " \u3000"], "shows": [notes_incomplete("goals/1/goal_id")]},
+		"file separator": {"ids": ["\u001c", "sleep"], "shows": ready},
+		"twice": {"ids": ["reach", "reach"], "shows": [notes_incomplete("goals/1/goal_id")]},
+		"three times": {
+			"ids": ["reach", "reach", "reach"],
+			"shows": [notes_incomplete("goals/1/goal_id"), notes_incomplete("goals/2/goal_id")],
+		},
+		"twice, with another between": {
+			"ids": ["reach", "sleep", "reach"],
+			"shows": [notes_incomplete("goals/2/goal_id")],
+		},
+		"two pairs": {
+			"ids": ["reach", "sleep", "sleep", "reach"],
+			"shows": [notes_incomplete("goals/2/goal_id"), notes_incomplete("goals/3/goal_id")],
+		},
+		"blank twice": {
+			"ids": [" ", " "],
+			"shows": [notes_incomplete("goals/0/goal_id"), notes_incomplete("goals/1/goal_id")],
+		},
+		"of other letters": {"ids": ["reach", "Reach"], "shows": ready},
+		"with a space": {"ids": ["reach", "reach "], "shows": ready},
+	}
+	goals := [object.union(base.documentation.goals[0], {"goal_id": id}) | some id in case.ids]
+	notes := [{"visit_number": 1, "goals_addressed": case.ids}]
+	shown(object.union(base, {"documentation": {"goals": goals, "notes": notes}})) == case.shows
+}
+
+test_statuses[name] if {
+	some i in [0, 1]
+	some status in statuses
+	some stated, value in {
+		"null": null,
+		"no measure": {"measure": null},
+		"blank measure": {"measure": " "},
+		"no value": {"value": null},
+		"blank value": {"value": "\u2028"},
+		"nothing": {"measure": "", "value": ""},
+	}
+	name := concat(" ", [format_int(i, 10), status, stated])
+	shown(with_goal(i, {status: value})) == [notes_incomplete(concat("/", ["goals", format_int(i, 10), status]))]
+}
+
+test_a_status_that_is_absent[name] if {
+	some i in ["0", "1"]
+	some status in statuses
+	name := concat(" ", [i, status])
+	request := json.remove(base, [["documentation", "goals", i, status]])
+	shown(request) == [notes_incomplete(concat("/", ["goals", i, status]))]
+}
+
+test_a_status_that_lacks_a_part[name] if {
+	some status in statuses
+	some part in ["measure", "value"]
+	name := concat(" ", [status, part])
+	request := json.remove(base, [["documentation", "goals", "1", status, part]])
+	shown(request) == [notes_incomplete(concat("/", ["goals/1", status]))]
+}
+
+test_one_measure_throughout[name] if {
+	some name, case in {
+		"last period": {
+			"change": {"last_period_status": {"measure": "minutes"}},
+			"shows": [notes_incomplete("goals/1/last_period_status/measure")],
+		},
+		"current": {
+			"change": {"current_status": {"measure": "minutes"}},
+			"shows": [notes_incomplete("goals/1/current_status/measure")],
+		},
+		"initial, so both others differ": {
+			"change": {"initial_status": {"measure": "minutes"}},
+			"shows": [
+				notes_incomplete("goals/1/current_status/measure"),
+				notes_incomplete("goals/1/last_period_status/measure"),
+			],
+		},
+		"other letters": {
+			"change": {"current_status": {"measure": "Hours"}},
+			"shows": [notes_incomplete("goals/1/current_status/measure")],
+		},
+		"all changed alike": {
+			"change": {status: {"measure": "minutes"} | some status in statuses},
+			"shows": ready,
+		},
+		"nothing to compare with": {
+			"change": {"initial_status": {"measure": " "}},
+			"shows": [notes_incomplete("goals/1/initial_status")],
+		},
+		"nothing that could differ": {
+			"change": {"current_status": {"measure": " "}},
+			"shows": [notes_incomplete("goals/1/current_status")],
+		},
+		"differs, and lacks its value": {
+			"change": {"current_status": {"measure": "minutes", "value": null}},
+			"shows": [
+				notes_incomplete("goals/1/current_status"),
+				notes_incomplete("goals/1/current_status/measure"),
+			],
+		},
+		"differs from an initial status without its value": {
+			"change": {"initial_status": {"value": ""}, "last_period_status": {"measure": "minutes"}},
+			"shows": [
+				notes_incomplete("goals/1/initial_status"),
+				notes_incomplete("goals/1/last_period_status/measure"),
+			],
+		},
+	}
+	shown(with_goal(1, case.change)) == case.shows
+}
+
+test_notes_numbers[name] if {
+	some name, case in {
+		"one": {"numbers": "[1]", "shows": ready},
+		"in order": {"numbers": "[1, 2, 3]", "shows": ready},
+		"out of order": {"numbers": "[3, 1, 2]", "shows": ready},
+		"more than nine": {"numbers": "[10, 2, 3, 4, 5, 6, 7, 8, 9, 1]", "shows": ready},
+		"written with a point": {"numbers": "[2.0, 1.00, 3]", "shows": ready},
+		"from 2 on": {"numbers": "[2, 3]", "shows": [notes_incomplete("notes")]},
+		"one is missing": {"numbers": "[1, 3]", "shows": [notes_incomplete("notes")]},
+		"one is twice": {"numbers": "[1, 2, 2]", "shows": [notes_incomplete("notes")]},
+		"one is twice, the last not missing": {"numbers": "[1, 1, 3]", "shows": [notes_incomplete("notes")]},
+		"one is 999": {"numbers": "[1, 2, 999]", "shows": [notes_incomplete("notes")]},
+		"2 alone": {"numbers": "[2]", "shows": [notes_incomplete("notes")]},
+	}
+	notes := [{"visit_number": number, "goals_addressed": ["reach", "sleep"]} |
+		some number in json.unmarshal(case.numbers)
+	]
+	shown(documented("notes", notes)) == case.shows
+}
+
+test_no_notes[name] if {
+	some name, request in {
+		"absent": json.remove(base, ["/documentation/notes"]),
+		"null": documented("notes", null),
+		"empty": documented("notes", []),
+	}
+	shown(request) == [
+		notes_incomplete("goals/0"),
+		notes_incomplete("goals/1"),
+		notes_incomplete("notes"),
+	]
+}
+
+test_goals_addressed[name] if {
+	some name, case in {
+		"both by one note": {"addressed": [["reach", "sleep"], []], "shows": ready},
+		"both by each note": {"addressed": [["sleep", "reach"], ["reach", "sleep"]], "shows": ready},
+		"one twice by one note": {"addressed": [["reach", "reach"], ["sleep"]], "shows": ready},
+		"the first by none": {"addressed": [["sleep"], ["sleep"]], "shows": [notes_incomplete("goals/0")]},
+		"the second by none": {"addressed": [["reach"], []], "shows": [notes_incomplete("goals/1")]},
+		"none by any": {
+			"addressed": [[], []],
+			"shows": [notes_incomplete("goals/0"), notes_incomplete("goals/1")],
+		},
+		"one that is not there": {
+			"addressed": [["reach"], ["sleep", "walk"]],
+			"shows": [notes_incomplete("notes/1/goals_addressed/1")],
+		},
+		"some that are not there": {
+			"addressed": [["walk", "reach"], ["Sleep", "sleep", ""]],
+			"shows": [
+				notes_incomplete("notes/0/goals_addressed/0"),
+				notes_incomplete("notes/1/goals_addressed/0"),
+				notes_incomplete("notes/1/goals_addressed/2"),
+			],
+		},
+		"one for another": {
+			"addressed": [["reach"], ["walk"]],
+			"shows": [notes_incomplete("goals/1"), notes_incomplete("notes/1/goals_addressed/0")],
+		},
+	}
+	notes := [{"visit_number": i + 1, "goals_addressed": ids} | some i, ids in case.addressed]
+	shown(documented("notes", notes)) == case.shows
+}
+
+test_places_in_order if {
+	ids := ["a", "b", "c", "d", "e", "f", "g", "h", "i", "j", "k"]
+	goals := [object.union(base.documentation.goals[0], {"goal_id": id}) | some id in ids]
+	notes := [{"visit_number": 1, "goals_addressed": ["x", "a", "b", "d", "e", "f", "g", "h", "i", "j", "y"]}]
+	shown(object.union(base, {"documentation": {"goals": goals, "notes": notes}})) == [
+		notes_incomplete("goals/2"),
+		notes_incomplete("goals/10"),
+		notes_incomplete("notes/0/goals_addressed/0"),
+		notes_incomplete("notes/0/goals_addressed/10"),
+	]
+}
+
+intervention_parts := ["amount", "duration", "frequency", "technique"]
+
+test_interventions[name] if {
+	some name, case in {
+		"one": {"planned": [base.documentation.planned_interventions[0]], "shows": ready},
+		"none": {"planned": [], "shows": [interventions_incomplete("planned_interventions")]},
+		"null": {"planned": null, "shows": [interventions_incomplete("planned_interventions")]},
+		"one without parts": {
+			"planned": [base.documentation.planned_interventions[0], {}],
+			"shows": [interventions_incomplete(concat("/", ["planned_interventions/1", part])) |
+				some part in intervention_parts
+			],
+		},
+	}
+	shown(documented("planned_interventions", case.planned)) == case.shows
+}
+
+test_interventions_that_are_absent if {
+	shown(json.remove(base, ["/documentation/planned_interventions"])) == [
+		interventions_incomplete("planned_interventions"),
+	]
+}
+
+test_an_intervention_that_lacks_a_part[name] if {
+	some i in ["0", "1"]
+	some part in intervention_parts
+	name := concat(" ", [i, part])
+	request := json.remove(base, [["documentation", "planned_interventions", i, part]])
+	shown(request) == [interventions_incomplete(concat("/", ["planned_interventions", i, part]))]
+}
+
+test_an_intervention_with_a_part_that_says_nothing[name] if {
+	some part in intervention_parts
+	some nothing in [null, "", "\u2009"]
+	name := concat(" ", [part, json.marshal(nothing)])
+	planned := [object.union(base.documentation.planned_interventions[0], {part: nothing})]
+	shown(documented("planned_interventions", planned)) == [
+		interventions_incomplete(concat("/", ["planned_interventions/0", part])),
+	]
+}
+
+test_impeding_factors[name] if {
+	unclear := [at("EXT_IMPEDING_FACTORS_MISSING", "impeding_factors")]
+	some name, case in {
+		"null": {"factors": null, "shows": unclear},
+		"empty": {"factors": {}, "shows": unclear},
+		"neither stated": {"factors": {"identified": null, "none_identified": null}, "shows": unclear},
+		"named": {"factors": {"identified": ["diabetes"]}, "shows": ready},
+		"named, and not ruled out": {
+			"factors": {"identified": ["diabetes"], "none_identified": false},
+			"shows": ready,
+		},
+		"one of several is blank": {"factors": {"identified": ["", "diabetes"]}, "shows": ready},
+		"ruled out": {"factors": {"none_identified": true}, "shows": ready},
+		"ruled out with an empty list": {"factors": {"identified": [], "none_identified": true}, "shows": ready},
+		"ruled out with blanks": {"factors": {"identified": ["", "\t"], "none_identified": true}, "shows": ready},
+		"both": {"factors": {"identified": ["diabetes"], "none_identified": true}, "shows": unclear},
+		"blanks": {"factors": {"identified": [" ", ""]}, "shows": unclear},
+		"blanks, and not ruled out": {
+			"factors": {"identified": [" "], "none_identified": false},
+			"shows": unclear,
+		},
+		"not ruled out": {"factors": {"none_identified": false}, "shows": unclear},
+	}
+	shown(documented("impeding_factors", case.factors)) == case.shows
+}
+
+test_impeding_factors_that_are_absent if {
+	shown(json.remove(base, ["/documentation/impeding_factors"])) == [
+		at("EXT_IMPEDING_FACTORS_MISSING", "impeding_factors"),
+	]
+}
+
+test_response[name] if {
+	no_summary := [at("EXT_RESPONSE_SUMMARY_MISSING", "response_summary")]
+	no_issues := [at("EXT_RESPONSE_SUMMARY_MISSING", "limiting_issues")]
+	some name, case in {
+		"no summary": {"without": ["/documentation/response_summary"], "shows": no_summary},
+		"summary null": {"change": {"documentation": {"response_summary": null}}, "shows": no_summary},
+		"summary empty": {"change": {"documentation": {"response_summary": ""}}, "shows": no_summary},
+		"summary blank": {"change": {"documentation": {"response_summary": "\u0085\u205f"}}, "shows": no_summary},
+		"summary of a file separator": {"change": {"documentation": {"response_summary": "\u001c"}}, "shows": ready},
+		"no issues stated": {"without": ["/documentation/limiting_issues"], "shows": no_issues},
+		"issues null": {"change": {"documentation": {"limiting_issues": null}}, "shows": no_issues},
+		"an empty list says none": {"change": {"documentation": {"limiting_issues": []}}, "shows": ready},
+		"blank issues": {"change": {"documentation": {"limiting_issues": [""]}}, "shows": ready},
+		"neither": {
+			"change": {"documentation": {"response_summary": "", "limiting_issues": null}},
+			"shows": array.concat(no_issues, no_summary),
+		},
+	}
+	shown(table.request(base, case)) == case.shows
+}
+
+test_prognosis[name] if {
+	no_statement := [at("EXT_PROGNOSIS_INCOMPLETE", "prognosis/statement")]
+	no_criteria := [at("EXT_PROGNOSIS_INCOMPLETE", "prognosis/discharge_criteria")]
+	some name, case in {
+		"null": {"prognosis": null, "shows": array.concat(no_criteria, no_statement)},
+		"empty": {"prognosis": {}, "shows": array.concat(no_criteria, no_statement)},
+		"no statement": {"prognosis": {"discharge_criteria": ["reaches"]}, "shows": no_statement},
+		"statement null": {"prognosis": {"statement": null, "discharge_criteria": ["reaches"]}, "shows": no_statement},
+		"statement blank": {"prognosis": {"statement": " ", "discharge_criteria": ["reaches"]}, "shows": no_statement},
+		"no criteria": {"prognosis": {"statement": "good"}, "shows": no_criteria},
+		"criteria null": {"prognosis": {"statement": "good", "discharge_criteria": null}, "shows": no_criteria},
+		"criteria empty": {"prognosis": {"statement": "good", "discharge_criteria": []}, "shows": no_criteria},
+		"criteria blank": {"prognosis": {"statement": "good", "discharge_criteria": ["", "\u1680"]}, "shows": no_criteria},
+		"one of the criteria blank": {"prognosis": {"statement": "good", "discharge_criteria": ["", "reaches"]}, "shows": ready},
+	}
+	shown(documented("prognosis", case.prognosis)) == case.shows
+}
+
+test_a_prognosis_that_is_absent if {
+	shown(json.remove(base, ["/documentation/prognosis"])) == [
+		at("EXT_PROGNOSIS_INCOMPLETE", "prognosis/discharge_criteria"),
+		at("EXT_PROGNOSIS_INCOMPLETE", "prognosis/statement"),
+	]
+}
+
+test_plan_of_care_changes[name] if {
+	unexplained := "EXT_PLAN_CHANGES_UNEXPLAINED"
+	not_stated := [at(unexplained, "plan_of_care_changes/significant_change")]
+	no_explanation := [at(unexplained, "plan_of_care_changes/explanation")]
+	no_rationale := [at(unexplained, "plan_of_care_changes/clinical_rationale")]
+	some name, case in {
+		"null": {"changes": null, "shows": not_stated},
+		"empty": {"changes": {}, "shows": not_stated},
+		"change null": {"changes": {"significant_change": null}, "shows": not_stated},
+		"change not stated but explained": {
+			"changes": {"explanation": "loads", "clinical_rationale": "pain"},
+			"shows": not_stated,
+		},
+		"no change": {"changes": {"significant_change": false}, "shows": ready},
+		"no change, and blanks": {
+			"changes": {"significant_change": false, "explanation": "", "clinical_rationale": null},
+			"shows": ready,
+		},
+		"changed and explained": {
+			"changes": {"significant_change": true, "explanation": "loads", "clinical_rationale": "pain"},
+			"shows": ready,
+		},
+		"changed alone": {
+			"changes": {"significant_change": true},
+			"shows": array.concat(no_rationale, no_explanation),
+		},
+		"no explanation": {
+			"changes": {"significant_change": true, "clinical_rationale": "pain"},
+			"shows": no_explanation,
+		},
+		"no rationale": {"changes": {"significant_change": true, "explanation": "loads"}, "shows": no_rationale},
+		"blanks": {
+			"changes": {"significant_change": true, "explanation": " ", "clinical_rationale": "\u2029"},
+			"shows": array.concat(no_rationale, no_explanation),
+		},
+		"nulls": {
+			"changes": {"significant_change": true, "explanation": null, "clinical_rationale": null},
+			"shows": array.concat(no_rationale, no_explanation),
+		},
+	}
+	shown(documented("plan_of_care_changes", case.changes)) == case.shows
+}
+
+test_plan_of_care_changes_that_are_absent if {
+	shown(json.remove(base, ["/documentation/plan_of_care_changes"])) == [
+		at("EXT_PLAN_CHANGES_UNEXPLAINED", "plan_of_care_changes/significant_change"),
+	]
+}
+
+test_form[name] if {
+	some name, case in {
+		"completed": {"completed": true, "shows": ready},
+		"not completed": {
+			"completed": false,
+			"shows": [at("EXT_FORM_MISSING", "extension_form_completed")],
+		},
+		"null": {"completed": null, "shows": [at("EXT_FORM_MISSING", "extension_form_completed")]},
+	}
+	shown(documented("extension_form_completed", case.completed)) == case.shows
+}
+
+test_a_form_that_is_not_stated if {
+	shown(json.remove(base, ["/documentation/extension_form_completed"])) == [
+		at("EXT_FORM_MISSING", "extension_form_completed"),
+	]
+}
+
+test_documentation_that_is_not_stated_lacks_all_parts[name] if {
+	some name, request in {
+		"absent": object.remove(base, ["documentation"]),
+		"null": object.union(base, {"documentation": null}),
+		"empty": object.union(object.remove(base, ["documentation"]), {"documentation": {}}),
+	}
+	shown(request) == [
+		notes_incomplete("goals"),
+		notes_incomplete("notes"),
+		interventions_incomplete("planned_interventions"),
+		at("EXT_IMPEDING_FACTORS_MISSING", "impeding_factors"),
+		at("EXT_RESPONSE_SUMMARY_MISSING", "limiting_issues"),
+		at("EXT_RESPONSE_SUMMARY_MISSING", "response_summary"),
+		at("EXT_PROGNOSIS_INCOMPLETE", "prognosis/discharge_criteria"),
+		at("EXT_PROGNOSIS_INCOMPLETE", "prognosis/statement"),
+		at("EXT_PLAN_CHANGES_UNEXPLAINED", "plan_of_care_changes/significant_change"),
+		at("EXT_FORM_MISSING", "extension_form_completed"),
+	]
+}
+
+test_reasons_together[name] if {
+	some name, case in {
+		"benefits not covered": {
+			"change": {"benefit_status": "not_covered"},
+			"shows": ["BENEFIT_NOT_COVERED /benefit_status"],
+		},
+		"benefits unverified": {"without": ["/benefit_status"], "shows": ["BENEFIT_UNVERIFIED /benefit_status"]},
+		"discontinued": {
+			"change": {"discontinuation": {"goals_achieved": true}},
+			"shows": ["DC_NO_LONGER_NEEDED /discontinuation/goals_achieved"],
+		},
+		"a criterion that is not stated": {
+			"change": {"discontinuation": {"goals_achieved": null}},
+			"shows": ready,
+		},
+		"before the rules begin": {
+			"change": {"request_date": "2022-05-31"},
+			"shows": ["PT_BEFORE_EFFECTIVE_DATE /request_date"],
+		},
+		"the day that the rules begin": {"change": {"request_date": "2022-06-01"}, "shows": ready},
+		"everything at once": {
+			"change": {
+				"request_date": "2022-05-31",
+				"specialty": "aqua_therapy",
+				"benefit_status": null,
+				"documentation": {"notes": [], "extension_form_completed": false},
+				"discontinuation": {"adapted_with_equipment": true},
+			},
+			"shows": [
+				"PT_BEFORE_EFFECTIVE_DATE /request_date",
+				"PT_SPECIALTY_EXCLUDED /specialty",
+				"BENEFIT_UNVERIFIED /benefit_status",
+				notes_incomplete("goals/0"),
+				notes_incomplete("goals/1"),
+				notes_incomplete("notes"),
+				at("EXT_FORM_MISSING", "extension_form_completed"),
+				"DC_ADAPTED /discontinuation/adapted_with_equipment",
+			],
+		},
+	}
+	shown(table.request(base, case)) == case.shows
+}
+
+test_outcome[name] if {
+	some name, case in {
+		"complete": {"change": {}, "outcome": "pended"},
+		"incomplete": {"change": {"documentation": {"response_summary": ""}}, "outcome": "pended"},
+		"discontinued": {"change": {"discontinuation": {"meets_continuation_criteria": false}}, "outcome": "denied"},
+		"benefits not covered": {"change": {"benefit_status": "not_covered"}, "outcome": "denied"},
+		"specialty": {"change": {"specialty": "lymphedema"}, "outcome": "not_applicable"},
+	}
+	decision := data.therapy.decision with input as object.union(base, case.change)
+	decision.outcome == case.outcome
+
+	# No extension visit is ever authorized here.
+	decision.authorized == {
+		"units": 0,
+		"procedure_codes": [],
+		"evaluation_visits": 0,
+		"treatment_visits": 0,
+		"max_units_per_visit": 0,
+	}
+}

@@ -1,0 +1,264 @@
+package therapy.outpatient_pt.referral_test
+
+import data.therapy.lib.table_test as table
+import data.therapy.outpatient_pt.referral
+
+base := {
+	"request_type": "pt_referral",
+	"referral_date": "2024-03-15",
+	"specialty": "none",
+	"benefit_status": "covered",
+	"condition": {"category": "acute", "acute_event": "fracture"},
+	"expected_improvement": {
+		"measurable": true,
+		"significant": true,
+		"sustainable": true,
+		"functional": true,
+		"within_reasonable_period": true,
+		"result_of_pt": true,
+	},
+}
+
+aspects := [
+	"functional", "measurable", "result_of_pt",
+	"significant", "sustainable", "within_reasonable_period",
+]
+
+shown(request) := table.shown(findings) if findings := referral.reasons with input as request
+
+acute_visits := {"evaluation_visits": 1, "treatment_visits": 11, "max_units_per_visit": 4}
+
+nonacute_visits := {"evaluation_visits": 1, "treatment_visits": 5, "max_units_per_visit": 4}
+
+event_not_listed := ["PT_ACUTE_EVENT_NOT_LISTED /condition/acute_event"]
+
+tier_not_named := ["PT_TIER_NOT_NAMED /condition/category"]
+
+listed_events := ["new_post_operative", "fracture", "new_stroke", "exacerbation_due_to_event"]
+
+test_acute_tier[name] if {
+	some category in ["acute", "acute_exacerbation_of_chronic"]
+	some event in listed_events
+	name := concat(" ", [category, event])
+	request := object.union(base, {"condition": {"category": category, "acute_event": event}})
+	shown(request) == []
+	referral.grant == acute_visits with input as request
+}
+
+test_acute_without_a_listed_event[name] if {
+	some category in ["acute", "acute_exacerbation_of_chronic"]
+	some stated, condition in {"none": {"acute_event": "none"}, "null": {"acute_event": null}, "not stated": {}}
+	name := concat(" ", [category, stated])
+	request := object.union(
+		json.remove(base, ["/condition/acute_event"]),
+		{"condition": object.union(condition, {"category": category})},
+	)
+	shown(request) == event_not_listed
+	referral.grant == nonacute_visits with input as request
+}
+
+test_nonacute_whatever_the_event[name] if {
+	some category in ["subacute", "neurodevelopmental", "function_limiting_chronic"]
+	some event in array.concat(listed_events, ["none", null])
+	name := concat(" ", [category, json.marshal(event)])
+	request := object.union(base, {"condition": {"category": category, "acute_event": event}})
+	shown(request) == tier_not_named
+	referral.grant == nonacute_visits with input as request
+}
+
+test_nonacute_without_an_event[category] if {
+	some category in ["subacute", "neurodevelopmental", "function_limiting_chronic"]
+	request := object.union(base, {"condition": {"category": category}})
+	shown(json.remove(request, ["/condition/acute_event"])) == tier_not_named
+}
+
+test_not_eligible_whatever_the_event[name] if {
+	some event in array.concat(listed_events, ["none", null])
+	name := json.marshal(event)
+	shown(object.union(base, {"condition": {"category": "other", "acute_event": event}})) == [
+		"PT_CONDITION_NOT_ELIGIBLE /condition/category",
+	]
+}
+
+test_these_members_alone[name] if {
+	some name, members in {
+		"acute_events": {"new_post_operative", "fracture", "new_stroke", "exacerbation_due_to_event"},
+		"acute_categories": {"acute", "acute_exacerbation_of_chronic"},
+		"eligible_categories": {
+			"acute", "subacute", "neurodevelopmental",
+			"acute_exacerbation_of_chronic", "function_limiting_chronic",
+		},
+	}
+	every period in data.therapy.parameters.outpatient_pt[name].periods {
+		{member | some member in period.value} == members
+	}
+}
+
+test_an_aspect_that_is_not_expected[aspect] if {
+	some aspect in aspects
+	shown(object.union(base, {"expected_improvement": {aspect: false}})) == [
+		concat("/", ["PT_IMPROVEMENT_NOT_EXPECTED ", "expected_improvement", aspect]),
+	]
+}
+
+test_an_aspect_that_is_null[aspect] if {
+	some aspect in aspects
+	shown(object.union(base, {"expected_improvement": {aspect: null}})) == [
+		concat("/", ["PT_IMPROVEMENT_UNDOCUMENTED ", "expected_improvement", aspect]),
+	]
+}
+
+test_an_aspect_that_is_absent[aspect] if {
+	some aspect in aspects
+	shown(json.remove(base, [concat("/", ["expected_improvement", aspect])])) == [
+		concat("/", ["PT_IMPROVEMENT_UNDOCUMENTED ", "expected_improvement", aspect]),
+	]
+}
+
+test_no_aspect_is_expected if {
+	shown(object.union(base, {"expected_improvement": {aspect: false | some aspect in aspects}})) == [
+		"PT_IMPROVEMENT_NOT_EXPECTED /expected_improvement/functional",
+		"PT_IMPROVEMENT_NOT_EXPECTED /expected_improvement/measurable",
+		"PT_IMPROVEMENT_NOT_EXPECTED /expected_improvement/result_of_pt",
+		"PT_IMPROVEMENT_NOT_EXPECTED /expected_improvement/significant",
+		"PT_IMPROVEMENT_NOT_EXPECTED /expected_improvement/sustainable",
+		"PT_IMPROVEMENT_NOT_EXPECTED /expected_improvement/within_reasonable_period",
+	]
+}
+
+test_no_aspect_is_stated[name] if {
+	some name, request in {
+		"absent": object.remove(base, ["expected_improvement"]),
+		"null": object.union(base, {"expected_improvement": null}),
+		"empty": json.patch(base, [{"op": "replace", "path": "/expected_improvement", "value": {}}]),
+	}
+	shown(request) == [
+		"PT_IMPROVEMENT_UNDOCUMENTED /expected_improvement/functional",
+		"PT_IMPROVEMENT_UNDOCUMENTED /expected_improvement/measurable",
+		"PT_IMPROVEMENT_UNDOCUMENTED /expected_improvement/result_of_pt",
+		"PT_IMPROVEMENT_UNDOCUMENTED /expected_improvement/significant",
+		"PT_IMPROVEMENT_UNDOCUMENTED /expected_improvement/sustainable",
+		"PT_IMPROVEMENT_UNDOCUMENTED /expected_improvement/within_reasonable_period",
+	]
+}
+
+test_reasons_together[name] if {
+	some name, case in {
+		"benefits not covered": {
+			"change": {"benefit_status": "not_covered"},
+			"shows": ["BENEFIT_NOT_COVERED /benefit_status"],
+		},
+		"benefits unverified": {"without": ["/benefit_status"], "shows": ["BENEFIT_UNVERIFIED /benefit_status"]},
+		"before the rules begin": {
+			"change": {"referral_date": "2022-05-31"},
+			"shows": ["PT_BEFORE_EFFECTIVE_DATE /referral_date"],
+		},
+		"the day that the rules begin": {"change": {"referral_date": "2022-06-01"}, "shows": []},
+		"specialty": {"change": {"specialty": "aqua_therapy"}, "shows": ["PT_SPECIALTY_EXCLUDED /specialty"]},
+		"everything at once": {
+			"change": {
+				"referral_date": "2022-05-31",
+				"specialty": "pelvic_floor",
+				"benefit_status": "unverified",
+				"condition": {"category": "other"},
+				"expected_improvement": {"sustainable": false, "functional": null},
+			},
+			"shows": [
+				"PT_BEFORE_EFFECTIVE_DATE /referral_date",
+				"PT_SPECIALTY_EXCLUDED /specialty",
+				"BENEFIT_UNVERIFIED /benefit_status",
+				"PT_CONDITION_NOT_ELIGIBLE /condition/category",
+				"PT_IMPROVEMENT_NOT_EXPECTED /expected_improvement/sustainable",
+				"PT_IMPROVEMENT_UNDOCUMENTED /expected_improvement/functional",
+			],
+		},
+	}
+	shown(table.request(base, case)) == case.shows
+}
+
+test_decision[name] if {
+	some name, case in {
+		"acute": {"change": {}, "outcome": "authorized", "visits": [1, 11, 4]},
+		"acute without event": {
+			"change": {"condition": {"acute_event": "none"}},
+			"outcome": "authorized",
+			"visits": [1, 5, 4],
+		},
+		"nonacute": {"change": {"condition": {"category": "subacute"}}, "outcome": "authorized", "visits": [1, 5, 4]},
+		"the first day": {"change": {"referral_date": "2022-06-01"}, "outcome": "authorized", "visits": [1, 11, 4]},
+		"the day before": {"change": {"referral_date": "2022-05-31"}, "outcome": "not_applicable", "visits": [0, 0, 0]},
+		"other": {"change": {"condition": {"category": "other"}}, "outcome": "denied", "visits": [0, 0, 0]},
+		"not expected": {
+			"change": {"expected_improvement": {"functional": false}},
+			"outcome": "denied",
+			"visits": [0, 0, 0],
+		},
+		"not stated": {
+			"change": {"expected_improvement": {"functional": null}},
+			"outcome": "pended",
+			"visits": [0, 0, 0],
+		},
+		"benefits unverified": {"change": {"benefit_status": null}, "outcome": "pended", "visits": [0, 0, 0]},
+	}
+	decision := data.therapy.decision with input as table.request(base, case)
+	decision.outcome == case.outcome
+	decision.authorized == {
+		"units": 0,
+		"procedure_codes": [],
+		"evaluation_visits": case.visits[0],
+		"treatment_visits": case.visits[1],
+		"max_units_per_visit": case.visits[2],
+	}
+}
+
+# From 2030 on, all that a referral rests on is otherwise.
+changed := {
+	"acute_categories": [{"from": "1900-01-01", "value": ["acute"]}, {"from": "2030-01-01", "value": ["subacute"]}],
+	"acute_events": [{"from": "1900-01-01", "value": ["fracture"]}, {"from": "2030-01-01", "value": ["none"]}],
+	"eligible_categories": [{"from": "1900-01-01", "value": ["acute"]}, {"from": "2030-01-01", "value": ["subacute"]}],
+	"initial_visits": [
+		{"from": "2022-06-01", "value": {"acute": {"evaluation": 1, "treatment": 11}}},
+		{"from": "2030-01-01", "value": {
+			"acute": {"evaluation": 2, "treatment": 20},
+			"nonacute": {"evaluation": 3, "treatment": 7},
+		}},
+	],
+	"units_per_visit": [{"from": "1900-01-01", "value": 4}, {"from": "2030-01-01", "value": 3}],
+}
+
+test_a_change_holds_from_its_date_on[name] if {
+	some name, case in {
+		"the day before": {
+			"change": {"referral_date": "2029-12-31"},
+			"shows": [],
+			"visits": [1, 11, 4],
+		},
+		"the day": {
+			"change": {"referral_date": "2030-01-01", "condition": {"category": "subacute", "acute_event": "none"}},
+			"shows": [],
+			"visits": [2, 20, 3],
+		},
+		"an event that is listed no more": {
+			"change": {"referral_date": "2030-01-01", "condition": {"category": "subacute", "acute_event": "fracture"}},
+			"shows": event_not_listed,
+			"visits": [3, 7, 3],
+		},
+		"a category that is eligible no more": {
+			"change": {"referral_date": "2030-01-01"},
+			"shows": ["PT_CONDITION_NOT_ELIGIBLE /condition/category"],
+			"visits": [3, 7, 3],
+		},
+	}
+	result := {"shows": table.shown(referral.reasons), "grant": referral.grant} with input as table.request(base, case)
+		with data.therapy.parameters.outpatient_pt.acute_categories.periods as changed.acute_categories
+		with data.therapy.parameters.outpatient_pt.acute_events.periods as changed.acute_events
+		with data.therapy.parameters.outpatient_pt.eligible_categories.periods as changed.eligible_categories
+		with data.therapy.parameters.outpatient_pt.initial_visits.periods as changed.initial_visits
+		with data.therapy.parameters.units_per_visit.periods as changed.units_per_visit
+	result.shows == case.shows
+	result.grant == {
+		"evaluation_visits": case.visits[0],
+		"treatment_visits": case.visits[1],
+		"max_units_per_visit": case.visits[2],
+	}
+}

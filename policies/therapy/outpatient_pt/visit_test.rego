@@ -1,0 +1,446 @@
+package therapy.outpatient_pt.visit_test
+
+import data.therapy.lib.reason
+import data.therapy.lib.table_test as table
+import data.therapy.outpatient_pt.visit
+
+# The first treatment visit of a nonacute referral.
+base := {
+	"request_type": "pt_visit",
+	"service_date": "2024-03-15",
+	"specialty": "none",
+	"benefit_status": "covered",
+	"tier": "nonacute",
+	"visit": {"number": 2, "kind": "treatment", "units": 4, "units_already_authorized": 0},
+	"progress_note_number": 2,
+	"prior_visits": {"evaluation": 1, "treatment": 0},
+	"plan_of_care_complete": true,
+}
+
+evaluation_visit := {
+	"visit": {"number": 1, "kind": "evaluation"},
+	"progress_note_number": 1,
+	"prior_visits": {"evaluation": 0},
+}
+
+# Visits and notes that are numbered as the visits before them ask for.
+after(evaluations, treatments) := {
+	"visit": {"number": (evaluations + treatments) + 1},
+	"progress_note_number": (evaluations + treatments) + 1,
+	"prior_visits": {"evaluation": evaluations, "treatment": treatments},
+}
+
+shown(request) := table.shown(findings) if findings := visit.reasons with input as request
+
+test_fine[name] if {
+	some name, change in {"treatment": {}, "evaluation": evaluation_visit}
+	shown(object.union(base, change)) == []
+}
+
+test_treatment_visit_limit[name] if {
+	some name, case in {
+		"nonacute, 4 used": {"tier": "nonacute", "before": after(1, 4), "limit": []},
+		"nonacute, 5 used": {"tier": "nonacute", "before": after(1, 5), "limit": [["PT-3"]]},
+		"nonacute, 6 used": {"tier": "nonacute", "before": after(1, 6), "limit": [["PT-3"]]},
+		"nonacute, 999 used": {"tier": "nonacute", "before": after(0, 999), "limit": [["PT-3"]]},
+		"nonacute, 4 used after 5 evaluations": {"tier": "nonacute", "before": after(5, 4), "limit": []},
+		"acute, 5 used": {"tier": "acute", "before": after(1, 5), "limit": []},
+		"acute, 10 used": {"tier": "acute", "before": after(1, 10), "limit": []},
+		"acute, 11 used": {"tier": "acute", "before": after(1, 11), "limit": [["PT-4"]]},
+		"acute, 12 used": {"tier": "acute", "before": after(1, 12), "limit": [["PT-4"]]},
+	}
+	request := object.union_n([base, {"tier": case.tier}, case.before])
+	findings := visit.reasons with input as request
+	table.shown(findings) == ["PT_TREATMENT_VISIT_LIMIT /prior_visits/treatment" | some _ in case.limit]
+	[one.clauses | some one in reason.described(findings)] == case.limit
+}
+
+test_evaluation_visit_limit[name] if {
+	some name, case in {
+		"nonacute, none used": {"tier": "nonacute", "before": after(0, 0), "limit": []},
+		"nonacute, 1 used": {"tier": "nonacute", "before": after(1, 0), "limit": [["PT-3"]]},
+		"nonacute, 2 used": {"tier": "nonacute", "before": after(2, 0), "limit": [["PT-3"]]},
+		"nonacute, none used after 5 treatments": {"tier": "nonacute", "before": after(0, 5), "limit": []},
+		"acute, none used": {"tier": "acute", "before": after(0, 0), "limit": []},
+		"acute, 1 used": {"tier": "acute", "before": after(1, 0), "limit": [["PT-4"]]},
+		"acute, none used after 11 treatments": {"tier": "acute", "before": after(0, 11), "limit": []},
+	}
+	request := object.union_n([base, {"tier": case.tier, "visit": {"kind": "evaluation"}}, case.before])
+	findings := visit.reasons with input as request
+	table.shown(findings) == ["PT_EVALUATION_VISIT_LIMIT /prior_visits/evaluation" | some _ in case.limit]
+	[one.clauses | some one in reason.described(findings)] == case.limit
+}
+
+test_units[name] if {
+	some name, case in {
+		"1 of 4": {"units": 1, "already": 0, "granted": 1},
+		"3 of 4": {"units": 3, "already": 0, "granted": 3},
+		"4 of 4": {"units": 4, "already": 0, "granted": 4},
+		"5 of 4": {"units": 5, "already": 0, "granted": 4, "message": [5, 4]},
+		"99 of 4": {"units": 99, "already": 0, "granted": 4, "message": [99, 4]},
+		"3 of 3": {"units": 3, "already": 1, "granted": 3},
+		"4 of 3": {"units": 4, "already": 1, "granted": 3, "message": [4, 3]},
+		"2 of 2": {"units": 2, "already": 2, "granted": 2},
+		"3 of 2": {"units": 3, "already": 2, "granted": 2, "message": [3, 2]},
+		"1 of 1": {"units": 1, "already": 3, "granted": 1},
+		"2 of 1": {"units": 2, "already": 3, "granted": 1, "message": [2, 1]},
+		"1 of 0": {"units": 1, "already": 4, "granted": 0, "message": [1, 0]},
+		"1 where 5 were": {"units": 1, "already": 5, "granted": 0, "message": [1, 0]},
+		"4 where 99 were": {"units": 4, "already": 99, "granted": 0, "message": [4, 0]},
+	}
+	request := object.union(base, {"visit": {"units": case.units, "units_already_authorized": case.already}})
+	findings := visit.reasons with input as request
+	table.shown(findings) == ["PT_UNITS_OVER_VISIT_LIMIT /visit/units" | case.message]
+	table.messages(findings) == [message |
+		message := sprintf("The visit asks for %d units where %d of its 4 are left.", case.message)
+	]
+	grant := visit.grant with input as request
+	grant == {"units": case.granted, "treatment_visits": 1, "max_units_per_visit": 4}
+}
+
+test_remedy_of_units if {
+	request := object.union(base, {"visit": {"units": 4, "units_already_authorized": 1}})
+	findings := visit.reasons with input as request
+	[one] := reason.described(findings)
+	one.remedy == "Ask for no more than 3 units; with none left, bill nothing more for this visit."
+}
+
+test_grant_of_an_evaluation if {
+	request := object.union(base, evaluation_visit)
+	grant := visit.grant with input as request
+	grant == {"units": 4, "evaluation_visits": 1, "max_units_per_visit": 4}
+}
+
+test_number[name] if {
+	some name, case in {
+		"the next": {"number": 2, "before": [1, 0], "in_sequence": true},
+		"the last again": {"number": 1, "before": [1, 0], "in_sequence": false},
+		"one left out": {"number": 3, "before": [1, 0], "in_sequence": false},
+		"treatments count": {"number": 4, "before": [0, 3], "in_sequence": true},
+		"evaluations count": {"number": 3, "before": [2, 0], "in_sequence": true},
+		"both count": {"number": 6, "before": [2, 3], "in_sequence": true},
+		"treatments alone": {"number": 4, "before": [2, 3], "in_sequence": false},
+		"evaluations alone": {"number": 3, "before": [2, 3], "in_sequence": false},
+		"the first of all": {"number": 1, "before": [0, 0], "in_sequence": true},
+	}
+	request := object.union(base, {
+		"visit": {"number": case.number},
+		"progress_note_number": case.number,
+		"prior_visits": {"evaluation": case.before[0], "treatment": case.before[1]},
+	})
+	shown(request) == ["PT_VISIT_OUT_OF_SEQUENCE /visit/number" | case.in_sequence == false]
+}
+
+test_messages[name] if {
+	some name, case in {
+		"out of sequence": {
+			"change": {"visit": {"number": 7}, "progress_note_number": 7, "prior_visits": {"evaluation": 1, "treatment": 3}},
+			"message": "The visit is numbered 7, and after 4 prior visits it would be number 5.",
+			"remedy": "Number the visit 5, or correct the count of prior visits.",
+		},
+		"far out of sequence": {
+			"change": {
+				"tier": "acute",
+				"visit": {"number": 999, "kind": "evaluation"},
+				"progress_note_number": 999,
+				"prior_visits": {"evaluation": 0, "treatment": 999},
+			},
+			"message": "The visit is numbered 999, and after 999 prior visits it would be number 1000.",
+			"remedy": "Number the visit 1000, or correct the count of prior visits.",
+		},
+		"note of another visit": {
+			"change": {"progress_note_number": 3},
+			"message": "The progress note does not carry the visit's number, 2.",
+			"remedy": "Number the progress note 2 and state that number.",
+		},
+		"treatment limit, nonacute": {
+			"change": after(1, 6),
+			"message": "Of 5 treatment visits that the referral starts with, 6 were already used.",
+		},
+		"treatment limit, acute": {
+			"change": object.union({"tier": "acute"}, after(1, 13)),
+			"message": "Of 11 treatment visits that the referral starts with, 13 were already used.",
+		},
+		"evaluation limit": {
+			"change": object.union({"visit": {"kind": "evaluation"}}, after(2, 0)),
+			"message": "Of 1 evaluation visit that the referral starts with, 2 was already used.",
+		},
+	}
+	findings := visit.reasons with input as object.union(base, case.change)
+	[one] := reason.described(findings)
+	one.message == case.message
+	one.remedy == object.get(case, "remedy", one.remedy)
+}
+
+test_note[name] if {
+	some name, case in {
+		"the visit's": {"change": {"progress_note_number": 2}, "shows": []},
+		"one less": {"change": {"progress_note_number": 1}, "shows": ["PT_NOTE_NOT_NUMBERED /progress_note_number"]},
+		"one more": {"change": {"progress_note_number": 3}, "shows": ["PT_NOTE_NOT_NUMBERED /progress_note_number"]},
+		"null": {"change": {"progress_note_number": null}, "shows": ["PT_NOTE_NOT_NUMBERED /progress_note_number"]},
+		"absent": {"without": ["/progress_note_number"], "shows": ["PT_NOTE_NOT_NUMBERED /progress_note_number"]},
+		"absent at an evaluation": {
+			"change": object.remove(evaluation_visit, ["progress_note_number"]),
+			"without": ["/progress_note_number"],
+			"shows": ["PT_NOTE_NOT_NUMBERED /progress_note_number"],
+		},
+		"of a visit that is out of sequence": {
+			"change": {"visit": {"number": 5}, "progress_note_number": 5},
+			"shows": ["PT_VISIT_OUT_OF_SEQUENCE /visit/number"],
+		},
+	}
+	shown(table.request(base, case)) == case.shows
+}
+
+test_plan_of_care[name] if {
+	some name, case in {
+		"complete": {"change": {"plan_of_care_complete": true}, "shows": []},
+		"incomplete": {
+			"change": {"plan_of_care_complete": false},
+			"shows": ["PT_PLAN_OF_CARE_MISSING /plan_of_care_complete"],
+		},
+		"null": {
+			"change": {"plan_of_care_complete": null},
+			"shows": ["PT_PLAN_OF_CARE_MISSING /plan_of_care_complete"],
+		},
+		"absent": {
+			"without": ["/plan_of_care_complete"],
+			"shows": ["PT_PLAN_OF_CARE_MISSING /plan_of_care_complete"],
+		},
+		"not asked of an evaluation": {
+			"change": object.union(evaluation_visit, {"plan_of_care_complete": false}),
+			"shows": [],
+		},
+		"absent at an evaluation": {
+			"change": evaluation_visit,
+			"without": ["/plan_of_care_complete"],
+			"shows": [],
+		},
+	}
+	shown(table.request(base, case)) == case.shows
+}
+
+test_discontinuation[name] if {
+	some name, case in {
+		"null": {"discontinuation": null, "shows": []},
+		"empty": {"discontinuation": {}, "shows": []},
+		"not stated": {"discontinuation": {"goals_achieved": null}, "shows": []},
+		"not met": {"discontinuation": {"goals_achieved": false}, "shows": []},
+		"met": {
+			"discontinuation": {"goals_achieved": true},
+			"shows": ["DC_NO_LONGER_NEEDED /discontinuation/goals_achieved"],
+		},
+	}
+	shown(object.union(base, {"discontinuation": case.discontinuation})) == case.shows
+}
+
+test_numbers_are_the_same_however_they_are_written[name] if {
+	some name, case in {
+		"all fine": {
+			"change": `{"visit": {"number": 2.0, "units": 4.0, "units_already_authorized": 0.0}, "progress_note_number": 2,
+				"prior_visits": {"evaluation": 1.0, "treatment": 0.0}}`,
+			"messages": [],
+			"units": 4,
+		},
+		"the note alone": {"change": `{"progress_note_number": 2.00}`, "messages": [], "units": 4},
+		"none before": {
+			"change": `{"visit": {"number": 1}, "progress_note_number": 1.0,
+				"prior_visits": {"evaluation": -0.0, "treatment": 0.00}}`,
+			"messages": [],
+			"units": 4,
+		},
+		"units over": {
+			"change": `{"visit": {"units": 3.0, "units_already_authorized": 2.0}}`,
+			"messages": ["The visit asks for 3 units where 2 of its 4 are left."],
+			"units": 2,
+		},
+		"all used": {
+			"change": `{"visit": {"number": 7.0}, "progress_note_number": 7,
+				"prior_visits": {"evaluation": 1, "treatment": 5.0}}`,
+			"messages": ["Of 5 treatment visits that the referral starts with, 5 were already used."],
+			"units": 4,
+		},
+		"out of sequence": {
+			"change": `{"visit": {"number": 7.0}, "progress_note_number": 8.0,
+				"prior_visits": {"evaluation": 1.0, "treatment": 3.00}}`,
+			"messages": [
+				"The visit is numbered 7, and after 4 prior visits it would be number 5.",
+				"The progress note does not carry the visit's number, 7.",
+			],
+			"units": 4,
+		},
+		"minus nothing": {
+			"change": `{"visit": {"number": 2, "units_already_authorized": -0},
+				"prior_visits": {"evaluation": -0, "treatment": -0}}`,
+			"messages": ["The visit is numbered 2, and after 0 prior visits it would be number 1."],
+			"units": 4,
+		},
+	}
+	request := object.union(base, json.unmarshal(case.change))
+	findings := visit.reasons with input as request
+	table.messages(findings) == case.messages
+	grant := visit.grant with input as request
+	grant.units == case.units
+
+	# As a decision writes it, too.
+	json.marshal(grant.units) == format_int(case.units, 10)
+}
+
+test_reasons_together[name] if {
+	some name, case in {
+		"benefits not covered": {
+			"change": {"benefit_status": "not_covered"},
+			"shows": ["BENEFIT_NOT_COVERED /benefit_status"],
+		},
+		"benefits unverified": {"without": ["/benefit_status"], "shows": ["BENEFIT_UNVERIFIED /benefit_status"]},
+		"specialty": {"change": {"specialty": "lymphedema"}, "shows": ["PT_SPECIALTY_EXCLUDED /specialty"]},
+		"the day that the rules begin": {"change": {"service_date": "2022-06-01"}, "shows": []},
+		"everything at once": {
+			"change": {
+				"specialty": "pediatric",
+				"benefit_status": "unverified",
+				"visit": {"number": 3, "units": 5},
+				"progress_note_number": 4,
+				"prior_visits": {"treatment": 5},
+				"plan_of_care_complete": false,
+				"discontinuation": {"adapted_with_equipment": true},
+			},
+			"shows": [
+				"PT_SPECIALTY_EXCLUDED /specialty",
+				"BENEFIT_UNVERIFIED /benefit_status",
+				"PT_PLAN_OF_CARE_MISSING /plan_of_care_complete",
+				"PT_TREATMENT_VISIT_LIMIT /prior_visits/treatment",
+				"PT_UNITS_OVER_VISIT_LIMIT /visit/units",
+				"PT_VISIT_OUT_OF_SEQUENCE /visit/number",
+				"PT_NOTE_NOT_NUMBERED /progress_note_number",
+				"DC_ADAPTED /discontinuation/adapted_with_equipment",
+			],
+		},
+	}
+	shown(table.request(base, case)) == case.shows
+}
+
+nothing := {
+	"units": 0,
+	"procedure_codes": [],
+	"evaluation_visits": 0,
+	"treatment_visits": 0,
+	"max_units_per_visit": 0,
+}
+
+test_before_the_rules_begin if {
+	decision := data.therapy.decision with input as object.union(base, {"service_date": "2022-05-31"})
+	decision.outcome == "not_applicable"
+	[one.code | some one in decision.reasons] == ["PT_BEFORE_EFFECTIVE_DATE"]
+	decision.authorized == nothing
+}
+
+test_decision[name] if {
+	some name, case in {
+		"all units": {
+			"change": {},
+			"outcome": "authorized",
+			"authorized": {"units": 4, "treatment_visits": 1, "max_units_per_visit": 4},
+		},
+		"the first day": {
+			"change": {"service_date": "2022-06-01"},
+			"outcome": "authorized",
+			"authorized": {"units": 4, "treatment_visits": 1, "max_units_per_visit": 4},
+		},
+		"an evaluation of one unit": {
+			"change": object.union(evaluation_visit, {"visit": {"units": 1}}),
+			"outcome": "authorized",
+			"authorized": {"units": 1, "evaluation_visits": 1, "max_units_per_visit": 4},
+		},
+		"some units": {
+			"change": {"visit": {"units": 5}},
+			"outcome": "partially_authorized",
+			"authorized": {"units": 4, "treatment_visits": 1, "max_units_per_visit": 4},
+		},
+		"one unit of two": {
+			"change": {"visit": {"units": 2, "units_already_authorized": 3}},
+			"outcome": "partially_authorized",
+			"authorized": {"units": 1, "treatment_visits": 1, "max_units_per_visit": 4},
+		},
+		"no unit left": {
+			"change": {"visit": {"units": 1, "units_already_authorized": 4}},
+			"outcome": "denied",
+			"authorized": {},
+		},
+		"no unit left of a visit that pends": {
+			"change": {"visit": {"units": 1, "units_already_authorized": 4}, "progress_note_number": null},
+			"outcome": "pended",
+			"authorized": {},
+		},
+		"pends": {"change": {"plan_of_care_complete": false}, "outcome": "pended", "authorized": {}},
+		"denied": {"change": after(1, 5), "outcome": "denied", "authorized": {}},
+		"denied, though it pends too": {
+			"change": object.union({"plan_of_care_complete": false}, after(1, 5)),
+			"outcome": "denied",
+			"authorized": {},
+		},
+		"discontinued": {
+			"change": {"discontinuation": {"unable_to_participate": true}},
+			"outcome": "denied",
+			"authorized": {},
+		},
+	}
+	decision := data.therapy.decision with input as object.union(base, case.change)
+	decision.outcome == case.outcome
+	decision.authorized == object.union(nothing, case.authorized)
+}
+
+# From 2030 on, the numbers are others.
+more_visits := [
+	{"from": "2022-06-01", "value": {"nonacute": {"clause": "PT-3", "evaluation": 1, "treatment": 5}}},
+	{"from": "2030-01-01", "value": {"nonacute": {"clause": "PT-8", "evaluation": 2, "treatment": 6}}},
+]
+
+more_units := [{"from": "1900-01-01", "value": 4}, {"from": "2030-01-01", "value": 6}]
+
+test_a_change_holds_from_its_date_on[name] if {
+	some name, case in {
+		"5 treatments, the day before": {
+			"change": object.union({"service_date": "2029-12-31"}, after(1, 5)),
+			"messages": ["Of 5 treatment visits that the referral starts with, 5 were already used."],
+			"clauses": [["PT-3"]],
+			"grant": [4, 4],
+		},
+		"5 treatments, the day": {
+			"change": object.union({"service_date": "2030-01-01"}, after(1, 5)),
+			"messages": [],
+			"clauses": [],
+			"grant": [4, 6],
+		},
+		"6 treatments, the day": {
+			"change": object.union({"service_date": "2030-01-01"}, after(1, 6)),
+			"messages": ["Of 6 treatment visits that the referral starts with, 6 were already used."],
+			"clauses": [["PT-8"]],
+			"grant": [4, 6],
+		},
+		"2 evaluations, the day": {
+			"change": object.union({"service_date": "2030-01-01", "visit": {"kind": "evaluation"}}, after(2, 0)),
+			"messages": ["Of 2 evaluation visit that the referral starts with, 2 was already used."],
+			"clauses": [["PT-8"]],
+			"grant": [4, 6],
+		},
+		"7 units, the day before": {
+			"change": {"service_date": "2029-12-31", "visit": {"units": 7}},
+			"messages": ["The visit asks for 7 units where 4 of its 4 are left."],
+			"clauses": [["PT-5"]],
+			"grant": [4, 4],
+		},
+		"7 units, the day": {
+			"change": {"service_date": "2030-01-01", "visit": {"units": 7, "units_already_authorized": 1}},
+			"messages": ["The visit asks for 7 units where 5 of its 6 are left."],
+			"clauses": [["PT-5"]],
+			"grant": [5, 6],
+		},
+	}
+	result := {"reasons": reason.described(visit.reasons), "grant": visit.grant} with input as object.union(base, case.change)
+		with data.therapy.parameters.outpatient_pt.initial_visits.periods as more_visits
+		with data.therapy.parameters.units_per_visit.periods as more_units
+	[one.message | some one in result.reasons] == case.messages
+	[one.clauses | some one in result.reasons] == case.clauses
+	[result.grant.units, result.grant.max_units_per_visit] == case.grant
+}

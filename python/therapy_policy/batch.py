@@ -1,0 +1,342 @@
+"""Many requests, one a line, to as many decisions, one a line and in the same order.
+
+The output gets its name only when it is finished. Until then it is `OUT.partial`, which holds whole lines only, and
+`OUT.partial.json` beside it notes the input that it is made from, so that a run that was stopped can go on.
+"""
+
+from __future__ import annotations
+
+import itertools
+import json
+import os
+import shlex
+import signal
+import stat
+import sys
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import AbstractContextManager, contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import FrameType
+from typing import Any, BinaryIO, Protocol
+
+from therapy_policy.errors import RequestNotJson, RequestTooLarge
+
+if sys.platform != "win32":
+    import fcntl
+
+CHUNK_LINES = 500
+CHUNK_BYTES = 4 * 1024 * 1024
+
+
+class FileProblem(Exception):
+    """A file cannot be read or written as asked; the message says what to do."""
+
+
+class Stopped(BaseException):
+    """A signal asked to stop; `signal_number` is which."""
+
+    def __init__(self, signal_number: int) -> None:
+        super().__init__(signal_number)
+        self.signal_number = signal_number
+
+
+class Client(Protocol):
+    """What is asked of an engine here."""
+
+    def decide_texts(self, texts: Iterable[str | bytes]) -> list[Any]: ...
+
+
+@dataclass
+class Tally:
+    """What the lines decided so far came to."""
+
+    lines: int = 0
+    outcomes: Counter[str] = field(default_factory=Counter)
+    first_invalid: int | None = None
+    policy_versions: set[str] = field(default_factory=set)
+
+    def add(self, decision: Any) -> None:
+        outcome, version = decision["outcome"], decision["policy_version"]
+        self.lines += 1
+        self.outcomes[outcome] += 1
+        self.policy_versions.add(version)
+        if outcome == "invalid_request" and self.first_invalid is None:
+            self.first_invalid = self.lines
+
+    def summary(self) -> str:
+        counts = ", ".join(f"{count:,} {outcome}" for outcome, count in self.outcomes.most_common())
+        first = f" (the first invalid one is line {self.first_invalid:,})" if self.first_invalid else ""
+        return f"{self.lines:,} decisions" + (f": {counts}{first}" if counts else "")
+
+
+def open_input(name: str) -> BinaryIO:
+    """Open a file, or standard input for `-`, to read bytes; raises FileProblem."""
+    if name == "-":
+        if sys.stdin is None:
+            raise FileProblem("standard input is closed; give the name of a file")
+        return sys.stdin.buffer
+    try:
+        return open(name, "rb")
+    except OSError as problem:
+        raise FileProblem(f"{name} cannot be read: {problem.strerror}; give the name of a readable file") from None
+
+
+def run(
+    source: str,
+    target: str,
+    engine: Callable[[], AbstractContextManager[Client]],
+    write_out: Callable[[bytes], None],
+    *,
+    resume: bool,
+    force: bool,
+) -> int:
+    """Decide every line of `source` into `target`, either of which may be `-`; returns how many requests are invalid.
+
+    Raises FileProblem, Stopped, OSError, or what the engine raises. What was decided before that is kept.
+    """
+    with open_input(source) as requests:
+        about = os.fstat(requests.fileno())
+        size = about.st_size if stat.S_ISREG(about.st_mode) else None
+        if target == "-":
+            if resume:
+                raise FileProblem("what went to standard output cannot be resumed; give --output a file name")
+            tally = Tally()
+            with stoppable():
+                _decide_all(requests, size, engine, tally, write_out, show_progress=not sys.stdout.isatty())
+        else:
+            note = {"input_bytes": size, "input_modified_ns": about.st_mtime_ns} if size is not None else None
+            if Path(target).exists() and os.path.samestat(about, os.stat(target)):
+                raise FileProblem(f"{target} is the input itself; give --output another name")
+            with Partial(Path(target), source, note, resume=resume, force=force) as partial:
+                tally = partial.tally
+                with stoppable():
+                    _decide_all(requests, size, engine, tally, partial.write, show_progress=True)
+                partial.finish()
+    where = "" if target == "-" else f"{target}: "
+    print(f"{where}{tally.summary()}", file=sys.stderr)
+    return tally.outcomes["invalid_request"]
+
+
+def _decide_all(
+    requests: BinaryIO,
+    size: int | None,
+    engine: Callable[[], AbstractContextManager[Client]],
+    tally: Tally,
+    write: Callable[[bytes], None],
+    *,
+    show_progress: bool,
+) -> None:
+    """Decide the lines that `tally` does not have yet, and count them there as soon as they are written."""
+    lines = lines_of(requests)
+    with engine() as client, _progress(size, show_progress) as advance:
+        for _ in range(tally.lines):
+            if (done := next(lines, None)) is None:
+                raise FileProblem("the input has fewer lines than were already decided; start anew with --force")
+            advance(done[1])
+        for chunk, taken in _chunks(lines):
+            decisions = _decide(client, chunk)
+            for_now = Tally(policy_versions=set(tally.policy_versions))
+            for _, decision in zip(chunk, decisions, strict=True):
+                for_now.add(decision)
+            if len(for_now.policy_versions) > 1:
+                versions = " and ".join(sorted(for_now.policy_versions))
+                raise FileProblem(f"the policy changed on the way: versions {versions}; start anew with --force")
+            write(b"".join(_line(decision) for decision in decisions))
+            for decision in decisions:
+                tally.add(decision)
+            advance(taken)
+
+
+def _line(decision: Any) -> bytes:
+    return (json.dumps(decision, sort_keys=True, ensure_ascii=False, separators=(",", ":")) + "\n").encode()
+
+
+def lines_of(stream: BinaryIO) -> Iterator[tuple[bytes, int]]:
+    """Each line without its end, and how many bytes it took.
+
+    Of a line that is longer than a request may be, only so much is kept that it is still too long.
+    """
+    enough = MAX_REQUEST_BYTES + len(b"\r\n")
+    while line := stream.readline(enough):
+        taken, last = len(line), line
+        while last and not last.endswith(b"\n"):
+            last = stream.readline(enough)
+            taken += len(last)
+        yield line.removesuffix(b"\n").removesuffix(b"\r"), taken
+
+
+def _chunks(lines: Iterator[tuple[bytes, int]]) -> Iterator[tuple[list[bytes], int]]:
+    while first := next(lines, None):
+        chunk, taken = [first[0]], first[1]
+        for line, bytes_taken in itertools.islice(lines, CHUNK_LINES - 1):
+            chunk.append(line)
+            taken += bytes_taken
+            if taken >= CHUNK_BYTES:
+                break
+        yield chunk, taken
+
+
+def _decide(client: Client, lines: list[bytes]) -> list[Any]:
+    try:
+        return client.decide_texts(lines)
+    except (RequestNotJson, RequestTooLarge):
+        # The engine says what it makes of such a line: null is no request either.
+        return client.decide_texts([line if _is_json(line) else b"null" for line in lines])
+
+
+def _is_json(line: bytes) -> bool:
+    try:
+        checked_text(line)
+    except (RequestNotJson, RequestTooLarge):
+        return False
+    return True
+
+
+@contextmanager
+def stoppable() -> Iterator[None]:
+    """Turns the signal of Ctrl-C, or of termination, into Stopped; while what it stops tidies up, others are ignored."""
+    stopped = False
+    # What is ignored already, as under nohup, stays so.
+    before = {
+        number: handler
+        for number in (signal.SIGINT, signal.SIGTERM)
+        if (handler := signal.getsignal(number)) != signal.SIG_IGN
+    }
+
+    def stop(number: int, frame: FrameType | None) -> None:
+        nonlocal stopped
+        stopped = True
+        for each in before:
+            signal.signal(each, signal.SIG_IGN)
+        raise Stopped(number)
+
+    for number in before:
+        signal.signal(number, stop)
+    try:
+        yield
+    finally:
+        if not stopped:
+            for number, handler in before.items():
+                signal.signal(number, handler)
+
+
+@contextmanager
+def _progress(size: int | None, show: bool) -> Iterator[Callable[[int, int], None]]:
+    """A bar on standard error, if that is a terminal; gives what to tell of bytes read and of lines decided."""
+    from rich.console import Console
+    from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn
+
+    console = Console(stderr=True)
+    columns = (BarColumn(), DownloadColumn(), TextColumn("{task.fields[lines]:,} decisions"), TimeRemainingColumn())
+    shown = show and console.is_terminal
+    with Progress(*columns, console=console, transient=True, redirect_stdout=False, disable=not shown) as bar:
+        task = bar.add_task("", total=size, lines=0)
+
+        def tell(taken: int, lines: int) -> None:
+            bar.update(task, advance=taken, lines=lines)
+
+        yield tell
+
+
+class Partial:
+    """The output while it is unfinished: whole lines, in `OUT.partial`, and a note of the input beside it.
+
+    Leaving it without `finish` keeps the whole lines and says on standard error how to go on; raises FileProblem or
+    OSError.
+    """
+
+    def __init__(
+        self, output: Path, source: str, note: dict[str, int] | None, *, resume: bool, force: bool
+    ) -> None:
+        self.output, self.source, self.note, self.resume, self.force = output, source, note, resume, force
+        self.path = output.with_name(output.name + ".partial")
+        self.note_path = output.with_name(output.name + ".partial.json")
+        self.tally = Tally()
+        self.whole_bytes = 0
+        self.finished = False
+
+    def __enter__(self) -> Partial:
+        if self.output.exists() and not self.output.is_file():
+            raise FileProblem(f"{self.output} is no file; give --output the name of a file, or - for standard output")
+        if self.output.exists() and not self.force:
+            raise FileProblem(f"{self.output} is there already; give another name, or --force to replace it")
+        if self.resume and self.note is None:
+            raise FileProblem(f"only a file can be resumed, which {self.source} is not; start anew with --force")
+        if self.path.exists() and not (self.resume or self.force):
+            raise FileProblem(
+                f"{self.path} holds an unfinished run; go on with --resume, or start anew with --force"
+            )
+        going_on = self.resume and self.path.exists()
+        if self.resume and not going_on:
+            print(f"there is no {self.path} to resume; starting with the first line", file=sys.stderr)
+        self.file = open(os.open(self.path, os.O_WRONLY | os.O_CREAT, 0o666), "wb", buffering=0)  # noqa: SIM115
+        try:
+            self._lock()
+            if going_on:
+                self._read_whole_lines()
+            self.file.seek(self.whole_bytes)
+            self.file.truncate()
+            self.note_path.write_text(json.dumps(self.note), encoding="utf-8")
+        except BaseException:
+            self.file.close()
+            raise
+        return self
+
+    def _lock(self) -> None:
+        if sys.platform != "win32":
+            try:
+                fcntl.flock(self.file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except OSError:
+                raise FileProblem(f"another run is writing {self.path}; wait for it, or give another name") from None
+
+    def _read_whole_lines(self) -> None:
+        try:
+            note = json.loads(self.note_path.read_text(encoding="utf-8"))
+        except (OSError, ValueError):
+            raise FileProblem(f"{self.note_path} cannot be read; start anew with --force") from None
+        if note != self.note:
+            raise FileProblem(
+                f"{self.source} has changed since {self.path} was made from it, or is another file; "
+                "start anew with --force"
+            )
+        with self.path.open("rb") as lines:
+            for line in lines:
+                try:
+                    self.tally.add(json.loads(line))
+                except (ValueError, KeyError, TypeError):
+                    break
+                if not line.endswith(b"\n"):
+                    break
+                self.whole_bytes += len(line)
+
+    def write(self, data: bytes) -> None:
+        """Write whole lines."""
+        rest = memoryview(data)
+        while rest:
+            rest = rest[self.file.write(rest) :]
+        self.whole_bytes += len(data)
+
+    def finish(self) -> None:
+        """Give the output its name."""
+        os.fsync(self.file.fileno())
+        self.file.close()
+        os.replace(self.path, self.output)
+        self.finished = True
+
+    def __exit__(self, kind: type[BaseException] | None, problem: BaseException | None, trace: object) -> None:
+        if not self.finished and self.whole_bytes:
+            self.file.truncate(self.whole_bytes)
+            print(f"{self.tally.lines:,} decisions are kept in {self.path}; {self._how_to_go_on()}", file=sys.stderr)
+        elif not self.finished:
+            self.path.unlink()
+        self.file.close()
+        if not (self.whole_bytes and not self.finished):
+            self.note_path.unlink(missing_ok=True)
+
+    def _how_to_go_on(self) -> str:
+        if self.note is None:
+            return "standard input cannot be resumed: start anew with --force"
+        command = ["therapy-policy", "batch", self.source, "--output", str(self.output), "--resume"]
+        return f"to go on: {shlex.join(command + (['--force'] if self.force else []))}"
