@@ -14,14 +14,16 @@ import signal
 import stat
 import sys
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator
-from contextlib import AbstractContextManager, contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import FrameType
-from typing import Any, BinaryIO, Protocol
+from typing import BinaryIO
 
+from therapy_policy.decision import Client, Decision
 from therapy_policy.errors import RequestNotJson, RequestTooLarge
+from therapy_policy.request_text import MAX_REQUEST_BYTES, checked_text
 
 if sys.platform != "win32":
     import fcntl
@@ -42,12 +44,6 @@ class Stopped(BaseException):
         self.signal_number = signal_number
 
 
-class Client(Protocol):
-    """What is asked of an engine here."""
-
-    def decide_texts(self, texts: Iterable[str | bytes]) -> list[Any]: ...
-
-
 @dataclass
 class Tally:
     """What the lines decided so far came to."""
@@ -57,7 +53,7 @@ class Tally:
     first_invalid: int | None = None
     policy_versions: set[str] = field(default_factory=set)
 
-    def add(self, decision: Any) -> None:
+    def add(self, decision: Decision) -> None:
         outcome, version = decision["outcome"], decision["policy_version"]
         self.lines += 1
         self.outcomes[outcome] += 1
@@ -68,7 +64,9 @@ class Tally:
     def summary(self) -> str:
         counts = ", ".join(f"{count:,} {outcome}" for outcome, count in self.outcomes.most_common())
         first = f" (the first invalid one is line {self.first_invalid:,})" if self.first_invalid else ""
-        return f"{self.lines:,} decisions" + (f": {counts}{first}" if counts else "")
+        return f"{self.lines:,} {'decision' if self.lines == 1 else 'decisions'}" + (
+            f": {counts}{first}" if counts else ""
+        )
 
 
 def open_input(name: str) -> BinaryIO:
@@ -86,7 +84,7 @@ def open_input(name: str) -> BinaryIO:
 def run(
     source: str,
     target: str,
-    engine: Callable[[], AbstractContextManager[Client]],
+    engine: Callable[[], Client],
     write_out: Callable[[bytes], None],
     *,
     resume: bool,
@@ -96,65 +94,61 @@ def run(
 
     Raises FileProblem, Stopped, OSError, or what the engine raises. What was decided before that is kept.
     """
-    with open_input(source) as requests:
+    with open_input(source) as requests, stoppable():
         about = os.fstat(requests.fileno())
         size = about.st_size if stat.S_ISREG(about.st_mode) else None
         if target == "-":
             if resume:
                 raise FileProblem("what went to standard output cannot be resumed; give --output a file name")
             tally = Tally()
-            with stoppable():
-                _decide_all(requests, size, engine, tally, write_out, show_progress=not sys.stdout.isatty())
+            _decide_all(requests, size, engine, tally, write_out, show_progress=not sys.stdout.isatty())
         else:
             note = {"input_bytes": size, "input_modified_ns": about.st_mtime_ns} if size is not None else None
             if Path(target).exists() and os.path.samestat(about, os.stat(target)):
                 raise FileProblem(f"{target} is the input itself; give --output another name")
             with Partial(Path(target), source, note, resume=resume, force=force) as partial:
                 tally = partial.tally
-                with stoppable():
-                    _decide_all(requests, size, engine, tally, partial.write, show_progress=True)
+                _decide_all(requests, size, engine, tally, partial.write, show_progress=True)
                 partial.finish()
-    where = "" if target == "-" else f"{target}: "
-    print(f"{where}{tally.summary()}", file=sys.stderr)
+    print(f"{tally.summary()}{'' if target == '-' else f' -> {target}'}", file=sys.stderr)
     return tally.outcomes["invalid_request"]
 
 
 def _decide_all(
     requests: BinaryIO,
     size: int | None,
-    engine: Callable[[], AbstractContextManager[Client]],
+    engine: Callable[[], Client],
     tally: Tally,
     write: Callable[[bytes], None],
     *,
     show_progress: bool,
 ) -> None:
-    """Decide the lines that `tally` does not have yet, and count them there as soon as they are written."""
+    """Decide the lines that `tally` does not have yet, and add them to it."""
     lines = lines_of(requests)
-    with engine() as client, _progress(size, show_progress) as advance:
+    with engine() as client, _progress(size, show_progress) as tell:
         for _ in range(tally.lines):
-            if (done := next(lines, None)) is None:
+            if (decided_before := next(lines, None)) is None:
                 raise FileProblem("the input has fewer lines than were already decided; start anew with --force")
-            advance(done[1])
+            tell(decided_before[1], 0)
         for chunk, taken in _chunks(lines):
             decisions = _decide(client, chunk)
-            for_now = Tally(policy_versions=set(tally.policy_versions))
-            for _, decision in zip(chunk, decisions, strict=True):
-                for_now.add(decision)
-            if len(for_now.policy_versions) > 1:
-                versions = " and ".join(sorted(for_now.policy_versions))
-                raise FileProblem(f"the policy changed on the way: versions {versions}; start anew with --force")
-            write(b"".join(_line(decision) for decision in decisions))
+            versions = tally.policy_versions | {decision["policy_version"] for decision in decisions}
+            if len(versions) > 1:
+                raise FileProblem(
+                    f"the policy changed on the way: versions {' and '.join(sorted(versions))}; start anew with --force"
+                )
+            write(b"".join(_line(decision) for _, decision in zip(chunk, decisions, strict=True)))
             for decision in decisions:
                 tally.add(decision)
-            advance(taken)
+            tell(taken, tally.lines)
 
 
-def _line(decision: Any) -> bytes:
+def _line(decision: Decision) -> bytes:
     return (json.dumps(decision, sort_keys=True, ensure_ascii=False, separators=(",", ":")) + "\n").encode()
 
 
 def lines_of(stream: BinaryIO) -> Iterator[tuple[bytes, int]]:
-    """Each line without its end, and how many bytes it took.
+    """Yield each line without its end, and how many bytes it took.
 
     Of a line that is longer than a request may be, only so much is kept that it is still too long.
     """
@@ -178,7 +172,7 @@ def _chunks(lines: Iterator[tuple[bytes, int]]) -> Iterator[tuple[list[bytes], i
         yield chunk, taken
 
 
-def _decide(client: Client, lines: list[bytes]) -> list[Any]:
+def _decide(client: Client, lines: list[bytes]) -> list[Decision]:
     try:
         return client.decide_texts(lines)
     except (RequestNotJson, RequestTooLarge):
@@ -196,7 +190,7 @@ def _is_json(line: bytes) -> bool:
 
 @contextmanager
 def stoppable() -> Iterator[None]:
-    """Turns the signal of Ctrl-C, or of termination, into Stopped; while what it stops tidies up, others are ignored."""
+    """Turn the signal of Ctrl-C, or of termination, into Stopped, and ignore others while what it stops tidies up."""
     stopped = False
     # What is ignored already, as under nohup, stays so.
     before = {
@@ -224,7 +218,7 @@ def stoppable() -> Iterator[None]:
 
 @contextmanager
 def _progress(size: int | None, show: bool) -> Iterator[Callable[[int, int], None]]:
-    """A bar on standard error, if that is a terminal; gives what to tell of bytes read and of lines decided."""
+    """Show a bar on standard error, if that is a terminal; tell it the bytes just read and the lines decided so far."""
     from rich.console import Console
     from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn
 
@@ -247,15 +241,12 @@ class Partial:
     OSError.
     """
 
-    def __init__(
-        self, output: Path, source: str, note: dict[str, int] | None, *, resume: bool, force: bool
-    ) -> None:
+    def __init__(self, output: Path, source: str, note: dict[str, int] | None, *, resume: bool, force: bool) -> None:
         self.output, self.source, self.note, self.resume, self.force = output, source, note, resume, force
         self.path = output.with_name(output.name + ".partial")
         self.note_path = output.with_name(output.name + ".partial.json")
         self.tally = Tally()
         self.whole_bytes = 0
-        self.finished = False
 
     def __enter__(self) -> Partial:
         if self.output.exists() and not self.output.is_file():
@@ -265,13 +256,11 @@ class Partial:
         if self.resume and self.note is None:
             raise FileProblem(f"only a file can be resumed, which {self.source} is not; start anew with --force")
         if self.path.exists() and not (self.resume or self.force):
-            raise FileProblem(
-                f"{self.path} holds an unfinished run; go on with --resume, or start anew with --force"
-            )
+            raise FileProblem(f"{self.path} holds an unfinished run; go on with --resume, or start anew with --force")
         going_on = self.resume and self.path.exists()
         if self.resume and not going_on:
             print(f"there is no {self.path} to resume; starting with the first line", file=sys.stderr)
-        self.file = open(os.open(self.path, os.O_WRONLY | os.O_CREAT, 0o666), "wb", buffering=0)  # noqa: SIM115
+        self.file = open(os.open(self.path, os.O_WRONLY | os.O_CREAT, 0o666), "wb", buffering=0)
         try:
             self._lock()
             if going_on:
@@ -304,11 +293,9 @@ class Partial:
         with self.path.open("rb") as lines:
             for line in lines:
                 try:
-                    self.tally.add(json.loads(line))
+                    self.tally.add(json.loads(line if line.endswith(b"\n") else b""))
                 except (ValueError, KeyError, TypeError):
-                    break
-                if not line.endswith(b"\n"):
-                    break
+                    break  # cut off here, as a machine that went down leaves it
                 self.whole_bytes += len(line)
 
     def write(self, data: bytes) -> None:
@@ -323,20 +310,20 @@ class Partial:
         os.fsync(self.file.fileno())
         self.file.close()
         os.replace(self.path, self.output)
-        self.finished = True
 
     def __exit__(self, kind: type[BaseException] | None, problem: BaseException | None, trace: object) -> None:
-        if not self.finished and self.whole_bytes:
-            self.file.truncate(self.whole_bytes)
-            print(f"{self.tally.lines:,} decisions are kept in {self.path}; {self._how_to_go_on()}", file=sys.stderr)
-        elif not self.finished:
-            self.path.unlink()
         self.file.close()
-        if not (self.whole_bytes and not self.finished):
+        if self.whole_bytes and self.path.exists():  # else it has its own name by now
+            os.truncate(self.path, self.whole_bytes)
+            with self.path.open("rb") as lines:
+                print(f"{sum(1 for _ in lines):,} decisions are kept in {self.path}", file=sys.stderr)
+            print(self._how_to_go_on(), file=sys.stderr)
+        else:
+            self.path.unlink(missing_ok=True)
             self.note_path.unlink(missing_ok=True)
 
     def _how_to_go_on(self) -> str:
         if self.note is None:
-            return "standard input cannot be resumed: start anew with --force"
+            return "standard input cannot be resumed; start anew with --force"
         command = ["therapy-policy", "batch", self.source, "--output", str(self.output), "--resume"]
         return f"to go on: {shlex.join(command + (['--force'] if self.force else []))}"

@@ -41,8 +41,7 @@ EFFECTS = {
 
 def explain(decision: Decision, console: Console) -> None:
     """Print a decision to a console, at its width; without colours where it has none."""
-    packaged = _packaged("data.json")["therapy"]
-    register = packaged["register"]
+    register = packaged("data.json")["therapy"]["register"]
 
     console.print()
     console.print(_headline(decision))
@@ -62,17 +61,19 @@ def explain(decision: Decision, console: Console) -> None:
 
 
 def shown(text: str) -> str:
-    """A text with each character that would not show, or would steer the terminal, as an escape."""
+    """Return a text with an escape for each character that would not show, or would steer the terminal."""
     return "".join(c if c.isprintable() else c.encode("unicode_escape", "backslashreplace").decode() for c in text)
 
 
-def _packaged(name: str) -> Any:
+def packaged(name: str) -> Any:
+    """Read a JSON file of the policy that this package ships."""
     return json.loads((Path(__file__).parent / "bundle" / name).read_text(encoding="utf-8"))
 
 
 def _headline(decision: Decision) -> Text:
     kind, reference = decision["request_type"], decision["request_id"]
-    title = _packaged("request.schema.json")["definitions"][kind]["title"] if kind else "The request"
+    definitions = packaged("request.schema.json")["definitions"]
+    title = definitions.get(kind, {}).get("title", "The request")
     sentence, style = SENTENCES[decision["outcome"]]
     return Text(" ".join([title, *([shown(reference)] if reference else []), sentence]), style=f"bold {style}")
 
@@ -146,7 +147,7 @@ def _lines(decision: Decision) -> Table:
 
 
 def _merged(decision: Decision, effect: str) -> Iterator[tuple[Any, list[str]]]:
-    """The reasons of one effect, those that differ in their place alone as one, with all its places."""
+    """Yield the reasons of one effect, those that differ in their place alone as one, with all its places."""
     merged: dict[tuple[Any, ...], tuple[Any, list[str]]] = {}
     for reason in decision["reasons"]:
         if reason["effect"] == effect:
@@ -181,7 +182,7 @@ def _grounds(reason: Any, paths: list[str], register: Any) -> Table:
 
 
 def _where(path: str) -> str:
-    """A JSON Pointer in words, elements counted from 1, and as it stands."""
+    """Say a JSON Pointer in words, elements counted from 1, and show it as it stands."""
     if not path:
         return "the whole request"
     steps = [step.replace("~1", "/").replace("~0", "~") for step in path.split("/")[1:]]

@@ -38,7 +38,6 @@ def serve(port: int, host: str = LOOPBACK) -> int:
             "--authorization=basic",
             f"--config-file={config / 'config.yaml'}",
             f"--shutdown-grace-period={SHUTDOWN_SECONDS}",
-            "--optimize-store-for-read-speed",
             "--skip-version-check",
             "--bundle",
             str(bundle),

@@ -1,7 +1,7 @@
 """What is wrong with a request, by the published schema alone: no engine is asked.
 
-The schema is schemas/request.json, and the places are those that a decision's REQUEST_INVALID reasons name (SPEC
-section 3); what is expected there is said in the words of the policy.
+The schema is schemas/request.json. The places are those that the REQUEST_INVALID reasons of a decision name, and what
+is expected there is said in the same words.
 """
 
 from __future__ import annotations
@@ -11,11 +11,12 @@ import re
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from functools import cache
-from pathlib import Path
 from typing import Any
 
 from jsonschema import Draft7Validator
 from jsonschema.exceptions import ValidationError
+
+from therapy_policy.explain import packaged
 
 Place = tuple[str | int, ...]
 
@@ -29,7 +30,7 @@ class WrittenOtherwise:
 
 @dataclass(frozen=True)
 class Misfit:
-    """One wrong place. `path` is a JSON Pointer (RFC 6901); `found` says what kind of thing is there, never its text."""
+    """One wrong place, `path` (RFC 6901). `found` says what kind of thing is there, never its text."""
 
     path: str
     expected: str
@@ -40,7 +41,7 @@ class Misfit:
 
 
 def parsed(text: str) -> Any:
-    """The request of a JSON text, with every whole number that is not in plain digits kept apart from those that are.
+    """Parse the JSON text of a request, keeping whole numbers in plain digits apart from all others.
 
     Raises ValueError where the text is no JSON.
     """
@@ -63,34 +64,35 @@ def misfits(request: Any) -> list[Misfit]:
     Nothing below a place that is itself wrong is named. A valid request gives [].
     """
     wrong = {place for error in _validator().iter_errors(request) for place in _places(error)}
-    return [_misfit(request, place) for place in sorted(wrong) if not any(place[:n] in wrong for n in range(len(place)))]
+    return [
+        _misfit(request, place) for place in sorted(wrong) if not any(place[:n] in wrong for n in range(len(place)))
+    ]
 
 
 @cache
 def _validator() -> Draft7Validator:
-    return Draft7Validator(_packaged("request.schema.json"))
+    return Draft7Validator(packaged("request.schema.json"))
 
 
 @cache
 def _forms() -> dict[str, dict[str, Any]]:
-    forms: dict[str, dict[str, Any]] = _packaged("data.json")["therapy"]["request"]["forms"]
+    forms: dict[str, dict[str, Any]] = packaged("data.json")["therapy"]["request"]["forms"]
     return forms
-
-
-def _packaged(name: str) -> Any:
-    return json.loads((Path(__file__).parent / "bundle" / name).read_text(encoding="utf-8"))
 
 
 def _places(error: ValidationError) -> Iterator[Place]:
     place = tuple(error.absolute_path)
+    instance: Any = error.instance
+    required: Any = error.validator_value
+    schema: Any = error.schema
     if error.validator == "anyOf":  # always this or null; what is wrong with this is what is wrong
         for inner in error.context or ():
             if inner.schema_path[0] == 0:
                 yield from _places(inner)
     elif error.validator == "required":
-        yield from ((*place, name) for name in error.validator_value if name not in error.instance)
+        yield from ((*place, name) for name in required if name not in instance)
     elif error.validator == "additionalProperties":
-        yield from ((*place, name) for name in error.instance if name not in error.schema["properties"])
+        yield from ((*place, name) for name in instance if name not in schema["properties"])
     else:
         yield place
 
@@ -111,8 +113,7 @@ def _misfit(request: Any, place: Place) -> Misfit:
 
 
 def _form(request: Any, place: Place) -> dict[str, Any] | None:
-    """The form of what belongs at a place; None for an unknown member."""
-    forms = _forms()
+    """Look up the form of what belongs at a place; None for an unknown member."""
     forms = _forms()
     if place == ("request_type",):
         return forms["request_type"]

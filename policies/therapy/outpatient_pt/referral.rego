@@ -11,13 +11,11 @@ import data.therapy.lib.reason
 import data.therapy.member.benefit
 import data.therapy.outpatient_pt.rules_in_force
 
-parameters := data.therapy.parameters.outpatient_pt
-
 category := input.condition.category
 
-acute_category if category in effective.holding(parameters.acute_categories.periods)
+acute_category if category in effective.holding(data.therapy.parameters.outpatient_pt.acute_categories.periods)
 
-listed_event if input.condition.acute_event in effective.holding(parameters.acute_events.periods)
+listed_event if input.condition.acute_event in effective.holding(data.therapy.parameters.outpatient_pt.acute_events.periods)
 
 # METADATA
 # title: The reasons of the referral
@@ -31,14 +29,12 @@ reasons contains found if some found in benefit.reasons
 #   code: PT_CONDITION_NOT_ELIGIBLE
 reasons contains reason.at("PT_CONDITION_NOT_ELIGIBLE", ["condition", "category"]) if not eligible
 
-eligible if category in effective.holding(parameters.eligible_categories.periods)
+eligible if category in effective.holding(data.therapy.parameters.outpatient_pt.eligible_categories.periods)
 
 aspects := {
 	"measurable", "significant", "sustainable", "functional",
 	"within_reasonable_period", "result_of_pt",
 }
-
-expected(aspect) := object.get(input, ["expected_improvement", aspect], null)
 
 # METADATA
 # title: An aspect of improvement that is not expected denies the evaluation
@@ -46,7 +42,7 @@ expected(aspect) := object.get(input, ["expected_improvement", aspect], null)
 #   code: PT_IMPROVEMENT_NOT_EXPECTED
 reasons contains reason.at("PT_IMPROVEMENT_NOT_EXPECTED", ["expected_improvement", aspect]) if {
 	some aspect in aspects
-	expected(aspect) == false
+	input.expected_improvement[aspect] == false
 }
 
 # METADATA
@@ -55,8 +51,10 @@ reasons contains reason.at("PT_IMPROVEMENT_NOT_EXPECTED", ["expected_improvement
 #   code: PT_IMPROVEMENT_UNDOCUMENTED
 reasons contains reason.at("PT_IMPROVEMENT_UNDOCUMENTED", ["expected_improvement", aspect]) if {
 	some aspect in aspects
-	not expected(aspect) in {true, false}
+	not stated(aspect)
 }
+
+stated(aspect) if is_boolean(input.expected_improvement[aspect])
 
 # METADATA
 # title: An acute condition without a listed event has the nonacute visits

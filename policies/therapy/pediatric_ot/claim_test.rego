@@ -1,0 +1,519 @@
+package therapy.pediatric_ot.claim_test
+
+import data.therapy.lib.reason
+import data.therapy.lib.table_test as table
+import data.therapy.pediatric_ot.claim
+
+base := {
+	"request_type": "pediatric_ot_claim",
+	"service_date": "2024-03-15",
+	"benefit_status": "covered",
+	"medical_necessity": "established",
+	"units_already_authorized": 0,
+	"service_lines": [{"procedure_code": "97530", "units": 2}],
+}
+
+listed_codes := [
+	"92526", "97110", "97112", "97129", "97130", "97165",
+	"97166", "97167", "97168", "97530", "97535",
+]
+
+# A claim with these lines, each a code and its units.
+claimed(lines) := object.union(base, {"service_lines": [{"procedure_code": code, "units": units} |
+	some [code, units] in lines
+]})
+
+shown(request) := table.shown(findings) if findings := claim.reasons with input as request
+
+decided(request) := decision if decision := data.therapy.decision with input as request
+
+not_listed(i) := concat("", ["OT_CODE_NOT_LISTED /service_lines/", format_int(i, 10), "/procedure_code"])
+
+without_primary(i) := concat("", ["OT_ADD_ON_WITHOUT_PRIMARY /service_lines/", format_int(i, 10), "/procedure_code"])
+
+over_limit(i) := concat("", ["OT_UNITS_OVER_VISIT_LIMIT /service_lines/", format_int(i, 10), "/units"])
+
+test_each_listed_code[code] if {
+	some code in array.concat(array.slice(listed_codes, 0, 4), array.slice(listed_codes, 5, 11))
+	request := claimed([[code, 4]])
+	shown(request) == []
+	decision := decided(request)
+	decision.outcome == "authorized"
+	decision.authorized.procedure_codes == [code]
+}
+
+test_the_add_on_is_listed if {
+	request := claimed([["97129", 1], ["97130", 3]])
+	shown(request) == []
+	decided(request).authorized.procedure_codes == ["97129", "97130"]
+}
+
+test_these_codes_alone if {
+	every period in data.therapy.parameters.pediatric_ot.procedure_codes.periods {
+		object.keys(period.value) == {code | some code in listed_codes}
+		{code: of.add_on_to | some code, of in period.value} == {"97130": "97129"}
+	}
+}
+
+test_codes_that_are_not_listed[code] if {
+	some code in [
+		"00000", "92525", "92527", "97109", "97111", "97113", "97128", "97131", "97164", "97169",
+		"97529", "97531", "97534", "97536", "97161", "97140", "ABCDE", "9753O", "99999",
+	]
+	shown(claimed([[code, 1]])) == [not_listed(0)]
+}
+
+test_message_of_a_code_that_is_not_listed if {
+	findings := claim.reasons with input as claimed([["97140", 1]])
+	table.messages(findings) == [concat(" ", [
+		"The procedure code is not one of the 11",
+		"that pediatric occupational therapy may bill.",
+	])]
+}
+
+test_add_on[name] if {
+	some name, case in {
+		"alone": {"lines": [["97130", 1]], "shows": [without_primary(0)]},
+		"after its primary": {"lines": [["97129", 1], ["97130", 1]], "shows": []},
+		"before its primary": {"lines": [["97130", 1], ["97129", 1]], "shows": []},
+		"with another code": {"lines": [["97530", 1], ["97130", 1]], "shows": [without_primary(1)]},
+		"with a code that is not listed": {
+			"lines": [["97140", 1], ["97130", 1]],
+			"shows": [not_listed(0), without_primary(1)],
+		},
+		"twice alone": {"lines": [["97130", 1], ["97130", 1]], "shows": [without_primary(0), without_primary(1)]},
+		"twice with one primary": {"lines": [["97130", 1], ["97129", 1], ["97130", 1]], "shows": []},
+		"primary alone": {"lines": [["97129", 1]], "shows": []},
+	}
+	shown(claimed(case.lines)) == case.shows
+}
+
+test_message_of_an_add_on if {
+	findings := claim.reasons with input as claimed([["97130", 1]])
+	[one] := reason.described(findings)
+	one.message == "Procedure code 97130 is an add-on to 97129, and no line of the claim has 97129."
+	one.remedy == "Bill 97130 on the same claim as the 97129 that it adds to."
+}
+
+test_medical_necessity[name] if {
+	some name, case in {
+		"established": {"change": {"medical_necessity": "established"}, "shows": []},
+		"not established": {
+			"change": {"medical_necessity": "not_established"},
+			"shows": ["OT_NOT_MEDICALLY_NECESSARY /medical_necessity"],
+		},
+		"undetermined": {
+			"change": {"medical_necessity": "undetermined"},
+			"shows": ["OT_MEDICAL_NECESSITY_UNDETERMINED /medical_necessity"],
+		},
+		"null": {
+			"change": {"medical_necessity": null},
+			"shows": ["OT_MEDICAL_NECESSITY_UNDETERMINED /medical_necessity"],
+		},
+		"absent": {
+			"without": ["/medical_necessity"],
+			"shows": ["OT_MEDICAL_NECESSITY_UNDETERMINED /medical_necessity"],
+		},
+	}
+	shown(table.request(base, case)) == case.shows
+}
+
+test_benefits[name] if {
+	some name, case in {
+		"covered": {"change": {"benefit_status": "covered"}, "shows": []},
+		"not covered": {
+			"change": {"benefit_status": "not_covered"},
+			"shows": ["BENEFIT_NOT_COVERED /benefit_status"],
+		},
+		"absent": {"without": ["/benefit_status"], "shows": ["BENEFIT_UNVERIFIED /benefit_status"]},
+	}
+	shown(table.request(base, case)) == case.shows
+}
+
+# Lines as code, units asked, units authorized and status; `over` has the lines beyond the limit, as index, units asked
+# and units that are left for them.
+units_cases := {
+	"1 of 4": {"already": 0, "lines": [["97530", 1, 1, "authorized"]], "over": []},
+	"4 of 4": {"already": 0, "lines": [["97530", 4, 4, "authorized"]], "over": []},
+	"5 of 4": {"already": 0, "lines": [["97530", 5, 4, "partially_authorized"]], "over": [[0, 5, 4]]},
+	"99 of 4": {"already": 0, "lines": [["97530", 99, 4, "partially_authorized"]], "over": [[0, 99, 4]]},
+	"3 of 3": {"already": 1, "lines": [["97530", 3, 3, "authorized"]], "over": []},
+	"4 of 3": {"already": 1, "lines": [["97530", 4, 3, "partially_authorized"]], "over": [[0, 4, 3]]},
+	"2 of 2": {"already": 2, "lines": [["97530", 2, 2, "authorized"]], "over": []},
+	"3 of 2": {"already": 2, "lines": [["97530", 3, 2, "partially_authorized"]], "over": [[0, 3, 2]]},
+	"1 of 1": {"already": 3, "lines": [["97530", 1, 1, "authorized"]], "over": []},
+	"2 of 1": {"already": 3, "lines": [["97530", 2, 1, "partially_authorized"]], "over": [[0, 2, 1]]},
+	"1 of 0": {"already": 4, "lines": [["97530", 1, 0, "pended"]], "over": [[0, 1, 0]]},
+	"1 where 5 were": {"already": 5, "lines": [["97530", 1, 0, "pended"]], "over": [[0, 1, 0]]},
+	"4 where 99 were": {"already": 99, "lines": [["97530", 4, 0, "pended"]], "over": [[0, 4, 0]]},
+	"two lines within the limit": {
+		"already": 0,
+		"lines": [["97530", 3, 3, "authorized"], ["97110", 1, 1, "authorized"]],
+		"over": [],
+	},
+	"two lines, the second cut": {
+		"already": 0,
+		"lines": [["97530", 3, 3, "authorized"], ["97110", 2, 1, "partially_authorized"]],
+		"over": [[1, 2, 1]],
+	},
+	"two lines, nothing for the second": {
+		"already": 0,
+		"lines": [["97530", 4, 4, "authorized"], ["97110", 1, 0, "pended"]],
+		"over": [[1, 1, 0]],
+	},
+	"two lines, nothing left after the first was cut": {
+		"already": 1,
+		"lines": [["97530", 9, 3, "partially_authorized"], ["97110", 1, 0, "pended"]],
+		"over": [[0, 9, 3], [1, 1, 0]],
+	},
+	"a small line after one that was cut gets nothing": {
+		"already": 0,
+		"lines": [
+			["97530", 2, 2, "authorized"],
+			["97110", 3, 2, "partially_authorized"],
+			["97112", 1, 0, "pended"],
+		],
+		"over": [[1, 3, 2], [2, 1, 0]],
+	},
+	"four lines of one unit": {
+		"already": 0,
+		"lines": [
+			["97530", 1, 1, "authorized"],
+			["97530", 1, 1, "authorized"],
+			["97110", 1, 1, "authorized"],
+			["97112", 1, 1, "authorized"],
+		],
+		"over": [],
+	},
+	"the fifth unit": {
+		"already": 0,
+		"lines": [
+			["97530", 1, 1, "authorized"],
+			["97530", 1, 1, "authorized"],
+			["97110", 1, 1, "authorized"],
+			["97112", 1, 1, "authorized"],
+			["97535", 1, 0, "pended"],
+		],
+		"over": [[4, 1, 0]],
+	},
+	"primary lines come before an add-on that was asked first": {
+		"already": 0,
+		"lines": [
+			["97130", 2, 0, "pended"],
+			["97129", 1, 1, "authorized"],
+			["97110", 3, 3, "authorized"],
+		],
+		"over": [[0, 2, 0]],
+	},
+	"an add-on gets what the primary lines leave": {
+		"already": 0,
+		"lines": [
+			["97130", 2, 1, "partially_authorized"],
+			["97110", 2, 2, "authorized"],
+			["97129", 1, 1, "authorized"],
+		],
+		"over": [[0, 2, 1]],
+	},
+	"add-ons share in the order asked": {
+		"already": 0,
+		"lines": [
+			["97130", 2, 2, "authorized"],
+			["97130", 2, 1, "partially_authorized"],
+			["97129", 1, 1, "authorized"],
+		],
+		"over": [[1, 2, 1]],
+	},
+	"an add-on whose primary got nothing": {
+		"already": 4,
+		"lines": [["97129", 1, 0, "pended"], ["97130", 1, 0, "pended"]],
+		"over": [[0, 1, 0], [1, 1, 0]],
+	},
+}
+
+test_units_of_lines[name] if {
+	some name, case in units_cases
+	request := object.union(
+		claimed([[code, asked] | some [code, asked, _, _] in case.lines]),
+		{"units_already_authorized": case.already},
+	)
+	lines := claim.lines with input as request
+	[[line.procedure_code, line.units_requested, line.units_authorized, line.status] | some line in lines] == case.lines
+	[line.line | some line in lines] == numbers.range(1, count(case.lines))
+	findings := claim.reasons with input as request
+	table.shown(findings) == [over_limit(i) | some [i, _, _] in case.over]
+	table.messages(findings) == [message |
+		some [_, asked, left] in case.over
+		message := sprintf("The line asks for %d units where %d of the visit's 4 are left for it.", [asked, left])
+	]
+	[line.reasons | some line in lines] == [["OT_UNITS_OVER_VISIT_LIMIT" | some [i, _, _] in case.over; i == j] |
+		some j, _ in case.lines
+	]
+}
+
+test_grant[name] if {
+	some name, case in units_cases
+	request := object.union(
+		claimed([[code, asked] | some [code, asked, _, _] in case.lines]),
+		{"units_already_authorized": case.already},
+	)
+	grant := claim.grant with input as request
+	grant == {
+		"units": sum([units | some [_, _, units, _] in case.lines]),
+		"procedure_codes": sort({code | some [code, _, units, _] in case.lines; units > 0}),
+		"max_units_per_visit": 4,
+	}
+}
+
+test_outcome_by_units[name] if {
+	some name, case in units_cases
+	request := object.union(
+		claimed([[code, asked] | some [code, asked, _, _] in case.lines]),
+		{"units_already_authorized": case.already},
+	)
+	statuses := concat(" and ", {status | some [_, _, _, status] in case.lines})
+
+	# Lines of several statuses, or one that is cut, authorize a part.
+	outcome := object.get({"authorized": "authorized", "pended": "pended"}, statuses, "partially_authorized")
+	decided(request).outcome == outcome
+}
+
+test_procedure_codes_are_sorted_and_each_once if {
+	grant := claim.grant with input as claimed([["97530", 1], ["97165", 1], ["97530", 1], ["92526", 1]])
+	grant == {"units": 4, "procedure_codes": ["92526", "97165", "97530"], "max_units_per_visit": 4}
+}
+
+test_denied_lines_take_no_units if {
+	request := claimed([["97140", 4], ["97130", 4], ["97530", 4]])
+	lines := claim.lines with input as request
+	lines == [
+		{
+			"line": 1,
+			"procedure_code": "97140",
+			"status": "denied",
+			"units_requested": 4,
+			"units_authorized": 0,
+			"reasons": ["OT_CODE_NOT_LISTED"],
+		},
+		{
+			"line": 2,
+			"procedure_code": "97130",
+			"status": "denied",
+			"units_requested": 4,
+			"units_authorized": 0,
+			"reasons": ["OT_ADD_ON_WITHOUT_PRIMARY"],
+		},
+		{
+			"line": 3,
+			"procedure_code": "97530",
+			"status": "authorized",
+			"units_requested": 4,
+			"units_authorized": 4,
+			"reasons": [],
+		},
+	]
+	grant := claim.grant with input as request
+	grant == {"units": 4, "procedure_codes": ["97530"], "max_units_per_visit": 4}
+	decided(request).outcome == "partially_authorized"
+}
+
+test_a_denied_line_has_no_reason_for_its_units if {
+	shown(claimed([["97140", 99], ["97130", 5]])) == [not_listed(0), without_primary(1)]
+}
+
+nothing := {
+	"units": 0,
+	"procedure_codes": [],
+	"evaluation_visits": 0,
+	"treatment_visits": 0,
+	"max_units_per_visit": 0,
+}
+
+# A line that is fine, one that is over the limit and one that is not listed.
+three_lines := [["97530", 3], ["97110", 2], ["97140", 1]]
+
+test_what_bears_on_the_request[name] if {
+	some name, case in {
+		"nothing": {
+			"change": {},
+			"outcome": "partially_authorized",
+			"statuses": ["authorized", "partially_authorized", "denied"],
+			"authorized": [3, 1, 0],
+			"reasons": [],
+		},
+		"a deny": {
+			"change": {"benefit_status": "not_covered"},
+			"outcome": "denied",
+			"statuses": ["denied", "denied", "denied"],
+			"authorized": [0, 0, 0],
+			"reasons": ["BENEFIT_NOT_COVERED"],
+		},
+		"a pend": {
+			"change": {"medical_necessity": "undetermined"},
+			"outcome": "pended",
+			"statuses": ["pended", "pended", "denied"],
+			"authorized": [0, 0, 0],
+			"reasons": ["OT_MEDICAL_NECESSITY_UNDETERMINED"],
+		},
+		"a deny and a pend": {
+			"change": {"benefit_status": null, "medical_necessity": "not_established"},
+			"outcome": "denied",
+			"statuses": ["denied", "denied", "denied"],
+			"authorized": [0, 0, 0],
+			"reasons": ["BENEFIT_UNVERIFIED", "OT_NOT_MEDICALLY_NECESSARY"],
+		},
+	}
+	decision := decided(object.union(claimed(three_lines), case.change))
+	decision.outcome == case.outcome
+	[line.status | some line in decision.lines] == case.statuses
+	[line.units_authorized | some line in decision.lines] == case.authorized
+	[line.units_requested | some line in decision.lines] == [3, 2, 1]
+
+	# Every reason is given, those of the request with each line.
+	[line.reasons | some line in decision.lines] == [
+		case.reasons,
+		array.concat(case.reasons, ["OT_UNITS_OVER_VISIT_LIMIT"]),
+		array.concat(case.reasons, ["OT_CODE_NOT_LISTED"]),
+	]
+	[one.code | some one in decision.reasons] == array.concat(
+		case.reasons,
+		["OT_CODE_NOT_LISTED", "OT_UNITS_OVER_VISIT_LIMIT"],
+	)
+	decision.authorized.units == sum(case.authorized)
+}
+
+test_outcome[name] if {
+	some name, case in {
+		"every line denied for its own sake": {
+			"lines": [["97140", 1], ["97130", 1]],
+			"change": {},
+			"outcome": "denied",
+		},
+		"every line denied, and the request pends": {
+			"lines": [["97140", 1]],
+			"change": {"benefit_status": "unverified"},
+			"outcome": "denied",
+		},
+		"one line denied, the other over the limit": {
+			"lines": [["97140", 1], ["97530", 1]],
+			"change": {"units_already_authorized": 4},
+			"outcome": "pended",
+		},
+		"one line denied, and the request pends": {
+			"lines": [["97140", 1], ["97530", 1]],
+			"change": {"benefit_status": "unverified"},
+			"outcome": "pended",
+		},
+		"no units left, and the request is denied": {
+			"lines": [["97530", 1]],
+			"change": {"units_already_authorized": 4, "medical_necessity": "not_established"},
+			"outcome": "denied",
+		},
+		"no units left": {
+			"lines": [["97530", 1], ["97110", 1]],
+			"change": {"units_already_authorized": 4},
+			"outcome": "pended",
+		},
+	}
+	decision := decided(object.union(claimed(case.lines), case.change))
+	decision.outcome == case.outcome
+	decision.authorized == nothing
+}
+
+test_reasons_in_order if {
+	lines := array.concat([["97530", 1] | some _ in numbers.range(1, 8)], [["97130", 1], ["97140", 1], ["97141", 1]])
+	request := object.union(claimed(lines), {
+		"benefit_status": "not_covered",
+		"medical_necessity": null,
+		"units_already_authorized": 2,
+	})
+	shown(request) == [
+		"BENEFIT_NOT_COVERED /benefit_status",
+		"OT_MEDICAL_NECESSITY_UNDETERMINED /medical_necessity",
+		not_listed(9),
+		not_listed(10),
+		without_primary(8),
+		over_limit(2),
+		over_limit(3),
+		over_limit(4),
+		over_limit(5),
+		over_limit(6),
+		over_limit(7),
+	]
+}
+
+test_numbers_are_the_same_however_they_are_written if {
+	request := object.union(base, json.unmarshal(`{"units_already_authorized": 1.0, "service_lines": [
+		{"procedure_code": "97530", "units": 2.0},
+		{"procedure_code": "97110", "units": 5.00},
+		{"procedure_code": "97112", "units": 1.0}]}`))
+	findings := claim.reasons with input as request
+	table.messages(findings) == [
+		"The line asks for 5 units where 1 of the visit's 4 are left for it.",
+		"The line asks for 1 units where 0 of the visit's 4 are left for it.",
+	]
+	decision := decided(request)
+
+	# As a decision writes them, too.
+	json.marshal([[line.units_requested, line.units_authorized] | some line in decision.lines]) == "[[2,2],[5,1],[1,0]]"
+	json.marshal(decision.authorized.units) == "3"
+}
+
+test_minus_nothing_is_nothing if {
+	request := object.union(base, json.unmarshal(`{"units_already_authorized": -0.0}`))
+	json.marshal(decided(request).authorized.units) == "2"
+}
+
+test_modifiers_are_not_judged[name] if {
+	some name, modifiers in {"none": [], "null": null, "some": ["GO", "59", "XU", "ZZ"]}
+	lines := [{"procedure_code": "97530", "units": 4, "modifiers": modifiers}]
+	decision := decided(object.union(base, {"service_lines": lines}))
+	decision.outcome == "authorized"
+	decision.reasons == []
+}
+
+test_the_list_holds_for_every_date[date] if {
+	some date in ["1900-01-01", "2022-05-31", "2022-06-01", "2099-12-31"]
+	decision := decided(object.union(base, {"service_date": date}))
+	decision.outcome == "authorized"
+	decision.authorized == object.union(nothing, {
+		"units": 2,
+		"procedure_codes": ["97530"],
+		"max_units_per_visit": 4,
+	})
+}
+
+# From 2030 on, the list has two codes, one an add-on to the other, and a visit has three units.
+other_codes := [
+	{"from": "1900-01-01", "value": {"97530": {}}},
+	{"from": "2030-01-01", "value": {"97110": {}, "97112": {"add_on_to": "97110"}}},
+]
+
+fewer_units := [{"from": "1900-01-01", "value": 4}, {"from": "2030-01-01", "value": 3}]
+
+test_a_change_holds_from_its_date_on[name] if {
+	some name, case in {
+		"the day before": {
+			"change": {"service_date": "2029-12-31"},
+			"messages": [
+				"The procedure code is not one of the 1 that pediatric occupational therapy may bill.",
+				"The procedure code is not one of the 1 that pediatric occupational therapy may bill.",
+				"The line asks for 5 units where 4 of the visit's 4 are left for it.",
+			],
+			"grant": {"units": 4, "procedure_codes": ["97530"], "max_units_per_visit": 4},
+		},
+		"the day": {
+			"change": {"service_date": "2030-01-01"},
+			"messages": [
+				"The procedure code is not one of the 2 that pediatric occupational therapy may bill.",
+				"The line asks for 2 units where 1 of the visit's 3 are left for it.",
+			],
+			"grant": {"units": 3, "procedure_codes": ["97110", "97112"], "max_units_per_visit": 3},
+		},
+	}
+	request := object.union(claimed([["97112", 2], ["97110", 2], ["97530", 5]]), case.change)
+	result := {"messages": table.messages(claim.reasons), "grant": claim.grant} with input as request
+		with data.therapy.parameters.pediatric_ot.procedure_codes.periods as other_codes
+		with data.therapy.parameters.units_per_visit.periods as fewer_units
+	result.messages == case.messages
+	result.grant == case.grant
+}

@@ -1,0 +1,303 @@
+"""What becomes of a request before an engine sees it: text that both read alike, or an error that repeats none of it."""
+
+import enum
+import json
+import pickle
+import sys
+from collections import OrderedDict, UserDict
+from collections.abc import Callable
+from datetime import date
+from decimal import Decimal
+from itertools import count
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from strategies import json_values
+from therapy_policy.errors import RequestNotJson, RequestTooLarge, TherapyPolicyError
+from therapy_policy.request_text import (
+    MAX_BATCH_BYTES,
+    MAX_BATCH_REQUESTS,
+    MAX_DEPTH,
+    MAX_REQUEST_BYTES,
+    batches,
+    checked_text,
+    request_text,
+)
+
+SECRET = "Mrs. Kealoha fell"
+
+
+def nested(levels: int, inner: Any = None) -> Any:
+    for _ in range(levels - 1):
+        inner = [inner]
+    return [] if inner is None else [inner]
+
+
+class Colour(enum.IntEnum):
+    RED = 1
+
+
+class Word(str):
+    pass
+
+
+# --- from Python values
+
+
+@given(json_values())
+def test_a_json_value_is_written_as_it_is(value: Any) -> None:
+    assert json.loads(request_text(value)) == value
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [
+        ((1, (2,)), "[1,[2]]"),
+        (OrderedDict(b=1, a=True), '{"b":1,"a":true}'),
+        ({Word("a"): Word("b"), "c": Colour.RED}, '{"a":"b","c":1}'),
+        ("é\u2028😀\x00\x1f\x7f", '"é\u2028😀\\u0000\\u001f\x7f"'),
+        ([4.0, 1e22, -0.0, 10**4000], f"[4.0,1e+22,-0.0,1{'0' * 4000}]"),
+        ("\ud83d\ude00", '"😀"'),
+        ({"a\ud83d": "\ude00b\ud83d\ud83d\ude00"}, '{"a\ufffd":"\ufffdb\ufffd😀"}'),
+    ],
+    ids=count(),
+)
+def test_what_python_has_besides(value: Any, text: str) -> None:
+    assert request_text(value) == text
+
+
+def cycle() -> list[Any]:
+    ring: list[Any] = []
+    ring.append({"a": ring})
+    return ring
+
+
+def bomb() -> list[Any]:
+    value: list[Any] = []
+    for _ in range(60):
+        value = [value, value]
+    return value
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        float("nan"),
+        {"a": [float("-inf")]},
+        10**5000,
+        b"x",
+        {"x"},
+        Decimal("4"),
+        date(2026, 3, 2),
+        object(),
+        UserDict(),
+        range(3),
+        (n for n in "ab"),
+        {1: SECRET},
+        {None: 1},
+        {True: 1},
+        {("a", "b"): 1},
+        {"a": [{b"a": 1}]},
+        cycle(),
+        nested(MAX_DEPTH + 1),
+        nested(MAX_DEPTH + 1, 1),
+        nested(5000),
+    ],
+    ids=count(),
+)
+def test_what_json_does_not_have_is_refused(value: Any) -> None:
+    with pytest.raises(RequestNotJson) as raised:
+        request_text({"note": SECRET, "member": value})
+    assert_silent(raised.value)
+
+
+def test_nesting_has_a_limit() -> None:
+    for value in nested(MAX_DEPTH), nested(MAX_DEPTH, 1):
+        assert checked_text(request_text(value)) == request_text(value)
+    for value in nested(MAX_DEPTH + 1), nested(MAX_DEPTH + 1, 1):
+        with pytest.raises(RequestNotJson, match="more than 100 levels"):
+            request_text(value)
+        with pytest.raises(RequestNotJson, match="more than 100 levels"):
+            checked_text(json.dumps(value))
+
+
+def test_brackets_in_strings_are_no_nesting() -> None:
+    text = json.dumps(["[{" * 500])
+    assert checked_text(text) == text
+
+
+@pytest.mark.parametrize(
+    ("as_text", "letter"),
+    [(request_text, "x"), (request_text, "é"), (lambda value: checked_text(json.dumps(value)), "x")],
+)
+def test_size_has_a_limit(as_text: Callable[[str], str], letter: str) -> None:
+    fits = letter * ((MAX_REQUEST_BYTES - 2) // len(letter.encode()))
+    assert len(as_text(fits).encode()) == MAX_REQUEST_BYTES
+    with pytest.raises(RequestTooLarge, match="1,048,576 bytes"):
+        as_text(fits + "x")
+
+
+def test_size_is_of_bytes_where_bytes_are_given() -> None:
+    text = b'"' + "é".encode() * ((MAX_REQUEST_BYTES - 2) // 2) + b'"'
+    assert checked_text(text) == text.decode()
+    with pytest.raises(RequestTooLarge):
+        checked_text(text + b" ")
+
+
+def test_a_bomb_of_shared_lists_ends_soon() -> None:
+    with pytest.raises(RequestTooLarge):
+        request_text(bomb())
+
+
+# --- from JSON text
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "null",
+        "0",
+        ' {"a": 4e0, "b":4.00 ,"c":-0}\r\n\t',
+        "1e99999999",
+        "-1e-99999999",
+        "1" + "0" * 5000,
+        "4." + "0" * 5000,
+        '{"a": 1, "a": 2}',
+        r'"\u00e9\uFFFF\u0000\ud7ff\ue000\/\b\f\n\r\t\"\\"',
+        r'"\\ud83d \\\\ud83d"',
+        '"\u2028\u2029\x7f\x85"',
+        "[{}]",
+    ],
+    ids=count(),
+)
+def test_json_text_stays_as_written(text: str) -> None:
+    assert checked_text(text) == text
+    assert checked_text(text.encode()) == text
+
+
+@pytest.mark.parametrize(
+    ("text", "replaced"),
+    [
+        (r'"\ud83d\ude00"', '"😀"'),
+        (r'{"\uD83D\uDE00": "\udbff\udfff"}', '{"😀": "\U0010ffff"}'),
+        (r'"a\ud83db"', '"a\ufffdb"'),
+        (r'"\ude00\ud83d"', '"\ufffd\ufffd"'),
+        (r'"\ud83d\ud83d\ude00\ude00"', '"\ufffd😀\ufffd"'),
+        (r'"\ud83d\\ude00"', '"\ufffd\\\\ude00"'),
+        (r'"\\\ud83d\ude00\\ud83d\n"', r'"\\😀\\ud83d\n"'),
+        (r'"\ud83d\u0041"', r'"' + "\ufffd" + r'\u0041"'),
+        ('"\ud83d\ude00 \ud83d"', '"😀 \ufffd"'),
+    ],
+    ids=count(),
+)
+def test_surrogates_become_characters(text: str, replaced: str) -> None:
+    assert checked_text(text) == replaced
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        " ",
+        "{",
+        "nul",
+        "NaN",
+        '{"a": [-Infinity]}',
+        '"Infinity": 1',
+        "[1,]",
+        '{"a": 1,}',
+        '{"a": 1} x',
+        '1, "input": 2',
+        "{} {}",
+        "01",
+        "+1",
+        "1.",
+        ".5",
+        "0x1",
+        "1e",
+        "True",
+        "'a'",
+        "{a: 1}",
+        '{1: "a"}',
+        "/* */ 1",
+        '"a',
+        '"a\nb"',
+        '"\x00"',
+        r'"\x"',
+        r'"\u12"',
+        r'"\ud83d\u12"',
+        "1\x00",
+        "\x0b1",
+        "\xa01",
+        "\u06601",
+        "\ufeff1",
+        "[" * 2000,
+        "[" * 100_000 + "]" * 100_000,
+        '{"a":' * 2000,
+        b'"\xff"',
+        b'"\xc0\xaf"',
+        b'"\xed\xa0\xbd"',
+        b'"\xf4\x90\x80\x80"',
+        b'"\xc3',
+        '"a"'.encode("utf-16"),
+        b"\xef\xbb\xbf1",
+    ],
+    ids=count(),
+)
+def test_what_is_no_json_text_is_refused(text: str | bytes) -> None:
+    inside = json.dumps(SECRET).encode() + b", " + (text.encode() if isinstance(text, str) else text)
+    for refused in (text, b"[" + inside, b"[" + inside + b"]"):
+        with pytest.raises(RequestNotJson) as raised:
+            checked_text(refused)
+        assert_silent(raised.value)
+
+
+def test_the_message_says_where() -> None:
+    with pytest.raises(RequestNotJson, match=r"line 2, column 9"):
+        checked_text('{"a": 1,\n "b": 2 3}')
+    with pytest.raises(RequestNotJson, match=r"byte 3,"):
+        checked_text(b'"ab\xff"')
+    with pytest.raises(RequestNotJson, match=r"byte order mark"):
+        checked_text("\ufeff{}")
+
+
+def test_digits_need_no_setting_of_the_interpreter() -> None:
+    assert sys.get_int_max_str_digits() == 4300
+    assert checked_text("9" * 100_000) == "9" * 100_000
+
+
+def assert_silent(error: BaseException | None) -> None:
+    """Neither an error nor those that it carries along hold anything of the request."""
+    assert isinstance(error, TherapyPolicyError)
+    while error:
+        assert SECRET not in repr(vars(error)) + repr(error) + str(error)
+        assert "Kealoha" not in str(getattr(error, "doc", "")) + str(getattr(error, "object", ""))
+        error = error.__cause__ or error.__context__
+
+
+def test_errors_can_be_pickled() -> None:
+    error = RequestNotJson("it is not so", 3)
+    copy = pickle.loads(pickle.dumps(error))
+    assert (str(copy), copy.problem, copy.index) == (str(error), "it is not so", 3)
+
+
+# --- batches
+
+
+@given(st.lists(st.integers(1, 40)))
+def test_batches_keep_every_request_in_order(lengths: list[int]) -> None:
+    texts = [json.dumps("x" * (length * MAX_BATCH_BYTES // 32)) for length in lengths]
+    found = []
+    for text, length in batches(texts):
+        requests = json.loads(text)["requests"]
+        assert len(requests) == length
+        assert length == 1 or sum(len(request) + 2 for request in requests) <= MAX_BATCH_BYTES
+        found += requests
+    assert found == [json.loads(text) for text in texts]
+
+
+def test_a_batch_has_no_more_requests_than_the_policy_takes() -> None:
+    lengths = [length for _, length in batches(["null"] * (2 * MAX_BATCH_REQUESTS + 1))]
+    assert lengths == [MAX_BATCH_REQUESTS, MAX_BATCH_REQUESTS, 1]

@@ -1,0 +1,155 @@
+"""The sidecar as `therapy-policy serve` runs it: what it answers, what it refuses, what it logs, how it stops."""
+
+from __future__ import annotations
+
+import json
+import signal
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+import requests
+import strategies
+from conftest import RunningSidecar, running_sidecar
+from hypothesis import HealthCheck, Phase, given, settings
+from therapy_policy import EmbeddedClient
+
+EXAMPLES = Path(__file__).parents[2] / "examples"
+REQUESTS = sorted(path for path in EXAMPLES.glob("*.json"))
+
+
+def post(url: str, body: bytes, path: str = "therapy/decision") -> requests.Response:
+    with requests.Session() as session:
+        session.trust_env = False
+        return session.post(f"{url}/v1/data/{path}", data=body, timeout=10)
+
+
+@pytest.mark.parametrize("path", REQUESTS, ids=lambda path: path.stem)
+def test_every_example_is_decided(sidecar: RunningSidecar, path: Path) -> None:
+    request = json.loads(path.read_text(encoding="utf-8"))
+    answer = post(sidecar.url, json.dumps({"input": request}).encode())
+    assert answer.status_code == 200
+    assert answer.json()["result"]["request_type"] == request["request_type"]
+    assert (answer.json()["result"]["outcome"] == "invalid_request") == path.name.startswith("bad_")
+
+
+@pytest.mark.parametrize(
+    "body",
+    [b"", b"{}", b'{"input": null}', b'{"input": 1e99999999}', b'{"input": "x"}', b'{"input": [[]]}', b'{"input": -0}'],
+)
+def test_whatever_is_no_request_is_an_invalid_request(sidecar: RunningSidecar, body: bytes) -> None:
+    answer = post(sidecar.url, body)
+    assert answer.status_code == 200
+    assert answer.json()["result"]["outcome"] == "invalid_request"
+    assert [reason["path"] for reason in answer.json()["result"]["reasons"]] == [""]
+
+
+@pytest.mark.parametrize("body", [b"", b"{}", b'{"input": {"requests": 1e99999999}}', b'{"input": {"requests": null}}'])
+def test_whatever_is_no_batch_is_one_invalid_request(sidecar: RunningSidecar, body: bytes) -> None:
+    (decision,) = post(sidecar.url, body, "therapy/decisions").json()["result"]
+    assert decision["outcome"] == "invalid_request"
+    assert [reason["path"] for reason in decision["reasons"]] == ["/requests"]
+
+
+def test_a_bad_request_does_not_spoil_its_neighbours(sidecar: RunningSidecar) -> None:
+    body = b'{"input": {"requests": [{"request_type": "referral_route", "island": "oahu"}, 1e99999999, null]}}'
+    outcomes = [decision["outcome"] for decision in post(sidecar.url, body, "therapy/decisions").json()["result"]]
+    assert outcomes == ["routed", "invalid_request", "invalid_request"]
+
+
+@pytest.mark.parametrize(
+    ("method", "path"),
+    [
+        ("GET", "/v1/policies"),
+        ("PUT", "/v1/policies/mine"),
+        ("DELETE", "/v1/policies/mine"),
+        ("POST", "/v1/query"),
+        ("POST", "/v1/compile"),
+        ("GET", "/v1/data"),
+        ("PUT", "/v1/data/therapy/parameters"),
+        ("PATCH", "/v1/data"),
+        ("POST", "/v1/data/therapy/found"),
+        ("POST", "/v1/data/therapy/decision?explain=full"),
+        ("POST", "/v0/data/therapy/decision"),
+        ("POST", "/"),
+        ("GET", "/v1/config"),
+        ("GET", "/metrics"),
+    ],
+)
+def test_nothing_else_is_open(sidecar: RunningSidecar, method: str, path: str) -> None:
+    with requests.Session() as session:
+        session.trust_env = False
+        answer = session.request(method, sidecar.url + path, data=b"{}", timeout=10)
+    assert answer.status_code == 401
+    assert "result" not in answer.json()
+
+
+def logged_decisions(log: Path, decision_id: str) -> dict[str, Any]:
+    for line in log.read_text(encoding="utf-8").splitlines():
+        if decision_id in line:
+            entry: dict[str, Any] = json.loads(line)
+            return entry
+    raise AssertionError(f"decision {decision_id} is not in the log")
+
+
+@settings(max_examples=60, phases=[Phase.generate], suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(strategies.valid_requests())
+def test_a_masked_log_replays(sidecar: RunningSidecar, request: Any) -> None:
+    answer = post(sidecar.url, json.dumps({"input": request}).encode()).json()
+    entry = logged_decisions(sidecar.log, answer["decision_id"])
+    assert entry["result"] == answer["result"]
+    assert CLIENT.decide(entry["input"]) == answer["result"]
+
+
+def test_no_free_text_is_logged(sidecar: RunningSidecar) -> None:
+    secret = "Xylophone"
+    texts = 0
+
+    def with_secrets(value: Any, member: str = "") -> Any:
+        nonlocal texts
+        if isinstance(value, dict):
+            return {name: with_secrets(inner, name) for name, inner in value.items()}
+        if isinstance(value, list):
+            return [with_secrets(inner, member) for inner in value]
+        if isinstance(value, str) and " " in value:
+            texts += 1
+            return f"{secret} {texts}"
+        return value
+
+    whole = [with_secrets(json.loads(path.read_text(encoding="utf-8"))) for path in REQUESTS]
+    whole += [{"request_type": secret}, {"request_type": "pt_visit", secret: secret}, [secret], secret, {secret: 1}]
+    for request in whole:
+        assert post(sidecar.url, json.dumps({"input": request}).encode()).status_code == 200
+    assert post(sidecar.url, json.dumps({"input": {"requests": whole}}).encode(), "therapy/decisions").ok
+    assert post(sidecar.url, f'{{"input": "{secret}'.encode()).status_code == 400
+    assert texts > 10
+    assert secret not in sidecar.log.read_text(encoding="utf-8")
+
+
+def test_a_body_over_the_limit_is_refused(sidecar: RunningSidecar) -> None:
+    assert post(sidecar.url, b'{"input": "' + b"x" * 2**20 + b'"}').status_code == 400
+    assert post(sidecar.url, b'{"input": "' + b"x" * (2**20 - 100) + b'"}').status_code == 200
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_it_stops_cleanly(tmp_path: Path, number: signal.Signals) -> None:
+    with running_sidecar(tmp_path / "log") as running:
+        running.process.send_signal(number)
+        assert running.process.wait(10) == 0
+    assert "Traceback" not in running.log.read_text()
+
+
+def test_a_port_in_use_is_one_clear_line(sidecar: RunningSidecar) -> None:
+    port = sidecar.url.rpartition(":")[2]
+    second = subprocess.run(
+        [sys.executable, "-m", "therapy_policy.cli", "serve", "--port", port], capture_output=True, text=True
+    )
+    assert second.returncode == 3
+    (line,) = [line for line in second.stderr.splitlines() if port in line]
+    assert line.startswith(f"error: cannot listen on 127.0.0.1:{port}")
+    assert second.stdout == ""
+
+
+CLIENT = EmbeddedClient()
