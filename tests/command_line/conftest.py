@@ -1,11 +1,10 @@
-import re
-import signal
-import socket
+import subprocess
+import time
 from collections.abc import Iterator
 
 import pytest
-from command_line.command import start
-from therapy_policy import EmbeddedClient
+from command_line.command import COMMAND, environment, free_port
+from therapy_policy import EmbeddedClient, SidecarClient
 
 
 @pytest.fixture(scope="session")
@@ -14,38 +13,25 @@ def client() -> Iterator[EmbeddedClient]:
         yield client
 
 
-@pytest.fixture
-def free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as server:
-        return int(server.getsockname()[1])
-
-
 @pytest.fixture(scope="session")
 def sidecar() -> Iterator[str]:
     """The URL of a sidecar that `therapy-policy serve` runs."""
-    with socket.create_server(("127.0.0.1", 0)) as server:
-        port = server.getsockname()[1]
-    with start("serve", "--port", str(port)) as process:
-        assert process.stderr is not None
-        url = f"http://127.0.0.1:{port}"
-        # Its own line, then those of OPA, which says so when it listens.
-        for line in process.stderr:
-            if re.search(rb"Server initialized|Initializing server", line):
-                break
-        _wait_until_ready(url)
-        yield url
-        process.send_signal(signal.SIGINT)
-        process.communicate(timeout=20)
-    assert process.returncode == 0
-
-
-def _wait_until_ready(url: str) -> None:
-    import time
-
-    from therapy_policy import SidecarClient
-
-    deadline = time.monotonic() + 30
-    with SidecarClient(url) as client:
-        while not client.ready():
-            assert time.monotonic() < deadline, "the sidecar is not ready"
-            time.sleep(0.05)
+    port = free_port()
+    url = f"http://127.0.0.1:{port}"
+    with subprocess.Popen(
+        [*COMMAND, "serve", "--port", str(port)],
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        env=environment(),
+    ) as process:
+        try:
+            deadline = time.monotonic() + 30
+            with SidecarClient(url) as client:
+                while not client.ready():
+                    assert process.poll() is None, "the sidecar ended"
+                    assert time.monotonic() < deadline, "the sidecar was not ready within 30 s"
+                    time.sleep(0.05)
+            yield url
+        finally:
+            process.terminate()

@@ -1,0 +1,228 @@
+"""What a sidecar should not do, and OPA does not: nothing of it is a decision, or takes longer than the deadline."""
+
+import json
+import time
+from collections.abc import Callable, Iterator
+from http.server import BaseHTTPRequestHandler
+from typing import Any
+
+import pytest
+import therapy_policy.sidecar
+from conftest import Misbehave
+from therapy_policy import EmbeddedClient, SidecarClient
+from therapy_policy.errors import EngineError, EngineNotAvailable, RequestTooLarge, TherapyPolicyError
+
+DEADLINE_SECONDS = 0.4
+Start = Callable[[Misbehave], str]
+
+SECRET = "Mrs. Kealoha fell"
+
+
+def read(handler: BaseHTTPRequestHandler) -> bytes:
+    return handler.rfile.read(int(handler.headers["Content-Length"]))
+
+
+def says(content: bytes, status: int = 200, **headers: str) -> Misbehave:
+    """Answers every request like this, and quotes the request if `%b` stands in it."""
+
+    def answer(handler: BaseHTTPRequestHandler) -> None:
+        body = read(handler)
+        answered = content.replace(b"%b", json.dumps(body.decode()).encode())
+        handler.send_response(status)
+        for name, value in {"Content-Length": str(len(answered)), **headers}.items():
+            handler.send_header(name.replace("_", "-"), value)
+        handler.end_headers()
+        handler.wfile.write(answered)
+
+    return answer
+
+
+def raw(*pieces: bytes, every: float = 0.0, forever: bool = False) -> Misbehave:
+    """Sends pieces as they are, one every so many seconds, and hangs up."""
+
+    def answer(handler: BaseHTTPRequestHandler) -> None:
+        read(handler)
+        handler.close_connection = True
+        while True:
+            for piece in pieces:
+                handler.wfile.write(piece)
+                handler.wfile.flush()
+                time.sleep(every)
+            if not forever:
+                return
+
+    return answer
+
+
+def one_by_one(text: bytes) -> list[bytes]:
+    return [bytes([byte]) for byte in text]
+
+
+def hangs(handler: BaseHTTPRequestHandler) -> None:
+    read(handler)
+    time.sleep(3)
+
+
+def never_reads(handler: BaseHTTPRequestHandler) -> None:
+    time.sleep(3)
+
+
+HEAD = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\n"
+
+
+@pytest.mark.parametrize(
+    ("misbehave", "match"),
+    [
+        (says(b"{}"), "does not have the therapy policy"),
+        (says(b'{"warning": {"code": "api_usage_warning"}}'), "does not have the therapy policy"),
+        (says(b'{"result": {}}'), "no decision"),
+        (says(b'{"result": null}'), "no decision"),
+        (says(b'{"result": true}'), "no decision"),
+        (says(b'{"result": [true]}'), "no decision"),
+        (says(b'{"result": %b}'), "no decision"),
+        (says(b'{"result": {"outcome": "authorized"}}'), "no decision"),
+        (says(b"<html>%b</html>"), "no OPA"),
+        (says(b""), "no OPA"),
+        (says(b'"%b"'), "no OPA"),
+        (says(b"[" * 100_000), "no OPA"),
+        (says(b'{"result": ' + b"1" * 5000 + b"}"), "no OPA"),
+        (says(b'{"result": "\xff"}'), "no OPA"),
+        (says(b'{"code": "internal_error", "message": %b}', 500), "HTTP 500, internal_error"),
+        (says(b'{"code": %b, "message": %b}', 400), r"HTTP 400\)"),
+        (says(b"%b", 403), r"HTTP 403\)"),
+        (says(b'{"result": "x"}', 201), r"HTTP 201\)"),
+        (says(b"", 204), r"HTTP 204\)"),
+        (says(b"", 302, Location="http://127.0.0.1:1/"), "redirects"),
+        (says(b"", 307, Location="http://127.0.0.1:1/"), "redirects"),
+        (says(b"", 308, Location="/v1/data"), "redirects"),
+        (says(b'{"result": 1}', Content_Encoding="gzip"), "no decision"),
+        (raw(), "broke off"),
+        (raw(HEAD + b'Content-Length: 100\r\n\r\n{"result": '), "broke off"),
+        (raw(HEAD + b'Transfer-Encoding: chunked\r\n\r\nb\r\n{"result": \r\n'), "broke off"),
+        (raw(HEAD + b"Transfer-Encoding: chunked\r\n\r\nzz\r\n{}"), "broke off"),
+        (raw(b"SSH-2.0-OpenSSH\r\n"), "broke off"),
+        (raw(b"HTTP/1.1 200 OK\r\n" + b"X-A: b\r\n" * 200 + b"\r\n"), "broke off"),
+        (raw(b"HTTP/1.1 200 OK\r\nX-A: " + b"x" * 100_000), "broke off"),
+    ],
+)
+def test_what_is_no_decision(
+    misbehave: Misbehave, match: str, misbehaving: Callable[[Misbehave], str], visit: dict[str, Any]
+) -> None:
+    with SidecarClient(misbehaving(misbehave)) as client:
+        for ask in (client.decide, lambda request: client.decide_many([request])):
+            with pytest.raises(EngineError) as raised:
+                ask(visit | {"request_id": SECRET})
+            assert SECRET not in repr(raised.value)
+            assert raised.value.__cause__ is raised.value.__context__ is None
+        with pytest.raises(EngineError, match=match):
+            client.decide(visit)
+
+
+def test_a_list_of_another_length(misbehaving: Callable[[Misbehave], str], embedded: EmbeddedClient) -> None:
+    answer = json.dumps({"result": embedded.decide_many([None, None])}).encode()
+    with SidecarClient(misbehaving(says(answer))) as client:
+        assert len(client.decide_many([None, None])) == 2
+        for requests in ([None], [None] * 3):
+            with pytest.raises(EngineError, match="one decision for each request"):
+                client.decide_many(requests)
+
+
+def test_an_outcome_that_is_not_known(misbehaving: Callable[[Misbehave], str], embedded: EmbeddedClient) -> None:
+    answer = json.dumps({"result": dict(embedded.decide(None)) | {"outcome": "approved"}}).encode()
+    with (
+        SidecarClient(misbehaving(says(answer))) as client,
+        pytest.raises(EngineError, match="outcome that is unknown"),
+    ):
+        client.decide(None)
+
+
+def test_a_proxy_that_finds_the_request_too_large(misbehaving: Callable[[Misbehave], str]) -> None:
+    with (
+        SidecarClient(misbehaving(says(b"<html>", 413))) as client,
+        pytest.raises(RequestTooLarge, match="than the sidecar takes"),
+    ):
+        client.decide(None)
+
+
+@pytest.mark.parametrize("length", ["Content-Length: 1000", "Transfer-Encoding: chunked", "Connection: close"])
+def test_an_answer_without_end(
+    length: str, misbehaving: Callable[[Misbehave], str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(therapy_policy.sidecar, "MAX_ANSWER_BYTES", 500)
+    chunk = b"fff\r\n" + b" " * 0xFFF + b"\r\n"
+    with (
+        SidecarClient(misbehaving(raw(HEAD + length.encode() + b"\r\n\r\n", *[chunk] * 1000, forever=True))) as client,
+        pytest.raises(EngineError, match="has over"),
+    ):
+        client.decide(None)
+
+
+@pytest.mark.parametrize(
+    "misbehave",
+    [
+        hangs,
+        never_reads,
+        raw(*one_by_one(b"HTTP/1.1 200 OK\r\nX: " + b"x" * 100), every=0.05),
+        raw(b"HTTP/1.1 100 Continue\r\n\r\n", every=0.05, forever=True),
+        raw(HEAD + b"Content-Length: 100\r\n\r\n", *one_by_one(b" " * 100), every=0.05),
+        raw(HEAD + b"Transfer-Encoding: chunked\r\n\r\n", *[b"1\r\n \r\n"] * 100, every=0.05),
+        raw(HEAD + b"\r\n", *one_by_one(b" " * 100), every=0.05),
+    ],
+    ids=["hangs", "never reads", "drips headers", "drips 100s", "drips", "drips chunks", "drips without a length"],
+)
+@pytest.mark.parametrize("request_bytes", [10, 1_000_000])
+def test_the_deadline_holds(
+    misbehave: Misbehave, request_bytes: int, misbehaving: Callable[[Misbehave], str], visit: dict[str, Any]
+) -> None:
+    with SidecarClient(misbehaving(misbehave), deadline_seconds=DEADLINE_SECONDS) as client:
+        start = time.monotonic()
+        with pytest.raises(EngineNotAvailable, match=r"within 0\.4 s"):
+            client.decide(visit | {"request_id": "x" * request_bytes})
+        assert DEADLINE_SECONDS * 0.9 < time.monotonic() - start < DEADLINE_SECONDS + 0.3
+
+
+def test_a_late_answer_is_not_taken_for_the_next(
+    misbehaving: Callable[[Misbehave], str], embedded: EmbeddedClient
+) -> None:
+    slow = iter([True, False])
+
+    def answer(handler: BaseHTTPRequestHandler) -> None:
+        request = json.loads(read(handler))["input"]
+        if next(slow):
+            time.sleep(DEADLINE_SECONDS + 0.1)
+        content = json.dumps({"result": embedded.decide(request)}).encode()
+        handler.wfile.write(HEAD + b"Content-Length: %d\r\n\r\n" % len(content) + content)
+
+    with SidecarClient(misbehaving(answer), deadline_seconds=DEADLINE_SECONDS) as client:
+        with pytest.raises(EngineNotAvailable):
+            client.decide({"request_id": "1"})
+        time.sleep(0.2)
+        assert client.decide({"request_id": "2"})["request_id"] == "2"
+
+
+def test_a_request_is_sent_once(misbehaving: Callable[[Misbehave], str]) -> None:
+    bodies = []
+
+    def answer(handler: BaseHTTPRequestHandler) -> None:
+        bodies.append(read(handler))
+        handler.close_connection = True
+
+    with SidecarClient(misbehaving(answer)) as client, pytest.raises(EngineError, match="broke off"):
+        client.decide_text('{"units": 4e0}')
+    assert bodies == [b'{"input": {"units": 4e0}}']
+
+
+def test_no_password_is_taken_from_netrc(
+    misbehaving: Callable[[Misbehave], str], monkeypatch: pytest.MonkeyPatch, tmp_path: Any
+) -> None:
+    (tmp_path / "netrc").write_text("machine 127.0.0.1 login x password y\n")
+    monkeypatch.setenv("NETRC", str(tmp_path / "netrc"))
+    seen: list[str | None] = []
+
+    def answer(handler: BaseHTTPRequestHandler) -> None:
+        seen.append(handler.headers["Authorization"])
+        says(b"{}")(handler)
+
+    with SidecarClient(misbehaving(answer)) as client, pytest.raises(EngineError):
+        client.decide(None)
+    assert seen == [None]
