@@ -109,8 +109,6 @@ effects_on_request := reason.effects_on_request(found)
 
 # METADATA
 # title: The findings that the decision shows
-default shown := set()
-
 shown := misfits if {
 	not judged
 } else := out_of_scope if {
@@ -134,25 +132,13 @@ outcome := "invalid_request" if {
 	"pend" in effects_on_request
 } else := outcome_by_units
 
-outcome_by_units := claim.outcome_by_units if {
-	input.request_type == "pediatric_ot_claim"
-	judged
-}
+outcome_by_units := claim.outcome_by_units if input.request_type == "pediatric_ot_claim"
 
-outcome_by_units := visit.outcome_by_units if {
-	input.request_type == "pt_visit"
-	judged
-}
+outcome_by_units := visit.outcome_by_units if input.request_type == "pt_visit"
 
-outcome_by_units := "authorized" if {
-	input.request_type in {"pt_referral", "pt_treatment_plan", "pt_continuation"}
-	judged
-}
+outcome_by_units := "authorized" if input.request_type in {"pt_referral", "pt_treatment_plan", "pt_continuation"}
 
-outcome_by_units := "routed" if {
-	input.request_type == "referral_route"
-	judged
-}
+outcome_by_units := "routed" if input.request_type == "referral_route"
 
 nothing := {
 	"units": 0,
@@ -164,32 +150,17 @@ nothing := {
 
 # METADATA
 # title: What is authorized, which is nothing unless the outcome says so
-default authorized := {
-	"units": 0,
-	"procedure_codes": [],
-	"evaluation_visits": 0,
-	"treatment_visits": 0,
-	"max_units_per_visit": 0,
-}
-
-authorized := object.union(nothing, granted) if outcome in {"authorized", "partially_authorized"}
+authorized := object.union(nothing, granted) if {
+	outcome in {"authorized", "partially_authorized"}
+} else := nothing
 
 default granted := {}
 
-granted := claim.grant if {
-	input.request_type == "pediatric_ot_claim"
-	judged
-}
+granted := claim.grant if input.request_type == "pediatric_ot_claim"
 
-granted := referral.grant if {
-	input.request_type == "pt_referral"
-	judged
-}
+granted := referral.grant if input.request_type == "pt_referral"
 
-granted := visit.grant if {
-	input.request_type == "pt_visit"
-	judged
-}
+granted := visit.grant if input.request_type == "pt_visit"
 
 default lines := []
 

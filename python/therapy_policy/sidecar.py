@@ -45,7 +45,7 @@ class SidecarClient(Client):
 
     Any number of threads may share a client. Each exchange has a connection to itself, which is kept and used again;
     there are as many as were ever needed at the same time. None is used by a forked process that was opened before the
-    fork.
+    fork. Of the environment only REQUESTS_CA_BUNDLE is heeded, the file of the authorities that an https URL trusts.
 
     Raises `SidecarUrlInvalid` for a URL that cannot be asked. No connection is made before the first request.
     """
@@ -120,8 +120,8 @@ class SidecarClient(Client):
                 f"No whole answer from {self._url} within {self._deadline_seconds:g} s. "
                 "See whether the sidecar is well, or give it more time with `deadline_seconds`."
             )
-        cause = error.args[0] if error.args else None
-        if isinstance(error, urllib3.exceptions.HTTPError) or isinstance(cause, urllib3.exceptions.ProtocolError):
+        broken_off = urllib3.exceptions.ProtocolError
+        if isinstance(error, broken_off) or (error.args and isinstance(error.args[0], broken_off)):
             return EngineError(f"The sidecar at {self._url} broke off, or does not speak HTTP. See its log.")
         if isinstance(error, requests.exceptions.SSLError):
             return EngineNotAvailable(
@@ -223,7 +223,11 @@ class _Opa(OpaClient):  # type: ignore[misc]
         with self._session.request(
             method, url, data=body, timeout=self.timeout, allow_redirects=False, stream=True
         ) as answer:
-            return answer.status_code, answer.raw.read(MAX_ANSWER_BYTES + 1, decode_content=False)
+            content = b""
+            # Read on until nothing comes, for only that finds out an answer that is shorter than announced.
+            while piece := answer.raw.read(MAX_ANSWER_BYTES + 1 - len(content), decode_content=False):
+                content += piece
+            return answer.status_code, content
 
 
 # --- A deadline for a whole exchange

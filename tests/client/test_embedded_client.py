@@ -1,5 +1,6 @@
 """The policy in-process."""
 
+import importlib.resources
 import json
 import threading
 from collections.abc import Callable
@@ -9,6 +10,7 @@ from typing import Any
 
 import opapywasm
 import pytest
+
 import therapy_policy.embedded
 from therapy_policy import EmbeddedClient
 from therapy_policy.errors import EngineError, EngineNotAvailable, RequestNotJson, RequestTooLarge
@@ -63,7 +65,7 @@ def test_a_full_batch(embedded: EmbeddedClient, visit: dict[str, Any]) -> None:
 
 
 def test_one_bad_request_spoils_no_other(embedded: EmbeddedClient, visit: dict[str, Any]) -> None:
-    odd = [None, 3, [], {"requests": []}, {"request_type": "x"}, visit | {"x": 1}]
+    odd: list[Any] = [None, 3, [], {"requests": []}, {"request_type": "x"}, visit | {"x": 1}]
     decisions = embedded.decide_many([visit, *odd, visit])
     assert decisions[0] == decisions[-1] == embedded.decide(visit)
     assert decisions == [embedded.decide(request) for request in [visit, *odd, visit]]
@@ -164,7 +166,7 @@ def test_what_the_policy_fails_with_is_kept_to_itself(
 
 
 def test_a_missing_policy_is_said_to_be_missing(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    monkeypatch.setattr(therapy_policy.embedded.resources, "files", lambda _: tmp_path)
+    monkeypatch.setattr(importlib.resources, "files", lambda _: tmp_path)
     with pytest.raises(EngineNotAvailable, match="Install therapy-policy anew"):
         EmbeddedClient()
     (tmp_path / "bundle").mkdir()

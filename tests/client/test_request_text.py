@@ -1,4 +1,4 @@
-"""What becomes of a request before an engine sees it: text that both read alike, or an error that repeats none of it."""
+"""What becomes of a request before an engine sees it: text that both read alike, or an error that quotes none of it."""
 
 import enum
 import json
@@ -14,6 +14,7 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+
 from strategies import json_values
 from therapy_policy.errors import RequestNotJson, RequestTooLarge, TherapyPolicyError
 from therapy_policy.request_text import (

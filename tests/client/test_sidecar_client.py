@@ -1,18 +1,15 @@
 """The policy in a sidecar: a real OPA."""
 
 import json
-import os
 import subprocess
 import sys
-import time
-from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from itertools import count
 from pathlib import Path
 from typing import Any
 
 import pytest
-from conftest import BUNDLE, free_port, running
+
+from client.servers import BUNDLE, free_port, running
 from therapy_policy import EmbeddedClient, SidecarClient
 from therapy_policy.errors import (
     EngineError,
@@ -20,7 +17,6 @@ from therapy_policy.errors import (
     RequestNotJson,
     RequestTooLarge,
     SidecarUrlInvalid,
-    TherapyPolicyError,
 )
 
 
@@ -31,7 +27,7 @@ def test_it_decides_as_the_embedded_policy_does(
     assert (decision["outcome"], decision["request_id"]) == ("authorized", "a-1")
     assert decision == embedded.decide(visit)
     assert sidecar.decide_text(json.dumps(visit).encode()) == decision
-    requests = [visit, None, {"requests": []}, visit | {"x": 1}] * 300
+    requests: list[Any] = [visit, None, {"requests": []}, visit | {"x": 1}] * 300
     assert sidecar.decide_many(requests) == embedded.decide_many(requests)
 
 
@@ -106,16 +102,11 @@ def test_an_opa_without_the_policy_approves_nothing(opa: Path, visit: dict[str, 
             client.decide(visit | {"request_id": "x" * 2000})
 
 
-def test_a_refusal_names_status_and_code(opa: Path, visit: dict[str, Any]) -> None:
-    port = free_port()
-    with (
-        running(opa, port, "--authorization=basic", "--set=default_authorization_decision=/x", "--skip-version-check")
-        if False
-        else running(opa, port)
-    ) as client:
-        client._url += "/v1/config/x?"  # where OPA has nothing to post to
-        with pytest.raises(EngineError, match=r"HTTP 40\d"):
-            client.decide(visit)
+def test_a_policy_that_fails_approves_nothing(opa: Path, tmp_path: Path, visit: dict[str, Any]) -> None:
+    policy = tmp_path / "policy.rego"
+    policy.write_text("package therapy\ndecision := input\ndecision := 1 if input.request_id")
+    with running(opa, free_port(), str(policy)) as client, pytest.raises(EngineError, match="HTTP 500, internal_error"):
+        client.decide(visit)
 
 
 def test_the_environment_does_not_lead_astray(
@@ -161,7 +152,6 @@ with SidecarClient(sys.argv[1]) as sidecar, EmbeddedClient() as embedded:
 """
 
 
-@pytest.mark.skipif(not hasattr(os, "fork"), reason="only where there are forks")
 def test_forked_processes_do_not_share_connections(sidecar: SidecarClient, visit: dict[str, Any]) -> None:
     done = subprocess.run([sys.executable, "-c", FORKED, sidecar._url, json.dumps(visit)], timeout=60)
     assert done.returncode == 0
@@ -219,7 +209,7 @@ def test_a_deadline_is_a_time_to_wait(seconds: float) -> None:
         SidecarClient(deadline_seconds=seconds)
 
 
-@pytest.mark.parametrize("url", ["http://nowhere.invalid:8181", "http://" + "x" * 64 + ".example", "http://..", "http://%"])
+@pytest.mark.parametrize("url", ["http://" + "x" * 64 + ".example", "http://.."])
 def test_a_host_that_is_not_there(url: str, visit: dict[str, Any]) -> None:
     with SidecarClient(url) as client, pytest.raises(EngineNotAvailable, match="Nothing answers"):
         client.decide(visit)

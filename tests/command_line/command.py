@@ -89,7 +89,7 @@ def as_line(decision: Mapping[str, Any]) -> bytes:
 
 
 def one_error(result: subprocess.CompletedProcess[bytes]) -> str:
-    """The error that a command printed: one line, without a traceback, and nothing on standard output."""
+    """Return the error that a command printed: one line, no traceback, and nothing on standard output."""
     assert result.stdout == b""
     lines = result.stderr.decode().splitlines()
     assert len(lines) == 1, lines

@@ -36,6 +36,13 @@ test_present[name] if {
 	text.present(value)
 }
 
+printable := "!\"#$%&'()*+,-./0123456789:;<=>?@ABCDEFGHIJKLMNOPQRSTUVWXYZ[\\]^_`abcdefghijklmnopqrstuvwxyz{|}~"
+
+test_each_printable_character_alone[character] if {
+	some character in split(printable, "")
+	text.present(character)
+}
+
 white_space := {
 	"tab": "\u0009",
 	"line feed": "\u000a",

@@ -1,0 +1,73 @@
+"""Servers for the tests of the clients: a real OPA, and one that misbehaves."""
+
+import http.server
+import socket
+import subprocess
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler
+from pathlib import Path
+from typing import Any
+
+import therapy_policy
+from therapy_policy import SidecarClient
+
+BUNDLE = Path(therapy_policy.__file__).parent / "bundle" / "bundle.tar.gz"
+
+
+def free_port() -> int:
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        number: int = free.getsockname()[1]
+        return number
+
+
+@contextmanager
+def running(opa: Path, port: int, *options: str) -> Iterator[SidecarClient]:
+    """Start an OPA, give a client of it once it is ready, and stop it at the end."""
+    command = [str(opa), "run", "--server", f"--addr=127.0.0.1:{port}", "--log-level=error", *options]
+    with (
+        subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as process,
+        SidecarClient(f"http://127.0.0.1:{port}") as client,
+    ):
+        try:
+            deadline = time.monotonic() + 20
+            while not client.ready():
+                assert process.poll() is None, "OPA ended"
+                assert time.monotonic() < deadline, "OPA was not ready within 20 s"
+                time.sleep(0.02)
+            yield client
+        finally:
+            process.kill()
+
+
+Misbehave = Callable[[BaseHTTPRequestHandler], None]
+
+
+class MisbehavingServer(http.server.ThreadingHTTPServer):
+    """Does the given thing with each POST, in a thread of its own."""
+
+    def __init__(self, misbehave: Misbehave) -> None:
+        class Handler(BaseHTTPRequestHandler):
+            protocol_version = "HTTP/1.1"
+
+            def do_POST(self) -> None:
+                misbehave(self)
+
+            def log_message(self, *_: Any) -> None:
+                pass
+
+        super().__init__(("127.0.0.1", 0), Handler)
+        # So little is taken before it is read that the sender of a large request has to wait.
+        self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+        self.url = f"http://127.0.0.1:{self.server_port}"
+        threading.Thread(target=self.serve_forever, args=(0.02,), daemon=True).start()
+
+    def handle_error(self, *_: Any) -> None:
+        """Say nothing: a client that hangs up is what is tested."""
+
+    def stop(self) -> None:
+        self.shutdown()
+        self.socket.close()  # and no more: the threads of those who do not answer are not waited for
