@@ -242,7 +242,7 @@ def indented(lines: list[str]) -> str:
 
 
 def in_words(node: Node, form: Form) -> str:
-    """What a form expects, as the object of "State here …"."""
+    """What a form expects, as the object of "Send …"."""
     match form["kind"]:
         case "one_of":
             words = form["values"][0] if len(form["values"]) == 1 else "one of " + ", ".join(form["values"])

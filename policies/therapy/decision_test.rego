@@ -197,8 +197,8 @@ no_request := object.union(invalid, {"reasons": [{
 	"effect": "invalid",
 	"clauses": [],
 	"interpretation": null,
-	"message": "What stands at this place is not as expected.",
-	"remedy": "State here a request of the published form, which is a JSON object.",
+	"message": "This place of the request is not as expected.",
+	"remedy": "Send a request of the published form, which is a JSON object.",
 	"path": "",
 }]})
 
@@ -250,8 +250,8 @@ test_no_type[name] if {
 		"effect": "invalid",
 		"clauses": [],
 		"interpretation": null,
-		"message": concat("", ["What stands at this place is ", case.problem, "."]),
-		"remedy": concat("", ["State here one of ", types, "."]),
+		"message": concat("", ["This place of the request is ", case.problem, "."]),
+		"remedy": concat("", ["Send one of ", types, "."]),
 		"path": "/request_type",
 	}]})
 }
@@ -646,8 +646,8 @@ test_an_invalid_request_grants_nothing if {
 			"effect": "invalid",
 			"clauses": [],
 			"interpretation": null,
-			"message": "What stands at this place is not a member that it has.",
-			"remedy": "State here nothing, and leave it out.",
+			"message": "This place of the request is unknown to its type.",
+			"remedy": "Send nothing here.",
 			"path": "/x",
 		}],
 	})
@@ -657,7 +657,7 @@ test_an_invalid_claim_has_no_lines if {
 	decision := decided(object.union(requests.pediatric_ot_claim, {"units_already_authorized": 100}))
 	decision.lines == []
 	decision.authorized == nothing
-	decision.reasons[0].remedy == "State here a whole number from 0 to 99, in plain digits."
+	decision.reasons[0].remedy == "Send a whole number from 0 to 99, in plain digits."
 }
 
 test_request_id[name] if {
@@ -903,8 +903,8 @@ no_batch := [object.union(invalid, {"reasons": [{
 	"effect": "invalid",
 	"clauses": [],
 	"interpretation": null,
-	"message": "What stands at this place is not as expected.",
-	"remedy": "State here a list of at most 1000 requests.",
+	"message": "This place of the request is not as expected.",
+	"remedy": "Send a list of at most 1000 requests.",
 	"path": "/requests",
 }]})]
 

@@ -56,7 +56,7 @@ misfits_at(node) := {unexpected} if {
 		form_name := node.form.members[name]
 		not has(node.value, name)
 	}
-	unknown := {misfit(array.concat(node.place, [name]), "not a member that it has", "nothing, and leave it out") |
+	unknown := {misfit(array.concat(node.place, [name]), "unknown to its type", "nothing here") |
 		some name in object.keys(object.remove(node.value, object.keys(node.form.members)))
 	}
 } else := set()

@@ -254,21 +254,21 @@ test_misfits[name] if {
 		"unknown": {
 			"value": {"color": "red", "Color": "red", "": 1, "inner": {"name": "ab", "yes": true, "no": null}},
 			"wrong": {
-				[["Color"], "not a member that it has", "nothing, and leave it out"],
-				[[""], "not a member that it has", "nothing, and leave it out"],
-				[["inner", "no"], "not a member that it has", "nothing, and leave it out"],
+				[["Color"], "unknown to its type", "nothing here"],
+				[[""], "unknown to its type", "nothing here"],
+				[["inner", "no"], "unknown to its type", "nothing here"],
 			},
 		},
 		"unknown and missing together": {
 			"value": {"colour": "red"},
 			"wrong": {
 				[["color"], "missing", "a color"],
-				[["colour"], "not a member that it has", "nothing, and leave it out"],
+				[["colour"], "unknown to its type", "nothing here"],
 			},
 		},
 		"nothing below what is unknown": {
 			"value": {"color": "red", "other": {"color": 5}},
-			"wrong": {[["other"], "not a member that it has", "nothing, and leave it out"]},
+			"wrong": {[["other"], "unknown to its type", "nothing here"]},
 		},
 		"elements by their index": {
 			"value": {"color": "red", "amounts": [0, 1, 100]},

@@ -1,0 +1,158 @@
+"""The oracle, the embedded engine and a live sidecar decide alike: valid requests, nearly valid ones, and any JSON.
+
+The engines agree byte for byte, sentences included. The oracle has no sentences, and agrees on everything else.
+"""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+import oracle
+import pytest
+import requests
+import strategies
+from hypothesis import given
+from hypothesis import strategies as st
+from hypothesis.strategies import DrawFn, SearchStrategy
+from strategies import Json, mostly, pick
+from therapy_policy import Decision, EmbeddedClient, SidecarClient
+
+if TYPE_CHECKING:
+    from conftest import RunningSidecar
+
+# Drawn at a time. In the profile `proof` each test draws 2,000 times: over 100,000 requests an engine.
+BATCH = 25
+SECONDS = 60.0
+
+Agree = Callable[[str, list[str]], None]
+
+
+def batches(one: SearchStrategy[Json]) -> SearchStrategy[list[Json]]:
+    return st.lists(one, min_size=BATCH, max_size=BATCH)
+
+
+def without_sentences(decision: Decision) -> dict[str, Any]:
+    """Return a decision with what the oracle has, and nothing else."""
+    kept: dict[str, Any] = {name: value for name, value in decision.items() if name != "policy_version"}
+    kept["reasons"] = [
+        {name: value for name, value in reason.items() if name not in ("message", "remedy")}
+        for reason in decision["reasons"]
+    ]
+    return kept
+
+
+def written(decision: Decision) -> str:
+    return json.dumps(decision, sort_keys=True, ensure_ascii=False)
+
+
+@pytest.fixture(scope="session")
+def agree(
+    embedded: EmbeddedClient, asking_sidecar: SidecarClient, requests_compared: Counter[tuple[str, str]]
+) -> Agree:
+    """See that all three decide the requests with these texts alike, and count them for the test of that name."""
+
+    def check(test: str, texts: list[str]) -> None:
+        expected = [oracle.decide(oracle.parse(text)) for text in texts]
+        in_process, over_http = embedded.decide_texts(texts), asking_sidecar.decide_texts(texts)
+        # One of each batch is asked for alone as well.
+        assert embedded.decide_text(texts[0]) == in_process[0]
+        assert asking_sidecar.decide_text(texts[0]) == over_http[0]
+
+        pairs: dict[str, list[tuple[object, object]]] = {
+            "embedded": [(without_sentences(found), wanted) for found, wanted in zip(in_process, expected, strict=True)],
+            "sidecar": [(without_sentences(found), wanted) for found, wanted in zip(over_http, expected, strict=True)],
+            "both, byte for byte": [
+                (written(one), written(other)) for one, other in zip(in_process, over_http, strict=True)
+            ],
+        }
+        for engine, compared in pairs.items():
+            different = [place for place, (found, wanted) in enumerate(compared) if found != wanted]
+            requests_compared[test, engine] += len(texts)
+            requests_compared[test, f"{engine}, different"] += len(different)
+            for place in different:
+                found, wanted = compared[place]
+                assert found == wanted, f"{engine}: {texts[place]}"
+
+    return check
+
+
+@given(batches(strategies.valid_requests()))
+def test_valid_requests(agree: Agree, values: list[Json]) -> None:
+    agree("valid requests", [json.dumps(value) for value in values])
+
+
+@given(batches(strategies.nearly_valid_requests()))
+def test_nearly_valid_requests(agree: Agree, values: list[Json]) -> None:
+    agree("nearly valid requests", [json.dumps(value) for value in values])
+
+
+@given(batches(strategies.json_values()))
+def test_any_json(agree: Agree, values: list[Json]) -> None:
+    agree("any JSON", [json.dumps(value) for value in values])
+
+
+# --- Numbers as they are written -------------------------------------------------------------------------------------
+
+
+def spellings(number: int) -> SearchStrategy[str]:
+    """Ways to write a whole number: those that mean it to the policy, and those that it takes for no whole number."""
+    valid = pick(f"{number}", f"{number}.0", f"{number}.00", f"{number}.{'0' * 20}")
+    other = pick(
+        *(f"{number}e0", f"{number}E+0", f"{number}.0e0", f"{number}0e-1", f"0.{number}e{len(str(number))}"),
+        *(f"{number}.5", f"{number}.{'0' * 20}1", f"-{number}", f"-{number}.0", f"-{number}.000", f"-{number}e0"),
+        *("-0", "-0.0", "-0.00", "0e0", "0.0", "1e400", "-1e400", "1e99999999", "-1e99999999", "1e-99999999"),
+        *("1" + "0" * 400, "1" + "0" * 5000, "0." + "1" * 5000, f"{number}.{'0' * 5000}", f"{number}.{'0' * 5000}1"),
+    )
+    return mostly(valid, other)
+
+
+@st.composite
+def with_numbers_respelt(draw: DrawFn, requests_: SearchStrategy[Json]) -> str:
+    """A request as JSON text, its whole numbers written in some way or other."""
+
+    def write(value: Json) -> str:
+        if isinstance(value, dict):
+            return "{" + ", ".join(f"{json.dumps(name)}: {write(member)}" for name, member in value.items()) + "}"
+        if isinstance(value, list):
+            return "[" + ", ".join(write(element) for element in value) + "]"
+        if isinstance(value, int) and not isinstance(value, bool) and value >= 0:
+            return draw(spellings(value))
+        return json.dumps(value)
+
+    return write(draw(requests_))
+
+
+numbered = ("pediatric_ot_claim", "pt_visit", "pt_extension")
+
+
+@given(batches(with_numbers_respelt(st.one_of(*(strategies.REQUESTS[name] for name in numbered)))))
+def test_numbers_however_written(agree: Agree, texts: list[str]) -> None:
+    agree("numbers however written", texts)
+
+
+@given(batches(with_numbers_respelt(strategies.nearly_valid_requests())))
+def test_numbers_however_written_in_nearly_valid_requests(agree: Agree, texts: list[str]) -> None:
+    agree("numbers however written, nearly valid", texts)
+
+
+# --- The entry point for many requests -------------------------------------------------------------------------------
+
+
+def inputs_for_many() -> SearchStrategy[Json]:
+    some = st.one_of(strategies.valid_requests(), strategies.nearly_valid_requests(), strategies.json_values())
+    lists = st.lists(some, max_size=5)
+    batch = st.builds(lambda beside, each: beside | {"requests": each}, st.dictionaries(st.text(), st.none()), lists)
+    long = pick(999, 1000, 1001, 1200).map(lambda count: {"requests": [{"request_type": "x"}] * count})
+    return mostly(st.one_of(batch, lists, strategies.json_values()), long, 30)
+
+
+@given(inputs_for_many())
+def test_whatever_the_entry_point_for_many_is_given(sidecar: RunningSidecar, value: Json) -> None:
+    with requests.Session() as session:
+        session.trust_env = False
+        answer = session.post(f"{sidecar.url}/v1/data/therapy/decisions", json={"input": value}, timeout=SECONDS)
+    assert answer.status_code == 200
+    assert [without_sentences(decision) for decision in answer.json()["result"]] == oracle.decide_many(value)
