@@ -21,6 +21,7 @@ from typing import Any
 
 import requests
 from opapywasm import OpaWasmPolicy
+
 from therapy_policy import EmbeddedClient, SidecarClient
 from therapy_policy.opa import find_opa
 
@@ -116,7 +117,9 @@ def embedded(opa: Path, trivial: Path, examples: dict[str, Any], rounds: int) ->
     progress(f"the embedded engine, {rounds} rounds …")
     compiled = trivial.with_name("trivial.tar.gz")
     subprocess.run([opa, "build", "-t", "wasm", "-e", "trivial/answer", "-o", compiled, trivial], check=True)
-    subprocess.run(["tar", "xzf", compiled, "-C", trivial.parent, "/policy.wasm"], check=True, stderr=subprocess.DEVNULL)
+    subprocess.run(
+        ["tar", "xzf", compiled, "-C", trivial.parent, "/policy.wasm"], check=True, stderr=subprocess.DEVNULL
+    )
     bare = OpaWasmPolicy.from_wasm_file(trivial.with_name("policy.wasm"))
     with EmbeddedClient() as client:
         calls: dict[str, Callable[[], float]] = {"trivial": lambda: once(lambda: bare.evaluate(examples["pt_visit"]))}
@@ -169,7 +172,7 @@ def free_port() -> int:
 def running_opa(opa: Path, trivial: Path) -> Iterator[str]:
     """OPA as `serve` runs it, but open to the trivial rule beside the bundle."""
     port = free_port()
-    command = [opa, "run", "--server", f"--addr=127.0.0.1:{port}"]
+    command: list[str | Path] = [opa, "run", "--server", f"--addr=127.0.0.1:{port}"]
     command += ["--skip-version-check", f"--config-file={PACKAGE / 'sidecar_config/config.yaml'}"]
     command += ["--bundle", PACKAGE / "bundle/bundle.tar.gz", trivial.parent]
     trivial.with_name(".manifest").write_text('{"roots": ["trivial"]}')

@@ -22,6 +22,7 @@ from pathlib import Path
 from typing import Any
 
 import yaml
+
 from therapy_policy.opa import find_opa
 from validators import Validators
 
@@ -141,7 +142,9 @@ def tables(root: Path) -> list[Path]:
 
 def days_of(year: int) -> dict[str, bool]:
     first = datetime.date(year, 1, 1).toordinal()
-    return {f"{datetime.date.fromordinal(first + n):-%m-%d}": True for n in range(366 if calendar.isleap(year) else 365)}
+    return {
+        f"{datetime.date.fromordinal(first + n):-%m-%d}": True for n in range(366 if calendar.isleap(year) else 365)
+    }
 
 
 def manifest(root: Path) -> Path:
@@ -173,7 +176,7 @@ def bundles(root: Path, opa: Path) -> list[Path]:
     package = Path("python/therapy_policy/bundle")
     (root / package).mkdir(parents=True)
     entry_points = [option for name in ENTRY_POINTS for option in ("--entrypoint", name)]
-    build = [opa, "build", "--bundle", "--ignore", "*_test.rego", *entry_points]
+    build: list[str | Path] = [opa, "build", "--bundle", "--ignore", "*_test.rego", *entry_points]
     # The bundle's file names come from the working directory: building in policies/ keeps paths of the machine out.
     subprocess.run([*build, "--output", root / package / "bundle.tar.gz", "."], cwd=root / "policies", check=True)
     compiled = root / "compiled.tar.gz"

@@ -15,8 +15,27 @@ Schema = dict[str, Any]
 Form = dict[str, Any]
 
 UNDERSTOOD = frozenset(
-    "title description type enum const properties required additionalProperties items minItems maxItems "
-    "minLength maxLength minimum maximum pattern format $ref anyOf".split()
+    [
+        "title",
+        "description",
+        "type",
+        "enum",
+        "const",
+        "properties",
+        "required",
+        "additionalProperties",
+        "items",
+        "minItems",
+        "maxItems",
+        "minLength",
+        "maxLength",
+        "minimum",
+        "maximum",
+        "pattern",
+        "format",
+        "$ref",
+        "anyOf",
+    ]
 )
 CODE_CHARACTERS = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ"
 

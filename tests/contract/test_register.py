@@ -13,6 +13,7 @@ from typing import Any
 
 import pytest
 import yaml
+
 from therapy_policy.opa import find_opa
 
 POLICIES = Path(__file__).parents[2] / "policies"
@@ -34,7 +35,7 @@ def rule_files() -> list[Path]:
 
 
 @cache
-def annotations() -> list[dict[str, Any]]:
+def metadata() -> list[dict[str, Any]]:
     """The METADATA of every package and rule."""
     inspected = subprocess.run(
         [find_opa(), "inspect", "--annotations", "--format=json", "."], cwd=POLICIES, capture_output=True, check=True
@@ -54,7 +55,7 @@ def parameters(tree: Any = None, path: str = "") -> Iterator[tuple[str, dict[str
 def test_every_code_has_a_rule_with_a_title() -> None:
     titled = {
         each["annotations"].get("custom", {}).get("code")
-        for each in annotations()
+        for each in metadata()
         if each["annotations"].get("title") and each["annotations"]["scope"] in {"rule", "document"}
     }
     # REQUEST_INVALID is not one rule: the whole of lib/form.rego finds it.
@@ -64,7 +65,7 @@ def test_every_code_has_a_rule_with_a_title() -> None:
 def test_every_package_has_a_title_and_a_description() -> None:
     described = {
         each["location"]["file"]
-        for each in annotations()
+        for each in metadata()
         if each["annotations"]["scope"] == "package"
         and each["annotations"].get("title")
         and each["annotations"].get("description")

@@ -8,9 +8,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import strategies
 from hypothesis import given
 from jsonschema import Draft7Validator
+
+import strategies
 from therapy_policy import EmbeddedClient
 
 SCHEMAS = Path(__file__).parents[2] / "schemas"
@@ -59,7 +60,16 @@ def test_the_calendar_of_the_schema_is_that_of_the_engine() -> None:
         for month in range(14)
         for day in range(33)
     ]
-    texts += ["2024-02-29\n", "2024-2-29", "20240229", "2024-02-29T00:00", " 2024-02-29", "٢٠٢٤-٠٢-٢٩", "", "2024-02-2٩"]
+    texts += [
+        "2024-02-29\n",
+        "2024-2-29",
+        "20240229",
+        "2024-02-29T00:00",
+        " 2024-02-29",
+        "٢٠٢٤-٠٢-٢٩",
+        "",
+        "2024-02-2٩",
+    ]
     schema = Draft7Validator(REQUEST["definitions"]["date"])
     requests = [
         {"request_type": "pt_continuation", "review_date": text, "specialty": "none", "discontinuation": {}}

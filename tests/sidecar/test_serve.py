@@ -11,9 +11,10 @@ from typing import Any
 
 import pytest
 import requests
+from hypothesis import HealthCheck, Phase, given, settings
+
 import strategies
 from conftest import RunningSidecar, running_sidecar
-from hypothesis import HealthCheck, Phase, given, settings
 from therapy_policy import EmbeddedClient
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
