@@ -16,11 +16,11 @@ GENERATED = {"therapy/request/well_formed.rego"}
 
 def main() -> int:
     opa = find_opa()
-    tests = subprocess.run([opa, "test", "--bundle", ".", "--fail-on-empty"], cwd=POLICIES)
+    tests = subprocess.run([opa, "test", "--bundle", ".", "--fail-on-empty", "--timeout=120s"], cwd=POLICIES)
     if tests.returncode:
         return tests.returncode
     measured = subprocess.run(
-        [opa, "test", "--bundle", ".", "--coverage", "--format=json"], cwd=POLICIES, capture_output=True, check=True
+        [opa, "test", "--bundle", ".", "--coverage", "--format=json", "--timeout=120s"], cwd=POLICIES, capture_output=True, check=True
     )
     files = json.loads(measured.stdout)["files"]
     written = {str(path.relative_to(POLICIES)) for path in POLICIES.rglob("*.rego")} - GENERATED

@@ -65,7 +65,6 @@ class Validators:
         self.definitions: dict[str, Schema] = schema["definitions"]
         self.request_types: list[str] = schema["properties"]["request_type"]["enum"]
         self.forms: dict[str, Form] = {}
-        self.functions: dict[str, str] = {}
         self.add_form(self.node(schema["properties"]["request_type"], "request_type"))
         for name in self.request_types:
             self.add_form(self.node(self.definitions[name], name))
@@ -133,8 +132,9 @@ class Validators:
                 return {"kind": "text", "least": schema.get("minLength", 0), "most": schema["maxLength"]}
         raise ValueError(f"{node.name}: the validators do not understand the type {kind}")
 
-    # The quick reading. Functions are costly in OPA and regular expressions in WebAssembly, so it looks values up and
-    # writes conditions out in place. It may leave what is rare (4.0, or the 29th of February) to the table of forms.
+    # The quick reading. It has no functions: OPA remembers what a function gave for its arguments and compares them as
+    # numbers, so that 2e0 would be taken for 2, and 1e-99999999 would bring OPA down. Regular expressions are slow in
+    # WebAssembly, so it looks values up. It may leave what is rare (4.0, or the 29th of February) to the table of forms.
 
     def written(self) -> dict[str, dict[str, bool]]:
         """The whole numbers of each form, as they are usually written."""
@@ -167,10 +167,9 @@ class Validators:
 
     def well_formed(self) -> str:
         """The Rego of package therapy.request."""
-        self.functions = {}
         rules = []
         for name in self.request_types:
-            body = [f"input.request_type == {rego(name)}", *self.object_conditions(name, "input")]
+            body = [f"input.request_type == {rego(name)}", *self.object_conditions(name, "input", 0)]
             rules.append(f"well_formed if {{\n{indented(body)}\n}}\n")
         return "\n".join(
             [
@@ -183,11 +182,10 @@ class Validators:
                 "package therapy.request",
                 "",
                 *rules,
-                *self.functions.values(),
             ]
         )
 
-    def object_conditions(self, form_name: str, value: str) -> list[str]:
+    def object_conditions(self, form_name: str, value: str, depth: int) -> list[str]:
         form = self.forms[form_name]
         members, required = form["members"], form["required"]
         lines = [f"is_object({value})"]
@@ -197,45 +195,40 @@ class Validators:
             lines.append(f"object.remove({value}, {rego(list(members))}) == {{}}")
         kinds = {(self.forms[name]["kind"], self.forms[name]["may_be_null"]) for name in members.values()}
         if kinds == {("yes_or_no", True)}:
-            return [*lines, f"every answer in {value} {{\n\t\tanswer in {{true, false, null}}\n\t}}"]
+            return [*lines, f"every answer in {value} {{\nanswer in {{true, false, null}}\n}}"]
         for member, inner in members.items():
             if member != "request_type":
                 place = f"{value}.{member}" if member in required else f'object.get({value}, "{member}", null)'
-                lines += self.conditions(inner, place)
+                lines += self.conditions(inner, place, depth)
         return lines
 
-    def conditions(self, form_name: str, value: str) -> list[str]:
-        """Conditions that hold only if the value is of the form."""
+    def conditions(self, form_name: str, value: str, depth: int) -> list[str]:
+        """Conditions that hold only if the value is of the form; `depth` tells the variables of `every` apart."""
         form = self.forms[form_name]
         null = ["null"] if form["may_be_null"] else []
         if form["kind"] == "one_of":
             return [f"{value} in {{{', '.join([*map(rego, form['values']), *null])}}}"]
         if form["kind"] == "yes_or_no":
             return [f"{value} in {{{', '.join(['true', 'false', *null])}}}"]
-        if not null and form["kind"] != "text":
-            return self.body(form_name, value)
-        function = form_name.replace(".", "_").removesuffix("?")
-        if function not in self.functions:
-            self.functions[function] = ""  # its place comes before those that it needs
-            self.functions[function] = f"{function}(value) if {{\n{indented(self.body(form_name, 'value'))}\n}}\n"
         if not null:
-            return [f"{function}({value})"]
-        optional = f"optional_{function}"
-        self.functions[optional] = f"{optional}(null)\n\n{optional}(value) if {function}(value)\n"
-        return [f"{optional}({value})"]
+            return self.body(form_name, value, depth)
+        stated = f"stated_{depth}"
+        body = "\n".join(self.body(form_name, stated, depth + 1))
+        return [f"every {stated} in [value | value := {value}; value != null] {{\n{body}\n}}"]
 
-    def body(self, form_name: str, value: str) -> list[str]:
+    def body(self, form_name: str, value: str, depth: int) -> list[str]:
         form = self.forms[form_name]
         match form["kind"]:
             case "object":
-                return self.object_conditions(form_name, value)
+                return self.object_conditions(form_name, value, depth)
             case "list":
-                element = "\n".join(f"\t\t{line}" for line in self.conditions(form["element"], "element"))
+                element = f"element_{depth}"
+                body = "\n".join(self.conditions(form["element"], element, depth + 1))
                 return [
                     f"is_array({value})",
                     *([f"count({value}) >= {form['least']}"] if form["least"] else []),
                     f"count({value}) <= {form['most']}",
-                    f"every element in {value} {{\n{element}\n\t}}",
+                    f"every {element} in {value} {{\n{body}\n}}",
                 ]
             case "whole_number":
                 return [f"data.therapy.request.written[{rego(form_name)}][json.marshal({value})]"]

@@ -16,11 +16,13 @@ mask contains {"op": "upsert", "path": "/result", "value": kept_result}
 
 default kept_input := "left out"
 
-kept_input := kept_request(input.input, input.result) if is_object(input.result)
+kept_input := kept_request(input.input) if is_judged(input.result)
+
+kept_input := kept_of_refused(input.result) if is_refused(input.result)
 
 kept_input := {"requests": [kept |
 	some i, decision in input.result
-	kept := kept_request(input.input.requests[i], decision)
+	kept := kept_element(i, decision)
 ]} if {
 	is_array(input.result)
 	count(input.result) == count(input.input.requests)
@@ -32,12 +34,22 @@ kept_result := kept_decision(input.result) if is_object(input.result)
 
 kept_result := [kept_decision(decision) | some decision in input.result] if is_array(input.result)
 
-# METADATA
-# title: What is kept of one request
-kept_request(_, decision) := {"request_type": decision.request_type} if decision.outcome == "invalid_request"
+is_judged(decision) if decision.outcome != "invalid_request"
 
-kept_request(request, decision) := json.patch(request, patches) if {
-	decision.outcome != "invalid_request"
+is_refused(decision) if decision.outcome == "invalid_request"
+
+# OPA compares what it hands to a function, and dies of some numbers; so a refused request is never handed to one.
+kept_element(i, decision) := kept_request(input.input.requests[i]) if is_judged(decision)
+
+kept_element(_, decision) := kept_of_refused(decision) if is_refused(decision)
+
+# METADATA
+# title: What is kept of a request that was not judged
+kept_of_refused(decision) := {"request_type": decision.request_type}
+
+# METADATA
+# title: What is kept of a request that was judged
+kept_request(request) := json.patch(request, patches) if {
 	free_texts := [{"path": path, "text": value} |
 		[path, value] := walk(request)
 		is_string(value)
@@ -62,10 +74,10 @@ token(value, i) := concat(" ", ["text", format_int(i + 1, 10)]) if {
 
 # METADATA
 # title: What is kept of one decision, which is all of it but member names that the published form does not have
-kept_decision(decision) := decision if decision.outcome != "invalid_request"
+kept_decision(decision) := decision if is_judged(decision)
 
 kept_decision(decision) := object.union(decision, {"request_id": null, "reasons": reasons}) if {
-	decision.outcome == "invalid_request"
+	is_refused(decision)
 	reasons := [object.union(reason, {"path": known_path(reason.path)}) | some reason in decision.reasons]
 }
 

@@ -39,10 +39,10 @@ decisions := [one_decision |
 	some one_request in input.requests
 	one_decision := decision with input as one_request
 ] if {
-	form.fits(batch_form, input.requests)
+	form.fits({"path": "/requests", "value": input.requests, "form": batch_form})
 } else := [object.union(refusal, {"reasons": reason.described({not_a_batch})})] if {
 	refusal := decision with input as null
-	not_a_batch := form.misfit(["requests"], "not as expected", batch_form.expected)
+	not_a_batch := form.misfit(["requests"], "/requests", "not as expected", batch_form.expected)
 }
 
 batch_form := {"kind": "list", "least": 0, "most": 1000, "expected": "a list of at most 1000 requests"}
@@ -54,14 +54,12 @@ misfits := set() if {
 	request.well_formed
 } else := form.misfits(input, input.request_type) if {
 	input.request_type in type_form.values
-} else := {form.misfit(["request_type"], "not as expected", type_form.expected)} if {
+} else := {form.misfit(["request_type"], "/request_type", "missing", type_form.expected)} if {
 	is_object(input)
-	form.has(input, "request_type")
-	not input.request_type in type_form.values
-} else := {form.misfit(["request_type"], "missing", type_form.expected)} if {
+	not "request_type" in object.keys(input)
+} else := {form.misfit(["request_type"], "/request_type", "not as expected", type_form.expected)} if {
 	is_object(input)
-	not form.has(input, "request_type")
-} else := {form.misfit([], "not as expected", "a request of the published form, which is a JSON object")}
+} else := {form.misfit([], "", "not as expected", "a request of the published form, which is a JSON object")}
 
 type_form := data.therapy.request.forms.request_type
 
@@ -189,4 +187,6 @@ request_type := input.request_type if input.request_type in type_form.values
 
 default request_id := null
 
-request_id := input.request_id if request.request_id(input.request_id)
+request_id := input.request_id if {
+	form.fits({"path": "/request_id", "value": input.request_id, "form": data.therapy.request.forms["request_id?"]})
+}

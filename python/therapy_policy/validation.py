@@ -107,7 +107,7 @@ def _misfit(request: Any, place: Place) -> Misfit:
         holder = holder[step]
     form = _form(request, place)
     if form is None:
-        return Misfit(pointer, "nothing, and leave it out", f"an unknown member: {_kind(holder[last])}")
+        return Misfit(pointer, "nothing here", f"an unknown member: {_kind(holder[last])}")
     missing = isinstance(holder, dict) and last not in holder
     return Misfit(pointer, form["expected"], "nothing" if missing else _kind(holder[last]))
 

@@ -12,7 +12,7 @@ from itertools import count
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from strategies import json_values
@@ -287,7 +287,8 @@ def test_errors_can_be_pickled() -> None:
 # --- batches
 
 
-@given(st.lists(st.integers(1, 40)))
+@settings(max_examples=30)
+@given(st.lists(st.integers(1, 40), max_size=40))
 def test_batches_keep_every_request_in_order(lengths: list[int]) -> None:
     texts = [json.dumps("x" * (length * MAX_BATCH_BYTES // 32)) for length in lengths]
     found = []

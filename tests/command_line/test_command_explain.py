@@ -74,7 +74,7 @@ def test_an_invalid_request() -> None:
     text = flat(result.stdout.decode())
     assert "Outpatient PT visit 2026-03-1008 was not judged" in text
     assert "visit › units (/visit/units)" in text
-    assert "State here a whole number from 1 to 99" in text
+    assert "a whole number from 1 to 99, in plain digits" in text
     assert "withheld" not in text
 
 
@@ -145,7 +145,7 @@ def test_a_request_cannot_steer_the_terminal() -> None:
     assert "Referral route \\x1b[31m[bold]\\n\\u202e is routed." in text
 
 
-@pytest.mark.parametrize("width", [40, 80, 200])
+@pytest.mark.parametrize("width", [40, 120])
 def test_it_keeps_to_the_width(width: int) -> None:
     for name in ("pediatric_ot_claim", "bad_request"):
         lines = run("explain", EXAMPLES / f"{name}.json", COLUMNS=str(width)).stdout.decode().splitlines()

@@ -1,7 +1,9 @@
 # METADATA
 # title: The form of values
 # description: Holds a value against the table of forms, which is generated from the published schema, and names every
-#   place that does not fit. A place that is itself wrong is named alone, without what is below it.
+#   place that does not fit. A place that is itself wrong is named alone, without what is below it. OPA remembers what a
+#   function gave for its arguments and compares them as numbers, which not every number survives; so a value is handed
+#   to a function only with its path, which no other value shares, or when it is known to be no number.
 package therapy.lib.form
 
 import data.therapy.lib.calendar
@@ -12,7 +14,7 @@ import data.therapy.lib.whole_number
 # title: Each wrong place of a value of the named form, as a finding
 # description: The forms of requests are seven levels deep.
 misfits(value, name) := {misfit |
-	request := [{"place": [], "value": value, "form": data.therapy.request.forms[name]}]
+	request := [{"place": [], "path": "", "value": value, "form": data.therapy.request.forms[name]}]
 	level_1 := inside(request)
 	level_2 := inside(level_1)
 	level_3 := inside(level_2)
@@ -27,19 +29,23 @@ misfits(value, name) := {misfit |
 # METADATA
 # title: The places one level below, of those that fit so far
 inside(nodes) := array.concat(members, elements) if {
-	members := [{"place": array.concat(node.place, [name]), "value": value, "form": form} |
+	members := [{"place": place, "path": path, "value": value, "form": form} |
 		some node in nodes
 		node.form.kind == "object"
 		is_object(node.value)
 		some name, form_name in node.form.members
 		value := node.value[name]
+		place := array.concat(node.place, [name])
+		path := concat("/", [node.path, name])
 		form := data.therapy.request.forms[form_name]
 	]
-	elements := [{"place": array.concat(node.place, [i]), "value": value, "form": form} |
+	elements := [{"place": place, "path": path, "value": value, "form": form} |
 		some node in nodes
 		node.form.kind == "list"
-		fits(node.form, node.value)
+		fits(node)
 		some i, value in node.value
+		place := array.concat(node.place, [i])
+		path := concat("/", [node.path, format_int(i, 10)])
 		form := data.therapy.request.forms[node.form.element]
 	]
 }
@@ -47,66 +53,76 @@ inside(nodes) := array.concat(members, elements) if {
 # METADATA
 # title: What is wrong at one place, members that are missing or unknown included
 misfits_at(node) := {unexpected} if {
-	not fits_or_none(node.form, node.value)
-	unexpected := misfit(node.place, "not as expected", node.form.expected)
+	not fits_or_none(node)
+	unexpected := misfit(node.place, node.path, "not as expected", node.form.expected)
 } else := missing | unknown if {
 	node.form.kind == "object"
-	missing := {misfit(array.concat(node.place, [name]), "missing", data.therapy.request.forms[form_name].expected) |
+	is_object(node.value)
+	missing := {misfit(place, path, "missing", data.therapy.request.forms[form_name].expected) |
 		some name in node.form.required
 		form_name := node.form.members[name]
-		not has(node.value, name)
+		not name in object.keys(node.value)
+		place := array.concat(node.place, [name])
+		path := concat("/", [node.path, name])
 	}
-	unknown := {misfit(array.concat(node.place, [name]), "unknown to its type", "nothing here") |
+	unknown := {misfit(place, path, "unknown to its type", "nothing here") |
 		some name in object.keys(object.remove(node.value, object.keys(node.form.members)))
+		place := array.concat(node.place, [name])
+		path := concat("/", [node.path, reason.step(name)])
 	}
 } else := set()
 
-misfit(place, problem, expected) := reason.with_facts(
-	"REQUEST_INVALID", place,
-	{"problem": problem, "expected": expected},
-)
-
-has(object_, name) if _ = object_[name]
-
-fits_or_none(form, value) if {
-	value == null
-	form.may_be_null
+misfit(place, path, problem, expected) := {
+	"code": "REQUEST_INVALID",
+	"place": place,
+	"path": path,
+	"facts": {"problem": problem, "expected": expected},
 }
 
-else if fits(form, value)
+fits_or_none(node) if {
+	node.value == null
+	node.form.may_be_null
+}
+
+else if fits(node)
 
 # METADATA
-# title: Whether one value is of a form, what is inside it aside
-fits(form, value) if {
-	form.kind == "object"
-	is_object(value)
+# title: Whether the value at a place is of its form, what is inside it aside
+fits(node) if {
+	node.form.kind == "object"
+	is_object(node.value)
 } else if {
-	form.kind == "list"
-	is_array(value)
-	count(value) >= form.least
-	count(value) <= form.most
+	node.form.kind == "list"
+	is_array(node.value)
+	size_fits(node)
 } else if {
-	form.kind == "one_of"
-	value in form.values
+	node.form.kind == "one_of"
+	node.value in node.form.values
 } else if {
-	form.kind == "yes_or_no"
-	is_boolean(value)
+	node.form.kind == "yes_or_no"
+	is_boolean(node.value)
 } else if {
-	form.kind == "whole_number"
-	number := whole_number.of(value)
-	number >= form.least
-	number <= form.most
+	node.form.kind == "whole_number"
+	is_number(node.value)
+	number := whole_number.of(json.marshal(node.value))
+	number >= node.form.least
+	number <= node.form.most
 } else if {
-	form.kind == "date"
-	calendar.date(value)
+	node.form.kind == "date"
+	is_string(node.value)
+	calendar.date(node.value)
 } else if {
-	form.kind == "text"
-	is_string(value)
-	count(value) >= form.least
-	count(value) <= form.most
-	characters_fit(form, value)
+	node.form.kind == "text"
+	is_string(node.value)
+	size_fits(node)
+	characters_fit(node)
 }
 
-characters_fit(form, _) if not form.characters
+size_fits(node) if {
+	count(node.value) >= node.form.least
+	count(node.value) <= node.form.most
+}
 
-characters_fit(form, value) if trim(value, form.characters) == ""
+characters_fit(node) if not node.form.characters
+
+characters_fit(node) if trim(node.value, node.form.characters) == ""

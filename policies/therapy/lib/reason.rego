@@ -9,6 +9,11 @@ package therapy.lib.reason
 at(code, place) := {"code": code, "place": place}
 
 # METADATA
+# title: A finding that says its path itself
+# description: For places of which a request may have very many. Paths are told apart quickly, places are not.
+at_path(code, place, path) := {"code": code, "place": place, "path": path}
+
+# METADATA
 # title: A finding with the facts that decided it, for its message and remedy
 with_facts(code, place, facts) := {"code": code, "place": place, "facts": facts}
 
@@ -53,7 +58,7 @@ described(findings) := [reason |
 			"interpretation": registered.interpretation,
 			"message": filled(registered.message, facts),
 			"remedy": filled(registered.remedy, facts),
-			"path": pointer(finding.place),
+			"path": path_of(finding),
 		}
 	])
 ]
@@ -65,6 +70,10 @@ worded(fact) := format_int(fact, 10) if is_number(fact)
 filled(null, _) := null
 
 filled(template, facts) := strings.replace_n(facts, template) if is_string(template)
+
+path_of(finding) := finding.path
+
+path_of(finding) := pointer(finding.place) if not finding.path
 
 # A JSON Pointer (RFC 6901).
 pointer(place) := concat("/", array.concat([""], [step(part) | some part in place]))

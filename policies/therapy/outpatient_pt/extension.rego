@@ -27,27 +27,23 @@ obstacles contains found if some found in benefit.reasons
 obstacles contains found if some found in discontinuation.reasons
 
 # METADATA
-# title: Each place where the progress notes are incomplete pends the extension
+# title: An extension without goals pends
 # custom:
 #   code: EXT_PROGRESS_NOTES_INCOMPLETE
-obstacles contains reason.at("EXT_PROGRESS_NOTES_INCOMPLETE", array.concat(["documentation"], place)) if {
-	some place in gaps_in_notes
-}
-
-# METADATA
-# title: There is at least one goal
-gaps_in_notes contains ["goals"] if not has_goals
+obstacles contains reason.at("EXT_PROGRESS_NOTES_INCOMPLETE", ["documentation", "goals"]) if not has_goals
 
 has_goals if count(documentation.goals) > 0
 
 # METADATA
-# title: Each goal has an id of its own
-gaps_in_notes contains ["goals", i, "goal_id"] if {
+# title: A goal without an id of its own pends the extension
+# custom:
+#   code: EXT_PROGRESS_NOTES_INCOMPLETE
+obstacles contains reason.at("EXT_PROGRESS_NOTES_INCOMPLETE", ["documentation", "goals", i, "goal_id"]) if {
 	some i, goal in documentation.goals
 	not text.has(goal, "goal_id")
 }
 
-gaps_in_notes contains ["goals", i, "goal_id"] if {
+obstacles contains reason.at("EXT_PROGRESS_NOTES_INCOMPLETE", ["documentation", "goals", i, "goal_id"]) if {
 	some i, goal in documentation.goals
 	goal.goal_id in array.slice(goal_ids, 0, i)
 }
@@ -55,8 +51,10 @@ gaps_in_notes contains ["goals", i, "goal_id"] if {
 goal_ids := [goal.goal_id | some goal in documentation.goals]
 
 # METADATA
-# title: Each goal has its initial, last-period and current status, each a value of a measure
-gaps_in_notes contains ["goals", i, period] if {
+# title: A goal without its initial, last-period or current status, each a value of a measure, pends the extension
+# custom:
+#   code: EXT_PROGRESS_NOTES_INCOMPLETE
+obstacles contains reason.at("EXT_PROGRESS_NOTES_INCOMPLETE", ["documentation", "goals", i, period]) if {
 	some i, goal in documentation.goals
 	some period in {"initial_status", "last_period_status", "current_status"}
 	not complete_status(goal, period)
@@ -68,8 +66,10 @@ complete_status(goal, period) if {
 }
 
 # METADATA
-# title: The measure of a goal is the same throughout
-gaps_in_notes contains ["goals", i, period, "measure"] if {
+# title: A goal whose measure changes pends the extension
+# custom:
+#   code: EXT_PROGRESS_NOTES_INCOMPLETE
+obstacles contains reason.at("EXT_PROGRESS_NOTES_INCOMPLETE", ["documentation", "goals", i, period, "measure"]) if {
 	some i, goal in documentation.goals
 	text.has(goal.initial_status, "measure")
 	some period in {"last_period_status", "current_status"}
@@ -78,8 +78,10 @@ gaps_in_notes contains ["goals", i, period, "measure"] if {
 }
 
 # METADATA
-# title: The notes are numbered 1, 2, and so on, each number once
-gaps_in_notes contains ["notes"] if not notes_numbered
+# title: Notes that are not numbered 1, 2, and so on, each number once, pend the extension
+# custom:
+#   code: EXT_PROGRESS_NOTES_INCOMPLETE
+obstacles contains reason.at("EXT_PROGRESS_NOTES_INCOMPLETE", ["documentation", "notes"]) if not notes_numbered
 
 notes_numbered if {
 	count(documentation.notes) > 0
@@ -88,8 +90,10 @@ notes_numbered if {
 }
 
 # METADATA
-# title: Some note addresses each goal
-gaps_in_notes contains ["goals", i] if {
+# title: A goal that no note addresses pends the extension
+# custom:
+#   code: EXT_PROGRESS_NOTES_INCOMPLETE
+obstacles contains reason.at("EXT_PROGRESS_NOTES_INCOMPLETE", ["documentation", "goals", i]) if {
 	some i, goal_id in goal_ids
 	not goal_id in goals_addressed
 }
@@ -97,12 +101,18 @@ gaps_in_notes contains ["goals", i] if {
 goals_addressed := {goal_id | some goal_id in documentation.notes[_].goals_addressed}
 
 # METADATA
-# title: The notes address no goal that is not there
-gaps_in_notes contains ["notes", j, "goals_addressed", k] if {
+# title: A note that addresses a goal that is not there pends the extension
+# custom:
+#   code: EXT_PROGRESS_NOTES_INCOMPLETE
+obstacles contains reason.at_path("EXT_PROGRESS_NOTES_INCOMPLETE", place, path) if {
 	some j, note in documentation.notes
 	some k, goal_id in note.goals_addressed
-	not goal_id in goal_ids
+	not goal_id in distinct_goal_ids
+	place := ["documentation", "notes", j, "goals_addressed", k]
+	path := concat("/", ["/documentation/notes", format_int(j, 10), "goals_addressed", format_int(k, 10)])
 }
+
+distinct_goal_ids := {goal_id | some goal_id in goal_ids}
 
 # METADATA
 # title: An extension without planned interventions pends

@@ -1,0 +1,184 @@
+"""What may notice a mutant: the Rego unit tests alone, then a corpus of requests, then the lints of the registers.
+
+Each killer looks at a workplace, a copy of what it needs with one mutant applied, and says what noticed, or None.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from mutation.mutant import Mutant
+
+ROOT = Path(__file__).resolve().parents[2]
+POLICIES = ROOT / "policies"
+LINTS = Path("tests/contract/test_register.py")
+# A mutant that takes longer is noticed too; the slowest step takes some ten seconds on a slow machine.
+TIMEOUT_S = 300.0
+TEST_TIMEOUT = "2m"  # for each Rego test; the default of 5 s is short on a busy machine
+NAMED = 5  # so many failing tests are enough to be sure of one
+
+
+@dataclass(frozen=True)
+class Workplace:
+    """A copy of the policies, and of the lints that read them by their own path, for one worker alone."""
+
+    root: Path
+    opa: Path
+
+    @classmethod
+    def made(cls, root: Path, opa: Path) -> Workplace:
+        shutil.copytree(POLICIES, root / "policies")
+        (root / LINTS).parent.mkdir(parents=True)
+        shutil.copyfile(ROOT / LINTS, root / LINTS)
+        return cls(root, opa)
+
+    @contextmanager
+    def mutated(self, mutant: Mutant) -> Iterator[None]:
+        path = self.root / "policies" / mutant.file
+        original = path.read_text(encoding="utf-8")
+        path.write_text(mutant.applied(original), encoding="utf-8")
+        try:
+            yield
+        finally:
+            path.write_text(original, encoding="utf-8")
+
+    def run_opa(self, *arguments: str | Path) -> subprocess.CompletedProcess[str]:
+        """Raises subprocess.TimeoutExpired after `TIMEOUT_S` seconds."""
+        # Each run is short and its memory small: a lazier garbage collector saves a third of the time.
+        environment = os.environ | {"GOGC": "400"}
+        command = [self.opa, *arguments]
+        return subprocess.run(
+            command, cwd=self.root / "policies", env=environment, capture_output=True, text=True, timeout=TIMEOUT_S
+        )
+
+
+def is_stillborn(place: Workplace) -> bool:
+    """Whether the policy, its tests aside, is no longer one that the compiler accepts."""
+    return place.run_opa("check", "--strict", "--bundle", "--ignore", "*_test.rego", ".").returncode != 0
+
+
+# --- The Rego unit tests ---------------------------------------------------------------------------------------------
+
+Values = dict[str, Any]  # by the whole name of a test
+
+
+class RegoTests:
+    """`opa test`, and a faster reading of it that asks for the values of the test rules.
+
+    A test rule that is undefined or false has failed. Where one has another value than before, such as a table with
+    fewer cases, `opa test` itself says whether that is a failure; and where none has, it has the last word too.
+    """
+
+    def __init__(self, place: Workplace) -> None:
+        """Reads what each test is worth without a mutant; raises RuntimeError if one fails even then."""
+        done = place.run_opa("test", "--bundle", ".", "--timeout", TEST_TIMEOUT, "--format=json")
+        if done.returncode:
+            raise RuntimeError("the Rego tests fail without a mutant; run `make rego-test`")
+        names = [f"{each['package']}.{each['name']}" for each in json.loads(done.stdout)]
+        self.packages = sorted({name.rpartition(".")[0] for name in names})
+        self.before = self.values(place, self.packages)
+        if self.before is None or set(self.before) != set(names):
+            raise RuntimeError("the values of the Rego tests cannot be read")
+
+    def values(self, place: Workplace, packages: list[str]) -> Values | None:
+        """What the tests of packages are worth; None if OPA stops with an error."""
+        query = ", ".join(f'{{name: value | value := {each}[name]; startswith(name, "test_")}}' for each in packages)
+        done = place.run_opa("eval", "--bundle", ".", "--format=json", f"[{query}]")
+        if done.returncode:
+            return None
+        worth = json.loads(done.stdout)["result"][0]["expressions"][0]["value"]
+        return {
+            f"{package}.{name}": value
+            for package, tests in zip(packages, worth, strict=True)
+            for name, value in tests.items()
+        }
+
+    def notice(self, place: Workplace, mutant: Mutant) -> str | None:
+        """The tests that notice the mutant, the ones beside its rules first."""
+        found = re.search(r"^package (\S+)", (place.root / "policies" / mutant.file).read_text(), re.MULTILINE)
+        own = [each for each in self.packages if found and each == f"data.{found[1]}_test"]
+        others = [each for each in self.packages if each not in own]
+        for packages in filter(None, (own, others)):
+            after = self.values(place, packages)
+            if after is None:
+                break
+            changed = [
+                name
+                for name, value in self.before.items()
+                if name.rpartition(".")[0] in packages and after.get(name) != value
+            ]
+            failed = [name for name in changed if after.get(name, False) is False] or self.failing(place, changed[:NAMED])
+            if failed:
+                return failed[0]
+        done = place.run_opa("test", "--bundle", ".", "--timeout", TEST_TIMEOUT)
+        return "opa test" if done.returncode else None
+
+    def failing(self, place: Workplace, names: list[str]) -> list[str]:
+        if not names:
+            return []
+        these = f"^({'|'.join(map(re.escape, names))})$"
+        done = place.run_opa("test", "--bundle", ".", "--timeout", TEST_TIMEOUT, "--run", these)
+        return names if done.returncode else []
+
+
+# --- A corpus of requests --------------------------------------------------------------------------------------------
+
+
+class CorpusTest:
+    """Decides every request of a corpus and compares with the decisions without a mutant, prose included."""
+
+    QUERY = "[decisions | some batch in input; decisions := data.therapy.decisions with input as batch]"
+
+    def __init__(self, place: Workplace, corpus: Path) -> None:
+        self.corpus = corpus
+        decided = self.decided(place)
+        if decided is None:
+            raise RuntimeError("the corpus cannot be decided without a mutant")
+        self.before = decided
+
+    def decided(self, place: Workplace) -> list[list[dict[str, Any]]] | None:
+        """A list of decisions for each batch; None if OPA stops with an error."""
+        done = place.run_opa("eval", "--bundle", ".", "--format=json", "--input", self.corpus, self.QUERY)
+        if done.returncode:
+            return None
+        answer: list[list[dict[str, Any]]] = json.loads(done.stdout)["result"][0]["expressions"][0]["value"]
+        return answer
+
+    def notice(self, place: Workplace, mutant: Mutant) -> str | None:
+        if mutant.file.startswith("system/"):
+            return None  # no decision rests on the sidecar's own rules
+        after = self.decided(place)
+        if after == self.before:
+            return None
+        if after is None or list(map(len, after)) != list(map(len, self.before)):
+            return "corpus: a decision is missing"
+        pairs = [pair for one, other in zip(self.before, after, strict=True) for pair in zip(one, other, strict=True)]
+        different = sum(one != other for one, other in pairs)
+        return f"corpus: {different} of {len(pairs)} decisions differ"
+
+
+# --- The lints of the registers --------------------------------------------------------------------------------------
+
+
+def lints_notice(place: Workplace) -> str | None:
+    options = ["-x", "-q", "--tb=no", "-p", "no:cacheprovider", "--rootdir", place.root]
+    done = subprocess.run(
+        [sys.executable, "-m", "pytest", *options, place.root / LINTS],
+        cwd=place.root,
+        env=os.environ | {"OPA": str(place.opa), "PYTHONDONTWRITEBYTECODE": "1"},
+        capture_output=True,
+        text=True,
+        timeout=TIMEOUT_S,
+    )
+    failed = re.search(r"^(?:FAILED|ERROR) \S*?(test_[\w.]+\.py\S*)", done.stdout, re.MULTILINE)
+    return (failed[1] if failed else "lints") if done.returncode else None
