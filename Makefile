@@ -9,7 +9,7 @@ COMMAND := $(BIN)/therapy-policy
 OPA = $$($(BIN)/python -m therapy_policy.opa)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test lint generate fresh rego-test python-test bench clean
+.PHONY: help setup demo test lint generate fresh rego-test python-test proof classes mutants bench clean
 
 help:  ## say what can be made
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1\t\2/' | expand -t 22
@@ -48,6 +48,15 @@ rego-test: setup
 
 python-test: setup
 	$(BIN)/pytest -n 2 -q
+
+proof: setup  ## the deep proof: 100,000 requests an engine, every class, every mutant
+	@$(BIN)/python tools/prove.py
+
+classes: setup  ## enumerate every class of requests that the rules can tell apart, into docs/classes.md
+	@$(BIN)/python tools/classes.py
+
+mutants: setup  ## change the rules and parameters in every way, one at a time, and see that a test notices
+	@$(BIN)/python tools/mutants.py
 
 bench: setup  ## measure, side by side, what a decision costs
 	@$(BIN)/python tools/bench.py

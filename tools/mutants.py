@@ -205,7 +205,7 @@ class Run:
             finally:
                 pool.shutdown(cancel_futures=True)
 
-    def rego_tests(self, place: Workplace, scratch: Path) -> Judge:
+    def rego_tests(self, place: Workplace, _: Path) -> Judge:
         tests = killers.RegoTests(place)
 
         def judge(place: Workplace, mutant: Mutant) -> Verdict:
@@ -220,12 +220,13 @@ class Run:
         requests = corpus.written(EXAMPLES)
         (scratch / "corpus.json").write_text(requests, encoding="utf-8")
         test = killers.CorpusTest(place, scratch / "corpus.json")
+        lints = killers.Lints(place)
         wrong = list(corpus.disagreements(requests, test.before))
         if wrong:
             raise RuntimeError(f"the policy and the oracle disagree on {len(wrong)} decisions, without any mutant")
 
         def judge(place: Workplace, mutant: Mutant) -> Verdict:
-            by = test.notice(place, mutant) or killers.lints_notice(place)
+            by = test.notice(place, mutant) or lints.notice(place)
             return Verdict(SUITE, by) if by else Verdict(SURVIVED)
 
         return judge

@@ -134,7 +134,7 @@ class Validators:
 
     # The quick reading. It has no functions: OPA remembers what a function gave for its arguments and compares them as
     # numbers, so that 2e0 would be taken for 2, and 1e-99999999 would bring OPA down. Regular expressions are slow in
-    # WebAssembly, so it looks values up. It may leave what is rare (4.0, or the 29th of February) to the table of forms.
+    # WebAssembly, so it looks values up. What is rare (4.0, or the 29th of February) it leaves to the table of forms.
 
     def written(self) -> dict[str, dict[str, bool]]:
         """The whole numbers of each form, as they are usually written."""

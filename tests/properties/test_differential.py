@@ -108,7 +108,7 @@ def spellings(number: int) -> SearchStrategy[str]:
     """Ways to write a whole number: those that mean it to the policy, and those that it takes for no whole number."""
     valid = pick(f"{number}", f"{number}.0", f"{number}.00", f"{number}.{'0' * 20}")
     other = pick(
-        *(f"{number}e0", f"{number}E+0", f"{number}.0e0", f"{number}0e-1", f"0.{number}e{len(str(number))}"),
+        *(f"{number}e0", f"{number}E+0", f"{number}.0e0", f"{number * 10}e-1", f"0.{number}e{len(str(number))}"),
         *(f"{number}.5", f"{number}.{'0' * 20}1", f"-{number}", f"-{number}.0", f"-{number}.000", f"-{number}e0"),
         *("-0", "-0.0", "-0.00", "0e0", "0.0", "1e400", "-1e400", "1e99999999", "-1e99999999", "1e-99999999"),
         *("1" + "0" * 400, "1" + "0" * 5000, "0." + "1" * 5000, f"{number}.{'0' * 5000}", f"{number}.{'0' * 5000}1"),

@@ -11,6 +11,7 @@ import re
 import shutil
 import subprocess
 import sys
+from collections import Counter, defaultdict
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -25,7 +26,7 @@ LINTS = Path("tests/contract/test_register.py")
 # A mutant that takes longer is noticed too; the slowest step takes some ten seconds on a slow machine.
 TIMEOUT_S = 300.0
 TEST_TIMEOUT = "2m"  # for each Rego test; the default of 5 s is short on a busy machine
-NAMED = 5  # so many failing tests are enough to be sure of one
+TRIED = 5  # of the tests whose value a mutant changes, so many are run one by one before all are
 
 
 @dataclass(frozen=True)
@@ -69,9 +70,6 @@ def is_stillborn(place: Workplace) -> bool:
 
 # --- The Rego unit tests ---------------------------------------------------------------------------------------------
 
-Values = dict[str, Any]  # by the whole name of a test
-
-
 class RegoTests:
     """`opa test`, and a faster reading of it that asks for the values of the test rules.
 
@@ -81,19 +79,42 @@ class RegoTests:
 
     def __init__(self, place: Workplace) -> None:
         """Reads what each test is worth without a mutant; raises RuntimeError if one fails even then."""
-        done = place.run_opa("test", "--bundle", ".", "--timeout", TEST_TIMEOUT, "--format=json")
+        done = self.opa_test(place, "--format=json")
         if done.returncode:
             raise RuntimeError("the Rego tests fail without a mutant; run `make rego-test`")
-        names = [f"{each['package']}.{each['name']}" for each in json.loads(done.stdout)]
-        self.packages = sorted({name.rpartition(".")[0] for name in names})
-        self.before = self.values(place, self.packages)
-        if self.before is None or set(self.before) != set(names):
+        results = json.loads(done.stdout)
+        self.files = {each["package"]: Path(each["location"]["file"]).name for each in results}
+        self.noticed: defaultdict[str, Counter[str]] = defaultdict(Counter)
+        self.before = self.values(place, list(self.files))
+        if self.before is None or set(self.before) != {f"{each['package']}.{each['name']}" for each in results}:
             raise RuntimeError("the values of the Rego tests cannot be read")
 
-    def values(self, place: Workplace, packages: list[str]) -> Values | None:
-        """What the tests of packages are worth; None if OPA stops with an error."""
+    def notice(self, place: Workplace, mutant: Mutant) -> str | None:
+        """A test that notices the mutant; the page of tests that noticed most of its file's mutants is asked first."""
+        favourite = [package for package, _ in self.noticed[mutant.file].most_common(1)]
+        others = [package for package in self.files if package not in favourite]
+        for packages in filter(None, (favourite, others)):
+            failed = self.failed_of(place, packages)
+            if failed:
+                self.noticed[mutant.file][failed.rpartition(".")[0]] += 1
+                return failed
+        return "opa test" if self.opa_test(place).returncode else None
+
+    def failed_of(self, place: Workplace, packages: list[str]) -> str | None:
+        after = self.values(place, packages)
+        if after is None or self.before is None:
+            return None  # OPA stopped, and `opa test` will say so
+        before = {name: value for name, value in self.before.items() if name.rpartition(".")[0] in packages}
+        changed = [name for name, value in before.items() if after.get(name) != value]
+        certain = [name for name in changed if after.get(name, False) is False]
+        if certain:
+            return certain[0]
+        return next((name for name in changed[:TRIED] if self.fails(place, name)), None)
+
+    def values(self, place: Workplace, packages: list[str]) -> dict[str, Any] | None:
+        """What the tests of packages are worth, by their whole names; None if OPA stops with an error."""
         query = ", ".join(f'{{name: value | value := {each}[name]; startswith(name, "test_")}}' for each in packages)
-        done = place.run_opa("eval", "--bundle", ".", "--format=json", f"[{query}]")
+        done = place.run_opa("eval", "--bundle", ".", *self.without_others(packages), "--format=json", f"[{query}]")
         if done.returncode:
             return None
         worth = json.loads(done.stdout)["result"][0]["expressions"][0]["value"]
@@ -103,32 +124,16 @@ class RegoTests:
             for name, value in tests.items()
         }
 
-    def notice(self, place: Workplace, mutant: Mutant) -> str | None:
-        """The tests that notice the mutant, the ones beside its rules first."""
-        found = re.search(r"^package (\S+)", (place.root / "policies" / mutant.file).read_text(), re.MULTILINE)
-        own = [each for each in self.packages if found and each == f"data.{found[1]}_test"]
-        others = [each for each in self.packages if each not in own]
-        for packages in filter(None, (own, others)):
-            after = self.values(place, packages)
-            if after is None:
-                break
-            changed = [
-                name
-                for name, value in self.before.items()
-                if name.rpartition(".")[0] in packages and after.get(name) != value
-            ]
-            failed = [name for name in changed if after.get(name, False) is False] or self.failing(place, changed[:NAMED])
-            if failed:
-                return failed[0]
-        done = place.run_opa("test", "--bundle", ".", "--timeout", TEST_TIMEOUT)
-        return "opa test" if done.returncode else None
+    def fails(self, place: Workplace, name: str) -> bool:
+        options = self.without_others([name.rpartition(".")[0]])
+        return self.opa_test(place, *options, "--run", f"^{re.escape(name)}$").returncode != 0
 
-    def failing(self, place: Workplace, names: list[str]) -> list[str]:
-        if not names:
-            return []
-        these = f"^({'|'.join(map(re.escape, names))})$"
-        done = place.run_opa("test", "--bundle", ".", "--timeout", TEST_TIMEOUT, "--run", these)
-        return names if done.returncode else []
+    def without_others(self, packages: list[str]) -> list[str]:
+        """Options that keep OPA from reading test pages that are not asked for: they cost more than the asking."""
+        return [option for each, file in self.files.items() if each not in packages for option in ("--ignore", file)]
+
+    def opa_test(self, place: Workplace, *options: str) -> subprocess.CompletedProcess[str]:
+        return place.run_opa("test", "--bundle", ".", "--timeout", TEST_TIMEOUT, *options)
 
 
 # --- A corpus of requests --------------------------------------------------------------------------------------------
@@ -170,15 +175,21 @@ class CorpusTest:
 # --- The lints of the registers --------------------------------------------------------------------------------------
 
 
-def lints_notice(place: Workplace) -> str | None:
-    options = ["-x", "-q", "--tb=no", "-p", "no:cacheprovider", "--rootdir", place.root]
-    done = subprocess.run(
-        [sys.executable, "-m", "pytest", *options, place.root / LINTS],
-        cwd=place.root,
-        env=os.environ | {"OPA": str(place.opa), "PYTHONDONTWRITEBYTECODE": "1"},
-        capture_output=True,
-        text=True,
-        timeout=TIMEOUT_S,
-    )
-    failed = re.search(r"^(?:FAILED|ERROR) \S*?(test_[\w.]+\.py\S*)", done.stdout, re.MULTILINE)
-    return (failed[1] if failed else "lints") if done.returncode else None
+class Lints:
+    def __init__(self, place: Workplace) -> None:
+        failed = self.notice(place)
+        if failed:
+            raise RuntimeError(f"the lints of the registers fail without a mutant: {failed}")
+
+    def notice(self, place: Workplace) -> str | None:
+        options = ["-x", "-q", "--tb=no", "-p", "no:cacheprovider", "--rootdir", place.root]
+        done = subprocess.run(
+            [sys.executable, "-m", "pytest", *options, place.root / LINTS],
+            cwd=place.root,
+            env=os.environ | {"OPA": str(place.opa), "PYTHONDONTWRITEBYTECODE": "1"},
+            capture_output=True,
+            text=True,
+            timeout=TIMEOUT_S,
+        )
+        failed = re.search(r"^(?:FAILED|ERROR) .*?(test_\w+(?:\[.*\])?|test_\w+\.py)(?: |$)", done.stdout, re.MULTILINE)
+        return (failed[1] if failed else done.stdout[-300:]) if done.returncode else None

@@ -1,0 +1,174 @@
+"""What rules ask of a request, and the answers that they can tell apart.
+
+A dimension is one such question, such as whether the request's date lies before the rules begin; its values are the
+answers. `write` states a value in a request, and leaves every choice that the value leaves open (which text, which
+date of the interval, absent or null) to the caller. `read` finds the value that a request states.
+"""
+
+import itertools
+from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import date, timedelta
+from typing import Any
+
+import oracle
+
+Request = dict[str, Any]
+Value = Hashable
+Choose = Callable[[Sequence[Any]], Any]
+
+ABSENT: Any = object()  # stands for a member that is not there
+
+
+def first(options: Sequence[Any]) -> Any:
+    """The choice that makes the smallest request."""
+    return options[0]
+
+
+@dataclass(frozen=True, eq=False)
+class Dimension:
+    """A question that rules ask; of its values, the one that raises no reason comes first."""
+
+    name: str  # of the member of the request
+    values: tuple[Value, ...]
+    write: Callable[[Request, Any, Choose], None]
+    read: Callable[[Request], Value]
+    members: Mapping[Any, Sequence[Any]] = field(default_factory=dict)  # of a value: what may stand there
+    examples: bool = False  # whether `members` are examples only
+    about: str = ""  # the values in words, where they are too many to be listed
+
+
+# --- Places in a request ---------------------------------------------------------------------------------------------
+
+
+def look(request: Request, path: str) -> Any:
+    """What stands at a dotted path, or ABSENT; null is the same as nothing."""
+    found: Any = request
+    for name in path.split("."):
+        found = found.get(name) if isinstance(found, dict) else None
+    return ABSENT if found is None else found
+
+
+def elements(request: Request, path: str) -> list[Any]:
+    found = look(request, path)
+    return [] if found is ABSENT else list(found)
+
+
+def put(request: Request, path: str, value: Any) -> None:
+    """State a value at a dotted path, in objects that are made as needed; ABSENT states nothing."""
+    if value is ABSENT:
+        return
+    *outer, name = path.split(".")
+    for each in outer:
+        request = request.setdefault(each, {})
+    request[name] = value
+
+
+# --- One member ------------------------------------------------------------------------------------------------------
+
+
+def member(path: str, members: Mapping[str, Sequence[Any]], tell: Callable[[Any], str] | None = None) -> Dimension:
+    """One member of the request. `tell` names the value of what stands there, where `members` are but examples."""
+
+    def write(request: Request, value: str, choose: Choose) -> None:
+        put(request, path, choose(members[value]))
+
+    def read(request: Request) -> str:
+        found = look(request, path)
+        return tell(found) if tell else next(value for value, those in members.items() if found in those)
+
+    return Dimension(path, tuple(members), write, read, members, examples=tell is not None)
+
+
+def anything(path: str, *options: Any) -> Dimension:
+    """A member that no rule reads: one value, whatever stands there."""
+    return member(path, {"anything": options}, lambda found: "anything")
+
+
+def intervals(path: str, most: int, *begins: int) -> Dimension:
+    """Whole numbers. An interval ends where the next one begins, and the last one at `most`."""
+    ends = (*(begin - 1 for begin in begins[1:]), most)
+    names = [
+        str(begin) if begin == end else f"{begin} or more" if end == most else f"{begin} to {end}"
+        for begin, end in zip(begins, ends, strict=True)
+    ]
+    ranges = [range(begin, end + 1) for begin, end in zip(begins, ends, strict=True)]
+    return member(path, dict(zip(names, ranges, strict=True)))
+
+
+def flag(path: str, *, quiet: bool) -> Dimension:
+    """Whether a member is true, which `quiet` says raises no reason; what is not stated is not true."""
+    stated: dict[str, Sequence[Any]] = {"true": (True,), "false or not stated": (ABSENT, None, False)}
+    return member(path, stated if quiet else dict(reversed(stated.items())))
+
+
+def answer(path: str, *, quiet: bool) -> Dimension:
+    """True, false and not stated, told apart; `quiet` is the one that raises no reason."""
+    stated: dict[str, Sequence[Any]] = {"true": (True,), "false": (False,)}
+    return member(path, (stated if quiet else dict(reversed(stated.items()))) | {"not stated": (ABSENT, None)})
+
+
+# --- Texts and dates -------------------------------------------------------------------------------------------------
+
+BLANKS = ("", " ", "\t\n", "\u00a0\u3000", "\u2028\u0085")
+WORDS = ("a", "b", "knee flexion 90°", "\x1c", "\u200b", "😀")  # \x1c and \u200b are no White_Space
+PRESENT = tuple(before + word + after for before in BLANKS[:3] for after in BLANKS[:3] for word in WORDS)
+MISSING = (ABSENT, None, *BLANKS)
+
+
+def text(path: str) -> Dimension:
+    members = {"present": PRESENT, "absent, null or blank": MISSING}
+    return member(path, members, lambda found: tuple(members)[found is ABSENT or not oracle.present(found)])
+
+
+def texts(path: str, *, quiet: bool = True) -> Dimension:
+    """A list of texts: whether any is present, which `quiet` says raises no reason."""
+    some, none = "a present text among them", "absent, null, empty or all blank"
+    members: dict[str, Sequence[Any]] = {
+        some: (["a"], ["", "a"], ["\x1c", " ", "b"], ["a", "a"]),
+        none: (ABSENT, None, [], [""], [" ", "\t\n"]),
+    }
+    return member(
+        path,
+        members if quiet else {none: members[none], some: members[some]},
+        lambda found: some if found is not ABSENT and oracle.any_present(found) else none,
+    )
+
+
+def days(begin: str, end: str) -> tuple[str, ...]:
+    start = date.fromisoformat(begin)
+    return tuple(str(start + timedelta(n)) for n in range((date.fromisoformat(end) - start).days + 1))
+
+
+BEFORE, SINCE = days("1900-01-01", "2022-05-31")[::-1], days("2022-06-01", "2099-12-31")
+
+
+def pt_date(path: str) -> Dimension:
+    return member(path, {"2022-06-01 or later": SINCE, "2022-05-31 or earlier": BEFORE})
+
+
+# --- Lists of objects ------------------------------------------------------------------------------------------------
+
+
+def first_of_all(quiet: Value, values: Iterable[Value]) -> tuple[Any, ...]:
+    """Each value once, `quiet` before the others."""
+    return tuple(dict.fromkeys((quiet, *values)))
+
+
+def parts_of_each(path: str, parts: Mapping[str, tuple[Sequence[Any], Sequence[Any]]]) -> Dimension:
+    """A list of up to two objects; of each, which parts are present. For each part: what is present, what is not."""
+    which = tuple(itertools.product((True, False), repeat=len(parts)))
+    values = first_of_all((which[0],), (value for n in range(3) for value in itertools.product(which, repeat=n)))
+
+    def write(request: Request, value: tuple[tuple[bool, ...], ...], choose: Choose) -> None:
+        stated: list[Request] = [{} for _ in value]
+        for each, has in zip(stated, value, strict=True):
+            for name, there in zip(parts, has, strict=True):
+                put(each, name, choose(parts[name][not there]))
+        put(request, path, stated or choose((ABSENT, None, [])))
+
+    def read(request: Request) -> Value:
+        return tuple(tuple(oracle.present(each.get(name)) for name in parts) for each in elements(request, path))
+
+    about = f"none (absent, null or empty), 1 or 2; of each, whether it has its {', '.join(parts)}"
+    return Dimension(path, values, write, read, about=about)
