@@ -80,7 +80,7 @@ def progress(message: str) -> None:
 def alternately(calls: dict[str, Callable[[], float]], rounds: int) -> dict[str, float]:
     """The median seconds of each call, made in turn so that whatever else the machine does falls on all alike."""
     times: dict[str, list[float]] = {name: [] for name in calls}
-    for name, call in calls.items():
+    for call in calls.values():
         for _ in range(20):
             call()
     for _ in range(rounds):

@@ -19,7 +19,7 @@ import subprocess
 import sys
 import tempfile
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from dataclasses import dataclass, field
 from functools import cache
@@ -27,14 +27,15 @@ from pathlib import Path
 from typing import Any
 
 import yaml
-from mutation import corpus, data, killers, rego
-from mutation.killers import POLICIES, ROOT, Workplace
-from mutation.mutant import Mutant, Vocabularies
-from rego_tests import GENERATED
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.syntax import Syntax
 from rich.table import Table
+
+from mutation import corpus, data, killers, rego
+from mutation.killers import POLICIES, ROOT, Workplace
+from mutation.mutant import Mutant, Vocabularies
+from rego_tests import GENERATED
 from therapy_policy.opa import find_opa
 
 EQUIVALENTS = ROOT / "tests/proof/equivalent_mutants.yaml"
@@ -160,7 +161,13 @@ class Run:
         """Raises RuntimeError if the tests fail, or the policy and the oracle disagree, without any mutant."""
         first = self.phase(REGO_TESTS, mutants, tree_digest(POLICIES), self.rego_tests)
         left = [mutant for mutant in mutants if first[mutant].killer == SURVIVED]
-        read = (POLICIES, ROOT / "tests/strategies.py", ROOT / "tests/oracle.py", ROOT / killers.LINTS, Path(corpus.__file__))
+        read = (
+            POLICIES,
+            ROOT / "tests/strategies.py",
+            ROOT / "tests/oracle.py",
+            ROOT / killers.LINTS,
+            Path(corpus.__file__),
+        )
         return first | self.phase(SUITE, left, tree_digest(*read), self.suite)
 
     def phase(
@@ -316,7 +323,9 @@ class Report:
             console.print(f"\nsurviving: {mutant.operator}")
             console.print(Syntax("\n".join(mutant.diff(text_of(mutant.file))), "diff", background_color="default"))
         for entry in self.stale:
-            console.print(f"\nstale, no surviving mutant of {entry.file} is:\n- {entry.was}\n+ {entry.becomes}", markup=False)
+            console.print(
+                f"\nstale, no surviving mutant of {entry.file} is:\n- {entry.was}\n+ {entry.becomes}", markup=False
+            )
         console.print(table)
         scores = self.scores()
         console.print(f"The Rego tests alone kill {scores[REGO_TESTS]:.1%}; with the suite, {scores[SUITE]:.1%}.")
@@ -329,7 +338,9 @@ class Report:
             "operators": {operator: dict(counted) for operator, counted in sorted(self.counts.items())},
             "surviving": [described(mutant) for mutant in self.surviving],
             "killed by suite": [
-                described(mutant) | {"by": verdict.by} for mutant, verdict in self.verdicts.items() if verdict.killer == SUITE
+                described(mutant) | {"by": verdict.by}
+                for mutant, verdict in self.verdicts.items()
+                if verdict.killer == SUITE
             ],
             "stale": [vars(entry) for entry in self.stale],
         }

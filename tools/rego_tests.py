@@ -20,7 +20,10 @@ def main() -> int:
     if tests.returncode:
         return tests.returncode
     measured = subprocess.run(
-        [opa, "test", "--bundle", ".", "--coverage", "--format=json", "--timeout=120s"], cwd=POLICIES, capture_output=True, check=True
+        [opa, "test", "--bundle", ".", "--coverage", "--format=json", "--timeout=120s"],
+        cwd=POLICIES,
+        capture_output=True,
+        check=True,
     )
     files = json.loads(measured.stdout)["files"]
     written = {str(path.relative_to(POLICIES)) for path in POLICIES.rglob("*.rego")} - GENERATED

@@ -66,10 +66,13 @@ def _status() -> int:
     except BrokenPipeError:
         return _reader_gone()
     except OSError as problem:
-        return _error(": ".join(filter(None, [problem.filename, problem.strerror])) or "a file cannot be used", USAGE)
+        name = f"{problem.filename}: " if problem.filename else ""
+        return _error(f"{name}{problem.strerror or 'a file cannot be used'}", USAGE)
     except Exception as problem:
         # Its message may quote the request.
-        return _error(f"unexpected {type(problem).__name__}; please report it with the command that led to it", 3)
+        return _error(
+            f"unexpected {type(problem).__name__}; please report it with the command that led to it", NO_ENGINE
+        )
 
 
 def _error(message: str, status: int) -> int:

@@ -1,4 +1,4 @@
-"""The registers, the parameters and the rules are in step: a misspelt name is an error here, never a rule turned off."""
+"""The registers, the parameters and the rules are in step: a misspelt name is an error here, not a rule turned off."""
 
 from __future__ import annotations
 

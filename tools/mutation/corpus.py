@@ -23,7 +23,24 @@ BATCH = 1000
 SOME_NUMBER = 7777
 PROSE = {"message", "remedy", "policy_version"}  # what the oracle leaves out
 # Written as they stand, in place of SOME_NUMBER: Python's own JSON would write them otherwise, or not at all.
-NUMBERS = ("4", "4.0", "4.00", "4e0", "4.5", "-0", "-0.0", "0", "0.0", "-1", "99", "100", "999", "1000", "1e99999999", '"4"')
+NUMBERS = (
+    "4",
+    "4.0",
+    "4.00",
+    "4e0",
+    "4.5",
+    "-0",
+    "-0.0",
+    "0",
+    "0.0",
+    "-1",
+    "99",
+    "100",
+    "999",
+    "1000",
+    "1e99999999",
+    '"4"',
+)
 
 
 def written(examples: int) -> str:
@@ -122,7 +139,9 @@ def referral(category: str, event: str | None, **members: Json) -> dict[str, Jso
     return covered("pt_referral", **common, expected_improvement=expected) | members
 
 
-def visit(tier: str, kind: str, prior: tuple[Json, Json], units: Json, already: Json, **members: Json) -> dict[str, Json]:
+def visit(
+    tier: str, kind: str, prior: tuple[Json, Json], units: Json, already: Json, **members: Json
+) -> dict[str, Json]:
     number = sum(prior) + 1
     return (
         covered("pt_visit", service_date="2024-02-29", specialty="none", tier=tier)
@@ -169,7 +188,9 @@ def boundaries() -> Iterator[Json]:
         yield referral("acute", "fracture", island=island)
     for category, event in itertools.product(CATEGORIES, EVENTS):
         yield referral(category, event)
-    for date, specialty in itertools.product(DATES, ("none", "aqua_therapy", "pelvic_floor", "lymphedema", "pediatric")):
+    for date, specialty in itertools.product(
+        DATES, ("none", "aqua_therapy", "pelvic_floor", "lymphedema", "pediatric")
+    ):
         yield referral("acute", "fracture", referral_date=date, specialty=specialty)
         yield review(review_date=date, specialty=specialty)
         yield visit("acute", "treatment", (1, 1), 4, 0, service_date=date, specialty=specialty)
@@ -189,8 +210,8 @@ def boundaries() -> Iterator[Json]:
         yield visit("nonacute", "treatment", (1, 1), units, already)
     for member, stated in itertools.product(UNMET, (True, False, None)):
         yield review(discontinuation=UNMET | {member: stated})
-        for other, second in itertools.product(("extended_period_of_service", "goals_achieved"), (True, None)):
-            yield review(discontinuation=UNMET | {member: stated, other: second})
+        for other, told in itertools.product(("extended_period_of_service", "goals_achieved"), (True, None)):
+            yield review(discontinuation=UNMET | {member: stated, other: told})
     for goals, notes in itertools.product(
         ([], [goal("1")], [goal("1"), goal("2")], [goal("1"), goal("1")], [goal(" ")]),
         ([], [note(1, "1")], [note(2, "1"), note(1, "2", "1")], [note(1, "1"), note(1, "2")], [note(2, "1", "3")]),
@@ -206,7 +227,9 @@ def numbers() -> Iterator[Json]:
     yield visit("acute", "treatment", (1, 1), 2, SOME_NUMBER)
     yield visit("acute", "evaluation", (0, 3), 2, 0, progress_note_number=SOME_NUMBER)
     for member in ("evaluation", "treatment"):
-        yield visit("acute", "treatment", (1, 1), 2, 0, prior_visits={"evaluation": 1, "treatment": 2, member: SOME_NUMBER})
+        yield visit(
+            "acute", "treatment", (1, 1), 2, 0, prior_visits={"evaluation": 1, "treatment": 2, member: SOME_NUMBER}
+        )
     yield extension([goal("1")], [note(1, "1"), note(2), note(3), note(SOME_NUMBER)])
     yield extension([goal("1")], [note(1, "1")]) | {"requested_visits": SOME_NUMBER}
     yield SOME_NUMBER

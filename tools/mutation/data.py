@@ -1,13 +1,15 @@
-"""Mutants of the policy data: the parameters, and the decision-bearing fields of the reason codes, edited in their YAML."""
+"""Mutants of the policy data: the parameters, and what decides in the register of reason codes, edited as YAML."""
 
 from __future__ import annotations
 
 import datetime
+import itertools
 import json
 import re
 from collections.abc import Iterator
 
 import yaml
+
 from mutation.mutant import Mutant, Vocabularies
 
 # Prose for the people who read the file; no rule reads it.
@@ -17,11 +19,18 @@ EFFECTS = ("invalid", "scope", "deny", "pend", "info")
 
 
 def mutants_of_parameters(file: str, text: str, vocabularies: Vocabularies) -> list[Mutant]:
-    return list(_Data(file, text, vocabularies).values(yaml.compose(text, yaml.SafeLoader)))
+    return list(_Data(file, text, vocabularies).values(document(text)))
 
 
 def mutants_of_reason_codes(file: str, text: str, vocabularies: Vocabularies) -> list[Mutant]:
-    return list(_Data(file, text, vocabularies).codes(yaml.compose(text, yaml.SafeLoader)))
+    return list(_Data(file, text, vocabularies).codes(document(text)))
+
+
+def document(text: str) -> yaml.MappingNode:
+    """The YAML of a file, each node with the place where it stands."""
+    node = yaml.compose(text, yaml.SafeLoader)
+    assert isinstance(node, yaml.MappingNode)
+    return node
 
 
 class _Data:
@@ -125,7 +134,7 @@ class _Data:
             if interpretation.value != "null":
                 yield self.edit("interpretation nulled", interpretation, "null")
             yield self.edit("interpretation changed", interpretation, following(interpretation.value, interpretations))
-        for order, next_order in zip(orders, orders[1:], strict=False):
+        for order, next_order in itertools.pairwise(orders):
             yield self.swapped(order, next_order)
 
     def clause_added(self, node: yaml.SequenceNode, clauses: list[str]) -> Mutant:

@@ -70,6 +70,7 @@ def is_stillborn(place: Workplace) -> bool:
 
 # --- The Rego unit tests ---------------------------------------------------------------------------------------------
 
+
 class RegoTests:
     """`opa test`, and a faster reading of it that asks for the values of the test rules.
 
@@ -182,7 +183,7 @@ class Lints:
             raise RuntimeError(f"the lints of the registers fail without a mutant: {failed}")
 
     def notice(self, place: Workplace) -> str | None:
-        options = ["-x", "-q", "--tb=no", "-p", "no:cacheprovider", "--rootdir", place.root]
+        options = ["-x", "-q", "--tb=no", "-p", "no:cacheprovider", f"--rootdir={place.root}"]
         done = subprocess.run(
             [sys.executable, "-m", "pytest", *options, place.root / LINTS],
             cwd=place.root,

@@ -33,7 +33,7 @@ SEVERAL_LETTERS = re.compile(r"\\u[0-9a-f]{4}")
 
 def parse(opa: Path, path: Path) -> Node:
     """The AST of a file; raises subprocess.CalledProcessError if it is no Rego."""
-    command = [opa, "parse", "--format=json", "--json-include=locations,-comments", path]
+    command: list[str | Path] = [opa, "parse", "--format=json", "--json-include=locations,-comments", path]
     parsed: Node = json.loads(subprocess.run(command, capture_output=True, check=True).stdout)
     return parsed
 
@@ -188,7 +188,8 @@ class _Page:
 
     def literal(self, node: Node) -> Iterator[Mutant]:
         pairs = [each if isinstance(each, list) else [each, each] for each in node["value"]]
-        spans = [(self.span(first)[0], self.span(last)[1]) for first, last in pairs]
+        # The parser sorts the members of a set.
+        spans = sorted((self.span(first)[0], self.span(last)[1]) for first, last in pairs)
         start, end = self.span(node)
         for index, (from_, to) in enumerate(spans):
             if len(spans) == 1:
