@@ -100,13 +100,14 @@ Lists can be longer than those that are enumerated. Longer ones add nothing that
 ### Request types that are factored
 
 `pt_visit` and `pt_extension` have more classes than can be decided one by one. Their members fall into the groups
-below, such that no rule reads members of two groups. Two things follow. The reasons for a request are those that each
-group gives by itself, put together; where some of them put the request out of scope only those are left, and
-`EXT_READY_FOR_CLINICAL_REVIEW` is given where no group gives any other. And the outcome rests on a group through
-nothing but its effects on the request (scope, deny, pend or none) and, in a visit, the units that are left. So each
-group is enumerated whole, against every combination of the different effects that the other groups can have. In the
-same way the goals and notes of an extension are enumerated with every status complete, and every status with notes
-that say all.
+below, such that no rule reads members of two groups; a test reads that off the rules themselves. (The date is the
+exception: it also chooses the numbers in force. Since 2022-06-01 there is one set of them, and before it nothing but
+the scope is judged.) Two things follow. The reasons for a request are those that each group gives by itself, put
+together; where some of them put the request out of scope only those are left, and `EXT_READY_FOR_CLINICAL_REVIEW` is
+given where no group gives any other. And the outcome rests on a group through nothing but its effects on the request
+(scope, deny, pend or none) and, in a visit, the units that are left. So each group is enumerated whole, against every
+combination of the different effects that the other groups can have. In the same way the goals and notes of an
+extension are enumerated with every status complete, and every status with notes that say all.
 
 Two checks hold this against the policy. Each class that is enumerated must have just the reasons, the outcome and the
 grant that its groups come to when each is decided alone. And so must classes drawn at random from all that there are.
@@ -224,8 +225,12 @@ def described(kind: RequestType, apart: Mapping[str, int]) -> str:
         if len(each.values) > 1
     ]
     sizes = [group.size for group in kind.groups if group.size > 1]
-    size = f"{' × '.join(f'{size:,}' for size in sizes)} = {prod(sizes):,}" if len(sizes) > 1 else f"{sizes[0]:,}"
-    return f"\n### Classes of {kind.name}\n" + table(["member", "values", "number", "told apart"], rows) + f"\n{size}\n"
+    factors = f"{' × '.join(f'{size:,}' for size in sizes)} = " if len(sizes) > 1 else ""
+    return (
+        f"\n### Classes of {kind.name}\n"
+        + table(["member", "values", "number", "told apart"], rows)
+        + f"\n{factors}{prod(sizes):,} classes\n"
+    )
 
 
 def in_words(dimension: Dimension) -> str:
@@ -247,12 +252,8 @@ def grouped(kind: RequestType) -> str:
 
 
 def drawn(counts: Counts) -> str:
-    rows = [
-        [f"`{name}`", found["drawn"], found["uncomposed"]]
-        for name, found in counts.items()
-        if REQUEST_TYPES[name].factored
-    ]
-    return "\n#### Classes drawn at random\n" + table(["request type", "drawn", "not the sum of their parts"], rows)
+    rows = [[f"`{name}`", found["drawn"]] for name, found in counts.items() if REQUEST_TYPES[name].factored]
+    return "\n#### Classes drawn at random\n" + table(["request type", "classes drawn, decided and found right"], rows)
 
 
 def decided_anew(counts: Counts) -> str:

@@ -29,6 +29,7 @@ from proof.dimensions import (
     Request,
     Value,
     answer,
+    any_of,
     anything,
     elements,
     first,
@@ -87,7 +88,7 @@ class Block:
 
 @dataclass(frozen=True, eq=False)
 class RequestType:
-    """A request type. Of a factored one, the first group is the one that settles what is granted."""
+    """A request type. Of a factored one, the first group is the one that says what is granted."""
 
     name: str
     groups: tuple[Group, ...]
@@ -204,8 +205,7 @@ BENEFIT = member(
         "unverified or not stated": (ABSENT, None, "unverified"),
     },
 )
-OTHER_SPECIALTIES = ("aqua_therapy", "pelvic_floor", "lymphedema", "pediatric")
-SPECIALTY = member("specialty", {"none": ("none",), "any other": OTHER_SPECIALTIES})
+SPECIALTY = member("specialty", {"none": ("none",)} | any_of("aqua_therapy", "pelvic_floor", "lymphedema", "pediatric"))
 CRITERIA = (
     "functional_impairment_resolved",
     "goals_achieved",
@@ -310,13 +310,7 @@ PEDIATRIC_OT_CLAIM = product(
 
 # --- pt_referral -----------------------------------------------------------------------------------------------------
 
-MAY_BE_ACUTE = ("acute", "acute_exacerbation_of_chronic")
-WITHOUT_TIER = ("subacute", "neurodevelopmental", "function_limiting_chronic")
-LISTED_EVENTS = ("new_post_operative", "fracture", "new_stroke", "exacerbation_due_to_event")
-ISLANDS: dict[str, Sequence[Any]] = {
-    "oahu, maui or hawaii": ("oahu", "maui", "hawaii"),
-    "kauai, lanai or molokai": ("kauai", "lanai", "molokai"),
-}
+ISLANDS = any_of("oahu", "maui", "hawaii") | any_of("kauai", "lanai", "molokai")
 
 PT_REFERRAL = product(
     "pt_referral",
@@ -325,14 +319,17 @@ PT_REFERRAL = product(
     BENEFIT,
     member(
         "condition.category",
-        {" or ".join(MAY_BE_ACUTE): MAY_BE_ACUTE, ", ".join(WITHOUT_TIER): WITHOUT_TIER, "other": ("other",)},
+        any_of("acute", "acute_exacerbation_of_chronic")
+        | any_of("subacute", "neurodevelopmental", "function_limiting_chronic")
+        | {"other": ("other",)},
     ),
     member(
         "condition.acute_event",
-        {", ".join(LISTED_EVENTS): LISTED_EVENTS, "none or not stated": (ABSENT, None, "none")},
+        any_of("new_post_operative", "fracture", "new_stroke", "exacerbation_due_to_event")
+        | {"none or not stated": (ABSENT, None, "none")},
     ),
     *(answer(f"expected_improvement.{aspect}", quiet=True) for aspect in oracle.IMPROVEMENT_ASPECTS),
-    member("island", {"not stated": (ABSENT, None), **ISLANDS}),
+    member("island", {"not stated": (ABSENT, None)} | ISLANDS),
     REQUEST_ID,
     optional=("expected_improvement",),
 )

@@ -80,6 +80,11 @@ def member(path: str, members: Mapping[str, Sequence[Any]], tell: Callable[[Any]
     return Dimension(path, tuple(members), write, read, members, examples=tell is not None)
 
 
+def any_of(*names: str) -> dict[str, Sequence[Any]]:
+    """One value for several names, none of which a rule tells from another."""
+    return {f"{', '.join(names[:-1])} or {names[-1]}": names}
+
+
 def anything(path: str, *options: Any) -> Dimension:
     """A member that no rule reads: one value, whatever stands there."""
     return member(path, {"anything": options}, lambda found: "anything")

@@ -93,7 +93,7 @@ def test_valid_requests(agree: Agree, values: Batch) -> None:
 
 @given(batches(strategies.nearly_valid_requests()))
 def test_nearly_valid_requests(agree: Agree, values: Batch) -> None:
-    agree("nearly valid requests", [json.dumps(value) for value in values])
+    agree("nearly valid requests", [json.dumps(value, ensure_ascii=False) for value in values])
 
 
 @given(batches(strategies.json_values()))
@@ -126,7 +126,7 @@ def with_numbers_respelt(draw: DrawFn, requests_: SearchStrategy[Json]) -> str:
             return "[" + ", ".join(write(element) for element in value) + "]"
         if isinstance(value, int) and not isinstance(value, bool) and value >= 0:
             return draw(spellings).format(value, value * 10)
-        return json.dumps(value)
+        return json.dumps(value, ensure_ascii=False)
 
     return write(draw(requests_))
 
