@@ -171,12 +171,24 @@ def readme(root: Path) -> Path:
     return made
 
 
+def without_surprises(opa: Path) -> dict[str, Any]:
+    """What the policy may use of OPA: nothing that depends on the network, a clock or chance."""
+    current = subprocess.run([opa, "capabilities", "--current"], capture_output=True, check=True)
+    capabilities: dict[str, Any] = json.loads(current.stdout)
+    capabilities["builtins"] = [each for each in capabilities["builtins"] if not each.get("nondeterministic")]
+    capabilities["allow_net"] = []
+    return capabilities
+
+
 def bundles(root: Path, opa: Path) -> list[Path]:
     """The bundle for the sidecar, and the policy compiled for the embedded engine, as data of the Python package."""
     package = Path("python/therapy_policy/bundle")
     (root / package).mkdir(parents=True)
     entry_points = [option for name in ENTRY_POINTS for option in ("--entrypoint", name)]
+    capabilities = root / "capabilities.json"
+    write_json(capabilities, without_surprises(opa))
     build: list[str | Path] = [opa, "build", "--bundle", "--ignore", "*_test.rego", *entry_points]
+    build += ["--capabilities", capabilities]
     # The bundle's file names come from the working directory: building in policies/ keeps paths of the machine out.
     subprocess.run([*build, "--output", root / package / "bundle.tar.gz", "."], cwd=root / "policies", check=True)
     compiled = root / "compiled.tar.gz"

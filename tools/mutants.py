@@ -214,6 +214,8 @@ class Run:
 
     def rego_tests(self, place: Workplace, _: Path) -> Judge:
         tests = killers.RegoTests(place)
+        if not tests.hold(place):
+            raise RuntimeError("the Rego tests fail without any mutant; run `make rego-test`")
 
         def judge(place: Workplace, mutant: Mutant) -> Verdict:
             if killers.is_stillborn(place):

@@ -569,13 +569,13 @@ def goals_and_notes() -> Group:
     )
 
     def draw(choose: Choose) -> Partial:
-        value: Any = choose(notes.values)
+        value = choose(notes.values)
         return value, tuple(choose(STATUSES) for _ in value[0])
 
     def split(partial: Partial) -> list[Partial]:
-        value: Any = partial[0]
-        count = len(value[0])
-        return [(value, (COMPLETE,) * count), (PLAIN[count], partial[1])] if count else [partial]
+        value, of_each = partial
+        count = len(of_each)
+        return [(value, (COMPLETE,) * count), (PLAIN[count], of_each)] if count else [partial]
 
     size = sum(len(STATUSES) ** len(value[0]) for value in notes.values)
     return Group("goals and notes", (notes, statuses), values, size, draw, split)

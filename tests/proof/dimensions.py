@@ -6,7 +6,7 @@ date of the interval, absent or null) to the caller. `read` finds the value that
 """
 
 import itertools
-from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, timedelta
 from typing import Any
@@ -14,7 +14,7 @@ from typing import Any
 import oracle
 
 Request = dict[str, Any]
-Value = Hashable
+Value = Any  # hashable
 Choose = Callable[[Sequence[Any]], Any]
 
 ABSENT: Any = object()  # stands for a member that is not there

@@ -23,8 +23,8 @@ from therapy_policy import Decision, EmbeddedClient, SidecarClient
 if TYPE_CHECKING:
     from conftest import RunningSidecar
 
-# Requests drawn at a time. In the profile `proof` each of the five tests draws 2,000 times: 120,000 requests an engine.
-BATCH = 12
+# Requests drawn at a time. In the profile `proof` each of the five tests draws 2,000 times: 110,000 requests an engine.
+BATCH = 11
 SECONDS = 60.0
 
 Agree = Callable[[str, list[str]], None]

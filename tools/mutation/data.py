@@ -96,7 +96,7 @@ class _Data:
         if node.flow_style and all(isinstance(each, yaml.ScalarNode) for each in node.value):
             values = [each.value for each in node.value]
             known = self.vocabularies.holding(values)
-            addition = self.vocabularies.addition(values) if known else raised(values[-1])
+            addition = self.vocabularies.addition(values) if known else unlike(values)
             if addition:
                 end = node.value[-1].end_mark.index
                 yield Mutant(self.file, "member added", end, end, f", {addition}")
@@ -112,7 +112,7 @@ class _Data:
         column = " " * key.start_mark.column
         copied = self.text[key.end_mark.index : value.end_mark.index]
         end = value.end_mark.index
-        yield Mutant(self.file, "member added", end, end, f'\n{column}"{raised(names[-1])}"{copied}')
+        yield Mutant(self.file, "member added", end, end, f'\n{column}"{unlike(names)}"{copied}')
 
     # --- reason codes
 
@@ -155,9 +155,9 @@ class _Data:
         return Mutant(self.file, "order swapped", start, end, second.value + between + first.value)
 
 
-def raised(value: str) -> str:
-    """A value of the same look: the last digit or letter is another."""
-    return value[:-1] + ("1" if value[-1:] == "0" else "0")
+def unlike(values: list[str]) -> str:
+    """A value of the same look as the last one, and none of them: its last character is another digit."""
+    return next(value for digit in "0123456789" if (value := values[-1][:-1] + digit) not in values)
 
 
 def following(value: str, values: list[str]) -> str:

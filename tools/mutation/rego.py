@@ -41,7 +41,9 @@ def parse(opa: Path, path: Path) -> Node:
 def mutants(file: str, text: str, ast: Node, vocabularies: Vocabularies) -> list[Mutant]:
     """Every mutant of a page, each edit once, in the order of the page."""
     page = _Page(file, text, ast, vocabularies)
-    made = {(each.start, each.end, each.replacement): each for each in page.mutants()}
+    made: dict[tuple[int, int, str], Mutant] = {}
+    for each in page.mutants():
+        made.setdefault((each.start, each.end, each.replacement), each)
     return [made[key] for key in sorted(made)]
 
 

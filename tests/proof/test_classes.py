@@ -1,0 +1,429 @@
+"""The classes are what they are said to be, nothing is wrong with any of a slice, and what were wrong would be seen."""
+
+import copy
+import json
+import re
+import subprocess
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import assume, given
+from hypothesis import strategies as st
+
+import classes as tool
+import classes_report
+import oracle
+import strategies
+from proof import judged
+from proof.classes import PT_EXTENSION, PT_TREATMENT_PLAN, PT_VISIT, REQUEST_TYPES, RequestType
+from proof.dimensions import ABSENT, BLANKS, WORDS, Dimension, Request
+from therapy_policy import EmbeddedClient
+from therapy_policy.errors import EngineError
+from therapy_policy.opa import find_opa
+
+ROOT = Path(__file__).parents[2]
+each_type = pytest.mark.parametrize("kind", REQUEST_TYPES.values(), ids=REQUEST_TYPES.keys())
+each_factored_type = pytest.mark.parametrize("kind", [PT_VISIT, PT_EXTENSION], ids=["pt_visit", "pt_extension"])
+
+
+def decide(*requests: Request) -> list[Any]:
+    return list(tool.engine().decide_many(requests))
+
+
+# --- The enumeration -------------------------------------------------------------------------------------------------
+
+
+def test_nothing_is_wrong_with_a_slice_of_the_classes_and_the_report_is_fresh(tmp_path: Path) -> None:
+    found = tool.figures(quick=True, processes=1, state=tmp_path)
+    summary = tool.summary(found)
+    assert summary["classes"] > 5000
+    assert {name: summary[name] for name in tool.PROBLEMS} == dict.fromkeys(tool.PROBLEMS, 0)
+    assert [example for tally in found.values() for example in tally.examples] == []
+    assert tool.not_in(tool.REPORT, found) is None
+
+
+@each_factored_type
+def test_no_class_is_enumerated_twice(kind: RequestType) -> None:
+    every = [block.class_at(number) for block in kind.blocks for number in range(block.size)]
+    assert len(set(every)) == len(every)
+
+
+def test_a_product_is_enumerated_whole() -> None:
+    (block,) = PT_TREATMENT_PLAN.blocks
+    assert block.size == PT_TREATMENT_PLAN.size
+    assert len({block.class_at(number) for number in range(block.size)}) == block.size
+
+
+# --- The abstraction -------------------------------------------------------------------------------------------------
+
+
+@each_type
+@given(st.data())
+def test_two_requests_of_one_class_are_never_decided_differently(kind: RequestType, data: st.DataObject) -> None:
+    def choose(options: Any) -> Any:
+        return data.draw(st.sampled_from(options))
+
+    cls = kind.draw(choose)
+    smallest, one, another = kind.write(cls), kind.write(cls, choose), kind.write(cls, choose)
+    assert kind.read(smallest) == kind.read(one) == kind.read(another) == cls
+    decisions = decide(smallest, one, another)
+    assert len({judged.normal(decision) for decision in decisions}) == 1
+    assert judged.without_prose(decisions[1]) == oracle.decide(one)
+
+
+@each_type
+@given(st.data())
+def test_a_request_that_was_not_made_from_its_class_is_decided_as_its_class(
+    kind: RequestType, data: st.DataObject
+) -> None:
+    request = data.draw(strategies.REQUESTS[kind.name])
+    cls = kind.read(copy.deepcopy(request))
+    assume(all(value in dimension.values for dimension, value in zip(kind.dimensions, cls, strict=True)))
+    decision, of_class = decide(request, kind.write(cls))
+    assert judged.normal(decision) == judged.normal(of_class)
+
+
+def schema_of(kind: RequestType, dimension: Dimension) -> dict[str, Any]:
+    """What the published form says of the member of a dimension."""
+    whole = json.loads((ROOT / f"schemas/{kind.name}.json").read_text(encoding="utf-8"))
+
+    def resolved(node: Any) -> Any:
+        if "$ref" in node:
+            return resolved(whole["definitions"][node["$ref"].removeprefix("#/definitions/")])
+        if "anyOf" in node:
+            return resolved(next(each for each in node["anyOf"] if each != {"type": "null"}))
+        return node
+
+    node: dict[str, Any] = whole
+    for step in dimension.name.split("."):
+        node = resolved(node["properties"][step])
+    return node
+
+
+@each_type
+def test_each_value_that_a_member_may_have_is_of_one_class(kind: RequestType) -> None:
+    for dimension in kind.dimensions:
+        if not dimension.members or dimension.examples:
+            continue  # told by a predicate, which is always one or the other
+        stated = [each for those in dimension.members.values() for each in those if each not in (ABSENT, None)]
+        schema = schema_of(kind, dimension)
+        if "enum" in schema:
+            valid = [value for value in schema["enum"] if value is not None]
+        elif "minimum" in schema:
+            valid = list(range(schema["minimum"], schema["maximum"] + 1))
+        elif "boolean" in schema["type"]:
+            valid = [False, True]
+        else:
+            assert "date" in (schema["format"], dimension.name), dimension.name
+            valid = [day for day in stated if "1900-01-01" <= day <= "2099-12-31"]
+            assert len(valid) == 200 * 365 + 49
+        assert sorted(stated, key=str) == sorted(valid, key=str), dimension.name
+
+
+# --- Longer lists ----------------------------------------------------------------------------------------------------
+
+
+@given(
+    st.lists(strategies.service_lines, min_size=1, max_size=50), st.integers(0, 5), st.sampled_from(["covered", None])
+)
+def test_a_line_of_a_long_claim_is_decided_as_in_a_claim_of_one_or_two(
+    lines: list[Request], already: int, benefit: str | None
+) -> None:
+    def claim(lines: list[Request], already: int) -> Request:
+        return {
+            "request_type": "pediatric_ot_claim",
+            "benefit_status": benefit,
+            "service_date": "2024-01-01",
+            "medical_necessity": "established",
+            "units_already_authorized": already,
+            "service_lines": lines,
+        }
+
+    codes = [line["procedure_code"] for line in lines]
+    listed = [n for n, code in enumerate(codes) if code in strategies.OT_LISTED and code != "97130"]
+    queue = listed + [n for n, code in enumerate(codes) if code == "97130" and "97129" in codes]
+    short = []
+    for n, line in enumerate(lines):
+        taken = already + sum(int(lines[m]["units"]) for m in queue[: queue.index(n)]) if n in queue else already
+        if codes[n] == "97130" and n in queue:  # the primary comes along, with one of the units that were taken
+            primary = {"procedure_code": "97129", "units": 1}
+            short.append(claim([line, primary], min(taken - 1, 99)))
+        else:
+            short.append(claim([line], min(taken, 99)))
+    decision, *of_lines = decide(claim(lines, already), *short)
+    found = [(line["status"], line["units_authorized"], line["reasons"]) for line in decision["lines"]]
+    alone = [each["lines"][0] for each in of_lines]
+    assert found == [(line["status"], line["units_authorized"], line["reasons"]) for line in alone]
+    statuses = {status for status, _, _ in found}
+    if benefit is None:
+        expected = "denied" if statuses == {"denied"} else "pended"
+    elif len(statuses) == 1 and statuses != {"partially_authorized"}:
+        (expected,) = statuses
+    else:
+        expected = "partially_authorized" if statuses & {"authorized", "partially_authorized"} else "pended"
+    assert decision["outcome"] == expected
+
+
+def paths(decision: Any, code: str) -> set[str]:
+    return {reason["path"] for reason in decision["reasons"] if reason["code"] == code}
+
+
+PLACES_OF_LISTS: list[tuple[RequestType, str, str, Any]] = [
+    (PT_TREATMENT_PLAN, "plan_of_care", "goals", strategies.loose_plan_goals),
+    (PT_EXTENSION, "documentation", "planned_interventions", strategies.loose_documentation),
+]
+
+
+@pytest.mark.parametrize(("kind", "holder", "name", "drawn"), PLACES_OF_LISTS, ids=["goals", "interventions"])
+@given(st.data())
+def test_each_element_of_a_long_list_is_judged_for_itself(
+    kind: RequestType, holder: str, name: str, drawn: Any, data: st.DataObject
+) -> None:
+    found = data.draw(st.lists(drawn, min_size=1, max_size=8))
+    listed = found if name == "goals" else [each for papers in found for each in papers.get(name) or []]
+    assume(listed)
+    code = "PT_PLAN_OF_CARE_INCOMPLETE" if name == "goals" else "EXT_INTERVENTIONS_INCOMPLETE"
+    request = kind.write(kind.quiet)
+    whole, *alone = decide(
+        *(request | {holder: request[holder] | {name: those}} for those in [listed, *([each] for each in listed)])
+    )
+    expected = {
+        path.replace(f"/{name}/0", f"/{name}/{n}", 1) for n, each in enumerate(alone) for path in paths(each, code)
+    }
+    assert paths(whole, code) == expected
+
+
+texts = st.sampled_from([*WORDS[:2], *BLANKS[:2]])
+statuses = st.none() | strategies.record(measure=strategies.maybe(texts), value=strategies.maybe(texts))
+goals = st.lists(
+    strategies.record(goal_id=texts, initial_status=statuses, last_period_status=statuses, current_status=statuses),
+    min_size=1,
+    max_size=6,
+)
+notes = st.lists(st.lists(texts, max_size=4), max_size=6)
+
+
+@given(goals, notes)
+def test_long_goals_and_notes_are_judged_pair_by_pair(goals: list[Request], addressed: list[list[str]]) -> None:
+    request = PT_EXTENSION.write(PT_EXTENSION.quiet)
+
+    def found(goals: list[Request], addressed: list[list[str]]) -> set[str]:
+        notes = [{"visit_number": n, "goals_addressed": each} for n, each in enumerate(addressed, start=1)]
+        papers = request["documentation"] | {"goals": goals, "notes": notes}
+        (decision,) = decide(request | {"documentation": papers})
+        return {path.removeprefix("/documentation") for path in paths(decision, "EXT_PROGRESS_NOTES_INCOMPLETE")}
+
+    expected = set() if addressed else {"/notes"}
+    for n, goal in enumerate(goals):
+        own = found([goal], [[goal["goal_id"]]])
+        expected |= {path.replace("/goals/0", f"/goals/{n}", 1) for path in own}
+        if any("/goals/1/goal_id" in found([earlier, goal], []) for earlier in goals[:n]):
+            expected.add(f"/goals/{n}/goal_id")
+        if all("/goals/0" in found([goal], [each]) for each in addressed):
+            expected.add(f"/goals/{n}")
+    for j, each in enumerate(addressed):
+        for k, name in enumerate(each):
+            if all("/notes/0/goals_addressed/0" in found([goal], [[name]]) for goal in goals):
+                expected.add(f"/notes/{j}/goals_addressed/{k}")
+    assert found(goals, addressed) == expected
+
+
+# --- Factoring -------------------------------------------------------------------------------------------------------
+
+THERAPY = ROOT / "policies/therapy"
+PAGES = {
+    "pt_visit": "outpatient_pt/visit",
+    "pt_extension": "outpatient_pt/extension",
+}
+SHARED = ("member/benefit", "outpatient_pt/discontinuation", "outpatient_pt/rules_in_force")
+
+
+def words_of_rules(page: str) -> Iterator[tuple[str, set[str]]]:
+    """The name of each rule of a page, and the names and texts that it holds."""
+
+    def words(node: Any) -> Iterator[str]:
+        if isinstance(node, dict):
+            if node.get("type") in ("var", "string"):
+                yield node["value"]
+            for each in node.values():
+                yield from words(each)
+        elif isinstance(node, list):
+            for each in node:
+                yield from words(each)
+
+    command: list[str | Path] = [find_opa(), "parse", "--format=json", THERAPY / f"{page}.rego"]
+    for rule in json.loads(subprocess.run(command, capture_output=True, check=True).stdout)["rules"]:
+        yield rule["head"].get("name") or rule["head"]["ref"][0]["value"], set(words(rule))
+
+
+@each_factored_type
+def test_no_rule_reads_members_of_two_groups(kind: RequestType) -> None:
+    group_of = {
+        word: group.name
+        for group in kind.groups
+        for dimension in group.dimensions
+        for word in re.findall(r"\w+", dimension.name.removeprefix("documentation."))
+        if word not in {"and", "statuses", "request_id"}
+    }
+    for page in (PAGES[kind.name], *SHARED):
+        rules = list(words_of_rules(page))
+        # What gathers all reasons reads what they read; the reasons themselves are looked at one by one.
+        read_by: dict[str, set[str]] = {name: set() for name, _ in rules if name not in {"reasons", "obstacles"}}
+        for _ in rules:  # until what each rule reads by way of others is known, too
+            for name, words in rules:
+                if name in read_by:
+                    through = (read_by[word] for word in words & read_by.keys())
+                    read_by[name] |= {group_of[word] for word in words & group_of.keys()}.union(*through)
+        for name, words in rules:
+            if name in {"reasons", "obstacles"}:
+                through = (read_by[word] for word in words & read_by.keys())
+                read = {group_of[word] for word in words & group_of.keys()}.union(*through)
+                assert len(read) <= 1, (page, name, sorted(words), read)
+
+
+@each_factored_type
+@given(st.data())
+def test_a_class_has_the_reasons_of_its_parts(kind: RequestType, data: st.DataObject) -> None:
+    def choose(options: Any) -> Any:
+        return data.draw(st.sampled_from(options))
+
+    cls = kind.draw(choose)
+    decision, *parts = decide(kind.write(cls, choose), *map(kind.write, kind.parts(cls)))
+    assert judged.whole(decision) == judged.composed(parts)
+
+
+# --- What is wrong is seen -------------------------------------------------------------------------------------------
+
+
+def a_visit(units: str = "1", already: str = "0") -> tuple[Any, Request, Any]:
+    values = {"visit.units": units, "visit.units_already_authorized": already}
+    cls = tuple(
+        values.get(dimension.name, value) for dimension, value in zip(PT_VISIT.dimensions, PT_VISIT.quiet, strict=True)
+    )
+    request = PT_VISIT.write(cls)
+    return cls, request, decide(request)[0]
+
+
+def reason(code: str, path: str = "/x") -> dict[str, Any]:
+    row = oracle.REASONS[code]
+    return {
+        "code": code,
+        "effect": row.effect,
+        "clauses": list(row.clauses),
+        "interpretation": row.interpretation,
+        "message": "",
+        "remedy": None,
+        "path": path,
+    }
+
+
+def with_reasons(*codes: str, **changes: Any) -> Callable[[Any], Any]:
+    return lambda decision: decision | {"reasons": [reason(code, f"/{code}") for code in codes]} | changes
+
+
+NOTHING: dict[str, Any] = judged.NOTHING
+SPOILT: dict[str, tuple[str, Callable[[Any], Any]]] = {
+    "no decision": ("undecided", lambda decision: None),
+    "called invalid": ("undecided", with_reasons("REQUEST_INVALID", outcome="invalid_request", authorized=NOTHING)),
+    "denied for nothing": ("undecided", lambda decision: decision | {"outcome": "denied"}),
+    "pended by a denial": ("contradictory", with_reasons("BENEFIT_NOT_COVERED", outcome="pended")),
+    "authorized in spite of a denial": ("contradictory", with_reasons("BENEFIT_NOT_COVERED")),
+    "grants and denies": ("contradictory", with_reasons("BENEFIT_NOT_COVERED", outcome="denied")),
+    "grants nothing": ("contradictory", lambda decision: decision | {"authorized": NOTHING}),
+    "out of scope and denied": (
+        "contradictory",
+        with_reasons("PT_SPECIALTY_EXCLUDED", "DC_ADAPTED", outcome="not_applicable", authorized=NOTHING),
+    ),
+    "covered and not": (
+        "contradictory",
+        with_reasons("BENEFIT_NOT_COVERED", "BENEFIT_UNVERIFIED", outcome="denied", authorized=NOTHING),
+    ),
+    "complete and not": (
+        "contradictory",
+        with_reasons("EXT_FORM_MISSING", "EXT_READY_FOR_CLINICAL_REVIEW", outcome="pended", authorized=NOTHING),
+    ),
+    "met and not told": (
+        "contradictory",
+        with_reasons("DC_ADAPTED", "DC_UNDETERMINED", outcome="denied", authorized=NOTHING),
+    ),
+    "no clause": ("contradictory", with_reasons("PT_TREATMENT_VISIT_LIMIT", outcome="denied", authorized=NOTHING)),
+    "two codes at one place": (
+        "contradictory",
+        lambda decision: (
+            decision
+            | {"reasons": [reason("DC_ADAPTED"), reason("DC_UNABLE_TO_PARTICIPATE")]}
+            | {"outcome": "denied", "authorized": NOTHING}
+        ),
+    ),
+    "not as the oracle": ("differences", with_reasons("PT_TIER_NOT_NAMED")),
+    "not as its parts": ("uncomposed", with_reasons("PT_TIER_NOT_NAMED")),
+}
+
+
+@pytest.mark.parametrize("case", SPOILT)
+def test_a_spoilt_decision_is_seen(case: str) -> None:
+    expected, spoil = SPOILT[case]
+    cls, request, decision = a_visit()
+    assert dict(tool.problems(PT_VISIT, cls, request, decision, decision)) == {}
+    spoilt = spoil(decision)
+    assert expected in dict(tool.problems(PT_VISIT, cls, request, spoilt, spoilt))
+
+
+def test_a_class_that_is_not_of_one_mind_is_seen() -> None:
+    cls, request, decision = a_visit(units="4")
+    _, _, other = a_visit(units="4", already="1")
+    assert "unfaithful" in dict(tool.problems(PT_VISIT, cls, request, decision, other))
+
+
+class Silent(EmbeddedClient):
+    """An engine that has no answer for treatment visits of one unit, as if two rules contradicted one another."""
+
+    def _ask(self, entry_point: str, text: str) -> object:
+        if '"units": 1,' in text:
+            raise EngineError("no answer")
+        return super()._ask(entry_point, text)
+
+
+def test_a_class_without_an_answer_spoils_no_other(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(tool, "engine", Silent)
+    requests = [a_visit_of(units) for units in ("1", "2")]
+    assert [decision and decision["outcome"] for decision in tool.decide_many(requests)] == [None, "authorized"]
+
+
+def a_visit_of(units: str) -> Request:
+    request = copy.deepcopy(PT_VISIT.write(PT_VISIT.quiet))
+    request["visit"]["units"] = int(units)
+    return request
+
+
+def test_a_run_that_was_stopped_goes_on_where_it_was(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    few = {name: REQUEST_TYPES[name] for name in ("referral_route", "pt_visit")}
+    decided: list[str] = []
+
+    def tally(piece: tool.Piece) -> tool.Tally:
+        decided.append(piece.request_type)
+        if piece.request_type == "pt_visit" and len(decided) == 3:
+            raise KeyboardInterrupt
+        return tool.Tally()
+
+    monkeypatch.setattr(tool, "REQUEST_TYPES", few)
+    monkeypatch.setattr(tool, "tally_of", tally)
+    with pytest.raises(KeyboardInterrupt):
+        tool.figures(quick=True, processes=1, state=tmp_path)
+    tool.figures(quick=True, processes=1, state=tmp_path)
+    assert decided.count("referral_route") == 1
+    assert decided.count("pt_visit") > 3
+
+
+def test_a_report_of_another_policy_is_not_fresh(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setattr(tool, "REQUEST_TYPES", {"referral_route": REQUEST_TYPES["referral_route"]})
+    monkeypatch.setattr(classes_report, "REQUEST_TYPES", {"referral_route": REQUEST_TYPES["referral_route"]})
+    found = tool.figures(quick=True, processes=1, state=tmp_path)
+    path = tmp_path / "classes.md"
+    assert tool.not_in(path, found)
+    path.write_text(tool.report(found), encoding="utf-8")
+    assert tool.not_in(path, found) is None
+    found["referral_route"].counts["fingerprint"] += 1
+    assert tool.not_in(path, found)

@@ -1,0 +1,251 @@
+"""The mutants that `make mutants` makes, on small pages of Rego and of data; and four errors that must be noticed."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import mutants
+from mutants import Equivalent, Report, Results, Verdict
+from mutation import data, killers, rego
+from mutation.killers import POLICIES, ROOT
+from mutation.mutant import Mutant, Vocabularies
+from therapy_policy.opa import find_opa
+
+VOCABULARIES = Vocabularies(ROOT / "schemas")
+
+PAGE = """package page
+
+default allow := false
+
+# The page's only rule with two conditions.
+allow if {
+	input.units <= 4
+	not denied
+}
+
+denied if input.tier in {"acute", "nonacute"}
+
+else if input.benefit == "covered"
+
+all_small if {
+	every line in input.lines {
+		line.units < 2
+	}
+}
+"""
+
+TABLE = """\
+# A comment.
+limit:
+  title: The most
+  periods:
+    - from: "2022-03-01"
+      value: 4
+    - from: "2024-02-29"
+      value:
+        acute: [fracture, new_stroke]
+        "97530": {add_on_to: null}
+"""
+
+
+def edits(made: list[Mutant], text: str) -> set[tuple[str, str, str]]:
+    return {(mutant.operator, *mutant.lines(text)) for mutant in made}
+
+
+@pytest.fixture(scope="module")
+def edits_of_page(tmp_path_factory: pytest.TempPathFactory) -> set[tuple[str, str, str]]:
+    path = tmp_path_factory.mktemp("page") / "page.rego"
+    path.write_text(PAGE)
+    return edits(rego.mutants("page.rego", PAGE, rego.parse(find_opa(), path), VOCABULARIES), PAGE)
+
+
+@pytest.mark.parametrize(
+    ("operator", "was", "becomes"),
+    [
+        ("default flipped", "default allow := false", "default allow := true"),
+        ("comparison changed", "input.units <= 4", "input.units < 4"),
+        ("comparison changed", "input.units <= 4", "input.units > 4"),
+        ("constant ±1", "input.units <= 4", "input.units <= 5"),
+        ("constant ±1", "input.units <= 4", "input.units <= 3"),
+        ("`and` weakened", "input.units <= 4", "true"),
+        ("`and` weakened", "not denied", "true"),
+        ("negation dropped", "not denied", "denied"),
+        ("member removed", 'denied if input.tier in {"acute", "nonacute"}', 'denied if input.tier in {"nonacute"}'),
+        ("member removed", 'denied if input.tier in {"acute", "nonacute"}', 'denied if input.tier in {"acute"}'),
+        (
+            "string changed",
+            'else if input.benefit == "covered"',
+            'else if input.benefit == "not_covered"',
+        ),
+        ("else branch removed", 'else if input.benefit == "covered"', ""),
+        ("else branch removed", 'denied if input.tier in {"acute", "nonacute"}', "denied if false"),
+        ("condition dropped", "line.units < 2", "true"),
+        (
+            "rule removed",
+            "# The page's only rule with two conditions.\nallow if {\ninput.units <= 4\nnot denied\n}",
+            "",
+        ),
+        (
+            "every to some",
+            "every line in input.lines {\nline.units < 2\n}",
+            "some line in input.lines\nline.units < 2",
+        ),
+    ],
+)
+def test_an_edit_of_rego(edits_of_page: set[tuple[str, str, str]], operator: str, was: str, becomes: str) -> None:
+    assert (operator, was, becomes) in edits_of_page
+
+
+def test_names_of_rules_and_members_of_the_input_stay(edits_of_page: set[tuple[str, str, str]]) -> None:
+    words = {word for _, _, becomes in edits_of_page for word in re.findall(r"[a-z_]+", becomes)}
+    assert {word for word in words if word.endswith("_")} == set()
+
+
+def test_a_set_grows_by_a_name_that_requests_can_have() -> None:
+    assert VOCABULARIES.addition(["covered", "not_covered"]) == "unverified"
+    assert VOCABULARIES.addition(["acute", "nonacute"]) is None
+
+
+@pytest.mark.parametrize(
+    ("operator", "was", "becomes"),
+    [
+        ("constant ±1", "value: 4", "value: 5"),
+        ("constant ±1", "value: 4", "value: 3"),
+        ("date shifted by a day", '- from: "2022-03-01"', '- from: "2022-02-28"'),
+        ("date shifted by a day", '- from: "2024-02-29"', '- from: "2024-03-01"'),
+        ("member removed", "acute: [fracture, new_stroke]", "acute: [new_stroke]"),
+        ("member removed", "acute: [fracture, new_stroke]", "acute: [fracture]"),
+        ("member added", "acute: [fracture, new_stroke]", "acute: [fracture, new_stroke, new_post_operative]"),
+        ("string changed", "acute: [fracture, new_stroke]", 'acute: ["new_stroke", new_stroke]'),
+        ("member removed", "acute: [fracture, new_stroke]", ""),
+        ("member removed", '- from: "2022-03-01"\nvalue: 4', ""),
+        ("string changed", '"97530": {add_on_to: null}', '"97530": {add_on_to: x}'),
+    ],
+)
+def test_an_edit_of_parameters(operator: str, was: str, becomes: str) -> None:
+    assert (operator, was, becomes) in edits(data.mutants_of_parameters("data.yaml", TABLE, VOCABULARIES), TABLE)
+
+
+def test_titles_stay() -> None:
+    made = edits(data.mutants_of_parameters("data.yaml", TABLE, VOCABULARIES), TABLE)
+    assert "title: The most" not in {was for _, was, _ in made}
+
+
+# --- Four errors that a person could make ----------------------------------------------------------------------------
+
+PARAMETERS, CLAIM = "therapy/parameters/data.yaml", "therapy/pediatric_ot/claim.rego"
+PLANTED = {
+    "four units to five": (PARAMETERS, "constant ±1", "value: 4", "value: 5"),
+    "a procedure code added": (
+        PARAMETERS,
+        "member added",
+        "",
+        '"97531": {clause: OT-5, service: self-care and home management}',
+    ),
+    "a `not` dropped": (CLAIM, "negation dropped", "not listed[line.procedure_code]", "listed[line.procedure_code]"),
+    "the first of June to the second": (
+        PARAMETERS,
+        "date shifted by a day",
+        '- from: "2022-06-01"',
+        '- from: "2022-06-02"',
+    ),
+}
+
+
+@pytest.fixture(scope="module")
+def place(tmp_path_factory: pytest.TempPathFactory) -> killers.Workplace:
+    return killers.Workplace.made(tmp_path_factory.mktemp("mutants") / "worker", find_opa())
+
+
+@pytest.fixture(scope="module")
+def rego_tests(place: killers.Workplace) -> killers.RegoTests:
+    return killers.RegoTests(place)
+
+
+@pytest.mark.parametrize(("file", "operator", "was", "becomes"), PLANTED.values(), ids=PLANTED.keys())
+def test_a_planted_error_is_noticed_by_the_rego_tests_alone(
+    place: killers.Workplace, rego_tests: killers.RegoTests, file: str, operator: str, was: str, becomes: str
+) -> None:
+    mutant = made(file, operator, was, becomes)
+    with place.mutated(mutant):
+        assert not killers.is_stillborn(place)
+        noticed = rego_tests.notice(place, mutant)
+    assert noticed is not None
+    package, _, test = noticed.rpartition(".")
+    assert package.startswith("data.therapy.")
+    assert package.endswith("_test")
+    assert test.startswith("test_")
+
+
+def made(file: str, operator: str, was: str, becomes: str) -> Mutant:
+    """The one mutant of that name, so that the operators must go on making it."""
+    text = mutants.text_of(file)
+    found = [
+        mutant
+        for mutant in mutants.all_mutants(find_opa())
+        if mutant.file == file and mutant.operator == operator and mutant.lines(text) == (was, becomes)
+    ]
+    assert len(found) == 1
+    return found[0]
+
+
+def test_an_edit_that_changes_nothing_is_not_noticed(place: killers.Workplace, rego_tests: killers.RegoTests) -> None:
+    mutant = Mutant(PARAMETERS, "none", 0, 0, "# One comment more.\n")
+    with place.mutated(mutant):
+        assert rego_tests.failed_of(place, list(rego_tests.files)) is None
+
+
+def test_an_edit_that_does_not_compile_is_stillborn(place: killers.Workplace) -> None:
+    with place.mutated(Mutant(CLAIM, "none", 0, 0, "pack ")):
+        assert killers.is_stillborn(place)
+    assert not killers.is_stillborn(place)
+
+
+# --- The report and what is kept -------------------------------------------------------------------------------------
+
+
+def test_a_survivor_is_listed_unless_it_is_known_to_be_equivalent() -> None:
+    four = made(*PLANTED["four units to five"])
+    date = made(*PLANTED["the first of June to the second"])
+    gone = made(*PLANTED["a `not` dropped"])
+    known = Equivalent(PARAMETERS, "value: 4", "value: 5", "because")
+    verdicts = {four: Verdict("survived"), date: Verdict("survived"), gone: Verdict("Rego tests", "test_x")}
+    report = Report(verdicts, [known], whole=True)
+    assert report.surviving == [date]
+    assert report.stale == []
+    assert report.scores() == {"Rego tests": 0.5, "suite": 0.5}
+
+
+def test_an_equivalent_that_no_longer_survives_is_stale_but_only_in_a_whole_run() -> None:
+    four = made(*PLANTED["four units to five"])
+    known = Equivalent(PARAMETERS, "value: 4", "value: 5", "because")
+    verdicts = {four: Verdict("Rego tests", "test_x")}
+    assert Report(verdicts, [known], whole=True).stale == [known]
+    assert Report(verdicts, [known], whole=False).stale == []
+
+
+def test_every_known_equivalent_says_why() -> None:
+    for entry in mutants.list_of_equivalents():
+        assert entry.because.endswith(".")
+        assert (POLICIES / entry.file).is_file()
+
+
+def test_results_are_kept_even_of_a_run_that_was_cut_off(tmp_path: Path) -> None:
+    path = tmp_path / "build/results.jsonl"
+    Results(path).add("one", Verdict("suite", "corpus: 3 of 4 decisions differ"))
+    with path.open("a", encoding="utf-8") as file:
+        file.write('{"key": "two", "kil')
+    assert Results(path).known == {"one": Verdict("suite", "corpus: 3 of 4 decisions differ")}
+
+
+def test_a_file_that_is_not_mutated_is_an_error_that_names_those_that_are() -> None:
+    done = subprocess.run(
+        [sys.executable, ROOT / "tools/mutants.py", "--only", "nothing.rego"], capture_output=True, text=True
+    )
+    assert done.returncode == 2
+    assert "therapy/decision.rego" in done.stderr
