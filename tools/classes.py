@@ -41,7 +41,7 @@ ROOT = Path(__file__).resolve().parent.parent
 REPORT = ROOT / "docs/classes.md"
 STATE = ROOT / "build/classes"
 CHUNK = 500  # classes in one piece of work
-SLICE = 1000  # classes of a block, at most, that every test run decides anew
+SLICE = 500  # classes of a block, at most, that every test run decides anew
 DRAWN, DRAWN_QUICKLY = 20_000, 500  # classes drawn from the whole product of a type that is not enumerated whole
 EXAMPLES = 5  # of what is wrong that are printed, of each request type
 
@@ -239,12 +239,13 @@ def contexts(kind: RequestType, place: int) -> Iterator[Class]:
 
 
 def key(quick: bool) -> str:
-    """What the figures rest on: the compiled policy, its client and SDK, the classes, this command."""
+    """What the figures rest on: the compiled policy, what asks it, the oracle, the classes, this command."""
     digest = hashlib.sha256(f"{quick} {metadata.version('opa-py-wasm')} {sys.version}".encode())
-    sources = [*(ROOT / "python").rglob("*"), *(ROOT / "tests/proof").glob("*.py"), ROOT / "tests/oracle.py"]
-    for path in sorted([*sources, Path(__file__)]):
-        if path.is_file() and "__pycache__" not in path.parts:
-            digest.update(path.name.encode() + b"\0" + path.read_bytes())
+    package, proof = ROOT / "python/therapy_policy", ROOT / "tests/proof"
+    asking = [package / name for name in ("decision.py", "embedded.py", "request_text.py")]
+    held_against = [ROOT / "tests/oracle.py", *(proof / f"{name}.py" for name in ("classes", "dimensions", "judged"))]
+    for path in [*sorted((package / "bundle").iterdir()), *asking, *held_against, Path(__file__)]:
+        digest.update(path.name.encode() + b"\0" + path.read_bytes())
     return digest.hexdigest()
 
 

@@ -15,7 +15,6 @@ import json
 import os
 import queue
 import random
-import subprocess
 import sys
 import tempfile
 from collections import Counter
@@ -100,7 +99,7 @@ def all_mutants(opa: Path) -> list[Mutant]:
         if file in DATA:
             made += DATA[file](file, text, vocabularies)
         else:
-            made += rego.mutants(file, text, rego.parse(opa, POLICIES / file), vocabularies)
+            made += rego.mutants(file, text, rego.parse(opa, text), vocabularies)
     return made
 
 
@@ -159,15 +158,10 @@ class Run:
 
     def verdicts(self, mutants: list[Mutant]) -> dict[Mutant, Verdict]:
         """Raises RuntimeError if the tests fail, or the policy and the oracle disagree, without any mutant."""
-        first = self.phase(REGO_TESTS, mutants, tree_digest(POLICIES), self.rego_tests)
+        read = [POLICIES, Path(killers.__file__)]
+        first = self.phase(REGO_TESTS, mutants, tree_digest(*read), self.rego_tests)
         left = [mutant for mutant in mutants if first[mutant].killer == SURVIVED]
-        read = (
-            POLICIES,
-            ROOT / "tests/strategies.py",
-            ROOT / "tests/oracle.py",
-            ROOT / killers.LINTS,
-            Path(corpus.__file__),
-        )
+        read += [ROOT / "tests/strategies.py", ROOT / "tests/oracle.py", ROOT / killers.LINTS, Path(corpus.__file__)]
         return first | self.phase(SUITE, left, tree_digest(*read), self.suite)
 
     def phase(
@@ -198,8 +192,8 @@ class Run:
                 try:
                     with place.mutated(mutant):
                         return mutant, judge(place, mutant)
-                except subprocess.TimeoutExpired:
-                    return mutant, Verdict(name, f"no answer within {killers.TIMEOUT_S:g} s")
+                except killers.TooLongError:
+                    return mutant, Verdict(name, "OPA takes too long")
                 finally:
                     places.put(place)
 

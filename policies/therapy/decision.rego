@@ -56,7 +56,8 @@ misfits := set() if {
 	input.request_type in type_form.values
 } else := {form.misfit(["request_type"], "/request_type", "missing", type_form.expected)} if {
 	is_object(input)
-	not "request_type" in object.keys(input)
+	members := object.keys(input)
+	not "request_type" in members
 } else := {form.misfit(["request_type"], "/request_type", "not as expected", type_form.expected)} if {
 	is_object(input)
 } else := {form.misfit([], "", "not as expected", "a request of the published form, which is a JSON object")}

@@ -630,10 +630,50 @@ places := {
 	},
 }
 
-test_places[name] if {
-	some name, case in places
+places_of(request_type) := {name: case | some name, case in places; case.type == request_type}
+
+names_its_places(case) if {
 	decision := decided(table.request(requests[case.type], case))
 	{reasons_of(decision) | decision.outcome == "invalid_request"} == {invalid_at(case.wrong) | count(case.wrong) > 0}
+}
+
+test_places_of_every_type if {
+	{case.type | some case in places} == object.keys(requests)
+}
+
+test_places_of_a_claim[name] if {
+	some name, case in places_of("pediatric_ot_claim")
+	names_its_places(case)
+}
+
+test_places_of_a_referral[name] if {
+	some name, case in places_of("pt_referral")
+	names_its_places(case)
+}
+
+test_places_of_a_plan_of_care[name] if {
+	some name, case in places_of("pt_treatment_plan")
+	names_its_places(case)
+}
+
+test_places_of_a_visit[name] if {
+	some name, case in places_of("pt_visit")
+	names_its_places(case)
+}
+
+test_places_of_an_extension[name] if {
+	some name, case in places_of("pt_extension")
+	names_its_places(case)
+}
+
+test_places_of_a_continuation[name] if {
+	some name, case in places_of("pt_continuation")
+	names_its_places(case)
+}
+
+test_places_of_a_route[name] if {
+	some name, case in places_of("referral_route")
+	names_its_places(case)
 }
 
 test_an_invalid_request_grants_nothing if {

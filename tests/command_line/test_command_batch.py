@@ -29,7 +29,7 @@ from command_line.command import (
 from therapy_policy import EmbeddedClient
 
 if TYPE_CHECKING:
-    from conftest import RunningSidecar
+    from running import RunningSidecar
 
 CLAIMS = EXAMPLES / "claims.jsonl"
 ROUTE = b'{"request_type": "referral_route", "island": "maui"}'

@@ -19,7 +19,7 @@ from command_line.command import COMMAND, EXAMPLES, ROOT, as_printed, environmen
 from therapy_policy import EmbeddedClient
 
 if TYPE_CHECKING:
-    from conftest import RunningSidecar
+    from running import RunningSidecar
 
 PRIVATE = "Keanu-has-a-rare-condition"
 

@@ -98,7 +98,7 @@ def complete_notes(request: Request, reason: Reason, place: Place) -> bool:
             request["documentation"]["notes"][0]["goals_addressed"].append(goals[i]["goal_id"])
         case (_, "goals", int(i), "goal_id"):
             put(request, place, f"goal {i + 1}")
-        case (_, "goals", int(i), str(period)):
+        case (_, "goals", int(), str()):
             put(request, place, {"measure": "stated", "value": "stated"})
         case (_, "goals", int(i), _, "measure"):
             put(request, place, goals[i]["initial_status"]["measure"])

@@ -10,18 +10,19 @@ from collections import Counter
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
-import oracle
 import pytest
 import requests
-import strategies
 from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.strategies import DrawFn, SearchStrategy
+
+import oracle
+import strategies
 from strategies import Json, mostly, pick
 from therapy_policy import Decision, EmbeddedClient, SidecarClient
 
 if TYPE_CHECKING:
-    from conftest import RunningSidecar
+    from running import RunningSidecar
 
 # Requests drawn at a time. In the profile `proof` each of the five tests draws 2,000 times: 110,000 requests an engine.
 BATCH = 11
@@ -69,7 +70,9 @@ def agree(
         assert asking_sidecar.decide_text(texts[0]) == over_http[0]
 
         pairs: dict[str, list[tuple[object, object]]] = {
-            "embedded": [(without_sentences(found), wanted) for found, wanted in zip(in_process, expected, strict=True)],
+            "embedded": [
+                (without_sentences(found), wanted) for found, wanted in zip(in_process, expected, strict=True)
+            ],
             "sidecar": [(without_sentences(found), wanted) for found, wanted in zip(over_http, expected, strict=True)],
             "both, byte for byte": [
                 (written(one), written(other)) for one, other in zip(in_process, over_http, strict=True)
@@ -125,7 +128,8 @@ def with_numbers_respelt(draw: DrawFn, requests_: SearchStrategy[Json]) -> str:
         if isinstance(value, list):
             return "[" + ", ".join(write(element) for element in value) + "]"
         if isinstance(value, int) and not isinstance(value, bool) and value >= 0:
-            return draw(spellings).format(value, value * 10)
+            spelling: str = draw(spellings)
+            return spelling.format(value, value * 10)
         return json.dumps(value, ensure_ascii=False)
 
     return write(draw(requests_))

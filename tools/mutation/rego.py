@@ -7,6 +7,7 @@ import itertools
 import json
 import re
 import subprocess
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -31,11 +32,23 @@ SYMBOLS = {
 SEVERAL_LETTERS = re.compile(r"\\u[0-9a-f]{4}")
 
 
-def parse(opa: Path, path: Path) -> Node:
-    """The AST of a file; raises subprocess.CalledProcessError if it is no Rego."""
-    command: list[str | Path] = [opa, "parse", "--format=json", "--json-include=locations,-comments", path]
-    parsed: Node = json.loads(subprocess.run(command, capture_output=True, check=True).stdout)
-    return parsed
+def parse(opa: Path, text: str) -> Node:
+    """The AST of a page; raises subprocess.CalledProcessError if it is no Rego."""
+    with tempfile.TemporaryDirectory() as scratch:
+        path = Path(scratch) / "page.rego"
+        path.write_text(text, encoding="utf-8")
+        command: list[str | Path] = [opa, "parse", "--format=json", "--json-include=locations,-comments", path]
+        ast: Node = json.loads(subprocess.run(command, capture_output=True, check=True).stdout)
+    for rule in ast.get("rules", []):
+        branch = rule
+        while branch := branch.get("else", {}):
+            bare = re.match(r"(else\b.* )if ([^{\n]+)$", _text_at(branch).split("\n")[0])
+            if bare:
+                # OPA does not say where such a condition stands, so it is read once more, alone, in the same place.
+                row, column = branch["location"]["row"], branch["location"]["col"] + bare.start(2)
+                again = "package p" + "\n" * (row - 1) + "x if ".ljust(column - 1) + bare[2] + "\n"
+                branch["body"] = parse(opa, again)["rules"][0]["body"]
+    return ast
 
 
 def mutants(file: str, text: str, ast: Node, vocabularies: Vocabularies) -> list[Mutant]:

@@ -58,10 +58,11 @@ misfits_at(node) := {unexpected} if {
 } else := missing | unknown if {
 	node.form.kind == "object"
 	is_object(node.value)
+	stated := object.keys(node.value)
 	missing := {misfit(place, path, "missing", data.therapy.request.forms[form_name].expected) |
 		some name in node.form.required
 		form_name := node.form.members[name]
-		not name in object.keys(node.value)
+		not name in stated
 		place := array.concat(node.place, [name])
 		path := concat("/", [node.path, name])
 	}

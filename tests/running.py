@@ -1,0 +1,54 @@
+"""One real sidecar, started as a person would start it."""
+
+from __future__ import annotations
+
+import contextlib
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from therapy_policy import SidecarClient
+
+START_SECONDS = 60.0
+
+
+@dataclass(frozen=True)
+class RunningSidecar:
+    """A sidecar that runs: its URL, the file that holds its log, and its process."""
+
+    url: str
+    log: Path
+    process: subprocess.Popen[bytes]
+
+
+def free_port() -> int:
+    with contextlib.closing(socket.socket()) as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+@contextlib.contextmanager
+def running_sidecar(log: Path) -> Iterator[RunningSidecar]:
+    """`therapy-policy serve` on a free port, ready to answer; stopped by Ctrl-C afterwards."""
+    port = free_port()
+    with log.open("wb") as stream:
+        process = subprocess.Popen(
+            [sys.executable, "-m", "therapy_policy.cli", "serve", "--port", str(port)], stdout=stream, stderr=stream
+        )
+    try:
+        with SidecarClient(f"http://127.0.0.1:{port}") as client:
+            deadline = time.monotonic() + START_SECONDS
+            while not client.ready():
+                assert process.poll() is None, log.read_text()
+                assert time.monotonic() < deadline, f"no sidecar after {START_SECONDS} s: {log.read_text()}"
+                time.sleep(0.05)
+        yield RunningSidecar(f"http://127.0.0.1:{port}", log, process)
+    finally:
+        if process.poll() is None:
+            process.send_signal(signal.SIGINT)
+            process.wait(20)
