@@ -3,10 +3,11 @@
 import json
 from typing import Any
 
-import oracle
 import pytest
-import strategies
 from hypothesis import given, settings
+
+import oracle
+import strategies
 
 CONTACT = {
     "name": "Authorization and Referral Management",
