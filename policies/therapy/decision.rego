@@ -182,12 +182,19 @@ contact := effective.holding(data.therapy.parameters.contact.periods) if {
 	not outcome in {"authorized", "routed"}
 } else := effective.newest(data.therapy.parameters.contact.periods) if not judged
 
+# A judged request is of the published form, so its type and its id are known to be what they should.
 default request_type := null
 
-request_type := input.request_type if input.request_type in type_form.values
+request_type := input.request_type if {
+	judged
+} else := input.request_type if {
+	input.request_type in type_form.values
+}
 
 default request_id := null
 
 request_id := input.request_id if {
+	judged
+} else := input.request_id if {
 	form.fits({"path": "/request_id", "value": input.request_id, "form": data.therapy.request.forms["request_id?"]})
 }
