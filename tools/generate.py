@@ -119,8 +119,8 @@ def validators(root: Path) -> list[Path]:
         {
             "forms": readings.forms,
             "written": readings.written(),
-            "members": readings.members(),
-            "plain_members": readings.plain_members(),
+            "members": dict.fromkeys(readings.members(), True),
+            "plain_members": dict.fromkeys(readings.plain_members(), True),
         },
         indent=1,
     )

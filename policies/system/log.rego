@@ -62,9 +62,12 @@ kept_request(request) := json.patch(request, patches) if {
 
 # METADATA
 # title: Whether a value stands under a member that the published form gives no free text
+is_plain(path) if data.therapy.request.plain_members[path[count(path) - 1]]
+
+# An element of a list stands under the list's member.
 is_plain(path) if {
-	names := [name | some name in path; is_string(name)]
-	names[count(names) - 1] in data.therapy.request.plain_members
+	is_number(path[count(path) - 1])
+	data.therapy.request.plain_members[path[count(path) - 2]]
 }
 
 # Blank texts too are told apart, for the notes of an extension name goals by their id.
@@ -84,7 +87,7 @@ kept_decision(decision) := object.union(decision, {"request_id": null, "reasons"
 known_path(path) := concat("/", [step | some written in split(path, "/"); step := known_step(written)])
 
 known_step(step) := step if {
-	step in data.therapy.request.members
+	data.therapy.request.members[step]
 } else := step if {
 	regex.match(`^[0-9]{0,3}$`, step)
 } else := "*"
