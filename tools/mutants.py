@@ -257,9 +257,10 @@ def progress_bar() -> Progress:
 
 @dataclass(frozen=True)
 class Equivalent:
-    """An entry of the list: the lines that go and that come, and why no input can tell the difference."""
+    """An entry of the list: an edit of the rule that begins with `rule`, and why no input can tell the difference."""
 
     file: str
+    rule: str
     was: str
     becomes: str
     because: str
@@ -281,10 +282,10 @@ class Report:
 
     def __post_init__(self) -> None:
         self.counts: dict[str, Counter[str]] = {}
-        listed = {(each.file, each.was, each.becomes): each for each in self.equivalents}
+        listed = {(each.file, each.rule, each.was, each.becomes): each for each in self.equivalents}
         met = set()
         for mutant, verdict in self.verdicts.items():
-            key = (mutant.file, *mutant.lines(text_of(mutant.file)))
+            key = tuple(described(mutant).values())
             survived = verdict.killer == SURVIVED
             if survived and key in listed:
                 met.add(key)
@@ -320,7 +321,8 @@ class Report:
             console.print(Syntax("\n".join(mutant.diff(text_of(mutant.file))), "diff", background_color="default"))
         for entry in self.stale:
             console.print(
-                f"\nstale, no surviving mutant of {entry.file} is:\n- {entry.was}\n+ {entry.becomes}", markup=False
+                f"\nstale, no surviving mutant of {entry.file}, {entry.rule} is:\n- {entry.was}\n+ {entry.becomes}",
+                markup=False,
             )
         console.print(table)
         scores = self.scores()
@@ -343,8 +345,10 @@ class Report:
 
 
 def described(mutant: Mutant) -> dict[str, str]:
-    was, becomes = mutant.lines(text_of(mutant.file))
-    return {"file": mutant.file, "operator": mutant.operator, "was": was, "becomes": becomes}
+    """How a mutant is named: its file, its rule, the lines that go and the lines that come."""
+    text = text_of(mutant.file)
+    was, becomes = mutant.lines(text)
+    return {"file": mutant.file, "rule": mutant.heading(text), "was": was, "becomes": becomes}
 
 
 if __name__ == "__main__":

@@ -212,7 +212,7 @@ def test_a_survivor_is_listed_unless_it_is_known_to_be_equivalent() -> None:
     four = made(*PLANTED["four units to five"])
     date = made(*PLANTED["the first of June to the second"])
     gone = made(*PLANTED["a `not` dropped"])
-    known = Equivalent(PARAMETERS, "value: 4", "value: 5", "because")
+    known = Equivalent(PARAMETERS, "units_per_visit:", "value: 4", "value: 5", "because")
     verdicts = {four: Verdict("survived"), date: Verdict("survived"), gone: Verdict("Rego tests", "test_x")}
     report = Report(verdicts, [known], whole=True)
     assert report.surviving == [date]
@@ -222,7 +222,7 @@ def test_a_survivor_is_listed_unless_it_is_known_to_be_equivalent() -> None:
 
 def test_an_equivalent_that_no_longer_survives_is_stale_but_only_in_a_whole_run() -> None:
     four = made(*PLANTED["four units to five"])
-    known = Equivalent(PARAMETERS, "value: 4", "value: 5", "because")
+    known = Equivalent(PARAMETERS, "units_per_visit:", "value: 4", "value: 5", "because")
     verdicts = {four: Verdict("Rego tests", "test_x")}
     assert Report(verdicts, [known], whole=True).stale == [known]
     assert Report(verdicts, [known], whole=False).stale == []

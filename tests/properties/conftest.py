@@ -7,15 +7,12 @@ import os
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import pytest
 
+from running import RunningSidecar
 from therapy_policy import EmbeddedClient, SidecarClient
-
-if TYPE_CHECKING:
-    from running import RunningSidecar
-    from therapy_policy.decision import Client
+from therapy_policy.decision import Client
 
 SECONDS = 60.0  # for one exchange with the sidecar: far more than it takes, even on a machine that is busy
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 from collections import Counter
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pytest
 import requests
@@ -18,11 +18,9 @@ from hypothesis.strategies import DrawFn, SearchStrategy
 
 import oracle
 import strategies
+from running import RunningSidecar
 from strategies import Json, mostly, pick
 from therapy_policy import Decision, EmbeddedClient, SidecarClient
-
-if TYPE_CHECKING:
-    from running import RunningSidecar
 
 # Requests drawn at a time. In the profile `proof` each of the five tests draws 2,000 times: 110,000 requests an engine.
 BATCH = 11

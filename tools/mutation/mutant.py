@@ -5,6 +5,7 @@ from __future__ import annotations
 import difflib
 import hashlib
 import json
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -39,6 +40,12 @@ class Mutant:
         changed = [line for line in self.diff(text)[2:] if line[:1] in "+-"]
         was, becomes = ([line[1:].strip() for line in changed if line[0] == sign] for sign in "-+")
         return "\n".join(filter(None, was)), "\n".join(filter(None, becomes))
+
+    def heading(self, text: str) -> str:
+        """The line that begins the rule, the parameter or the reason code in which the edit stands."""
+        comments = re.compile(r"(?:#.*\n|\s)*").match(text, self.start, self.end)
+        lines = text[: text.find("\n", comments.end() if comments else self.start)].splitlines()
+        return next(line for line in reversed(lines) if re.match(r"(?!else\b)[A-Za-z]", line))
 
 
 class Vocabularies:
