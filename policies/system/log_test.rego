@@ -92,3 +92,8 @@ test_what_is_not_foreseen_is_left_out[name] if {
 	some name, event in unforeseen
 	logged(event) == {"/input": "left out", "/result": "left out"}
 }
+
+test_lists_of_what_is_no_free_text_are_kept if {
+	claim := {"request_type": "pediatric_ot_claim", "service_lines": [{"procedure_code": "97110", "modifiers": ["GO", "59"]}]}
+	logged({"input": claim, "result": {"outcome": "denied"}})["/input"] == claim
+}
