@@ -39,6 +39,13 @@ test_free_texts_become_tokens if {
 	not contains(json.marshal(kept), "third")
 }
 
+test_tokens_number_the_texts_in_their_order if {
+	kept := logged({"input": plan, "result": decided})["/input"].plan_of_care
+	[kept.duration, kept.frequency] == [" ", "  "]
+	kept.planned_interventions == ["text 3", "text 4"]
+	kept.goals[0].statement == "text 5"
+}
+
 test_blank_texts_stay_blank_and_apart if {
 	kept := logged({"input": plan, "result": decided})["/input"]
 	trim_space(kept.plan_of_care.frequency) == ""
@@ -86,11 +93,27 @@ unforeseen := {
 	"no input": {"result": "a secret"},
 	"neither": {},
 	"a number": {"input": 1, "result": 2},
+	"a result that is a text as long as the batch": {"input": {"requests": ["a secret", "a secret"]}, "result": "ab"},
 }
 
 test_what_is_not_foreseen_is_left_out[name] if {
 	some name, event in unforeseen
 	logged(event) == {"/input": "left out", "/result": "left out"}
+}
+
+# An event that a mask does not fit, or that only one fits, is logged in clear.
+test_input_and_result_of_every_event_are_replaced[name] if {
+	some name, event in object.union(unforeseen, {
+		"judged": {"input": plan, "result": decided},
+		"refused": {"input": plan, "result": refused},
+		"a batch": {"input": {"requests": [plan]}, "result": [decided]},
+		"a request with as many requests as its decision has members": {
+			"input": {"requests": [1, 2]},
+			"result": {"outcome": "pended", "reasons": []},
+		},
+	})
+	patches := log.mask with input as event
+	{[patch.op, patch.path] | some patch in patches} == {["upsert", "/input"], ["upsert", "/result"]}
 }
 
 test_lists_of_what_is_no_free_text_are_kept if {

@@ -1,4 +1,4 @@
-"""The published form of requests, read from schemas/request.json: what may be left out, what is free text."""
+"""The published form of requests, read from schemas/request.json, and the requests that the properties are tried on."""
 
 from __future__ import annotations
 
@@ -8,7 +8,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from hypothesis import strategies as st
+
+import strategies
 from strategies import Json, Place
+from therapy_policy.request_text import MAX_REQUEST_BYTES
 
 SCHEMA = json.loads((Path(__file__).parents[2] / "schemas/request.json").read_text(encoding="utf-8"))
 TEXT = SCHEMA["definitions"]["text"]
@@ -118,3 +122,12 @@ def remove(request: Json, place: Place) -> None:
     for step in parents:
         request = request[step]
     del request[last]
+
+
+def fits(value: Json) -> bool:
+    """Whether a client takes the value. A list that was drawn too long, of long texts, can have some ten megabytes."""
+    return len(json.dumps(value)) <= MAX_REQUEST_BYTES
+
+
+nearly_valid_requests = strategies.nearly_valid_requests().filter(fits)
+any_requests = st.one_of(strategies.valid_requests(), nearly_valid_requests, strategies.json_values())

@@ -8,7 +8,6 @@ from __future__ import annotations
 import json
 from collections import Counter
 from collections.abc import Callable
-from typing import Any
 
 import pytest
 import requests
@@ -18,9 +17,11 @@ from hypothesis.strategies import DrawFn, SearchStrategy
 
 import oracle
 import strategies
+from properties.compared import without_sentences, written
+from properties.published import any_requests, nearly_valid_requests
 from running import RunningSidecar
 from strategies import Json, mostly, pick
-from therapy_policy import Decision, EmbeddedClient, SidecarClient
+from therapy_policy import EmbeddedClient, SidecarClient
 
 # Requests drawn at a time. In the profile `proof` each of the five tests draws 2,000 times: 110,000 requests an engine.
 BATCH = 11
@@ -38,20 +39,6 @@ class Batch(list[Json]):
 
 def batches(one: SearchStrategy[Json]) -> SearchStrategy[Batch]:
     return st.lists(one, min_size=BATCH, max_size=BATCH).map(Batch)
-
-
-def without_sentences(decision: Decision) -> dict[str, Any]:
-    """Return a decision with what the oracle has, and nothing else."""
-    kept: dict[str, Any] = {name: value for name, value in decision.items() if name != "policy_version"}
-    kept["reasons"] = [
-        {name: value for name, value in reason.items() if name not in ("message", "remedy")}
-        for reason in decision["reasons"]
-    ]
-    return kept
-
-
-def written(decision: Decision) -> str:
-    return json.dumps(decision, sort_keys=True, ensure_ascii=False)
 
 
 @pytest.fixture(scope="session")
@@ -92,7 +79,7 @@ def test_valid_requests(agree: Agree, values: Batch) -> None:
     agree("valid requests", [json.dumps(value) for value in values])
 
 
-@given(batches(strategies.nearly_valid_requests()))
+@given(batches(nearly_valid_requests))
 def test_nearly_valid_requests(agree: Agree, values: Batch) -> None:
     agree("nearly valid requests", [json.dumps(value, ensure_ascii=False) for value in values])
 
@@ -141,7 +128,7 @@ def test_numbers_however_written(agree: Agree, texts: Batch) -> None:
     agree("numbers however written", texts)
 
 
-@given(batches(with_numbers_respelt(strategies.nearly_valid_requests())))
+@given(batches(with_numbers_respelt(nearly_valid_requests)))
 def test_numbers_however_written_in_nearly_valid_requests(agree: Agree, texts: Batch) -> None:
     agree("numbers however written, nearly valid", texts)
 
@@ -150,8 +137,7 @@ def test_numbers_however_written_in_nearly_valid_requests(agree: Agree, texts: B
 
 
 def inputs_for_many() -> SearchStrategy[Json]:
-    some = st.one_of(strategies.valid_requests(), strategies.nearly_valid_requests(), strategies.json_values())
-    lists = st.lists(some, max_size=5)
+    lists = st.lists(any_requests, max_size=5)
     batch = st.builds(lambda beside, each: beside | {"requests": each}, st.dictionaries(st.text(), st.none()), lists)
     long = pick(999, 1000, 1001, 1200).map(lambda count: {"requests": [{"request_type": "x"}] * count})
     return mostly(st.one_of(batch, lists, strategies.json_values()), long, 30)

@@ -25,7 +25,8 @@ from hypothesis.strategies import DrawFn
 
 import oracle
 import strategies
-from properties.published import put
+from properties.compared import without_sentences
+from properties.published import any_requests, nearly_valid_requests, put
 from running import RunningSidecar
 from strategies import Json, mostly, pick
 from therapy_policy import Decision, EmbeddedClient, SidecarClient, TherapyPolicyError
@@ -122,15 +123,6 @@ def answer_of(ask: Callable[[Any], Decision | list[Decision]], asked: object) ->
         return json.dumps(ask(asked), sort_keys=True)
     except TherapyPolicyError as error:
         return type(error).__name__
-
-
-def without_sentences(decision: Decision) -> dict[str, Any]:
-    kept: dict[str, Any] = {name: value for name, value in decision.items() if name != "policy_version"}
-    kept["reasons"] = [
-        {name: value for name, value in reason.items() if name not in ("message", "remedy")}
-        for reason in decision["reasons"]
-    ]
-    return kept
 
 
 # --- Numbers at every place ------------------------------------------------------------------------------------------
@@ -385,9 +377,6 @@ def test_any_bytes(sidecar: RunningSidecar, asking_sidecar: SidecarClient, body:
     assert_well(sidecar, asking_sidecar)
 
 
-any_values = st.one_of(strategies.valid_requests(), strategies.nearly_valid_requests(), strategies.json_values())
-
-
 # --- JSON text, as strange as it may be ------------------------------------------------------------------------------
 
 escapes = pick(r'"\ud83d\ude00"', r'"\ud83d"', r'"\ude00\ud83d"', r'"\u0000"', r'"\/"', '"\u2028"', r'"cover\u0065d"')
@@ -416,9 +405,7 @@ def json_texts(draw: DrawFn) -> str:
             return "[" + ", ".join(write(element) for element in value) + "]"
         return json.dumps(value)
 
-    return write(
-        draw(st.one_of(strategies.valid_requests(), strategies.nearly_valid_requests(), strategies.json_values()))
-    )
+    return write(draw(st.one_of(strategies.valid_requests(), nearly_valid_requests, strategies.json_values())))
 
 
 def as_characters(value: Json) -> Json:
@@ -454,6 +441,36 @@ def test_clients_agree_on_any_bytes(embedded: EmbeddedClient, asking_sidecar: Si
 
 REFUSALS = ("RequestNotJson", "RequestTooLarge")
 
+# How many bytes a client takes stands in one place; here it is said again, for both clients keep to it.
+FULL = TEXT.encode() + b" " * ((1 << 20) - len(TEXT))
+TEXTS: dict[str, tuple[bytes, str]] = {
+    "nothing": (b"", "RequestNotJson"),
+    "half of it": (TEXT[: len(TEXT) // 2].encode(), "RequestNotJson"),
+    "twice": (TEXT.encode() * 2, "RequestNotJson"),
+    "NaN": (b"NaN", "RequestNotJson"),
+    "Infinity in it": (TEXT.replace("4", "Infinity").encode(), "RequestNotJson"),
+    "a byte order mark": (b"\xef\xbb\xbf" + TEXT.encode(), "RequestNotJson"),
+    "UTF-16": (TEXT.encode("utf-16"), "RequestNotJson"),
+    "UTF-32": (TEXT.encode("utf-32"), "RequestNotJson"),
+    "Latin-1": ('{"é": 1}'.encode("latin-1"), "RequestNotJson"),
+    "half a pair, raw": (TEXT.encode().replace(b"covered", b"\xed\xa0\x80"), "RequestNotJson"),
+    "as many bytes as there may be": (FULL, "authorized"),
+    "one more": (FULL + b" ", "RequestTooLarge"),
+    "2 MiB": (b" " * (2 << 20), "RequestTooLarge"),
+}
+
+
+@pytest.mark.parametrize("name", TEXTS)
+def test_clients_agree_on_text(embedded: EmbeddedClient, asking_sidecar: SidecarClient, name: str) -> None:
+    text, expected = TEXTS[name]
+    for client in (embedded, asking_sidecar):
+        answer, answers = answer_of(client.decide_text, text), answer_of(client.decide_texts, [TEXT, text])
+        if expected in REFUSALS:
+            assert (answer, answers) == (expected, expected)
+        else:
+            assert json.loads(answers) == [client.decide_text(TEXT), json.loads(answer)]
+            assert json.loads(answer)["outcome"] == expected
+
 
 # --- Values that json.loads never gives, and some that it does -------------------------------------------------------
 
@@ -467,7 +484,7 @@ odd_scalars = st.one_of(
 @st.composite
 def odd_values(draw: DrawFn) -> Json:
     """A request, or any JSON value, with something odd at some of its places."""
-    value = copy.deepcopy(draw(any_values))
+    value = copy.deepcopy(draw(any_requests))
     for _ in range(draw(st.integers(0, 3))):
         found = strategies.places(value)
         if not found:

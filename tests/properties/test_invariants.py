@@ -21,7 +21,20 @@ from hypothesis.strategies import DataObject, DrawFn
 import generate
 import oracle
 import strategies
-from properties.published import SCHEMA, TEXT, Stated, form_of, pointer, put, remove, smallest, stated_in
+from properties.compared import written
+from properties.published import (
+    SCHEMA,
+    TEXT,
+    Stated,
+    any_requests,
+    form_of,
+    nearly_valid_requests,
+    pointer,
+    put,
+    remove,
+    smallest,
+    stated_in,
+)
 from properties.repair import REPAIRS, repaired
 from strategies import Json, Place
 from therapy_policy import Decision, EmbeddedClient
@@ -45,7 +58,6 @@ NOTHING = {"units": 0, "procedure_codes": [], "evaluation_visits": 0, "treatment
 
 Request = dict[str, Any]
 
-any_requests = st.one_of(strategies.valid_requests(), strategies.nearly_valid_requests(), strategies.json_values())
 some_requests = st.lists(any_requests, min_size=3, max_size=3)
 
 
@@ -74,10 +86,6 @@ def pt_visit(units: int, already: int = 0, **members: Any) -> Request:
         "plan_of_care_complete": True,
         **members,
     }
-
-
-def written(decision: Decision) -> str:
-    return json.dumps(decision, sort_keys=True)
 
 
 def keys(decision: Decision) -> list[tuple[str, str, tuple[str, ...]]]:
@@ -396,7 +404,7 @@ def assert_each_remedy_lifts_its_reason(embedded: EmbeddedClient, request: Reque
     return Counter(reason["code"] for reason, _ in asked)
 
 
-@given(st.one_of(strategies.valid_requests(), strategies.nearly_valid_requests()))
+@given(st.one_of(strategies.valid_requests(), nearly_valid_requests))
 def test_what_a_remedy_names_lifts_its_reason(embedded: EmbeddedClient, request: Request) -> None:
     assert_each_remedy_lifts_its_reason(embedded, request)
 
@@ -422,7 +430,7 @@ def codes(decision: Decision) -> Counter[str]:
     return Counter(reason["code"] for reason in decision["reasons"])
 
 
-@given(st.one_of(strategies.valid_requests(), strategies.nearly_valid_requests()))
+@given(st.one_of(strategies.valid_requests(), nearly_valid_requests))
 def test_whoever_follows_the_remedies_gets_there(embedded: EmbeddedClient, request: Request) -> None:
     """To authorization, to a route, to the clinician, or to nothing more to ask for."""
     for _ in range(300):
@@ -518,7 +526,7 @@ def test_the_order_of_goals_notes_and_interventions_decides_nothing(
     assert {key for key in moved ^ set(keys(after)) if not key[1].endswith("/goal_id")} == set()
 
 
-@given(st.one_of(strategies.valid_requests(), strategies.nearly_valid_requests()), st.data())
+@given(st.one_of(strategies.valid_requests(), nearly_valid_requests), st.data())
 def test_the_order_of_members_decides_nothing(engine: Client, request: Json, data: DataObject) -> None:
     def shuffle(value: Json) -> Json:
         if isinstance(value, dict):

@@ -276,6 +276,13 @@ test_goals_addressed[name] if {
 				notes_incomplete("notes/1/goals_addressed/2"),
 			],
 		},
+		"the note before the place in it, and places as numbers": {
+			"addressed": [["reach", "sleep", "a", "", "", "", "", "", "", "", "b"], ["c"]],
+			"shows": array.concat(
+				[notes_incomplete(concat("", ["notes/0/goals_addressed/", format_int(k, 10)])) | some k in numbers.range(2, 10)],
+				[notes_incomplete("notes/1/goals_addressed/0")],
+			),
+		},
 		"one for another": {
 			"addressed": [["reach"], ["walk"]],
 			"shows": [notes_incomplete("goals/1"), notes_incomplete("notes/1/goals_addressed/0")],
