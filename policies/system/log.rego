@@ -30,7 +30,7 @@ kept_input := {"requests": [kept |
 
 default kept_result := "left out"
 
-kept_result := kept_decision(input.result) if is_object(input.result)
+kept_result := kept_decision(input.result)
 
 kept_result := [kept_decision(decision) | some decision in input.result] if is_array(input.result)
 

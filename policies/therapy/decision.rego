@@ -39,10 +39,10 @@ decisions := [one_decision |
 	some one_request in input.requests
 	one_decision := decision with input as one_request
 ] if {
-	form.fits({"path": "/requests", "value": input.requests, "form": batch_form})
+	form.fits({"value": input.requests, "form": batch_form})
 } else := [object.union(refusal, {"reasons": reason.described({not_a_batch})})] if {
 	refusal := decision with input as null
-	not_a_batch := form.misfit(["requests"], "/requests", "not as expected", batch_form.expected)
+	not_a_batch := form.misfit_of_member([], "", "requests", "not as expected", batch_form.expected)
 }
 
 batch_form := {"kind": "list", "least": 0, "most": 1000, "expected": "a list of at most 1000 requests"}
@@ -54,49 +54,31 @@ misfits := set() if {
 	request.well_formed
 } else := form.misfits(input, input.request_type) if {
 	input.request_type in type_form.values
-} else := {form.misfit(["request_type"], "/request_type", "missing", type_form.expected)} if {
+} else := {form.misfit_of_member([], "", "request_type", "missing", type_form.expected)} if {
 	is_object(input)
 	members := object.keys(input)
 	not "request_type" in members
-} else := {form.misfit(["request_type"], "/request_type", "not as expected", type_form.expected)} if {
+} else := {form.misfit_of_member([], "", "request_type", "not as expected", type_form.expected)} if {
 	is_object(input)
 } else := {form.misfit([], "", "not as expected", "a request of the published form, which is a JSON object")}
 
 type_form := data.therapy.request.forms.request_type
 
 # METADATA
-# title: What the rules of the request's type find
+# title: What the rules of the request's type find, asked only where the request is judged
 default found := set()
 
-found := claim.reasons if {
-	input.request_type == "pediatric_ot_claim"
-	judged
-}
+found := claim.reasons if input.request_type == "pediatric_ot_claim"
 
-found := referral.reasons if {
-	input.request_type == "pt_referral"
-	judged
-}
+found := referral.reasons if input.request_type == "pt_referral"
 
-found := treatment_plan.reasons if {
-	input.request_type == "pt_treatment_plan"
-	judged
-}
+found := treatment_plan.reasons if input.request_type == "pt_treatment_plan"
 
-found := visit.reasons if {
-	input.request_type == "pt_visit"
-	judged
-}
+found := visit.reasons if input.request_type == "pt_visit"
 
-found := extension.reasons if {
-	input.request_type == "pt_extension"
-	judged
-}
+found := extension.reasons if input.request_type == "pt_extension"
 
-found := continuation.reasons if {
-	input.request_type == "pt_continuation"
-	judged
-}
+found := continuation.reasons if input.request_type == "pt_continuation"
 
 # METADATA
 # title: Whether the request is judged, which it is only if it is of the published form
@@ -196,5 +178,5 @@ default request_id := null
 request_id := input.request_id if {
 	judged
 } else := input.request_id if {
-	form.fits({"path": "/request_id", "value": input.request_id, "form": data.therapy.request.forms["request_id?"]})
+	form.fits({"value": input.request_id, "form": data.therapy.request.forms["request_id?"]})
 }

@@ -24,6 +24,7 @@ SOME_NUMBER = 7777
 PROSE = {"message", "remedy", "policy_version"}  # what the oracle leaves out
 # Written as they stand, in place of SOME_NUMBER: Python's own JSON would write them otherwise, or not at all.
 NUMBERS = (
+    "3.0",
     "4",
     "4.0",
     "4.00",
@@ -218,6 +219,8 @@ def boundaries() -> Iterator[Json]:
         ([], [note(1, "1")], [note(2, "1"), note(1, "2", "1")], [note(1, "1"), note(1, "2")], [note(2, "1", "3")]),
     ):
         yield extension(goals, notes)
+    for member in extension([], [])["documentation"]:
+        yield extension([goal("1")], [note(1, "1")], **{member: None})
 
 
 def numbers() -> Iterator[Json]:

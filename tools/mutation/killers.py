@@ -21,6 +21,7 @@ from pathlib import Path
 from typing import Any
 
 from mutation.mutant import Mutant
+from rego_tests import STRICT_EVAL, pages_of_tests, values_of
 
 ROOT = Path(__file__).resolve().parents[2]
 POLICIES = ROOT / "policies"
@@ -91,7 +92,7 @@ def is_stillborn(place: Workplace) -> bool:
 
 
 class RegoTests:
-    """What `opa test` would say, by a faster way that asks for the values of the test rules.
+    """What `make rego-test` would say, by a faster way that asks for the values of the test rules.
 
     A test rule that is undefined or false has failed. Where one has another value than before, such as a table with
     fewer cases, `opa test` itself says whether that is a failure. Where none has, no test that there was has failed.
@@ -99,12 +100,7 @@ class RegoTests:
 
     def __init__(self, place: Workplace) -> None:
         """Reads what each test is worth without a mutant; raises RuntimeError if that cannot be read."""
-        self.files: dict[str, str] = {}  # of tests, by package
-        for path in sorted((place.root / "policies").rglob("*_test.rego")):
-            text = path.read_text(encoding="utf-8")
-            package = re.search(r"^package (\S+)", text, re.MULTILINE)
-            if package and re.search(r"^test_", text, re.MULTILINE):
-                self.files[f"data.{package[1]}"] = path.name
+        self.files = pages_of_tests(place.root / "policies")
         self.noticed: defaultdict[str, Counter[str]] = defaultdict(Counter)
         before = self.values(place, list(self.files))
         if before is None:
@@ -143,8 +139,7 @@ class RegoTests:
 
     def values(self, place: Workplace, packages: list[str]) -> dict[str, Any] | None:
         """What the tests of packages are worth, by their whole names; None if OPA stops with an error."""
-        query = ", ".join(f'{{name: value | value := {each}[name]; startswith(name, "test_")}}' for each in packages)
-        done = place.run_opa("eval", "--bundle", ".", *self.without_others(packages), "--format=json", f"[{query}]")
+        done = place.run_opa(*STRICT_EVAL, *self.without_others(packages), values_of(packages))
         if done.returncode:
             return None
         worth = json.loads(done.stdout)["result"][0]["expressions"][0]["value"]
@@ -160,7 +155,9 @@ class RegoTests:
 
     def without_others(self, packages: list[str]) -> list[str]:
         """Options that keep OPA from reading test pages that are not asked for: they cost more than the asking."""
-        return [option for each, file in self.files.items() if each not in packages for option in ("--ignore", file)]
+        return [
+            option for each, file in self.files.items() if each not in packages for option in ("--ignore", file.name)
+        ]
 
 
 # --- A corpus of requests --------------------------------------------------------------------------------------------
@@ -180,9 +177,7 @@ class CorpusTest:
 
     def decided(self, place: Workplace) -> list[list[dict[str, Any]]] | None:
         """A list of decisions for each batch; None if OPA stops with an error."""
-        done = place.run_opa(
-            "eval", "--bundle", ".", "--format=json", "--input", self.corpus, self.QUERY, seconds=SECONDS_OF_CORPUS
-        )
+        done = place.run_opa(*STRICT_EVAL, "--input", self.corpus, self.QUERY, seconds=SECONDS_OF_CORPUS)
         if done.returncode:
             return None
         answer: list[list[dict[str, Any]]] = json.loads(done.stdout)["result"][0]["expressions"][0]["value"]

@@ -4,9 +4,8 @@
 package therapy.lib.calendar
 
 # METADATA
-# title: A real calendar date
+# title: A text that is a real calendar date
 date(value) if {
-	is_string(value)
 	kind_of_year := data.therapy.lib.calendar.years[substring(value, 0, 4)]
 	data.therapy.lib.calendar.days[kind_of_year][substring(value, 4, -1)]
 }

@@ -22,7 +22,7 @@ date_members := {
 # METADATA
 # title: The value of the period that holds on the request's date; undefined before the first
 holding(periods) := periods[count(begun) - 1].value if {
-	begun := [1 | some period in periods; period.from <= request_date]
+	begun := [period | some period in periods; period.from <= request_date]
 }
 
 # METADATA

@@ -31,8 +31,6 @@ misfits(value, name) := {misfit |
 inside(nodes) := array.concat(members, elements) if {
 	members := [{"place": place, "path": path, "value": value, "form": form} |
 		some node in nodes
-		node.form.kind == "object"
-		is_object(node.value)
 		some name, form_name in node.form.members
 		value := node.value[name]
 		place := array.concat(node.place, [name])
@@ -56,22 +54,17 @@ misfits_at(node) := {unexpected} if {
 	not fits_or_none(node)
 	unexpected := misfit(node.place, node.path, "not as expected", node.form.expected)
 } else := missing | unknown if {
-	node.form.kind == "object"
 	is_object(node.value)
 	stated := object.keys(node.value)
-	missing := {misfit(place, path, "missing", data.therapy.request.forms[form_name].expected) |
+	missing := {misfit_of_member(node.place, node.path, name, "missing", data.therapy.request.forms[form_name].expected) |
 		some name in node.form.required
 		form_name := node.form.members[name]
 		not name in stated
-		place := array.concat(node.place, [name])
-		path := concat("/", [node.path, name])
 	}
-	unknown := {misfit(place, path, "unknown to its type", "nothing here") |
+	unknown := {misfit_of_member(node.place, node.path, name, "unknown to its type", "nothing here") |
 		some name in object.keys(object.remove(node.value, object.keys(node.form.members)))
-		place := array.concat(node.place, [name])
-		path := concat("/", [node.path, reason.step(name)])
 	}
-} else := set()
+}
 
 misfit(place, path, problem, expected) := {
 	"code": "REQUEST_INVALID",
@@ -79,6 +72,12 @@ misfit(place, path, problem, expected) := {
 	"path": path,
 	"facts": {"problem": problem, "expected": expected},
 }
+
+misfit_of_member(place, path, name, problem, expected) := misfit(
+	array.concat(place, [name]),
+	concat("/", [path, reason.step(name)]),
+	problem, expected,
+)
 
 fits_or_none(node) if {
 	node.value == null
@@ -104,7 +103,6 @@ fits(node) if {
 	is_boolean(node.value)
 } else if {
 	node.form.kind == "whole_number"
-	is_number(node.value)
 	number := whole_number.of(json.marshal(node.value))
 	number >= node.form.least
 	number <= node.form.most

@@ -47,6 +47,13 @@ codes := [
 	["DC_UNDETERMINED", "pend", "request", ["DC-1", "DC-2", "DC-3", "DC-4", "DC-5", "DC-6"], "INT-18"],
 ]
 
+test_a_finding_may_say_its_path_itself if {
+	finding := reason.at_path("EXT_FORM_MISSING", ["a", 0], "/b")
+	finding == {"code": "EXT_FORM_MISSING", "place": ["a", 0], "path": "/b"}
+	[described] := reason.described({finding})
+	described.path == "/b"
+}
+
 all_findings := {{"code": code, "place": []} | some [code, _, _, _, _] in codes}
 
 test_each_code_is_described[code] if {

@@ -12,5 +12,5 @@ of(text) := number if {
 	number := data.therapy.lib.whole_number.written[text]
 } else := data.therapy.lib.whole_number.written[digits] if {
 	[digits, fraction] := split(text, ".")
-	trim(fraction, "0") == ""
+	replace(fraction, "0", "") == ""
 }

@@ -44,7 +44,6 @@ told("DC-3") if {
 }
 
 told(clause) if {
-	clause != "DC-3"
 	every member in members_of[clause] {
 		is_boolean(input.discontinuation[member])
 	}

@@ -32,7 +32,7 @@ obstacles contains found if some found in discontinuation.reasons
 #   code: EXT_PROGRESS_NOTES_INCOMPLETE
 obstacles contains reason.at("EXT_PROGRESS_NOTES_INCOMPLETE", ["documentation", "goals"]) if not has_goals
 
-has_goals if count(documentation.goals) > 0
+has_goals if some _ in documentation.goals
 
 # METADATA
 # title: A goal without an id of its own pends the extension
@@ -83,10 +83,10 @@ obstacles contains reason.at("EXT_PROGRESS_NOTES_INCOMPLETE", ["documentation", 
 #   code: EXT_PROGRESS_NOTES_INCOMPLETE
 obstacles contains reason.at("EXT_PROGRESS_NOTES_INCOMPLETE", ["documentation", "notes"]) if not notes_numbered
 
+# Of no notes the range is [1, 0], which they are not.
 notes_numbered if {
-	count(documentation.notes) > 0
-	numbers_of_notes := sort([floor(note.visit_number) | some note in documentation.notes])
-	numbers_of_notes == numbers.range(1, count(documentation.notes))
+	numbers_of_notes := sort([note.visit_number | some note in documentation.notes])
+	numbers_of_notes == numbers.range(1, count(numbers_of_notes))
 }
 
 # METADATA
@@ -122,7 +122,7 @@ obstacles contains reason.at("EXT_INTERVENTIONS_INCOMPLETE", ["documentation", "
 	not has_interventions
 }
 
-has_interventions if count(documentation.planned_interventions) > 0
+has_interventions if some _ in documentation.planned_interventions
 
 # METADATA
 # title: Each part that a planned intervention lacks pends the extension
@@ -224,7 +224,6 @@ form_completed if documentation.extension_form_completed == true
 # title: A complete extension pends for clinical review
 # custom:
 #   code: EXT_READY_FOR_CLINICAL_REVIEW
-reasons contains reason.with_facts("EXT_READY_FOR_CLINICAL_REVIEW", [], {"requested": requested}) if {
+reasons contains reason.with_facts("EXT_READY_FOR_CLINICAL_REVIEW", [], {"requested": input.requested_visits}) if {
 	count(obstacles) == 0
-	requested := floor(input.requested_visits)
 }

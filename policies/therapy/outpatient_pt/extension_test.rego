@@ -292,6 +292,18 @@ test_goals_addressed[name] if {
 	shown(documented("notes", notes)) == case.shows
 }
 
+test_place_of_a_goal_that_is_not_there if {
+	obstacles := extension.obstacles with input as documented("notes", [
+		{"visit_number": 1, "goals_addressed": ["reach"]},
+		{"visit_number": 2, "goals_addressed": ["sleep", "reach", "walk"]},
+	])
+	obstacles == {{
+		"code": "EXT_PROGRESS_NOTES_INCOMPLETE",
+		"place": ["documentation", "notes", 1, "goals_addressed", 2],
+		"path": "/documentation/notes/1/goals_addressed/2",
+	}}
+}
+
 test_places_in_order if {
 	ids := ["a", "b", "c", "d", "e", "f", "g", "h", "i", "j", "k"]
 	goals := [object.union(base.documentation.goals[0], {"goal_id": id}) | some id in ids]

@@ -28,14 +28,11 @@ reasons contains reason.at("PT_PLAN_OF_CARE_INCOMPLETE", ["plan_of_care", part])
 	not has_part(part)
 }
 
-has_part(part) if {
-	part in {"diagnosis", "frequency", "duration", "expected_potential"}
-	text.has(input.plan_of_care, part)
-}
+has_part(part) if text.has(input.plan_of_care, part)
 
 has_part("planned_interventions") if text.has_any(input.plan_of_care, "planned_interventions")
 
-has_part("goals") if count(input.plan_of_care.goals) > 0
+has_part("goals") if some _ in input.plan_of_care.goals
 
 has_part("patient_caregiver_education") if input.plan_of_care.patient_caregiver_education == true
 

@@ -242,6 +242,11 @@ test_numbers_are_the_same_however_they_are_written[name] if {
 			"messages": [],
 			"units": 4,
 		},
+		"fewer than are left": {
+			"change": `{"visit": {"units": 3.0, "units_already_authorized": 0.0}}`,
+			"messages": [],
+			"units": 3,
+		},
 		"the note alone": {"change": `{"progress_note_number": 2.00}`, "messages": [], "units": 4},
 		"none before": {
 			"change": `{"visit": {"number": 1}, "progress_note_number": 1.0,

@@ -100,10 +100,10 @@ add_on_lines := [i |
 	listed[line.procedure_code].add_on_to in codes_on_claim
 ]
 
-units_left := max([0, units_per_visit - floor(input.units_already_authorized)])
+units_left := units_per_visit - input.units_already_authorized
 
 # METADATA
-# title: Units that the visit has left for each line of the queue, as far as the line asks for them
+# title: Units that the visit has left for each line of the queue, none or more, as far as the line asks for them
 units_for_line[i] := min([asked[i], max([0, units_left - asked_before])]) if {
 	some position, i in queue
 	asked_before := sum([asked[earlier] | some earlier in array.slice(queue, 0, position)])

@@ -274,6 +274,8 @@ test_outcome_by_units[name] if {
 
 	# Lines of several statuses, or one that is cut, authorize a part.
 	outcome := object.get({"authorized": "authorized", "pended": "pended"}, statuses, "partially_authorized")
+	by_units := claim.outcome_by_units with input as request
+	by_units == outcome
 	decided(request).outcome == outcome
 }
 

@@ -10,6 +10,6 @@ import data.therapy.lib.effective
 # description: A request that has no date of its own is routed as the newest period says.
 route := {"chapter": found.chapter, "network": found.network} if found := routes[input.island]
 
-routes := effective.holding(data.therapy.parameters.referral.routes.periods) if effective.request_date
+routes := effective.holding(data.therapy.parameters.referral.routes.periods)
 
-else := effective.newest(data.therapy.parameters.referral.routes.periods)
+routes := effective.newest(data.therapy.parameters.referral.routes.periods) if not effective.request_date

@@ -46,6 +46,12 @@ test_no_route[name] if {
 	not route.route with input as request
 }
 
+test_no_route_before_the_first_period if {
+	later := [{"from": "2024-03-16", "value": {"oahu": {"clause": "REF-1", "chapter": "11", "network": null}}}]
+	request := {"request_type": "pt_referral", "referral_date": "2024-03-15", "island": "oahu"}
+	not route.route with input as request with data.therapy.parameters.referral.routes.periods as later
+}
+
 # From 2030 on, the routes are others.
 changed := [
 	{"from": "1900-01-01", "value": {"oahu": {"clause": "REF-1", "chapter": "11", "network": null}}},

@@ -1,0 +1,45 @@
+package therapy.parameters_test
+
+test_the_clauses_of_each_parameter if {
+	clauses_of := {concat(".", path): parameter.clauses |
+		[path, parameter] := walk(data.therapy.parameters)
+		parameter.periods
+	}
+	clauses_of == {
+		"units_per_visit": ["PT-5"],
+		"pediatric_ot.procedure_codes": ["OT-3", "OT-4", "OT-5", "OT-6"],
+		"outpatient_pt.initial_visits": ["PT-1", "PT-3", "PT-4"],
+		"outpatient_pt.acute_events": ["PT-4"],
+		"outpatient_pt.acute_categories": ["PT-4"],
+		"outpatient_pt.eligible_categories": ["PT-6"],
+		"outpatient_pt.excluded_specialties": ["PT-2"],
+		"referral.routes": ["REF-1", "REF-2"],
+		"contact": ["AUTH-1"],
+	}
+}
+
+test_the_clause_of_each_procedure_code if {
+	some period in data.therapy.parameters.pediatric_ot.procedure_codes.periods
+	{code: listed.clause | some code, listed in period.value} == {
+		"97165": "OT-4", "97166": "OT-4", "97167": "OT-4", "97168": "OT-4",
+		"92526": "OT-5", "97110": "OT-5", "97112": "OT-5", "97129": "OT-5", "97530": "OT-5", "97535": "OT-5",
+		"97130": "OT-6",
+	}
+}
+
+test_the_clause_of_each_route if {
+	some period in data.therapy.parameters.referral.routes.periods
+	{island: route.clause | some island, route in period.value} == {
+		"oahu": "REF-1", "maui": "REF-1", "hawaii": "REF-1",
+		"kauai": "REF-2", "lanai": "REF-2", "molokai": "REF-2",
+	}
+}
+
+# A parameter that does not hold on a date would turn its rules off. The physical therapy rules alone begin later.
+test_every_parameter_holds_from_the_first_date_of_all if {
+	first_dates := {concat(".", path): date |
+		[path, parameter] := walk(data.therapy.parameters)
+		date := parameter.periods[0].from
+	}
+	{name | some name, date in first_dates; date != "1900-01-01"} == {"outpatient_pt.initial_visits"}
+}
