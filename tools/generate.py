@@ -23,11 +23,11 @@ from typing import Any
 
 import yaml
 
+from therapy_policy.bundles import build
 from therapy_policy.opa import find_opa
 from validators import Validators
 
 ROOT = Path(__file__).resolve().parent.parent
-ENTRY_POINTS = ("therapy/decision", "therapy/decisions")
 
 
 def main() -> int:
@@ -66,7 +66,7 @@ def generate(root: Path) -> list[Path]:
     opa = find_opa()
     made = [*schemas(root), *validators(root), *tables(root), manifest(root)]
     subprocess.run([opa, "fmt", "--write", root / "policies/therapy/request"], check=True)
-    return [*made, readme(root), *bundles(root, opa)]
+    return [*made, readme(root), *bundles(root)]
 
 
 def read_yaml(path: Path) -> Any:
@@ -171,28 +171,13 @@ def readme(root: Path) -> Path:
     return made
 
 
-def without_surprises(opa: Path) -> dict[str, Any]:
-    """What the policy may use of OPA: nothing that depends on the network, a clock or chance."""
-    current = subprocess.run([opa, "capabilities", "--current"], capture_output=True, check=True)
-    capabilities: dict[str, Any] = json.loads(current.stdout)
-    capabilities["builtins"] = [each for each in capabilities["builtins"] if not each.get("nondeterministic")]
-    capabilities["allow_net"] = []
-    return capabilities
-
-
-def bundles(root: Path, opa: Path) -> list[Path]:
+def bundles(root: Path) -> list[Path]:
     """The bundle for the sidecar, and the policy compiled for the embedded engine, as data of the Python package."""
     package = Path("python/therapy_policy/bundle")
     (root / package).mkdir(parents=True)
-    entry_points = [option for name in ENTRY_POINTS for option in ("--entrypoint", name)]
-    capabilities = root / "capabilities.json"
-    write_json(capabilities, without_surprises(opa))
-    build: list[str | Path] = [opa, "build", "--bundle", "--ignore", "*_test.rego", *entry_points]
-    build += ["--capabilities", capabilities]
-    # The bundle's file names come from the working directory: building in policies/ keeps paths of the machine out.
-    subprocess.run([*build, "--output", root / package / "bundle.tar.gz", "."], cwd=root / "policies", check=True)
     compiled = root / "compiled.tar.gz"
-    subprocess.run([*build, "--target", "wasm", "--output", compiled, "."], cwd=root / "policies", check=True)
+    build(".", root / "policies", root / package / "bundle.tar.gz")
+    build(".", root / "policies", compiled, "--target", "wasm")
     with tarfile.open(compiled) as archive:
         for name in ("policy.wasm", "data.json"):
             member = archive.extractfile(f"/{name}")

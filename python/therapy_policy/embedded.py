@@ -26,10 +26,12 @@ class EmbeddedClient(Client):
     To make one takes about 0.3 s, for the policy is compiled; make one, and share it between threads. As many of them
     decide at the same time as there are processors, and further ones wait their turn.
 
+    `wasm` and `data` are those of another compiled bundle than the one that this package ships.
+
     Raises `EngineNotAvailable` if the compiled policy is missing or cannot be loaded.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, wasm: bytes | None = None, data: bytes | None = None) -> None:
         config = opapywasm.PolicyConfig(
             pool_size=os.cpu_count() or 1,
             borrow_timeout_seconds=None,
@@ -41,8 +43,10 @@ class EmbeddedClient(Client):
         )
         bundle = resources.files("therapy_policy") / "bundle"
         try:
-            self._policy = opapywasm.OpaWasmPolicy.from_wasm_bytes((bundle / "policy.wasm").read_bytes(), config)
-            self._policy.set_data((bundle / "data.json").read_bytes())
+            self._policy = opapywasm.OpaWasmPolicy.from_wasm_bytes(
+                wasm or (bundle / "policy.wasm").read_bytes(), config
+            )
+            self._policy.set_data(data or (bundle / "data.json").read_bytes())
         except (OSError, opapywasm.OpaWasmError) as error:
             raise EngineNotAvailable(
                 f"The compiled policy in {bundle} cannot be loaded ({error}). Install therapy-policy anew."

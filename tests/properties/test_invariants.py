@@ -37,9 +37,8 @@ from properties.published import (
 )
 from properties.repair import REPAIRS, repaired
 from strategies import Json, Place
-from therapy_policy import Decision, EmbeddedClient
+from therapy_policy import Decision, EmbeddedClient, bundles
 from therapy_policy.decision import Client
-from therapy_policy.opa import find_opa
 
 ROOT = Path(__file__).parents[2]
 THERAPY = ROOT / "policies/therapy"
@@ -578,11 +577,7 @@ def changed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[EmbeddedClient
             parameter = parameter[step]
         parameter["periods"].append({"from": CHANGE, "value": value})
     (root / "policies/therapy/parameters/data.yaml").write_text(json.dumps(parameters), encoding="utf-8")
-    generate.bundles(root, find_opa())
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("therapy_policy.embedded.resources.files", lambda package: root / "python" / package)
-        client = EmbeddedClient()
-    with client:
+    with bundles.load(str(root)).client() as client:
         yield client
 
 
