@@ -189,3 +189,33 @@ def test_no_negated_call_has_an_argument_that_may_be_undefined(path: Path) -> No
 def test_no_member_of_the_request_is_negated_bare(path: Path) -> None:
     # `not input.x` is false where x is null, which says as little as an absent one.
     assert re.findall(r"\bnot input\.[\w.]+$", path.read_text(encoding="utf-8"), re.MULTILINE) == []
+
+
+@pytest.mark.parametrize("name", INTERPRETATIONS)
+def test_an_interpretation_is_whole(name: str) -> None:
+    entry = INTERPRETATIONS[name]
+    assert entry.keys() == {"order", "silence", "choice", "rests_on", "review"}
+    if entry["review"] is not None:
+        assert entry["review"].keys() == {"reviewer", "date", "verdict"}
+        assert entry["review"]["reviewer"].strip()
+        assert date.fromisoformat(entry["review"]["date"])
+        assert entry["review"]["verdict"] in {"confirmed", "to_change"}
+
+
+def test_every_clause_stands_in_a_paragraph_of_the_source() -> None:
+    paragraphs = register("source")["paragraphs"]
+    assert all(re.fullmatch("[0-9a-f]{16}", paragraph["fingerprint"]) for paragraph in paragraphs)
+    assert {clause for paragraph in paragraphs for clause in paragraph["clauses"]} == CLAUSES.keys()
+
+
+def test_the_steps_of_an_episode_are_of_request_types_and_outcomes() -> None:
+    episode = register("episode")
+    schema = json.loads((POLICIES.parent / "schemas/request.json").read_text(encoding="utf-8"))
+    outcomes = json.loads((POLICIES.parent / "schemas/decision.json").read_text(encoding="utf-8"))["properties"][
+        "outcome"
+    ]
+    types = {step["request_type"] for step in episode["steps"].values()}
+    assert types - {None} == set(schema["properties"]["request_type"]["enum"])
+    for way in episode["leads_to"]:
+        assert {way["from"], way["to"]} <= episode["steps"].keys()
+        assert way["outcome"] in outcomes["enum"]
