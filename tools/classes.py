@@ -183,6 +183,8 @@ def count(counts: Counter[str], kind: RequestType, cls: Class, decision: Decisio
         return
     counts[f"outcome {decision['outcome']}"] += 1
     counts[f"decides {decision['outcome']} {judged.deciding(decision)}"] += 1
+    counts.update(f"shows {code}" for code in {reason["code"] for reason in decision["reasons"]})
+    counts.update(f"rests on {name}" for name in {reason["interpretation"] for reason in decision["reasons"]} - {None})
     if not decision["reasons"]:
         counts[f"silent {decision['outcome']}"] += 1
         for place, (dimension, value) in enumerate(zip(kind.dimensions, cls, strict=True)):
@@ -365,7 +367,15 @@ def summary(found: Figures) -> dict[str, Any]:
     def of(tallies: list[Tally]) -> dict[str, int]:
         return {name: sum(tally.counts[name] for tally in tallies) for name in ("classes", "drawn", *PROBLEMS)}
 
-    return of(list(found.values())) | {"request_types": {name: of([tally]) for name, tally in found.items()}}
+    def showing(word: str) -> dict[str, int]:
+        together = sum((tally.counts for tally in found.values()), Counter[str]())
+        return {name.removeprefix(word): count for name, count in sorted(together.items()) if name.startswith(word)}
+
+    return of(list(found.values())) | {
+        "request_types": {name: of([tally]) for name, tally in found.items()},
+        "codes": showing("shows "),
+        "interpretations": showing("rests on "),
+    }
 
 
 def report(found: Figures) -> str:

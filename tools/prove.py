@@ -1,8 +1,8 @@
 """`make proof`: the deep proof, and its dated summary in docs/proof.md.
 
 Three parts, each with progress, each resumable: random requests compared with the oracle on both engines, every class
-of requests enumerated, every mutant of the rules and parameters run. A part that is done is not run again until the
-policy, the tests or the tools change; a stopped part goes on where it can.
+of requests enumerated, every mutant of the rules and parameters run. A part that is done is not run again until what
+it rests on changes: the first is kept here, the other two keep what they have done so far themselves.
 """
 
 from __future__ import annotations
@@ -12,9 +12,10 @@ import datetime
 import hashlib
 import json
 import os
+import shutil
 import subprocess
 import sys
-from collections import defaultdict
+from collections import Counter, defaultdict
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +25,12 @@ ROOT = Path(__file__).resolve().parent.parent
 STATE = ROOT / "build/proof"
 SUMMARY = ROOT / "docs/proof.md"
 LEAST_REQUESTS = 100_000
+TESTED_WITH = (
+    *(f"tests/{name}.py" for name in ("oracle", "strategies", "running", "conftest")),
+    *(f"python/therapy_policy/{name}.py" for name in ("decision", "embedded", "request_text", "serve", "sidecar")),
+    "python/therapy_policy/bundle",
+    "python/therapy_policy/sidecar_config",
+)
 
 
 def main() -> int:
@@ -31,22 +38,11 @@ def main() -> int:
     parser.add_argument("--again", action="store_true", help="run every part again, done or not")
     again = parser.parse_args().again
     STATE.mkdir(parents=True, exist_ok=True)
-    digest = digest_of_sources()
-    for name, command in parts():
-        done = STATE / f"{name}.done"
-        if not again and done.is_file() and done.read_text() == digest:
-            print(f"{name}: done already", file=sys.stderr)
-            continue
-        print(f"{name}: {' '.join(map(str, command[1:]))}", file=sys.stderr, flush=True)
-        counts = STATE / "counts.jsonl"
-        if name == "requests":
-            counts.unlink(missing_ok=True)
-        environment = {**os.environ, "HYPOTHESIS_PROFILE": "proof", "THERAPY_PROOF_COUNTS": str(counts)}
-        status = subprocess.run(command, cwd=ROOT, env=environment).returncode
-        if status:
+    for name, prove in (("requests", prove_requests), ("classes", prove_classes), ("mutants", prove_mutants)):
+        print(f"{name} …", file=sys.stderr, flush=True)
+        if prove(again):
             print(f"error: the part `{name}` failed; run `make proof` again to go on", file=sys.stderr)
             return 1
-        done.write_text(digest)
     summary, sound = summarized()
     SUMMARY.parent.mkdir(exist_ok=True)
     SUMMARY.write_text(summary, encoding="utf-8")
@@ -55,19 +51,42 @@ def main() -> int:
     return 0 if sound else 1
 
 
-def parts() -> list[tuple[str, list[str | Path]]]:
-    python = sys.executable
-    return [
-        ("requests", [python, "-m", "pytest", "-n", str(os.cpu_count()), "-q", "tests/properties"]),
-        ("classes", [python, "tools/classes.py", "--json", STATE / "classes.json"]),
-        ("mutants", [python, "tools/mutants.py", "--json", STATE / "mutants.json"]),
-    ]
+def prove_requests(again: bool) -> int:
+    """The property tests, with the deep profile; they add what they compared to a file of counts."""
+    counts, done = STATE / "counts.jsonl", STATE / "requests.done"
+    digest = digest_of("policies", "schemas", "tests/properties", *TESTED_WITH)
+    if not again and done.is_file() and done.read_text() == digest:
+        print("done already", file=sys.stderr)
+        return 0
+    counts.unlink(missing_ok=True)
+    deep = {"HYPOTHESIS_PROFILE": "proof", "THERAPY_PROOF_COUNTS": str(counts)}
+    status = run([sys.executable, "-m", "pytest", "-n", str(os.cpu_count()), "-q", "tests/properties"], deep)
+    if not status:
+        done.write_text(digest)
+    return status
 
 
-def digest_of_sources() -> str:
+def prove_classes(again: bool) -> int:
+    if again:
+        shutil.rmtree(ROOT / "build/classes", ignore_errors=True)
+    return run([sys.executable, "tools/classes.py", "--json", STATE / "classes.json"])
+
+
+def prove_mutants(again: bool) -> int:
+    if again:
+        (ROOT / "build/mutants.jsonl").unlink(missing_ok=True)
+    return run([sys.executable, "tools/mutants.py", "--json", STATE / "mutants.json"])
+
+
+def run(command: list[str | Path], more: dict[str, str] | None = None) -> int:
+    return subprocess.run(command, cwd=ROOT, env={**os.environ, **(more or {})}).returncode
+
+
+def digest_of(*parts: str) -> str:
     digest = hashlib.sha256()
-    for part in ("policies", "schemas", "tests", "tools", "python"):
-        for path in sorted((ROOT / part).rglob("*")):
+    for part in parts:
+        top = ROOT / part
+        for path in sorted(top.rglob("*")) if top.is_dir() else [top]:
             if path.is_file() and "__pycache__" not in path.parts:
                 digest.update(str(path.relative_to(ROOT)).encode() + b"\0" + path.read_bytes() + b"\0")
     return digest.hexdigest()
@@ -86,12 +105,14 @@ def summarized() -> tuple[str, bool]:
         requests[count["engine"]] += count["requests"]
         differences[count["engine"]] += count["differences"]
     classes, mutants = read_json(STATE / "classes.json"), read_json(STATE / "mutants.json")
+    made = Counter(mutants["all"])
     sound = (
         min(requests.values()) >= LEAST_REQUESTS
         and not any(differences.values())
         and not classes["undecided"]
         and not classes["contradictory"]
         and not classes["differences"]
+        and mutants["whole"]
         and not mutants["surviving"]
     )
     lines = [
@@ -107,7 +128,13 @@ def summarized() -> tuple[str, bool]:
         f"| classes undecided | {classes['undecided']:,} |",
         f"| classes contradictory | {classes['contradictory']:,} |",
         f"| classes decided otherwise than by the oracle | {classes['differences']:,} |",
-        *(f"| mutants {name.replace('_', ' ')} | {n:,} |" for name, n in mutants.items()),
+        f"| mutants made | {made['made']:,} |",
+        f"| mutants that the compiler refuses | {made['stillborn']:,} |",
+        f"| mutants killed by the Rego tests alone | {made['killed by Rego tests']:,} |",
+        f"| mutants killed by the whole suite only | {made['killed by suite']:,} |",
+        f"| mutants equivalent | {made['equivalent']:,} |",
+        f"| mutants surviving | {made['surviving']:,} |",
+        f"| score of the Rego tests alone | {mutants['scores']['Rego tests']:.1%} |",
         "",
         "The classes are listed in [classes.md](classes.md); the mutants that no test can tell from the policy in",
         "[equivalent_mutants.yaml](../tests/proof/equivalent_mutants.yaml), each with the reason.",
