@@ -219,8 +219,9 @@ def boundaries() -> Iterator[Json]:
         ([], [note(1, "1")], [note(2, "1"), note(1, "2", "1")], [note(1, "1"), note(1, "2")], [note(2, "1", "3")]),
     ):
         yield extension(goals, notes)
-    for member in extension([], [])["documentation"]:
-        yield extension([goal("1")], [note(1, "1")], **{member: None})
+    complete = extension([goal("1")], [note(1, "1")])
+    for member in complete["documentation"]:
+        yield complete | {"documentation": complete["documentation"] | {member: None}}
 
 
 def numbers() -> Iterator[Json]:

@@ -37,9 +37,12 @@ test_the_clause_of_each_route if {
 
 # A parameter that does not hold on a date would turn its rules off. The physical therapy rules alone begin later.
 test_every_parameter_holds_from_the_first_date_of_all if {
-	first_dates := {concat(".", path): date |
+	later := {concat(".", path) |
 		[path, parameter] := walk(data.therapy.parameters)
-		date := parameter.periods[0].from
+		parameter.clauses
+		not holds_from_the_first_date(parameter)
 	}
-	{name | some name, date in first_dates; date != "1900-01-01"} == {"outpatient_pt.initial_visits"}
+	later == {"outpatient_pt.initial_visits"}
 }
+
+holds_from_the_first_date(parameter) if parameter.periods[0].from == "1900-01-01"
