@@ -276,6 +276,12 @@ SENT: dict[str, tuple[bytes, str]] = {
     "chunks of a wrong size": (message(b"zz\r\n" + chunks(BODY), CHUNKED, length=""), ""),
     "chunks of a negative size": (message(b"-1\r\n" + chunks(BODY), CHUNKED, length=""), ""),
     "2 MiB in chunks": (message(chunks(*[LARGE[:65_536]] * 32), CHUNKED, length=""), ""),
+    "white space of 2 MiB after it, in chunks": (
+        message(chunks(BODY, *[b" " * 65_536] * 32), CHUNKED, length=""),
+        "authorized",
+    ),
+    "something after it, in chunks": (message(chunks(BODY, *[b"x" * 65_536] * 32), CHUNKED, length=""), ""),
+    "another after it, in chunks": (message(chunks(BODY, BODY), CHUNKED, length=""), ""),
     "no length": (message(BODY, length=""), INVALID),
     "length 0": (message(BODY, length="0"), INVALID),
     "too short a length": (message(BODY, length=str(len(BODY) - 1)), ""),
