@@ -206,16 +206,3 @@ def test_every_clause_stands_in_a_paragraph_of_the_source() -> None:
     paragraphs = register("source")["paragraphs"]
     assert all(re.fullmatch("[0-9a-f]{16}", paragraph["fingerprint"]) for paragraph in paragraphs)
     assert {clause for paragraph in paragraphs for clause in paragraph["clauses"]} == CLAUSES.keys()
-
-
-def test_the_steps_of_an_episode_are_of_request_types_and_outcomes() -> None:
-    episode = register("episode")
-    schema = json.loads((POLICIES.parent / "schemas/request.json").read_text(encoding="utf-8"))
-    outcomes = json.loads((POLICIES.parent / "schemas/decision.json").read_text(encoding="utf-8"))["properties"][
-        "outcome"
-    ]
-    types = {step["request_type"] for step in episode["steps"].values()}
-    assert types - {None} == set(schema["properties"]["request_type"]["enum"])
-    for way in episode["leads_to"]:
-        assert {way["from"], way["to"]} <= episode["steps"].keys()
-        assert way["outcome"] in outcomes["enum"]

@@ -12,7 +12,7 @@ from hypothesis import given
 from jsonschema import Draft7Validator
 
 import strategies
-from therapy_policy import EmbeddedClient
+from therapy_policy import EmbeddedClient, bundles
 
 SCHEMAS = Path(__file__).parents[2] / "schemas"
 REQUEST = json.loads((SCHEMAS / "request.json").read_text(encoding="utf-8"))
@@ -28,6 +28,14 @@ def test_a_schema_is_a_schema(path: Path) -> None:
 
 def test_there_is_one_schema_for_each_request_type() -> None:
     assert {path.stem for path in SCHEMAS.glob("*.json")} == {*REQUEST_TYPES, "request", "decision"}
+
+
+def test_the_steps_of_an_episode_are_of_request_types_and_outcomes() -> None:
+    episode = bundles.packaged().data["therapy"]["register"]["episode"]
+    assert {step["request_type"] for step in episode["steps"].values()} - {None} == set(REQUEST_TYPES)
+    for way in episode["leads_to"]:
+        assert {way["from"], way["to"]} <= episode["steps"].keys()
+        assert way["outcome"] in DECISION.schema["properties"]["outcome"]["enum"]
 
 
 @given(strategies.nearly_valid_requests())
