@@ -6,7 +6,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 COMMAND := $(BIN)/therapy-policy
-OPA = $$($(BIN)/python -m therapy_policy.opa)
+OPA_PATH = $$($(BIN)/python -m therapy_policy.opa)
 
 .DEFAULT_GOAL := help
 .PHONY: help setup demo test lint generate fresh rego-test python-test proof classes mutants bench clean
@@ -34,7 +34,7 @@ lint: setup  ## formatting, types and the rules of style, of Python and of Rego
 	$(BIN)/ruff format --check --quiet .
 	$(BIN)/ruff check --quiet .
 	$(BIN)/mypy
-	@opa=$(OPA) && set -x && "$$opa" fmt --list --fail policies && \
+	@opa=$(OPA_PATH) && set -x && "$$opa" fmt --list --fail policies && \
 		"$$opa" check --strict --schema schemas --bundle policies
 
 generate: setup  ## write every generated file anew
