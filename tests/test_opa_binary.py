@@ -428,8 +428,8 @@ def test_find_opa_tells_on_stderr(machine: Machine, capfd: pytest.CaptureFixture
     assert os.access(on_path, os.X_OK)
 
 
-def test_make_leaves_the_opa_of_the_environment_alone(machine: Machine, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("OPA", "/one/of/mine")
+def test_make_leaves_the_opa_of_the_environment_alone() -> None:
     show = ["make", "--silent", "--eval", 'show: ; @echo "$$OPA"', "show"]
-    done = subprocess.run(show, cwd=Path(__file__).parents[1], capture_output=True, text=True)
+    mine = {**os.environ, "OPA": "/one/of/mine"}
+    done = subprocess.run(show, cwd=Path(__file__).parents[1], env=mine, capture_output=True, text=True)
     assert done.stdout == "/one/of/mine\n"
