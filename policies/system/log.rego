@@ -70,10 +70,10 @@ is_plain(path) if {
 	data.therapy.request.plain_members[path[count(path) - 2]]
 }
 
-# Blank texts too are told apart, for the notes of an extension name goals by their id.
+# Blank texts too are told apart, for the notes of an extension name goals by their id; they stay blank, and short.
 token(value, i) := concat(" ", ["text", format_int(i + 1, 10)]) if {
 	text.present(value)
-} else := concat("", [" " | some _ in numbers.range(0, i)])
+} else := strings.replace_n({"0": " ", "1": "\t"}, format_int(i + 1, 2))
 
 # METADATA
 # title: What is kept of one decision, which is all of it but member names that the published form does not have

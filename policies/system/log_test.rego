@@ -41,9 +41,21 @@ test_free_texts_become_tokens if {
 
 test_tokens_number_the_texts_in_their_order if {
 	kept := logged({"input": plan, "result": decided})["/input"].plan_of_care
-	[kept.duration, kept.frequency] == [" ", "  "]
+	[kept.duration, kept.frequency] == ["\t", "\t "]
 	kept.planned_interventions == ["text 3", "text 4"]
 	kept.goals[0].statement == "text 5"
+}
+
+test_a_thousand_blank_texts_stay_apart_and_short if {
+	spaces := concat("", [" " | some _ in numbers.range(1, 1000)])
+	ids := [substring(spaces, 0, n) | some n in numbers.range(0, 999)]
+	request := {"documentation": {"notes": [{"goals_addressed": ids}]}}
+	kept := logged({"input": request, "result": decided})["/input"].documentation.notes[0].goals_addressed
+	count({id | some id in kept}) == 1000
+	max([count(id) | some id in kept]) == 10
+	every id in kept {
+		trim_space(id) == ""
+	}
 }
 
 test_blank_texts_stay_blank_and_apart if {
