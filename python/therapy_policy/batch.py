@@ -125,13 +125,13 @@ def _decide_all(
 ) -> None:
     """Decide the lines that `tally` does not have yet, and add them to it."""
     lines = lines_of(requests)
-    with engine() as client, _progress(size, show_progress) as tell:
+    with engine() as client, progress(size, show_progress) as tell:
         for _ in range(tally.lines):
             if (decided_before := next(lines, None)) is None:
                 raise FileProblem("the input has fewer lines than were already decided; start anew with --force")
             tell(decided_before[1], 0)
         for chunk, taken in _chunks(lines):
-            decisions = _decide(client, chunk)
+            decisions = decide_lines(client, chunk)
             versions = tally.policy_versions | {decision["policy_version"] for decision in decisions}
             if len(versions) > 1:
                 raise FileProblem(
@@ -147,12 +147,12 @@ def _line(decision: Decision) -> bytes:
     return (json.dumps(decision, sort_keys=True, ensure_ascii=False, separators=(",", ":")) + "\n").encode()
 
 
-def lines_of(stream: BinaryIO) -> Iterator[tuple[bytes, int]]:
+def lines_of(stream: BinaryIO, longest: int = MAX_REQUEST_BYTES) -> Iterator[tuple[bytes, int]]:
     """Yield each line without its end, and how many bytes it took.
 
-    Of a line that is longer than a request may be, only so much is kept that it is still too long.
+    Of a line of more than `longest` bytes, only so much is kept that it is still too long.
     """
-    enough = MAX_REQUEST_BYTES + len(b"\r\n")
+    enough = longest + len(b"\r\n")
     while line := stream.readline(enough):
         taken, last = len(line), line
         while last and not last.endswith(b"\n"):
@@ -172,11 +172,11 @@ def _chunks(lines: Iterator[tuple[bytes, int]]) -> Iterator[tuple[list[bytes], i
         yield chunk, taken
 
 
-def _decide(client: Client, lines: list[bytes]) -> list[Decision]:
+def decide_lines(client: Client, lines: list[bytes]) -> list[Decision]:
+    """Decide lines, in order; one that is no JSON is decided as null is, which is no request either."""
     try:
         return client.decide_texts(lines)
     except (RequestNotJson, RequestTooLarge):
-        # The engine says what it makes of such a line: null is no request either.
         return client.decide_texts([line if _is_json(line) else b"null" for line in lines])
 
 
@@ -217,7 +217,7 @@ def stoppable() -> Iterator[None]:
 
 
 @contextmanager
-def _progress(size: int | None, show: bool) -> Iterator[Callable[[int, int], None]]:
+def progress(size: int | None, show: bool) -> Iterator[Callable[[int, int], None]]:
     """Show a bar on standard error, if that is a terminal; tell it the bytes just read and the lines decided so far."""
     from rich.console import Console
     from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn
