@@ -9,7 +9,7 @@ COMMAND := $(BIN)/therapy-policy
 OPA_PATH = $$($(BIN)/python -m therapy_policy.opa)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test lint generate fresh rego-test python-test proof classes mutants bench clean
+.PHONY: help setup demo test lint generate fresh rego-test python-test review proof classes mutants bench clean
 
 help:  ## say what can be made
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1\t\2/' | expand -t 22
@@ -39,15 +39,20 @@ lint: setup  ## formatting, types and the rules of style, of Python and of Rego
 
 generate: setup  ## write every generated file anew
 	@$(BIN)/python tools/generate.py
+	@$(BIN)/python tools/figures.py
 
 fresh: setup
 	@$(BIN)/python tools/generate.py --check
+	@$(BIN)/python tools/figures.py --check
 
 rego-test: setup
 	@$(BIN)/python tools/rego_tests.py
 
 python-test: setup
 	$(BIN)/pytest -n 2 -q
+
+review: setup  ## write the policy as a site to read and sign off, into build/review
+	@$(COMMAND) review --output build/review
 
 proof: setup  ## the deep proof: 100,000 requests an engine, every class, every mutant
 	@$(BIN)/python tools/prove.py

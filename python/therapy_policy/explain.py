@@ -15,7 +15,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from therapy_policy.decision import Decision
+from therapy_policy.decision import Contact, Decision, Route
 
 MINUTES_IN_A_UNIT = 15  # what a unit is, by PT-5
 
@@ -44,14 +44,14 @@ def explain(decision: Decision, console: Console) -> None:
     register = packaged("data.json")["therapy"]["register"]
 
     console.print()
-    console.print(_headline(decision))
+    console.print(Text(headline(decision), style=f"bold {SENTENCES[decision['outcome']][1]}"))
     console.print()
     console.print(_facts(decision, register["policy"]["version"]))
     if decision["lines"]:
         console.print()
         console.print(_lines(decision))
     for effect, (title, style) in EFFECTS.items():
-        reasons = list(_merged(decision, effect))
+        reasons = list(merged(decision, effect))
         if reasons:
             console.print()
             console.print(Text(title, style=f"bold {style}"))
@@ -70,12 +70,13 @@ def packaged(name: str) -> Any:
     return json.loads((Path(__file__).parent / "bundle" / name).read_text(encoding="utf-8"))
 
 
-def _headline(decision: Decision) -> Text:
+def headline(decision: Decision) -> str:
+    """Say in a sentence what was decided on what."""
     kind, reference = decision["request_type"], decision["request_id"]
     definitions = packaged("request.schema.json")["definitions"]
     title = definitions.get(kind, {}).get("title", "The request")
-    sentence, style = SENTENCES[decision["outcome"]]
-    return Text(" ".join([title, *([shown(reference)] if reference else []), sentence]), style=f"bold {style}")
+    sentence, _ = SENTENCES[decision["outcome"]]
+    return " ".join([title, *([shown(reference)] if reference else []), sentence])
 
 
 def _grid() -> Table:
@@ -88,13 +89,11 @@ def _grid() -> Table:
 
 def _facts(decision: Decision, packaged_version: str) -> Table:
     grid = _grid()
-    grid.add_row("authorized", Text(_authorized(decision)))
+    grid.add_row("authorized", Text(authorized(decision)))
     if route := decision["route"]:
-        network = f", {route['network']}" if route["network"] else ""
-        grid.add_row("referral", Text(f"chapter {route['chapter']} of the Affiliated Practitioner Manual{network}"))
+        grid.add_row("referral", Text(referral(route)))
     if contact := decision["contact"]:
-        fax = " or ".join(contact["fax"])
-        grid.add_row("contact", Text(shown(f"{contact['name']}, {contact['hours']}, fax {fax}")))
+        grid.add_row("contact", Text(shown(whom_to_ask(contact))))
     version = decision["policy_version"]
     if version != packaged_version:
         version += f"; the summaries of clauses below are those of version {packaged_version}"
@@ -102,27 +101,41 @@ def _facts(decision: Decision, packaged_version: str) -> Table:
     return grid
 
 
-def _authorized(decision: Decision) -> str:
+def authorized(decision: Decision) -> str:
+    """Say what a decision authorizes."""
     granted = decision["authorized"]
     parts = []
     if granted["units"]:
-        parts.append(_units(granted["units"]))
+        parts.append(units(granted["units"]))
     if granted["evaluation_visits"]:
-        parts.append(_counted(granted["evaluation_visits"], "evaluation visit"))
+        parts.append(counted(granted["evaluation_visits"], "evaluation visit"))
     if granted["treatment_visits"]:
-        parts.append(_counted(granted["treatment_visits"], "treatment visit"))
+        parts.append(counted(granted["treatment_visits"], "treatment visit"))
     if granted["procedure_codes"]:
         parts.append("procedure codes " + " ".join(granted["procedure_codes"]))
     if not parts:
         return "no unit, visit or procedure code"
-    return f"{', '.join(parts)}; a visit has at most {_units(granted['max_units_per_visit'])}"
+    return f"{', '.join(parts)}; a visit has at most {units(granted['max_units_per_visit'])}"
 
 
-def _units(number: int) -> str:
-    return f"{_counted(number, 'unit')} ({number * MINUTES_IN_A_UNIT} minutes)"
+def referral(route: Route) -> str:
+    """Say where referrals of an island are described."""
+    network = f", {route['network']}" if route["network"] else ""
+    return f"chapter {route['chapter']} of the Affiliated Practitioner Manual{network}"
 
 
-def _counted(number: int, thing: str) -> str:
+def whom_to_ask(contact: Contact) -> str:
+    """Say who answers for a decision, when, and by which fax."""
+    return f"{contact['name']}, {contact['hours']}, fax {' or '.join(contact['fax'])}"
+
+
+def units(number: int) -> str:
+    """Say a number of units, and how many minutes they are."""
+    return f"{counted(number, 'unit')} ({number * MINUTES_IN_A_UNIT} minutes)"
+
+
+def counted(number: int, thing: str) -> str:
+    """Say how many of a thing there are."""
     return f"{number} {thing}" if number == 1 else f"{number} {thing}s"
 
 
@@ -146,14 +159,14 @@ def _lines(decision: Decision) -> Table:
     return table
 
 
-def _merged(decision: Decision, effect: str) -> Iterator[tuple[Any, list[str]]]:
+def merged(decision: Decision, effect: str) -> Iterator[tuple[Any, list[str]]]:
     """Yield the reasons of one effect, those that differ in their place alone as one, with all its places."""
-    merged: dict[tuple[Any, ...], tuple[Any, list[str]]] = {}
+    found: dict[tuple[Any, ...], tuple[Any, list[str]]] = {}
     for reason in decision["reasons"]:
         if reason["effect"] == effect:
             same = (reason["code"], *reason["clauses"], reason["message"], reason["remedy"])
-            merged.setdefault(same, (reason, []))[1].append(reason["path"])
-    yield from merged.values()
+            found.setdefault(same, (reason, []))[1].append(reason["path"])
+    yield from found.values()
 
 
 def _entry(number: int, reason: Any, paths: list[str], register: Any) -> Table:
@@ -182,9 +195,13 @@ def _grounds(reason: Any, paths: list[str], register: Any) -> Table:
 
 
 def _where(path: str) -> str:
-    """Say a JSON Pointer in words, elements counted from 1, and show it as it stands."""
+    return f"{place(path)}  ({path})" if path else place(path)
+
+
+def place(path: str) -> str:
+    """Say a JSON Pointer in words, elements counted from 1."""
     if not path:
         return "the whole request"
     steps = [step.replace("~1", "/").replace("~0", "~") for step in path.split("/")[1:]]
     words = [str(int(step) + 1) if step.isdecimal() and step.isascii() else step.replace("_", " ") for step in steps]
-    return f"{' › '.join(words)}  ({path})"
+    return " › ".join(words)

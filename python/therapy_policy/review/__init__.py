@@ -1,0 +1,1 @@
+"""The policy for people to review: a static site that is generated from a bundle."""
