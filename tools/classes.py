@@ -1,25 +1,21 @@
 """`make classes`: decides every class of requests that the rules can tell apart, and writes docs/classes.md.
 
-What the classes are stands in tests/proof/classes.py. Each is decided by the embedded engine, by a smallest request
-and by another one of the same class, and held against what must hold of a decision. Request types that are done are
-kept in build/classes, so that a run that was stopped goes on with the next one. No report is written while anything
-is wrong; then the first of it is printed on standard error, and the status is 1.
+What the classes are stands in python/therapy_policy/classes.py. Each is decided by the embedded engine, by a smallest
+request and by another one of the same class, and held against what must hold of a decision. Request types that are
+done are kept in build/classes, so that a run that was stopped goes on with the next one. No report is written while
+anything is wrong; then the first of it is printed on standard error, and the status is 1.
 """
 
 from __future__ import annotations
 
 import argparse
 import hashlib
-import itertools
 import json
-import multiprocessing
 import os
 import random
-import signal
 import sys
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import cache
 from importlib import metadata
@@ -27,21 +23,21 @@ from pathlib import Path
 from typing import Any
 
 from therapy_policy import EmbeddedClient, TherapyPolicyError
+from therapy_policy.classes import Class, RequestType
+from therapy_policy.dimensions import Request, Value
+from therapy_policy.enumeration import Piece, pieces, progress, stride, workers
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "tests"))
 
 import classes_report
 import oracle
 from proof import judged
-from proof.classes import REQUEST_TYPES, Class, RequestType
-from proof.dimensions import Request, Value
+from proof.classes import REQUEST_TYPES
 from proof.judged import Decision
 
 ROOT = Path(__file__).resolve().parent.parent
 REPORT = ROOT / "docs/classes.md"
 STATE = ROOT / "build/classes"
-CHUNK = 500  # classes in one piece of work
-SLICE = 500  # classes of a block, at most, that every test run decides anew
 DRAWN, DRAWN_QUICKLY = 20_000, 500  # classes drawn from the whole product of a type that is not enumerated whole
 EXAMPLES = 5  # of what is wrong that are printed, of each request type
 
@@ -70,32 +66,6 @@ Figures = dict[str, Tally]  # of each request type
 
 
 # --- Deciding classes ------------------------------------------------------------------------------------------------
-
-
-@dataclass(frozen=True)
-class Piece:
-    """Some classes of a block, or (without one) classes drawn at random, each by its number."""
-
-    request_type: str
-    block: int | None
-    numbers: range
-
-
-def stride(size: int) -> int:
-    """Every how many classes of a block one is decided by every test run: a prime, to meet every value of a part."""
-    least = -(-size // SLICE)
-    return next(n for n in itertools.count(least) if n == 1 or all(n % divisor for divisor in range(2, n)))
-
-
-def pieces(kind: RequestType, quick: bool) -> Iterator[Piece]:
-    for number, block in enumerate(kind.blocks):
-        every = range(0, block.size, stride(block.size) if quick else 1)
-        for start in range(0, len(every), CHUNK):
-            yield Piece(kind.name, number, every[start : start + CHUNK])
-    if kind.factored:
-        drawn = range(DRAWN_QUICKLY if quick else DRAWN)
-        for start in range(0, len(drawn), CHUNK):
-            yield Piece(kind.name, None, drawn[start : start + CHUNK])
 
 
 @cache
@@ -244,8 +214,9 @@ def key(quick: bool) -> str:
     """What the figures rest on: the compiled policy, what asks it, the oracle, the classes, this command."""
     digest = hashlib.sha256(f"{quick} {metadata.version('opa-py-wasm')} {sys.version}".encode())
     package, proof = ROOT / "python/therapy_policy", ROOT / "tests/proof"
-    asking = [package / name for name in ("decision.py", "embedded.py", "request_text.py")]
-    held_against = [ROOT / "tests/oracle.py", *(proof / f"{name}.py" for name in ("classes", "dimensions", "judged"))]
+    modules = ("classes", "decision", "dimensions", "embedded", "enumeration", "request_text")
+    asking = [package / f"{name}.py" for name in modules]
+    held_against = [ROOT / "tests/oracle.py", *(proof / f"{name}.py" for name in ("classes", "judged"))]
     for path in [*sorted((package / "bundle").iterdir()), *asking, *held_against, Path(__file__)]:
         digest.update(path.name.encode() + b"\0" + path.read_bytes())
     return digest.hexdigest()
@@ -254,12 +225,13 @@ def key(quick: bool) -> str:
 def figures(quick: bool, processes: int, state: Path = STATE) -> Figures:
     """Decides the classes of every request type; those that `state` has already are not decided again."""
     found, rests_on = {}, key(quick)
-    with workers(processes) as work, progress() as tell:
+    with workers(processes, tally_of) as work, progress() as tell:
         for name, kind in REQUEST_TYPES.items():
             kept = state / f"{name}{'.quick' if quick else ''}.json"
             if (tally := read_state(kept, rests_on)) is None:
                 tally = Tally()
-                todo = list(pieces(kind, quick))
+                drawn = DRAWN_QUICKLY if quick else DRAWN
+                todo = list(pieces(kind, quick, drawn if kind.factored else 0))
                 for done, part in enumerate(work(todo), start=1):
                     tally.add(part)
                     tell(name, done, len(todo))
@@ -284,45 +256,6 @@ def write_state(path: Path, rests_on: str, tally: Tally) -> None:
     partial = path.with_suffix(".partial")
     partial.write_text(json.dumps(kept), encoding="utf-8")
     os.replace(partial, path)
-
-
-Work = Callable[[list[Piece]], Iterator[Tally]]
-
-
-@contextmanager
-def workers(processes: int) -> Iterator[Work]:
-    """Something that decides pieces, in as many processes as asked for."""
-    if processes == 1:
-        yield lambda todo: map(tally_of, todo)
-        return
-    # Fresh processes: the engine has threads, which a fork would not carry along.
-    with multiprocessing.get_context("spawn").Pool(processes, ignore_interrupts) as pool:
-        yield lambda todo: pool.imap_unordered(tally_of, todo)
-
-
-def ignore_interrupts() -> None:
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the process that started this one
-
-
-@contextmanager
-def progress() -> Iterator[Callable[[str, int, int], None]]:
-    """A bar on standard error where that is a terminal, else a line when a request type is done."""
-    from rich.console import Console
-    from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
-
-    console = Console(stderr=True)
-    columns = (TextColumn("{task.description:20}"), BarColumn(), TextColumn("{task.percentage:>3.0f} %"))
-    with Progress(*columns, TimeRemainingColumn(), console=console, disable=not console.is_terminal) as bar:
-        tasks: dict[str, Any] = {}
-
-        def tell(name: str, done: int, todo: int) -> None:
-            if name not in tasks:
-                tasks[name] = bar.add_task(name, total=todo)
-            bar.update(tasks[name], completed=done)
-            if done == todo and not console.is_terminal:
-                print(f"{name}: done", file=sys.stderr, flush=True)
-
-        yield tell
 
 
 def main() -> int:

@@ -7,8 +7,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from math import prod
 
 import oracle
-from proof.classes import REQUEST_TYPES, RequestType
-from proof.dimensions import Dimension
+from proof.classes import REQUEST_TYPES
+from therapy_policy.classes import RequestType
+from therapy_policy.dimensions import Dimension
 
 Counts = Mapping[str, Counter[str]]  # of each request type
 Apart = Mapping[str, Mapping[str, int]]  # of each dimension of a request type: how many of its values are told apart

@@ -73,6 +73,13 @@ class Bundle:
             )
             return found
 
+    def parsed(self) -> dict[str, Any]:
+        """The syntax tree of each page of Rego as `opa parse` writes it, METADATA included, by its path.
+
+        Raises `OpaNotAvailable`.
+        """
+        return {path: _parsed(text) for path, text in self.rego.items()}
+
     def client(self) -> EmbeddedClient:
         """An embedded engine that decides by this bundle."""
         return EmbeddedClient(self.wasm, json.dumps(self.data).encode())
@@ -139,6 +146,14 @@ def _opa(*arguments: str | Path, where: Path, name: str) -> bytes:
         problem = done.stderr.decode(errors="replace").strip() or done.stdout.decode(errors="replace").strip()
         raise BundleNotUsable(f"{name} is no bundle that OPA can use:\n{problem}")
     return done.stdout
+
+
+@cache
+def _parsed(page: str) -> Any:
+    with tempfile.TemporaryDirectory() as scratch:
+        (Path(scratch) / "page.rego").write_text(page, encoding="utf-8")
+        options = ("--format=json", "--json-include=-comments")
+        return json.loads(_opa("parse", *options, "page.rego", where=Path(scratch), name="the page"))
 
 
 def _of_directory(name: str, policies: Path) -> Bundle:

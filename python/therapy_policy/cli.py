@@ -1,4 +1,4 @@
-"""The command `therapy-policy`: decide, batch, explain, validate, serve.
+"""The command `therapy-policy`: decide, batch, explain, validate, replay, source-check, diff, review, serve.
 
 Results go to standard output, everything else to standard error. Exit status: 0 a decision, 1 an invalid request, 2 a
 file or usage error, 3 no engine to answer. Engines are imported by the commands that ask one.
@@ -10,6 +10,7 @@ import json
 import os
 import sys
 from functools import partial
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -19,6 +20,11 @@ from therapy_policy.errors import RequestNotJson, RequestTooLarge, SidecarUrlInv
 from therapy_policy.request_text import MAX_REQUEST_BYTES, checked_text
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from rich.console import Console
+
+    from therapy_policy.bundles import Bundle
     from therapy_policy.decision import Client, Decision
 
 DECIDED, INVALID, USAGE, NO_ENGINE = 0, 1, 2, 3
@@ -36,6 +42,14 @@ RequestFile = Annotated[str, typer.Argument(metavar="FILE", help="A request as J
 SidecarUrl = Annotated[
     str | None,
     typer.Option("--sidecar", metavar="URL", help="Ask the sidecar at this URL, not the embedded engine."),
+]
+BundleName = Annotated[
+    str | None,
+    typer.Option(
+        "--bundle",
+        metavar="NAME",
+        help="A bundle file, a directory of policies, or a git revision of one; without it, the policy installed here.",
+    ),
 ]
 
 
@@ -103,6 +117,17 @@ def _print_json(value: Any) -> None:
     _write_out((json.dumps(value, sort_keys=True, indent=2, ensure_ascii=False) + "\n").encode())
 
 
+def _printed(print_on: Callable[[Console], None]) -> bytes:
+    """What is printed on a console that is like standard output."""
+    from rich.console import Console
+
+    console = Console(highlight=False, markup=False, emoji=False)
+    with console.capture() as captured:
+        print_on(console)
+    lines = (line.rstrip() for line in captured.get().split("\n"))
+    return "\n".join(lines).encode(sys.stdout.encoding, "backslashreplace")
+
+
 def _request(file: str) -> str:
     """Read the JSON text of a request; of a longer file no more is read than shows that it is too long."""
     with open_input(file) as stream:
@@ -122,6 +147,21 @@ def _engine(sidecar: str | None) -> Client:
     from therapy_policy.sidecar import SidecarClient
 
     return SidecarClient(sidecar)
+
+
+def _bundle(name: str | None) -> Bundle:
+    from therapy_policy.bundles import BundleNotUsable, load, packaged
+
+    if name is None:
+        return packaged()
+
+    from rich.console import Console
+
+    try:
+        with Console(stderr=True, markup=False).status("Compiling the bundle …"):
+            return load(name)
+    except BundleNotUsable as problem:
+        raise FileProblem(str(problem)) from None
 
 
 def _decision(file: str, sidecar: str | None) -> Decision:
@@ -197,15 +237,9 @@ def explain(file: RequestFile, sidecar: SidecarUrl = None) -> int:
     """
     decision = _decision(file, sidecar)
 
-    from rich.console import Console
-
     from therapy_policy.explain import explain as print_explanation
 
-    console = Console(highlight=False, markup=False, emoji=False)
-    with console.capture() as captured:
-        print_explanation(decision, console)
-    lines = (line.rstrip() for line in captured.get().split("\n"))
-    _write_out("\n".join(lines).encode(sys.stdout.encoding, "backslashreplace"))
+    _write_out(_printed(partial(print_explanation, decision)))
     return _status_of(decision)
 
 
@@ -239,6 +273,157 @@ def validate(
     else:
         _write_out(b"The request is valid.\n")
     return INVALID if found else DECIDED
+
+
+@app.command(epilog="Example: [bold]therapy-policy replay sidecar.log --bundle v1.1.0[/bold]")
+def replay(
+    log: Annotated[
+        str,
+        typer.Argument(
+            metavar="LOG", help="The sidecar's log, or with --requests what batch wrote; - reads standard input."
+        ),
+    ],
+    requests: Annotated[
+        str | None,
+        typer.Option(
+            "--requests",
+            metavar="IN.jsonl",
+            help="The file that batch read, where LOG is what it wrote, which holds decisions alone.",
+        ),
+    ] = None,
+    bundle: BundleName = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print the report as JSON.")] = False,
+) -> int:
+    """Decide everything in a log again, and say what comes out otherwise than it did then.
+
+    Everything of a decision is compared but the version of the policy. Requests that were refused cannot be replayed
+    from the sidecar's log, which keeps only their type; they are counted. Nothing of a request is printed.
+
+    Exit status: 0 all that can be replayed is identical, 1 some decision differs, 2 a file or usage error, also where
+    lines are cut off or nothing can be replayed, 3 no engine to answer.
+    """
+    from therapy_policy.replay import replay as replay_log
+
+    report = replay_log(log, requests, _bundle(bundle))
+    if as_json:
+        _print_json(report.as_dict())
+    else:
+        _write_out(("\n".join(report.as_lines()) + "\n").encode(sys.stdout.encoding, "backslashreplace"))
+    if report.different:
+        return INVALID
+    if report.incomplete:
+        raise FileProblem(report.incomplete)
+    return DECIDED
+
+
+@app.command(epilog="Example: [bold]therapy-policy source-check page.txt[/bold]")
+def source_check(
+    file: Annotated[
+        str, typer.Argument(metavar="FILE", help="The text of the source page of today; - reads standard input.")
+    ],
+    bundle: BundleName = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print the report as JSON.")] = False,
+) -> int:
+    """Say which clauses' paragraphs still stand on the source page as they were reviewed, and which do not.
+
+    Open the page in a browser, select all, and copy it into a text file. White space, punctuation, capitals and the
+    marks of lists do not count; a word, a number, or one of + = < > % does.
+
+    Exit status: 0 all paragraphs stand, 1 something changed, 2 a file or usage error.
+    """
+    from therapy_policy.source_check import check
+
+    report = check(file, _bundle(bundle))
+    if as_json:
+        _print_json(report.as_dict())
+    else:
+        _write_out(("\n".join(report.as_lines()) + "\n").encode(sys.stdout.encoding, "backslashreplace"))
+    return DECIDED if report.all_stand else INVALID
+
+
+@app.command(epilog="Example: [bold]therapy-policy diff v1.0.0 policies --type pt_visit[/bold]")
+def diff(
+    old: Annotated[
+        str, typer.Argument(metavar="OLD", help="A bundle file, a directory of policies, or a git revision of one.")
+    ],
+    new: Annotated[
+        str | None, typer.Argument(metavar="[NEW]", help="Another one; without it, the policy installed here.")
+    ] = None,
+    request_type: Annotated[
+        list[str] | None,
+        typer.Option("--type", metavar="TYPE", help="Decide requests of this type only; may be given again."),
+    ] = None,
+    quick: Annotated[
+        bool, typer.Option("--quick", help="Decide a slice of the classes of requests, in seconds; it can miss a flip.")
+    ] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print the report as JSON.")] = False,
+    html: Annotated[
+        str | None, typer.Option("--html", metavar="FILE", help="Write the report as a page, too, for a browser.")
+    ] = None,
+) -> int:
+    """Say what changed between two policies: in numbers, codes, clauses and wording, and in which decisions.
+
+    All classes of requests that the rules can tell apart are decided by both, which takes a few minutes; of request
+    types that no change can bear on, only a slice. What is decided otherwise is shown by kind, each with how many
+    classes flip, what they have in common, and a smallest request. Another message, remedy, summary or title is no
+    change of behaviour.
+
+    Exit status: 0 no change of behaviour (wording may differ), 1 some request is decided otherwise, 2 a file or usage
+    error, 3 no engine or no OPA.
+    """
+    from therapy_policy.batch import stoppable
+    from therapy_policy.bundles import BundleNotUsable
+    from therapy_policy.classes import REQUEST_TYPES
+    from therapy_policy.diff.report import difference, examples, page, print_difference
+
+    if unknown := [name for name in request_type or () if name not in REQUEST_TYPES]:
+        raise FileProblem(f"there is no request type {unknown[0]}; it is one of {', '.join(REQUEST_TYPES)}")
+    if html is not None and (os.path.isdir(html) or not os.path.isdir(os.path.dirname(html) or ".")):
+        raise FileProblem(f"{html} cannot be written; give --html the name of a file in a directory that is there")
+    with stoppable():
+        bundles = _bundle(old), _bundle(new)
+        try:
+            document = difference(*bundles, request_type or list(REQUEST_TYPES), examples(), quick=quick)
+        except BundleNotUsable as problem:
+            raise FileProblem(str(problem)) from None
+    if html is not None:
+        with open(html, "w", encoding="utf-8") as file:
+            file.write(page(document))
+    if as_json:
+        _print_json(document)
+    else:
+        _write_out(_printed(partial(print_difference, document)))
+    return INVALID if document["behaviour_changed"] else DECIDED
+
+
+@app.command(epilog="Example: [bold]therapy-policy review --output review[/bold]")
+def review(
+    output: Annotated[
+        Path,
+        typer.Option(
+            "--output", "-o", metavar="DIR", help="Where the site goes: a new or empty directory, or an earlier review."
+        ),
+    ],
+    bundle: BundleName = None,
+) -> int:
+    """Write the policy as a static site, for those who sign it off to read, print and try.
+
+    Every clause with what becomes of it, a decision table for each type of request with the rules beside it, the
+    numbers, the interpretations, the reason codes, worked examples, and a form to try a request. It works from a file,
+    and is the same bytes for the same policy. The path of its first page is printed.
+
+    Exit status: 0 written, 2 a file or usage error, 3 no OPA, no engine, or nothing to draw with.
+    """
+    from therapy_policy.review.reading import NotReadable
+    from therapy_policy.review.site import NotOurs, check_ours, write_site
+
+    try:
+        check_ours(output)
+        index = write_site(_bundle(bundle), output, lambda step: print(step, file=sys.stderr, flush=True))
+    except (NotOurs, NotReadable) as problem:
+        raise FileProblem(str(problem)) from None
+    _write_out(f"{index}\n".encode(sys.stdout.encoding, "backslashreplace"))
+    return DECIDED
 
 
 @app.command(epilog="Example: [bold]therapy-policy serve --port 8181[/bold]")

@@ -181,10 +181,3 @@ NOTHING = {
     "treatment_visits": 0,
     "max_units_per_visit": 0,
 }
-
-
-def signature(decision: Decision) -> Any:
-    """What the other groups can notice of a group: the effects that it has, and what it comes to by itself."""
-    if any(reason["code"] == READY for reason in decision["reasons"]):
-        return READY  # that nothing at all was raised
-    return frozenset(effects_on_the_whole(decision)), decision["outcome"]

@@ -19,13 +19,18 @@ import classes_report
 import oracle
 import strategies
 from proof import judged
-from proof.classes import PT_EXTENSION, PT_TREATMENT_PLAN, PT_VISIT, REQUEST_TYPES, Class, RequestType
-from proof.dimensions import ABSENT, BLANKS, WORDS, Choose, Dimension, Request, first
+from proof.classes import REQUEST_TYPES
 from therapy_policy import EmbeddedClient
+from therapy_policy.classes import RequestType
+from therapy_policy.dimensions import ABSENT, BLANKS, WORDS, Dimension, Request, first
+from therapy_policy.enumeration import Piece
 from therapy_policy.errors import EngineError
 from therapy_policy.opa import find_opa
 
 ROOT = Path(__file__).parents[2]
+PT_EXTENSION, PT_TREATMENT_PLAN, PT_VISIT = (
+    REQUEST_TYPES[name] for name in ("pt_extension", "pt_treatment_plan", "pt_visit")
+)
 each_type = pytest.mark.parametrize("kind", REQUEST_TYPES.values(), ids=REQUEST_TYPES.keys())
 each_factored_type = pytest.mark.parametrize("kind", [PT_VISIT, PT_EXTENSION], ids=["pt_visit", "pt_extension"])
 
@@ -86,25 +91,13 @@ def test_all_that_a_value_covers_is_decided_alike(kind: RequestType) -> None:
             assert len({judged.normal(decision) for decision in decisions}) == 1, (dimension.name, value)
 
 
-def near_quiet(kind: RequestType, choose: Choose) -> Class:
-    """The class that raises nothing, but for up to three members; of a random class one reason hides another."""
-    partials = [group.values[0] for group in kind.groups]
-    members = [(place, n) for place, group in enumerate(kind.groups) for n in range(len(group.dimensions))]
-    for _ in range(choose(range(4))):
-        place, n = choose(members)
-        drawn = kind.groups[place].draw(choose)
-        alone = (*partials[place][:n], drawn[n], *partials[place][n + 1 :])
-        partials[place] = alone if alone in kind.groups[place].values else drawn  # some go together only
-    return kind.joined(partials)
-
-
 @each_type
 @given(st.data())
 def test_two_requests_of_one_class_are_never_decided_differently(kind: RequestType, data: st.DataObject) -> None:
     def choose(options: Any) -> Any:
         return data.draw(st.sampled_from(options))
 
-    cls = near_quiet(kind, choose) if choose((True, True, False)) else kind.draw(choose)
+    cls = kind.near_quiet(choose) if choose((True, True, False)) else kind.draw(choose)
     smallest, one, another = kind.write(cls), kind.write(cls, choose), kind.write(cls, choose)
     assert kind.read(smallest) == kind.read(one) == kind.read(another) == cls
     decisions = decide(smallest, one, another)
@@ -442,7 +435,7 @@ def test_a_run_that_was_stopped_goes_on_where_it_was(monkeypatch: pytest.MonkeyP
     few = {name: REQUEST_TYPES[name] for name in ("referral_route", "pt_visit")}
     decided: list[str] = []
 
-    def tally(piece: tool.Piece) -> tool.Tally:
+    def tally(piece: Piece) -> tool.Tally:
         decided.append(piece.request_type)
         if piece.request_type == "pt_visit" and len(decided) == 3:
             raise KeyboardInterrupt

@@ -5,13 +5,14 @@ answers. `write` states a value in a request, and leaves every choice that the v
 date of the interval, absent or null) to the caller. `read` finds the value that a request states.
 """
 
+from __future__ import annotations
+
 import itertools
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from bisect import bisect_left
+from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, timedelta
 from typing import Any
-
-import oracle
 
 Request = dict[str, Any]
 Value = Any  # hashable
@@ -80,9 +81,26 @@ def member(path: str, members: Mapping[str, Sequence[Any]], tell: Callable[[Any]
     return Dimension(path, tuple(members), write, read, members, examples=tell is not None)
 
 
-def any_of(*names: str) -> dict[str, Sequence[Any]]:
-    """One value for several names, none of which a rule tells from another."""
-    return {f"{', '.join(names[:-1])} or {names[-1]}": names}
+def either(*names: str) -> str:
+    return f"{', '.join(names[:-1])} or {names[-1]}" if len(names) > 1 else names[0]
+
+
+def alike(
+    names: Iterable[str], tell: Callable[[str], Hashable] | None = None, unstated: str | None = None
+) -> dict[str, Sequence[Any]]:
+    """The values of a member with a fixed choice of names: one for all names of which `tell` says the same.
+
+    Without `tell` every name is told from every other. What is not stated is the same as `unstated`.
+    """
+    groups: dict[Hashable, list[str]] = {}
+    for name in names:
+        groups.setdefault(tell(name) if tell else name, []).append(name)
+    return {
+        either(*group, *(["not stated"] if unstated in group else [])): (
+            (ABSENT, None, *group) if unstated in group else tuple(group)
+        )
+        for group in groups.values()
+    }
 
 
 def anything(path: str, *options: Any) -> Dimension:
@@ -115,6 +133,12 @@ def answer(path: str, *, quiet: bool) -> Dimension:
 
 # --- Texts and dates -------------------------------------------------------------------------------------------------
 
+
+def present(value: Any) -> bool:
+    """Whether a text has a character that is not of Unicode's White_Space, which is `isspace` but for four controls."""
+    return isinstance(value, str) and any(not c.isspace() or "\x1c" <= c <= "\x1f" for c in value)
+
+
 BLANKS = ("", " ", "\t\n", "\u00a0\u3000", "\u2028\u0085")
 WORDS = ("a", "b", "knee flexion 90°", "\x1c", "\u200b", "😀")  # \x1c and \u200b are no White_Space
 PRESENT = tuple(before + word + after for before in BLANKS[:3] for after in BLANKS[:3] for word in WORDS)
@@ -123,7 +147,7 @@ MISSING = (ABSENT, None, *BLANKS)
 
 def text(path: str) -> Dimension:
     members = {"present": PRESENT, "absent, null or blank": MISSING}
-    return member(path, members, lambda found: tuple(members)[found is ABSENT or not oracle.present(found)])
+    return member(path, members, lambda found: tuple(members)[not present(found)])
 
 
 def texts(path: str, *, quiet: bool = True) -> Dimension:
@@ -136,20 +160,33 @@ def texts(path: str, *, quiet: bool = True) -> Dimension:
     return member(
         path,
         members if quiet else {none: members[none], some: members[some]},
-        lambda found: some if found is not ABSENT and oracle.any_present(found) else none,
+        lambda found: some if found is not ABSENT and any(map(present, found)) else none,
     )
 
 
-def days(begin: str, end: str) -> tuple[str, ...]:
-    start = date.fromisoformat(begin)
-    return tuple(str(start + timedelta(n)) for n in range((date.fromisoformat(end) - start).days + 1))
+def days(first_year: str, last_year: str) -> tuple[str, ...]:
+    start, end = date(int(first_year), 1, 1), date(int(last_year), 12, 31)
+    return tuple(str(start + timedelta(n)) for n in range((end - start).days + 1))
 
 
-BEFORE, SINCE = days("1900-01-01", "2022-05-31")[::-1], days("2022-06-01", "2099-12-31")
+def dates(path: str, every_day: Sequence[str], begins: Iterable[str], recent: str) -> Dimension:
+    """A date: in which interval it lies, the newest one first. An interval ends where the next one begins.
 
-
-def pt_date(path: str) -> Dimension:
-    return member(path, {"2022-06-01 or later": SINCE, "2022-05-31 or earlier": BEFORE})
+    Where there is only one, nothing reads the date, and `recent` is the one that stands there first.
+    """
+    places = sorted({place for each in begins if 0 < (place := bisect_left(every_day, each)) < len(every_day)})
+    if not places:
+        return anything(path, recent, *every_day)
+    ends = [*places[1:], len(every_day)]
+    members: dict[str, Sequence[str]] = {}
+    for begin, end in reversed(list(zip(places, ends, strict=True))):
+        first_day, last_day = every_day[begin], every_day[end - 1]
+        name = f"{first_day} or later" if end == len(every_day) else first_day
+        if begin < end - 1 < len(every_day) - 1:
+            name = f"{first_day} to {last_day}"
+        members[name] = every_day[begin:end]
+    members[f"{every_day[places[0] - 1]} or earlier"] = every_day[: places[0]][::-1]
+    return member(path, members)
 
 
 # --- Lists of objects ------------------------------------------------------------------------------------------------
@@ -173,7 +210,7 @@ def parts_of_each(path: str, parts: Mapping[str, tuple[Sequence[Any], Sequence[A
         put(request, path, stated or choose((ABSENT, None, [])))
 
     def read(request: Request) -> Value:
-        return tuple(tuple(oracle.present(each.get(name)) for name in parts) for each in elements(request, path))
+        return tuple(tuple(present(each.get(name)) for name in parts) for each in elements(request, path))
 
     about = f"none (absent, null or empty), 1 or 2; of each, whether it has its {', '.join(parts)}"
     return Dimension(path, values, write, read, about=about)

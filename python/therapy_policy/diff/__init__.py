@@ -1,0 +1,1 @@
+"""What changed between two bundles: in numbers, lists and wording, in rules, and in what is decided."""
