@@ -51,6 +51,13 @@ The reason that decides is the first one, in the order of the reason codes, whos
 that bears on the whole request goes before one that bears on a line or on units. How many classes each decides:
 """
 
+RESTING = """
+## What rests on each interpretation
+
+How many classes have a reason that rests on the interpretation, whether it decides, stands beside the one that does,
+or only informs. Interpretations that no reason names are not here: they show in the form of requests, or in a rule.
+"""
+
 SILENT = """
 ## What no rule mentions
 
@@ -131,6 +138,8 @@ def report(counts: Counts, apart: Apart, problems: Sequence[str]) -> str:
             outcomes(counts),
             WHAT_DECIDES,
             *(deciding(name, found) for name, found in counts.items()),
+            RESTING,
+            resting(counts),
             SILENT,
             *(silent(REQUEST_TYPES[name], found) for name, found in counts.items()),
             UNREAD,
@@ -183,6 +192,13 @@ def deciding(name: str, found: Counter[str]) -> str:
         for code in sorted(by_code, key=lambda code: order.get(code, -1)):
             rows.append([outcome, f"`{code}`" if code in order else code, by_code[code]])
     return f"\n### {name}\n" + table(["outcome", "decided by", "classes"], rows)
+
+
+def resting(counts: Counts) -> str:
+    together = sum(counts.values(), Counter[str]())
+    found = {key.removeprefix("rests on "): n for key, n in together.items() if key.startswith("rests on ")}
+    rows = [[name, found[name]] for name in sorted(found, key=lambda name: int(name.removeprefix("INT-")))]
+    return table(["interpretation", "classes"], rows)
 
 
 def silent(kind: RequestType, found: Counter[str]) -> str:

@@ -52,6 +52,7 @@ def figures() -> dict[str, Any]:
         "coverage": coverage(),
         "tests": list(tests(words_of(bundle.data["therapy"]))),
         "classes": classes(CLASSES.read_text(encoding="utf-8")),
+        "interpretations": interpretations(CLASSES.read_text(encoding="utf-8")),
     }
 
 
@@ -186,6 +187,17 @@ def classes(report: str) -> dict[str, Any]:
         found[name] = {"classes": number, "decided_by": decided}
     if not found:
         raise SystemExit(f"error: {CLASSES.name} does not say which rule decides; run `make classes`")
+    return found
+
+
+def interpretations(report: str) -> dict[str, int]:
+    """How many classes have a reason that rests on each interpretation, out of docs/classes.md."""
+    resting = report.partition("\n## What rests on each interpretation\n")[2].partition("\n## ")[0]
+    found = {
+        name: int(n.replace(",", "")) for name, n in re.findall(r"^\| (INT-\d+) \| ([\d,]+) \|$", resting, re.MULTILINE)
+    }
+    if not found:
+        raise SystemExit(f"error: {CLASSES.name} does not say what rests on interpretations; run `make classes`")
     return found
 
 

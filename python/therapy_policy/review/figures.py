@@ -93,6 +93,10 @@ class Figures:
         found = self._all["classes"].get(request_type, {}).get("decided_by", [])
         return [(each["outcome"], each["code"], each["classes"]) for each in found]
 
+    def classes_resting_on(self, interpretation: str) -> int:
+        """How many classes of all request types have a reason that rests on an interpretation."""
+        return int(self._all["interpretations"].get(interpretation, 0))
+
     def classes_decided_by(self, codes: Iterable[str]) -> int:
         """How many classes of all request types some reason codes decide."""
         wanted = set(codes)
