@@ -40,10 +40,15 @@ lint: setup  ## formatting, types and the rules of style, of Python and of Rego
 generate: setup  ## write every generated file anew
 	@$(BIN)/python tools/generate.py
 	@$(BIN)/python tools/figures.py
+	@$(COMMAND) review --output build/review >/dev/null
+	@cp build/review/therapy-policy-review.json docs/review.json
 
 fresh: setup
 	@$(BIN)/python tools/generate.py --check
 	@$(BIN)/python tools/figures.py --check
+	@$(COMMAND) review --output build/review >/dev/null
+	@diff -u docs/review.json build/review/therapy-policy-review.json >&2 || \
+		{ echo "not fresh: pages of the review; run \`make generate\` and commit docs/review.json" >&2; exit 1; }
 
 rego-test: setup
 	@$(BIN)/python tools/rego_tests.py

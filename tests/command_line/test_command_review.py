@@ -131,7 +131,9 @@ def test_it_says_which_bundle_it_is_of(site: Path) -> None:
         assert digest in text(page(site / name).select_one("footer") or Tag(name="footer"))
     marker = json.loads((site / MARKER).read_text(encoding="utf-8"))
     assert (marker["policy_version"], marker["bundle_sha256"]) == (REGISTER["policy"]["version"], digest)
-    assert {*marker["files"], MARKER} == {path.name for path in site.iterdir()}
+    assert {*marker["sha256"], MARKER} == {path.name for path in site.iterdir()}
+    for name, digest in marker["sha256"].items():
+        assert hashlib.sha256((site / name).read_bytes()).hexdigest() == digest
 
 
 # --- Pages that anybody can read -------------------------------------------------------------------------------------
@@ -497,7 +499,7 @@ def test_an_earlier_site_is_replaced(tmp_path: Path) -> None:
     write(output)  # an empty directory will do
     marker = json.loads((output / MARKER).read_text(encoding="utf-8"))
     (output / "old.html").write_text("an old page")
-    (output / MARKER).write_text(json.dumps(marker | {"files": [*marker["files"], "old.html"]}))
+    (output / MARKER).write_text(json.dumps(marker | {"sha256": marker["sha256"] | {"old.html": ""}}))
     write(output)
     assert not (output / "old.html").exists()
     assert list(tmp_path.iterdir()) == [output], "nothing is left beside it"

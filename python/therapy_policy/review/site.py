@@ -150,7 +150,7 @@ def check_ours(output: Path) -> None:
     if not output.is_dir():
         raise NotOurs(f"{output} is a file; name a directory for the site")
     try:
-        ours = set(json.loads((output / MARKER).read_text(encoding="utf-8"))["files"]) | {MARKER}
+        ours = set(json.loads((output / MARKER).read_text(encoding="utf-8"))["sha256"]) | {MARKER}
     except (OSError, ValueError, KeyError, TypeError):
         ours = set()
     found = (path.relative_to(output).as_posix() for path in output.rglob("*") if not path.is_dir())
@@ -219,7 +219,7 @@ class Site:
             "what": "a review of the therapy policy; the next one written here replaces these files",
             "policy_version": self.bundle.version,
             "bundle_sha256": self.digest,
-            "files": list(made),
+            "sha256": {name: hashlib.sha256(content).hexdigest() for name, content in made.items()},
         }
         return made | {MARKER: (json.dumps(about, indent=1) + "\n").encode()}
 
