@@ -20,7 +20,7 @@ from threading import Event, Thread
 
 import pytest
 
-from therapy_policy import opa
+from therapy_policy import fetching, opa
 from therapy_policy.errors import OpaNotAvailable
 
 ASSET = opa.ASSETS[platform.system(), platform.machine()]
@@ -65,7 +65,7 @@ class Machine:
         self.released = directory / "released"
         for made in (self.bin, self.elsewhere, self.released):
             made.mkdir()
-        self.cache = opa._cache()
+        self.cache = fetching.cache()
         self.kept = self.cache / f"opa-{opa.PINNED_VERSION}" / "opa"
         self.told: list[str] = []
 
@@ -141,7 +141,7 @@ UNUSABLE = {
 def test_unusable_named_opa_is_refused(
     machine: Machine, monkeypatch: pytest.MonkeyPatch, text: str, reason: str
 ) -> None:
-    monkeypatch.setattr(opa, "VERSION_TIMEOUT_S", 1.0)
+    monkeypatch.setattr(fetching, "VERSION_TIMEOUT_S", 1.0)
     script(machine.bin / "opa", GOOD)
     named = script(machine.elsewhere / "opa", text)
     monkeypatch.setenv("OPA", str(named))
@@ -183,7 +183,7 @@ def test_path_is_absolute_from_a_relative_one(
 def test_unusable_on_path_is_told_and_passed_over(
     machine: Machine, monkeypatch: pytest.MonkeyPatch, text: str, reason: str
 ) -> None:
-    monkeypatch.setattr(opa, "VERSION_TIMEOUT_S", 1.0)
+    monkeypatch.setattr(fetching, "VERSION_TIMEOUT_S", 1.0)
     on_path = script(machine.bin / "opa", text)
     script(machine.kept, GOOD)
     assert machine.find() == machine.kept
@@ -305,7 +305,7 @@ def test_stalled_download_ends_and_tells_how_far_it_came(machine: Machine, monke
 
 
 def test_build_tells_that_it_goes_on_and_is_kept(machine: Machine, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(opa, "HEARTBEAT_S", 0.2)
+    monkeypatch.setattr(fetching, "HEARTBEAT_S", 0.2)
     script(machine.bin / "go", fake_go(SLOW_BUILD))
     assert machine.find() == machine.kept
     assert any(line.startswith("Building OPA 1.21.3") for line in machine.told)
@@ -331,8 +331,8 @@ def test_build_is_of_the_pinned_version_with_the_settings_of_the_person(
 
 
 def test_build_that_does_not_end_is_stopped(machine: Machine, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(opa, "HEARTBEAT_S", 0.1)
-    monkeypatch.setattr(opa, "JOB_TIMEOUT_S", 0.3)
+    monkeypatch.setattr(fetching, "HEARTBEAT_S", 0.1)
+    monkeypatch.setattr(fetching, "JOB_TIMEOUT_S", 0.3)
     script(machine.bin / "go", fake_go("exec /bin/sleep 60"))
     with pytest.raises(OpaNotAvailable, match="The build was stopped"):
         machine.find()

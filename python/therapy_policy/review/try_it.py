@@ -16,7 +16,7 @@ import opapywasm.runtime
 
 from therapy_policy import explain, request_text
 from therapy_policy.bundles import Bundle
-from therapy_policy.opa import Progress, _to_stderr
+from therapy_policy.fetching import Progress, to_stderr
 from therapy_policy.review.npm import installed
 
 PACKAGE = Path(__file__).parent
@@ -28,7 +28,7 @@ def try_it_files(
     bundle: Bundle,
     schema: Mapping[str, Any],
     examples: Sequence[Mapping[str, Any]],
-    progress: Progress = _to_stderr,
+    progress: Progress = to_stderr,
 ) -> dict[str, str | bytes]:
     """Return the files that stand beside the page of templates/try_it.html, by name.
 
