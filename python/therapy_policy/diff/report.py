@@ -79,7 +79,7 @@ def _verdict_on_flips(outcome: Outcome) -> str:
         drawn=sum(each.drawn for each in outcome.decided.values()),
         form=sum(each.misshapen for each in outcome.decided.values()),
     )
-    counts = [f"{flips[by]:,} of {decided[by]:,} {what}" for by, what in FOUND_BY.items() if flips[by]]
+    counts = [f"{flips[by]:,} of {decided[by]:,} {what}" for by, (_, what) in FOUND_BY.items() if flips[by]]
     return f"Behaviour changes. Decided otherwise: {' and '.join(counts) or 'an example'}."
 
 
@@ -111,7 +111,7 @@ def _decided(decided: Decided, quick: bool) -> Document:
         said += "; nothing that its decisions rest on differs"
     elif not whole:
         said += " (--quick)"
-    for number, what in ((decided.drawn, FOUND_BY["drawn"]), (decided.misshapen, FOUND_BY["form"])):
+    for number, what in ((decided.drawn, FOUND_BY["drawn"][1]), (decided.misshapen, FOUND_BY["form"][1])):
         if number:
             said += f"; {number:,} {what}"
     return asdict(decided) | {"said": said}
@@ -183,11 +183,11 @@ def _rule(changed: ChangedRule) -> Document:
 # --- Flips -----------------------------------------------------------------------------------------------------------
 
 
-# How flips are found, in words.
+# What was decided by both when a flip was found, in words: one of it, and several.
 FOUND_BY = {
-    "classes": "classes of requests",
-    "drawn": "requests drawn at random, for rules differ",
-    "form": "requests of a wrong or unusual form",
+    "classes": ("class of requests", "classes of requests"),
+    "drawn": ("request drawn at random, for rules differ", "requests drawn at random, for rules differ"),
+    "form": ("request of a wrong or unusual form", "requests of a wrong or unusual form"),
 }
 
 
@@ -313,7 +313,7 @@ def said_of_type(of_type: Document) -> str:
 
 def said_of_kind(kind: Document) -> str:
     """The outcomes of a kind of flip, and how many there are."""
-    return f"{kind['old_outcome']} → {kind['new_outcome']}: {kind['count']:,} {FOUND_BY[kind['found_by']]}"
+    return f"{kind['old_outcome']} → {kind['new_outcome']}: {counted(kind['count'], *FOUND_BY[kind['found_by']])}"
 
 
 def lines_about(kind: Document, shared_by_all: Mapping[str, str]) -> list[tuple[str, str]]:
