@@ -96,6 +96,8 @@ def load(name: str) -> Bundle:
 
     Raises `BundleNotUsable` if there is none or it does not compile, `OpaNotAvailable` if there is no OPA.
     """
+    if not name:
+        raise BundleNotUsable("A bundle is named by a file, a directory or a git revision, and this name is empty")
     path = Path(name)
     if path.is_dir():
         return _of_directory(name, path / "policies" if (path / "policies").is_dir() else path)
@@ -176,17 +178,24 @@ def _built(name: str, archive: Path, scratch: Path) -> Bundle:
     return bundle
 
 
+def _git(*arguments: str) -> subprocess.CompletedProcess[bytes]:
+    return subprocess.run(["git", *arguments], capture_output=True)
+
+
 @contextmanager
 def _checked_out(revision: str) -> Iterator[Path]:
     """The directory `policies` as it was at a git revision."""
     try:
-        archive = subprocess.run(["git", "archive", "--format=tar", revision, "policies"], capture_output=True)
+        # The commit is asked for first: a name that begins with a dash would be an option of git.
+        commit = _git("rev-parse", "--verify", "--quiet", "--end-of-options", f"{revision}^{{commit}}")
+        archive = (
+            commit if commit.returncode else _git("archive", "--format=tar", commit.stdout.decode().strip(), "policies")
+        )
     except FileNotFoundError:
         raise BundleNotUsable(f"There is no file or directory {revision}, and no git to look for a revision") from None
     if archive.returncode:
         raise BundleNotUsable(
-            f"{revision} is no bundle file, no directory and no git revision with `policies/` here "
-            f"(git: {archive.stderr.decode(errors='replace').strip()})"
+            f"{revision} is no bundle file and no directory, and there is no git revision of that name with `policies/`"
         )
     with tempfile.TemporaryDirectory() as scratch:
         with tarfile.open(fileobj=io.BytesIO(archive.stdout)) as files:
