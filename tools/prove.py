@@ -1,8 +1,9 @@
 """`make proof`: the deep proof, and its dated summary in docs/proof.md.
 
 Three parts, each with progress, each resumable: random requests compared with the oracle on both engines, every class
-of requests enumerated, every mutant of the rules and parameters run. A part that is done is not run again until what
-it rests on changes: the first is kept here, the other two keep what they have done so far themselves.
+of requests enumerated, every mutant of the rules and parameters run. What is done is not done again until what it
+rests on changes, OPA included; a run that was stopped goes on with the property tests from their beginning, with the
+classes at the request type and with the mutants at the mutant where it was. The summary gives each part its own date.
 """
 
 from __future__ import annotations
@@ -19,7 +20,8 @@ from collections import Counter, defaultdict
 from pathlib import Path
 from typing import Any
 
-import yaml
+from therapy_policy import bundles
+from therapy_policy.opa import find_opa
 
 ROOT = Path(__file__).resolve().parent.parent
 STATE = ROOT / "build/proof"
@@ -38,6 +40,7 @@ def main() -> int:
     parser.add_argument("--again", action="store_true", help="run every part again, done or not")
     again = parser.parse_args().again
     STATE.mkdir(parents=True, exist_ok=True)
+    again = another_opa() or again
     for name, prove in (("requests", prove_requests), ("classes", prove_classes), ("mutants", prove_mutants)):
         print(f"{name} …", file=sys.stderr, flush=True)
         if prove(again):
@@ -49,6 +52,19 @@ def main() -> int:
     print(summary)
     print(f"written to {SUMMARY.relative_to(ROOT)}", file=sys.stderr)
     return 0 if sound else 1
+
+
+def another_opa() -> bool:
+    """Whether what is kept was done with another version of OPA."""
+    kept, version = STATE / "opa", opa_version()
+    another = kept.is_file() and kept.read_text() != version
+    kept.write_text(version)
+    return another
+
+
+def opa_version() -> str:
+    told = subprocess.run([find_opa(), "version"], capture_output=True, text=True, check=True)
+    return told.stdout.partition("\n")[0].removeprefix("Version: ")
 
 
 def prove_requests(again: bool) -> int:
@@ -92,13 +108,19 @@ def digest_of(*parts: str) -> str:
     return digest.hexdigest()
 
 
+def day_of(*files: Path) -> str:
+    """The day on which the newest of some files was written, which is when what is in it was found."""
+    newest = max(path.stat().st_mtime for path in files)
+    return f"{datetime.datetime.fromtimestamp(newest, datetime.UTC):%Y-%m-%d}"
+
+
 def read_json(path: Path) -> Any:
     return json.loads(path.read_text(encoding="utf-8"))
 
 
 def summarized() -> tuple[str, bool]:
     """The summary as Markdown, and whether everything in it is as it must be."""
-    version = yaml.safe_load((ROOT / "policies/therapy/register/policy/data.yaml").read_text())["version"]
+    bundle = bundles.packaged()
     requests, differences = defaultdict[str, int](int), defaultdict[str, int](int)
     for line in (STATE / "counts.jsonl").read_text().splitlines():
         count = json.loads(line)
@@ -106,8 +128,10 @@ def summarized() -> tuple[str, bool]:
         differences[count["engine"]] += count["differences"]
     classes, mutants = read_json(STATE / "classes.json"), read_json(STATE / "mutants.json")
     made = Counter(mutants["all"])
+    whole_classes = [each for each in (ROOT / "build/classes").glob("*.json") if not each.stem.endswith(".quick")]
     sound = (
-        min(requests.values()) >= LEAST_REQUESTS
+        requests.keys() >= {"embedded", "sidecar"}
+        and min(requests.values()) >= LEAST_REQUESTS
         and not any(differences.values())
         and not classes["undecided"]
         and not classes["contradictory"]
@@ -116,22 +140,27 @@ def summarized() -> tuple[str, bool]:
         and not mutants["surviving"]
     )
     lines = [
-        f"# Proof of policy {version}, {datetime.datetime.now(datetime.UTC):%Y-%m-%d}",
+        f"# Proof of policy {bundle.version}",
         "",
-        "Written by `make proof`.",
+        "Written by `make proof`, each part with the day on which it was last done, of this bundle:",
+        "",
+        f"SHA-256 `{hashlib.sha256(bundle.archive).hexdigest()}`, with OPA {opa_version()}",
         "",
         "| what | figure |",
         "| --- | --- |",
+        f"| **requests compared** | {day_of(STATE / 'counts.jsonl')} |",
         *(f"| random requests compared with the oracle, {engine} | {n:,} |" for engine, n in sorted(requests.items())),
         *(f"| differences, {engine} | {n:,} |" for engine, n in sorted(differences.items())),
+        f"| **classes enumerated** | {day_of(*whole_classes)} |",
         f"| classes of requests enumerated | {classes['classes']:,} |",
         f"| classes undecided | {classes['undecided']:,} |",
         f"| classes contradictory | {classes['contradictory']:,} |",
         f"| classes decided otherwise than by the oracle | {classes['differences']:,} |",
+        f"| **mutants run** | {day_of(ROOT / 'build/mutants.jsonl')} |",
         f"| mutants made | {made['made']:,} |",
         f"| mutants that the compiler refuses | {made['stillborn']:,} |",
         f"| mutants killed by the Rego tests alone | {made['killed by Rego tests']:,} |",
-        f"| mutants killed by the whole suite only | {made['killed by suite']:,} |",
+        f"| mutants killed by the corpus of requests and the lints only | {made['killed by suite']:,} |",
         f"| mutants equivalent | {made['equivalent']:,} |",
         f"| mutants surviving | {made['surviving']:,} |",
         f"| score of the Rego tests alone | {mutants['scores']['Rego tests']:.1%} |",

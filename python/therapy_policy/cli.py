@@ -1,7 +1,7 @@
 """The command `therapy-policy`: decide, batch, explain, validate, replay, source-check, diff, review, serve.
 
-Results go to standard output, everything else to standard error. Exit status: 0 a decision, 1 an invalid request, 2 a
-file or usage error, 3 no engine to answer. Engines are imported by the commands that ask one.
+Results go to standard output, everything else to standard error. Exit status: 0 done, 1 an invalid request or a
+finding, 2 a file or usage error, 3 no engine to answer. Engines are imported by the commands that ask one.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ app = typer.Typer(
     rich_markup_mode="rich",
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
-    epilog="Exit status: 0 a decision, 1 an invalid request, 2 a file or usage error, 3 no engine to answer.",
+    epilog="Exit status: 0 done, 1 an invalid request or a finding, 2 a file or usage error, 3 no engine to answer.",
 )
 
 RequestFile = Annotated[str, typer.Argument(metavar="FILE", help="A request as JSON; - reads standard input.")]
@@ -107,6 +107,11 @@ def _write_out(data: bytes) -> None:
         raise typer.Exit(_reader_gone()) from None
 
 
+def _write_text(text: str) -> None:
+    """Write text for people; what their terminal cannot show becomes an escape."""
+    _write_out(text.encode(sys.stdout.encoding if sys.stdout else "utf-8", "backslashreplace"))
+
+
 def _reader_gone() -> int:
     # Else Python would try again to write, and complain, when it ends.
     os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
@@ -117,7 +122,7 @@ def _print_json(value: Any) -> None:
     _write_out((json.dumps(value, sort_keys=True, indent=2, ensure_ascii=False) + "\n").encode())
 
 
-def _printed(print_on: Callable[[Console], None]) -> bytes:
+def _printed(print_on: Callable[[Console], None]) -> str:
     """What is printed on a console that is like standard output."""
     from rich.console import Console
 
@@ -125,7 +130,7 @@ def _printed(print_on: Callable[[Console], None]) -> bytes:
     with console.capture() as captured:
         print_on(console)
     lines = (line.rstrip() for line in captured.get().split("\n"))
-    return "\n".join(lines).encode(sys.stdout.encoding, "backslashreplace")
+    return "\n".join(lines)
 
 
 def _request(file: str) -> str:
@@ -239,7 +244,7 @@ def explain(file: RequestFile, sidecar: SidecarUrl = None) -> int:
 
     from therapy_policy.explain import explain as print_explanation
 
-    _write_out(_printed(partial(print_explanation, decision)))
+    _write_text(_printed(partial(print_explanation, decision)))
     return _status_of(decision)
 
 
@@ -269,7 +274,7 @@ def validate(
                 f"  expected: {misfit.expected}",
                 f"  found: {misfit.found}",
             ]
-        _write_out(("\n".join(lines) + "\n").encode(sys.stdout.encoding, "backslashreplace"))
+        _write_text("\n".join(lines) + "\n")
     else:
         _write_out(b"The request is valid.\n")
     return INVALID if found else DECIDED
@@ -308,7 +313,7 @@ def replay(
     if as_json:
         _print_json(report.as_dict())
     else:
-        _write_out(("\n".join(report.as_lines()) + "\n").encode(sys.stdout.encoding, "backslashreplace"))
+        _write_text("\n".join(report.as_lines()) + "\n")
     if report.different:
         return INVALID
     if report.incomplete:
@@ -337,7 +342,7 @@ def source_check(
     if as_json:
         _print_json(report.as_dict())
     else:
-        _write_out(("\n".join(report.as_lines()) + "\n").encode(sys.stdout.encoding, "backslashreplace"))
+        _write_text("\n".join(report.as_lines()) + "\n")
     return DECIDED if report.all_stand else INVALID
 
 
@@ -392,7 +397,7 @@ def diff(
     if as_json:
         _print_json(document)
     else:
-        _write_out(_printed(partial(print_difference, document)))
+        _write_text(_printed(partial(print_difference, document)))
     return INVALID if document["behaviour_changed"] else DECIDED
 
 
@@ -422,7 +427,7 @@ def review(
         index = write_site(_bundle(bundle), output, lambda step: print(step, file=sys.stderr, flush=True))
     except (NotOurs, NotReadable) as problem:
         raise FileProblem(str(problem)) from None
-    _write_out(f"{index}\n".encode(sys.stdout.encoding, "backslashreplace"))
+    _write_text(f"{index}\n")
     return DECIDED
 
 
