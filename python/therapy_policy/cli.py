@@ -280,7 +280,7 @@ def validate(
     return INVALID if found else DECIDED
 
 
-@app.command(epilog="Example: [bold]therapy-policy replay sidecar.log --bundle v1.1.0[/bold]")
+@app.command(epilog="Example: [bold]therapy-policy replay sidecar.log --bundle policies[/bold]")
 def replay(
     log: Annotated[
         str,
@@ -346,7 +346,7 @@ def source_check(
     return DECIDED if report.all_stand else INVALID
 
 
-@app.command(epilog="Example: [bold]therapy-policy diff v1.0.0 policies --type pt_visit[/bold]")
+@app.command(epilog="Example: [bold]therapy-policy diff HEAD policies --type pt_visit[/bold]")
 def diff(
     old: Annotated[
         str, typer.Argument(metavar="OLD", help="A bundle file, a directory of policies, or a git revision of one.")

@@ -269,3 +269,22 @@ def test_version() -> None:
     result = run("--version")
     version = json.loads(run("decide", EXAMPLES / "pt_visit.json").stdout)["policy_version"]
     assert result.stdout.decode() == f"therapy-policy {version}\n"
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ("decide", "FILE"),
+        ("explain", "FILE"),
+        ("validate", "FILE"),
+        ("source-check", "FILE"),
+        ("diff", "HEAD", "--quick"),
+    ],
+    ids=lambda arguments: arguments[0],
+)
+def test_closed_standard_output_is_said_to_be_closed(arguments: tuple[str, ...]) -> None:
+    named = [str(EXAMPLES / "referral_route.json") if each == "FILE" else each for each in arguments]
+    closed = ["sh", "-c", 'exec "$@" >&-', "sh", *COMMAND, *named]
+    done = subprocess.run(closed, cwd=ROOT, env=environment(), stderr=subprocess.PIPE, timeout=60)
+    assert done.returncode == 2
+    assert b"error: standard output is closed" in done.stderr

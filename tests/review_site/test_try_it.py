@@ -1,4 +1,4 @@
-"""Requests are tried on a page, by the policy itself in a real browser; it decides as the embedded client does."""
+"""Requests are tried on a page, by the policy itself in a real browser; it decides as the sidecar and the embedded client do."""
 
 from __future__ import annotations
 
@@ -14,7 +14,8 @@ from rich.console import Console
 
 from command_line.command import EXAMPLES, as_printed
 from review_site.browser import Watched, watched_page
-from therapy_policy import Decision, EmbeddedClient
+from therapy_policy import Decision, EmbeddedClient, SidecarClient
+from therapy_policy.decision import Client
 from therapy_policy.explain import explain
 from therapy_policy.review.try_it import PACKAGE
 
@@ -30,7 +31,7 @@ def decision_on(page: Page) -> str:
     return page.locator("#try-decision").text_content() or ""
 
 
-def expect_decision(page: Page, text: str | bytes, client: EmbeddedClient) -> Decision:
+def expect_decision(page: Page, text: str | bytes, client: Client) -> Decision:
     """See that the page shows the decision on the request of this text, and says it in the command's words."""
     decision = client.decide_text(text)
     expect(page.locator("#try-decision")).to_have_text(as_printed(decision).decode().rstrip("\n"))
@@ -79,29 +80,29 @@ def asked_on(page: Page) -> str:
 # --- the same decisions
 
 
-def test_every_worked_example(page: Page, client: EmbeddedClient) -> None:
+def test_every_worked_example(page: Page, asking_sidecar: SidecarClient) -> None:
     for example in WORKED:
         page.get_by_label("Example").select_option(label=example["title"])
         page.get_by_role("button", name="Load the example").click()
-        expect_decision(page, json.dumps(example["request"]), client)
+        expect_decision(page, json.dumps(example["request"]), asking_sidecar)
         assert json.loads(asked_on(page)) == example["request"]
 
 
-def test_every_published_example_as_json(page: Page, client: EmbeddedClient) -> None:
+def test_every_published_example_as_json(page: Page, asking_sidecar: SidecarClient) -> None:
     for path in PUBLISHED:
         text = path.read_text(encoding="utf-8")
         put_json(page, text)
-        expect_decision(page, text, client)
+        expect_decision(page, text, asking_sidecar)
         assert asked_on(page) == text
 
 
 @pytest.mark.parametrize("kind", TITLES)
-def test_filled_in_field_by_field(kind: str, page: Page, client: EmbeddedClient) -> None:
+def test_filled_in_field_by_field(kind: str, page: Page, asking_sidecar: SidecarClient) -> None:
     text = (EXAMPLES / f"{kind}.json").read_text(encoding="utf-8")
     choose_type(page, kind)
     fill_object(page.get_by_role("group", name=TITLES[kind], exact=True), json.loads(text))
     decide(page)
-    expect_decision(page, text, client)
+    expect_decision(page, text, asking_sidecar)
     assert json.loads(asked_on(page)) == json.loads(text)
 
 
