@@ -105,6 +105,11 @@ class Report:
         return self.identical + self.different + sum(found.count for found in self.not_replayable.values())
 
     @property
+    def _damaged(self) -> int:
+        damaged = self.not_replayable.get(DAMAGED)
+        return damaged.count if damaged else 0
+
+    @property
     def incomplete(self) -> str | None:
         """Why it would be wrong to say that nothing differs, though nothing was found to."""
         if damaged := self.not_replayable.get(DAMAGED):
@@ -153,7 +158,7 @@ class Report:
         """The report for a person."""
         then = ", ".join(sorted(self.versions)) or "none that can be replayed"
         written = [
-            f"{_counted(self.decisions, 'decision')} in {_counted(self.entries, 'entry', 'entries')} of the log",
+            f"{_counted(self.decisions - self._damaged, 'decision')} in {_counted(self.entries, 'entry', 'entries')} of the log",
             f"policy then: {then}; now: {self.version}",
         ]
         if self.skipped:

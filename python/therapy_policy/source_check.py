@@ -116,6 +116,10 @@ class Report:
         ]
         if counts[STANDS] + counts[MOVED] == 0:
             written.append("None of the reviewed paragraphs is there: is this the text of the source page?")
+        elif min(counts[GONE], counts["new"]) > counts["reviewed"] / 4:
+            written.append(
+                "So many are gone and so many new that lines may have been wrapped: each paragraph must be one line."
+            )
         written.append("")
         for clause in self.clauses:
             written.append(f"{clause.id:<7} {clause.status:<8} {clause.summary}")

@@ -233,6 +233,24 @@ def test_another_page_altogether(bundle: Path) -> None:
     assert "0 stand" in said
 
 
+def test_wrapped_lines_are_told_from_a_changed_page(bundle: Path) -> None:
+    wrapped = run(
+        "source-check",
+        "-",
+        "--bundle",
+        bundle,
+        stdin=TEXT.replace(" and ", "\nand ")
+        .replace(" of ", "\nof ")
+        .replace("'s", "\n's")
+        .replace(" (", "\n(")
+        .replace(" S", "\nS")
+        .encode(),
+    )
+    assert b"each paragraph must be one line" in wrapped.stdout
+    changed = run("source-check", "-", "--bundle", bundle, stdin=TEXT.replace("8:00", "9:00").encode())
+    assert b"each paragraph must be one line" not in changed.stdout
+
+
 def test_what_would_steer_a_terminal_is_escaped(bundle: Path) -> None:
     said = written(TEXT.replace("dusk", "du\x1b[31msk"), bundle)
     assert "\x1b" not in said

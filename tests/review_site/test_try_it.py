@@ -1,4 +1,4 @@
-"""Requests are tried on a page, by the policy itself in a real browser; it decides as the sidecar and the embedded client do."""
+"""Requests are tried on a page, by the policy itself in a real browser; it decides as the sidecar does."""
 
 from __future__ import annotations
 
