@@ -158,7 +158,8 @@ class Report:
         """The report for a person."""
         then = ", ".join(sorted(self.versions)) or "none that can be replayed"
         written = [
-            f"{_counted(self.decisions - self._damaged, 'decision')} in {_counted(self.entries, 'entry', 'entries')} of the log",
+            f"{_counted(self.decisions - self._damaged, 'decision')} "
+            f"in {_counted(self.entries, 'entry', 'entries')} of the log",
             f"policy then: {then}; now: {self.version}",
         ]
         if self.skipped:
