@@ -46,11 +46,12 @@ def main() -> int:
 
 def figures() -> dict[str, Any]:
     bundle = bundles.load(str(POLICIES))
+    therapy = bundle.data["therapy"]
     return {
         "policy_version": bundle.version,
         "bundle_sha256": hashlib.sha256(bundle.archive).hexdigest(),
         "coverage": coverage(),
-        "tests": list(tests(words_of(bundle.data["therapy"]))),
+        "tests": list(tests(words_of(therapy), set(therapy["register"]["reason_codes"]))),
         "classes": classes(CLASSES.read_text(encoding="utf-8")),
         "interpretations": interpretations(CLASSES.read_text(encoding="utf-8")),
     }
@@ -94,20 +95,20 @@ def entries(tree: Any) -> Iterator[str]:
             yield from entries(each)
 
 
-def tests(words: set[str]) -> Iterator[dict[str, Any]]:
+def tests(words: set[str], codes: set[str]) -> Iterator[dict[str, Any]]:
     """Each test, the words that it names, and those that each of its cases names."""
     run = opa("test", "--bundle", ".", "--format=json", "--timeout=120s")
     for one in sorted(run, key=lambda each: (each["location"]["file"], each["location"]["row"])):
         file = one["location"]["file"]
         cases = set(one.get("sub_results") or {})
-        named = Named(rules_of(file), words, cases)
+        named = Named(rules_of(file), words, codes, cases)
         named.read_rule(one["name"], named.all)
         yield {
             "file": file,
             "row": one["location"]["row"],
             "name": one["name"],
             "names": sorted(named.all),
-            "cases": {case: sorted(named.by_case.get(case, set())) for case in sorted(cases)},
+            "cases": {case: sorted(named.by_case.get(case, set()) | {case} & words) for case in sorted(cases)},
         }
 
 
@@ -130,6 +131,7 @@ class Named:
 
     rules: Parsed
     words: set[str]
+    codes: set[str]  # those of the words that are reason codes
     cases: set[str]
     all: set[str] = field(default_factory=set)
     by_case: dict[str, set[str]] = field(default_factory=dict)
@@ -156,7 +158,10 @@ class Named:
             value: Any = node.get("value")
             kind = node.get("type")
             if kind == "string":
-                into |= {word for word in re.split(r"[ /]", value) if word in self.words}
+                # An entry of a parameter stands in the requests and tables that many tests share, whatever they are
+                # about; so only what a test says itself names one.
+                named = self.words if len(self.reading) == 1 else self.codes
+                into |= {word for word in re.split(r"[ /]", value) if word in named}
             elif kind == "var":
                 self.read_helper(str(value), into)
             elif kind == "object" and self.cases and {key.get("value") for key, _ in value} == self.cases:

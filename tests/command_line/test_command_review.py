@@ -19,6 +19,7 @@ from bs4 import BeautifulSoup, Tag
 import figures as counting
 from command_line.command import ROOT, one_error, run, start
 from therapy_policy import EmbeddedClient, bundles
+from therapy_policy.review import npm, reading, registers
 from therapy_policy.review import site as review_site
 from therapy_policy.review.figures import Figures
 
@@ -227,7 +228,7 @@ def test_everything_is_there_and_linked(site: Path, name: str, ids: Any) -> None
 def test_a_clause_says_what_becomes_of_it(site: Path, id: str) -> None:
     entry, found = REGISTER["clauses"][id], part(site / "clauses.html", id)
     assert entry["summary"] in text(found)
-    assert review_site.KINDS[entry["kind"]][1] in text(found)
+    assert registers.KINDS[entry["kind"]][1] in text(found)
     codes = {code for code, one in REGISTER["reason_codes"].items() if id in one["clauses"]}
     assert codes <= {str(link["href"]).partition("#")[2] for link in found.select('a[href^="reasons.html"]')}
     for name, parameter in parameters().items():
@@ -428,6 +429,37 @@ def test_a_test_counts_for_the_codes_that_it_names() -> None:
     assert notes["goals"].cases == ("none", "null")
 
 
+@pytest.mark.parametrize(
+    ("id", "beside", "named"),
+    [
+        ("OT-5", "therapy/pediatric_ot/claim_test.rego", "each listed code"),
+        ("REF-1", "therapy/referral/route_test.rego", "each island"),
+        ("REF-2", "therapy/referral/route_test.rego", "each island"),
+    ],
+)
+def test_a_clause_without_codes_counts_no_test_of_another_page(site: Path, id: str, beside: str, named: str) -> None:
+    tests = [text(each) for each in part(site / "clauses.html", id).select(".tests li")]
+    assert any(each.startswith(f"{named} {beside}, ") for each in tests)
+    assert any("therapy/parameters/parameters_test.rego" in each for each in tests)
+    assert not [each for each in tests if beside not in each and "therapy/parameters/parameters_test.rego" not in each]
+
+
+def test_a_fixture_that_tests_share_names_no_entry() -> None:
+    """Its claims have 97530, the code of a claim that many tests begin with."""
+    named = {test.title for test in Figures().tests_naming(["97530"]) if test.file.endswith("claim_test.rego")}
+    assert "each listed code" in named
+    assert not named & {"benefits", "medical necessity", "units of lines"}
+
+
+def test_a_clause_shows_no_code_of_the_entries_of_another(site: Path) -> None:
+    """The add-on is an entry of OT-6; what is not listed is of the whole list."""
+    for id in ("OT-4", "OT-5"):
+        found = part(site / "clauses.html", id)
+        assert found.find("a", href="reasons.html#OT_CODE_NOT_LISTED")
+        assert not found.find("a", href="reasons.html#OT_ADD_ON_WITHOUT_PRIMARY")
+    assert part(site / "clauses.html", "OT-6").find("a", href="reasons.html#OT_ADD_ON_WITHOUT_PRIMARY")
+
+
 def test_every_page_of_rules_is_covered(site: Path) -> None:
     for path in bundles.packaged().rego:
         _, _, reached = Figures().of_page(path)
@@ -490,6 +522,58 @@ def test_texts_of_the_policy_are_never_markup(changed: Path) -> None:
     assert 'A "b" <i> & c' in text(page(changed / "index.html").select("svg")[0])
 
 
+# --- A bundle that cannot be read -------------------------------------------------------------------------------------
+
+
+REVIEW = {"reviewer": "A. Reviewer", "date": "2026-04-01", "verdict": "confirmed"}
+
+
+@pytest.mark.parametrize(
+    ("register", "change", "named"),
+    [
+        ("interpretations", lambda of: of["INT-2"].update(review=REVIEW | {"verdict": "ok"}), "INT-2/review/verdict"),
+        ("interpretations", lambda of: of["INT-2"].update(review={"verdict": "confirmed"}), "INT-2/review: 'reviewer'"),
+        ("interpretations", lambda of: of["INT-2"].update(review=REVIEW | {"date": "today"}), "INT-2/review/date"),
+        ("interpretations", lambda of: of["INT-2"].update(review="confirmed"), "INT-2/review: 'confirmed'"),
+        ("interpretations", lambda of: of["INT-2"].pop("choice"), "INT-2: 'choice'"),
+        ("clauses", lambda of: of["OT-2"].update(kind="guess"), "clauses/OT-2/kind"),
+        ("reason_codes", lambda of: of["DC_ADAPTED"]["clauses"].append("PT-99"), "DC_ADAPTED/clauses/1: 'PT-99'"),
+        ("episode", lambda of: of["steps"]["referral"].update(request_type="fax"), "referral/request_type: 'fax'"),
+        ("episode", lambda of: of["leads_to"][0].update(to="nowhere"), "leads_to/0/to: 'nowhere'"),
+        ("interpretations", None, "register: 'interpretations'"),
+        ("clauses", None, "register: 'clauses'"),
+        ("reason_codes", None, "register: 'reason_codes'"),
+    ],
+)
+def test_a_register_that_cannot_be_read(tmp_path: Path, register: str, change: Any, named: str) -> None:
+    policies = tmp_path / "policies"
+    shutil.copytree(POLICIES, policies)
+    path = policies / "therapy/register" / register / "data.yaml"
+    if change:
+        rewritten(path, change)
+    else:
+        path.unlink()
+    result = run("review", "--output", tmp_path / "site", "--bundle", policies)
+    assert result.returncode == 2, result.stderr.decode()
+    said = result.stderr.decode().splitlines()[-1]
+    assert said.startswith("error: ")
+    assert f"therapy/register{'' if named.startswith('register') else '/' + register}" in said
+    assert named in said
+    assert not (tmp_path / "site").exists()
+
+
+def test_an_episode_that_cannot_be_drawn(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(review_site.Site, "graph", lambda _: "digraph {")
+    with pytest.raises(reading.NotReadable, match="register/episode"):
+        _ = review_site.Site(bundles.packaged(), lambda _: None).flow
+
+
+def test_drawing_that_does_not_end(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(npm, "RENDER_SECONDS", 0.001)
+    with pytest.raises(npm.ReviewToolsNotAvailable, match="did not draw"):
+        npm.rendered_svg("digraph { a -> b }")
+
+
 # --- Where it writes -------------------------------------------------------------------------------------------------
 
 
@@ -530,6 +614,16 @@ def test_a_file_is_no_directory(tmp_path: Path) -> None:
     assert result.returncode == 2
     assert "is a file" in one_error(result)
     assert (tmp_path / "site").read_text() == "mine"
+
+
+@pytest.mark.parametrize("output", ["file/site", "file/deeper/site", "/proc/site", "", "."])
+def test_an_output_that_cannot_be_is_said_before_the_work(tmp_path: Path, output: str) -> None:
+    (tmp_path / "file").write_text("mine")
+    result = run("review", "--output", output, cwd=tmp_path)
+    assert result.returncode == 2
+    assert str((tmp_path / output).resolve()) in one_error(result)
+    assert b"Reading" not in result.stderr
+    assert [path.name for path in tmp_path.iterdir()] == ["file"]
 
 
 def test_a_run_that_is_stopped_leaves_the_earlier_site(site: Path, tmp_path: Path) -> None:

@@ -30,6 +30,7 @@ class Figures:
     """The figures of one version of the policy."""
 
     def __init__(self, path: Path = FIGURES) -> None:
+        """Read what tools/figures.py wrote."""
         self._all: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
 
     @property

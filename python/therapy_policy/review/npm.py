@@ -65,15 +65,19 @@ def rendered_svg(dot: str, progress: Progress = to_stderr) -> str:
     environment = os.environ | {"NODE_PATH": str(installed(progress))}
     try:
         node, _ = _node_and_npm(progress)
+        done = subprocess.run(
+            [node, PROJECT / "render_svg.cjs"],
+            input=dot.encode(),
+            env=environment,
+            capture_output=True,
+            timeout=RENDER_SECONDS,
+        )
+    except subprocess.TimeoutExpired:
+        raise ReviewToolsNotAvailable(
+            f"Graphviz did not draw the graph within {RENDER_SECONDS:g} s; try again when the machine is less busy."
+        ) from None
     except (Unusable, OSError) as problem:
         raise _not_available(problem) from None
-    done = subprocess.run(
-        [node, PROJECT / "render_svg.cjs"],
-        input=dot.encode(),
-        env=environment,
-        capture_output=True,
-        timeout=RENDER_SECONDS,
-    )
     if done.returncode:
         raise ValueError(f"Graphviz cannot draw this graph: {done.stderr.decode(errors='replace')}")
     return done.stdout.decode()

@@ -17,6 +17,7 @@ from typing import Any
 from therapy_policy.bundles import Bundle
 from therapy_policy.decision import Decision
 from therapy_policy.errors import TherapyPolicyError
+from therapy_policy.review.registers import problem_of
 
 ROOT_PACKAGE = "therapy"
 CODE = re.compile(r'"([A-Z]+(?:_[A-Z]+)+)"')
@@ -136,8 +137,14 @@ class Policy:
     """What a bundle holds, by the names that people use."""
 
     def __init__(self, bundle: Bundle, request_types: Iterable[str]) -> None:
+        """Read a bundle that judges these types of request.
+
+        Raises `NotReadable` where a register or a parameter is not as the review needs it.
+        """
         self.bundle = bundle
         self.request_types = list(request_types)
+        if problem := problem_of(self.therapy, self.request_types):
+            raise NotReadable(f"{bundle.name} cannot be reviewed: {problem}; correct it and try again")
 
     @cached_property
     def therapy(self) -> dict[str, Any]:

@@ -24,43 +24,23 @@ from therapy_policy import bundles, explain
 from therapy_policy.bundles import Bundle
 from therapy_policy.decision import Decision
 from therapy_policy.errors import TherapyPolicyError
-from therapy_policy.review.figures import Figures
+from therapy_policy.review.figures import Figures, RegoTest
 from therapy_policy.review.npm import rendered_svg
-from therapy_policy.review.reading import CODE, PARAMETER, Branch, Page, Parameter, Passage, Policy, Rule
+from therapy_policy.review.reading import CODE, PARAMETER, Branch, NotReadable, Page, Parameter, Passage, Policy, Rule
+from therapy_policy.review.registers import BEARINGS, EFFECTS, KINDS, RESTS_ON
 from therapy_policy.review.requests import Stated, in_words, members, stated
 from therapy_policy.review.try_it import try_it_files
 
 HERE = Path(__file__).parent
 MARKER = "therapy-policy-review.json"
 EVERY_REQUEST = "every_request"  # the page of what is of no request type
+TESTS_OF_PARAMETERS = "therapy/parameters/parameters_test.rego"
 
 Tell = Callable[[str], None]
 
-# What the words of the registers mean, in plain ones. What the policy says stands in the registers themselves.
-KINDS = {
-    "rule": ("decided by rule", "The engine decides it from what a request states."),
-    "attested": ("attested", "A clinician or clerk states it; the engine takes what they state and does not judge it."),
-    "info": ("information", "It is information for people; it asks for nothing that could be decided."),
-    "external": ("another document", "It points to another document; what stands there is not part of this policy."),
-}
-EFFECTS = {
-    "invalid": "not judged",
-    "scope": "outside the rules",
-    "deny": "denies",
-    "pend": "pends",
-    "info": "informs",
-}
-BEARINGS = {"request": "the whole request", "line": "one service line", "units": "units beyond a limit"}
-RESTS_ON = {
-    "reasons": "A decision that rests on it says so, in a reason with its number.",
-    "requests": "It shows in what a request is asked for, so every decision of such a request rests on it; no reason "
-    "names it, and nothing counts it.",
-    "rules": "It shows in how the rules count and list, so no reason names it, and nothing counts it.",
-}
-
 
 class NotOurs(TherapyPolicyError):
-    """The directory holds something that no earlier review wrote; the message names it."""
+    """The output is no place for a review: it holds something else, or nothing can be written there."""
 
 
 @dataclass(frozen=True)
@@ -131,8 +111,8 @@ def write_site(bundle: Bundle, output: Path, tell: Tell) -> Path:
 
     The directory is made, or an earlier review in it is replaced at once. `tell` is told each step in one line.
 
-    Raises `NotOurs` if the directory holds anything else, `NotReadable` if the bundle cannot be read, and what drawing
-    and deciding raise.
+    Raises `NotOurs` if the directory holds anything else or cannot be written, `NotReadable` if the bundle cannot be
+    read, and what drawing and deciding raise.
     """
     output = output.resolve()
     check_ours(output)
@@ -144,7 +124,17 @@ def write_site(bundle: Bundle, output: Path, tell: Tell) -> Path:
 
 
 def check_ours(output: Path) -> None:
-    """Raise `NotOurs` if a directory holds something that no earlier review wrote."""
+    """Raise `NotOurs` if a review cannot go to a directory, or would replace what no earlier review wrote there."""
+    output = output.resolve()
+    if output == Path.cwd():
+        raise NotOurs(f"The output {output} is the directory that you are in; name another one for the site")
+    above = next(parent for parent in output.parents if parent.exists())
+    try:
+        tempfile.TemporaryDirectory(prefix=f".{output.name}-", dir=above).cleanup()
+    except OSError as problem:
+        raise NotOurs(
+            f"The output {output} cannot be made in {above}: {problem.strerror}; name a directory that can be written"
+        ) from None
     if not output.exists():
         return
     if not output.is_dir():
@@ -183,6 +173,7 @@ class Site:
     """The pages of the review of one bundle."""
 
     def __init__(self, bundle: Bundle, tell: Tell) -> None:
+        """Read a bundle; `tell` is told each step in one line. Raises `NotReadable`."""
         self.bundle = bundle
         self.tell = tell
         self.schema = explain.packaged("request.schema.json")
@@ -296,6 +287,11 @@ class Site:
         """Whether the figures are of this bundle."""
         return self.figures.bundle_sha256 == self.digest
 
+    @property
+    def is_packaged(self) -> bool:
+        """Whether this is the bundle of the package."""
+        return self.digest == hashlib.sha256(bundles.packaged().archive).hexdigest()
+
     @cached_property
     def schema_fits(self) -> bool:
         """Whether the published schema is the one that this bundle's validators were made from."""
@@ -336,20 +332,40 @@ class Site:
         return [parameter for parameter in self.policy.parameters.values() if clause in parameter.clauses]
 
     def rules_of_clause(self, clause: str) -> list[Rule]:
-        """The rules that rest on a clause: those that find its codes, and those that read its parameters."""
+        """The rules that rest on a clause: those that find its codes, and those that read its parameters.
+
+        A rule that reads a parameter for the sake of other entries, those of its code's own clauses, is none of them.
+        """
         of_codes = [rule for code in self.codes_of_clause(clause) for rule in self.policy.rules_of_code[code]]
         reading = [
-            rule for parameter in self.parameters_of_clause(clause) for rule in self.policy.readers[parameter.name]
+            rule
+            for parameter in self.parameters_of_clause(clause)
+            for rule in self.policy.readers[parameter.name]
+            if not self._of_other_entries(rule, parameter, clause)
         ]
         if of_codes:  # those of other codes are of other clauses
             reading = [rule for rule in reading if rule.code is None]
         return list(dict.fromkeys([*of_codes, *reading]))
 
-    def words_of_clause(self, clause: str) -> list[str]:
-        """What a test names that tests a clause: its codes or, where it has none, its entries of parameters."""
-        return self.codes_of_clause(clause) or [
-            entry for each in self.parameters_of_clause(clause) for entry, cited in each.entries if cited == clause
-        ]
+    def _of_other_entries(self, rule: Rule, parameter: Parameter, clause: str) -> bool:
+        own = set(self.policy.codes[rule.code]["clauses"]) if rule.code in self.policy.codes else set()
+        return bool(own) and clause not in own and own <= {cited for _, cited in parameter.entries}
+
+    def entries_of_clause(self, clause: str) -> list[str]:
+        """The entries of parameters that cite a clause."""
+        return [entry for each in self.parameters_of_clause(clause) for entry, cited in each.entries if cited == clause]
+
+    def tests_of_clause(self, clause: str) -> list[RegoTest]:
+        """The tests of a clause: those that name its codes or, where it has none, its entries of parameters.
+
+        An entry is an everyday word, so only tests beside the pages that read the parameter count for it, and those of
+        the parameters themselves.
+        """
+        if codes := self.codes_of_clause(clause):
+            return self.figures.tests_naming(codes)
+        beside = {rule.page.replace(".rego", "_test.rego") for rule in self.rules_of_clause(clause)}
+        tests = self.figures.tests_naming(self.entries_of_clause(clause))
+        return [test for test in tests if test.file in beside | {TESTS_OF_PARAMETERS}]
 
     @property
     def number_of_rules(self) -> int:
@@ -517,7 +533,10 @@ class Site:
         if not self.policy.episode["steps"]:
             return Markup("")
         self.tell("Drawing the way through an episode of care …")
-        drawn = rendered_svg(self.graph(), self.tell)
+        try:
+            drawn = rendered_svg(self.graph(), self.tell)
+        except ValueError as problem:
+            raise NotReadable(f"therapy/register/episode: it cannot be drawn. {problem}") from None
         svg = drawn[drawn.index("<svg") :]
         named = (
             r'<svg role="group" aria-labelledby="flow-title" aria-describedby="flow-description"\1>'
