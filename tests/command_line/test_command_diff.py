@@ -59,7 +59,7 @@ def kinds(document: Any) -> list[Any]:
 
 def test_one_more_visit_flips_just_the_requests_for_it(edited: Edit) -> None:
     copy = edited((PARAMETERS, "treatment: 5}", "treatment: 6}"))
-    document = report(POLICIES, copy, "--type", "pt_visit")
+    document = report(POLICIES, copy, "--type", "pt_visit", "--type", "pediatric_ot_claim")
 
     expected = {"tier": "nonacute", "visit.kind": "treatment", "prior_visits.treatment": "5"}
     in_scope = {"service_date": "2022-06-01 or later", "specialty": "none"}
@@ -74,10 +74,16 @@ def test_one_more_visit_flips_just_the_requests_for_it(edited: Edit) -> None:
         "classes": len(classes),
         "of": len(classes),
         "drawn": 0,
+        "near": document["decided"]["pt_visit"]["near"],
         "misshapen": document["decided"]["pt_visit"]["misshapen"],
         "can_differ": True,
         "said": "",
     }
+    of_claims = document["decided"]["pediatric_ot_claim"]
+    assert of_claims["can_differ"] is False
+    assert of_claims["said"].endswith("a fixed slice; nothing that its decisions rest on differs")
+    examples = [flip["name"] for flip in document["examples"]["flips"]]
+    assert examples == ["pt_visit.json", "A chronic condition, all treatment visits used"]
 
     first, *others = kinds(document)
     assert (first["old_outcome"], first["new_outcome"]) == ("denied", "authorized")
@@ -99,6 +105,36 @@ def test_one_more_visit_flips_just_the_requests_for_it(edited: Edit) -> None:
         "new": 6,
         "wording": False,
     }
+
+
+def test_a_valid_request_that_flips_beside_a_slice_is_not_of_a_wrong_form(edited: Edit) -> None:
+    copy = edited((PARAMETERS, "treatment: 5}", "treatment: 6}"))
+    document = report(POLICIES, copy, "--quick", "--type", "pt_referral")
+    (kind,) = kinds(document)
+    assert (kind["old_outcome"], kind["new_outcome"], kind["found_by"]) == ("authorized", "authorized", "near")
+    assert kind["other_changes"] == ["authorized.treatment_visits"]
+    assert kind["grants_more"] is True
+    assert "A stiff neck that came overnight" in [flip["name"] for flip in document["examples"]["flips"]]
+    text = " ".join(diff(POLICIES, copy, "--quick", "--type", "pt_referral").stdout.decode().split())
+    assert "pt_referral: flips, though no class of the slice that was decided does" in text
+    assert "authorized → authorized: 2 valid requests near the smallest one" in text
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "more"), [("value: 4\n", "value: 5\n", True), ("value: 4\n", "value: 3\n", False)]
+)
+def test_more_that_is_granted_is_graver_than_another_outcome(edited: Edit, old: str, new: str, more: bool) -> None:
+    copy = edited((PARAMETERS, old, new))
+    found = kinds(report(POLICIES, copy, "--quick", "--type", "pt_visit"))
+    ranks = []
+    for kind in found:
+        outcomes = {kind["old_outcome"], kind["new_outcome"]}
+        first = outcomes == {"authorized", "denied"}
+        ranks.append(0 if first else 1 if kind["grants_more"] else 2 if len(outcomes) == 2 else 3)
+        if "authorized.units" in kind["other_changes"]:
+            assert kind["grants_more"] is more
+    assert ranks == sorted(ranks)
+    assert (1 in ranks) is more
 
 
 def test_wording_is_no_change_of_behaviour(edited: Edit) -> None:

@@ -29,7 +29,9 @@ WORTH_PROCESSES = 40  # pieces of work, from which on more than one process is s
 
 NO_DECISION = "no_decision"
 UNJUDGED = ("invalid_request", "not_applicable")
-How = Literal["classes", "drawn", "form"]  # how flips were found; `form`: by requests that are not of the form, or were
+# How flips were found. What is `near` the smallest request was made to be misshapen, but is valid by both; what has
+# flips by its `form` is valid by one at most.
+How = Literal["classes", "drawn", "near", "form"]
 
 
 class Flip(NamedTuple):
@@ -42,15 +44,18 @@ class Flip(NamedTuple):
     come: tuple[str, ...]
     restated: tuple[str, ...]  # codes of reasons that say something else, such as another clause
     other: tuple[str, ...]  # what else of the decision differs, where the outcome is the same
+    grants_more: bool  # more units or visits, or another code
     found: How
 
     @property
     def weight(self) -> int:
-        """0 between authorized and denied, 1 between other outcomes, 2 within one."""
+        """0 between authorized and denied, 1 where more is granted, 2 between other outcomes, 3 for the rest."""
         outcomes = {self.old_outcome, self.new_outcome}
         if outcomes == {"authorized", "denied"} or (NO_DECISION in outcomes and len(outcomes) == 2):
             return 0
-        return 1 if len(outcomes) == 2 else 2
+        if self.grants_more:
+            return 1
+        return 2 if len(outcomes) == 2 else 3
 
 
 @dataclass(frozen=True, order=True)
@@ -64,6 +69,7 @@ class Witness:
 
     @property
     def request(self) -> Any:
+        """The request itself."""
         return json.loads(self.text)
 
 
@@ -76,6 +82,7 @@ class Found:
     witness: Witness
 
     def add(self, other: Found) -> None:
+        """Count other classes of the same kind of flip as well."""
         self.count += other.count
         for mine, others in zip(self.values, other.values, strict=True):
             mine |= others
@@ -86,6 +93,7 @@ Flips = dict[Flip, Found]
 
 
 def add(flips: Flips, others: Flips) -> None:
+    """Add other flips to `flips`, those of one kind together."""
     for flip, found in others.items():
         if flip in flips:
             flips[flip].add(found)
@@ -100,7 +108,7 @@ def flip_of(request_type: str, old: Decision | None, new: Decision | None, found
     """In what two decisions differ, in anything but texts for people; None where they are the same."""
     if old is None or new is None:
         before, after = (each["outcome"] if each else NO_DECISION for each in (old, new))
-        return None if old is new else Flip(request_type, before, after, (), (), (), (), found)
+        return None if old is new else Flip(request_type, before, after, (), (), (), (), False, found)
     other = tuple(_other(old, new))
     if old["outcome"] == new["outcome"] and not other and old["reasons"] == new["reasons"]:
         return None
@@ -124,8 +132,20 @@ def flip_of(request_type: str, old: Decision | None, new: Decision | None, found
         tuple(sorted(come - gone)),
         tuple(sorted(gone & come)),
         other,
+        grants_more(old, new),
         found,
     )
+
+
+def grants_more(old: Decision, new: Decision) -> bool:
+    """Whether the new decision authorizes more units (of 15 minutes) or visits than the old one, or a further code."""
+    return bool(_granted(new) - _granted(old))
+
+
+def _granted(decision: Decision) -> Counter[str]:
+    numbers: dict[str, Any] = {**decision["authorized"]}
+    codes = numbers.pop("procedure_codes")
+    return Counter(numbers | dict.fromkeys(codes, 1))
 
 
 def _other(old: Decision, new: Decision) -> Iterator[str]:
@@ -182,11 +202,22 @@ class Judge:
             ) from None
 
     def signatures(self, requests: Sequence[Request]) -> list[Hashable]:
+        """Of each request, what tells its class: what both bundles decide on it."""
         both = [decide(client, requests) for client in (self.old, self.new)]
         return [
             tuple(decision and signature(decision, whole) for decision, whole in zip(pair, self.whole, strict=True))
             for pair in zip(*both, strict=True)
         ]
+
+    def by_form(self, requests: Sequence[Request]) -> dict[How, list[Request]]:
+        """Those that a bundle calls invalid by `form`, and the others as `near` ones."""
+        found: dict[How, list[Request]] = {"near": [], "form": []}
+        for request, *decisions in zip(
+            requests, *(decide(each, requests) for each in (self.old, self.new)), strict=True
+        ):
+            invalid = any(each is not None and each["outcome"] == "invalid_request" for each in decisions)
+            found["form" if invalid else "near"].append(request)
+        return found
 
     def flips(self, request_type: str, requests: Sequence[object], classes: Sequence[Class], found: How) -> Flips:
         """The requests that are decided otherwise, by kind of flip; each comes with its class."""
@@ -261,6 +292,7 @@ Place = tuple[str | int, ...]
 
 
 def places(value: Any, above: Place = ()) -> Iterator[Place]:
+    """The place of each member and element in a value, at any depth, the outer ones first."""
     steps = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
     for step, below in steps:
         yield (*above, step)
@@ -268,12 +300,14 @@ def places(value: Any, above: Place = ()) -> Iterator[Place]:
 
 
 def at(value: Any, place: Place) -> Any:
+    """What a value has at a place."""
     for step in place:
         value = value[step]
     return value
 
 
 def changed(request: Request, place: Place, value: Any) -> Request:
+    """A copy of a request with another value at a place, or with none where the value is `ABSENT`."""
     copied: Request = copy.deepcopy(request)
     *outer, last = place
     holder = at(copied, tuple(outer))
@@ -294,6 +328,7 @@ class Decided:
     classes: int
     of: int
     drawn: int
+    near: int
     misshapen: int
     can_differ: bool
 
@@ -308,6 +343,7 @@ class Outcome:
     dimensions: dict[str, tuple[Dimension, ...]]
 
     def sorted_flips(self) -> list[tuple[Flip, Found]]:
+        """The gravest first, then those of the most classes."""
         return sorted(self.flips.items(), key=lambda each: (each[0].weight, -each[1].count, each[0]))
 
 
@@ -344,10 +380,13 @@ def decide_both(
                 add(outcome.flips, flips)
                 tell(name, done, len(of_type))
             kind = judge.kinds[name]
-            wrong = list(misshapen(kind.write(kind.quiet))) if can_differ[name] else []
-            add(outcome.flips, judge.flips(name, wrong, [()] * len(wrong), "form"))
+            by_form = judge.by_form(list(misshapen(kind.write(kind.quiet))) if can_differ[name] else [])
+            for how, requests in by_form.items():
+                add(outcome.flips, judge.flips(name, requests, [()] * len(requests), how))
             size = sum(block.size for block in kind.blocks)
-            outcome.decided[name] = Decided(decided[False], size, decided[True], len(wrong), can_differ[name])
+            outcome.decided[name] = Decided(
+                decided[False], size, decided[True], len(by_form["near"]), len(by_form["form"]), can_differ[name]
+            )
     known = {flip for flip in outcome.flips if flip.found == "classes"}
     outcome.flips = {
         flip: found

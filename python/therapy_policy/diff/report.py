@@ -60,11 +60,14 @@ def difference(
 
 
 def examples() -> dict[str, Request]:
-    """The examples that come with the package, by the names of their files."""
+    """The examples that come with the package: those in files by the files' names, the worked ones by their titles."""
     package = Path(__file__).parents[1]
     folders = (package / "examples", package.parents[1] / "examples")  # as installed, and in the repository
     files = sorted(file for folder in folders for file in folder.glob("*.json"))
-    return {file.name: json.loads(file.read_text(encoding="utf-8")) for file in files}
+    worked = json.loads((package / "review" / "examples.json").read_text(encoding="utf-8"))
+    return {file.name: json.loads(file.read_text(encoding="utf-8")) for file in files} | {
+        each["title"]: each["request"] for each in worked
+    }
 
 
 # --- In words --------------------------------------------------------------------------------------------------------
@@ -77,6 +80,7 @@ def _verdict_on_flips(outcome: Outcome) -> str:
     decided = Counter(
         classes=sum(each.classes for each in outcome.decided.values()),
         drawn=sum(each.drawn for each in outcome.decided.values()),
+        near=sum(each.near for each in outcome.decided.values()),
         form=sum(each.misshapen for each in outcome.decided.values()),
     )
     counts = [f"{flips[by]:,} of {decided[by]:,} {what}" for by, (_, what) in FOUND_BY.items() if flips[by]]
@@ -111,9 +115,9 @@ def _decided(decided: Decided, quick: bool) -> Document:
         said += "; nothing that its decisions rest on differs"
     elif not whole:
         said += " (--quick)"
-    for number, what in ((decided.drawn, FOUND_BY["drawn"][1]), (decided.misshapen, FOUND_BY["form"][1])):
+    for number, how in ((decided.drawn, "drawn"), (decided.near, "near"), (decided.misshapen, "form")):
         if number:
-            said += f"; {number:,} {what}"
+            said += f"; {counted(number, *FOUND_BY[how])}"
     return asdict(decided) | {"said": said}
 
 
@@ -187,18 +191,18 @@ def _rule(changed: ChangedRule) -> Document:
 FOUND_BY = {
     "classes": ("class of requests", "classes of requests"),
     "drawn": ("request drawn at random, for rules differ", "requests drawn at random, for rules differ"),
-    "form": ("request of a wrong or unusual form", "requests of a wrong or unusual form"),
+    "near": ("valid request near the smallest one", "valid requests near the smallest one"),
+    "form": ("request of a wrong form", "requests of a wrong form"),
 }
 
 
 def _outcomes(outcome: Outcome) -> list[Document]:
     """How many classes go from one outcome to another, the gravest first."""
-    found: dict[tuple[int, str, str], int] = {}
-    for flip, each in outcome.flips.items():
+    found = Counter[tuple[str, str]]()
+    for flip, each in outcome.sorted_flips():
         if flip.found == "classes":
-            key = (flip.weight, flip.old_outcome, flip.new_outcome)
-            found[key] = found.get(key, 0) + each.count
-    return [{"old": old, "new": new, "classes": count} for (_, old, new), count in sorted(found.items())]
+            found[flip.old_outcome, flip.new_outcome] += each.count
+    return [{"old": old, "new": new, "classes": count} for (old, new), count in found.items()]
 
 
 def _about(flip: Flip) -> Document:
@@ -209,6 +213,7 @@ def _about(flip: Flip) -> Document:
         "reasons_come": list(flip.come),
         "reasons_restated": list(flip.restated),
         "other_changes": list(flip.other),
+        "grants_more": flip.grants_more,
     }
 
 
@@ -235,6 +240,7 @@ def _flips(outcome: Outcome) -> Iterator[Document]:
         yield {
             "request_type": name,
             "classes": sum(found.count for found in classes),
+            "all_decided": whole,
             "shared": _shared(dimensions, values, whole),
             "kinds": kinds,
         }
@@ -298,16 +304,20 @@ def print_difference(document: Document, console: Console) -> None:
 
 
 def said_of_bundle(bundle: Document) -> str:
+    """A bundle's name and version."""
     return f"{bundle['name']} (version {bundle['policy_version']})"
 
 
 def said_of_outcomes(outcomes: Document) -> str:
+    """Two outcomes, and how many classes go from the one to the other."""
     return f"{outcomes['old']} → {outcomes['new']}: {outcomes['classes']:,}"
 
 
 def said_of_type(of_type: Document) -> str:
+    """A request type, and how many of its classes flip."""
     if not of_type["classes"]:
-        return f"{of_type['request_type']}: flips, though no class of requests does"
+        none = "no class of requests does" if of_type["all_decided"] else "no class of the slice that was decided does"
+        return f"{of_type['request_type']}: flips, though {none}"
     return f"{of_type['request_type']}: {counted(of_type['classes'], 'class', 'classes')} of requests"
 
 
@@ -331,11 +341,13 @@ def lines_about(kind: Document, shared_by_all: Mapping[str, str]) -> list[tuple[
 
 
 def lines_about_reasons(flip: Document) -> list[tuple[str, str]]:
+    """How reasons and what is granted differ, each with its label; what does not differ says nothing."""
     return [
         ("reasons gone", ", ".join(flip["reasons_gone"])),
         ("reasons come", ", ".join(flip["reasons_come"])),
         ("reasons restated", ", ".join(flip["reasons_restated"])),
         ("also differs", ", ".join(flip["other_changes"])),
+        ("grants", "more than before" if flip["grants_more"] else ""),
     ]
 
 
@@ -351,6 +363,7 @@ def said_of_shared(shared: Mapping[str, str]) -> str:
 
 
 def said_of_decision(decision: Document | None) -> str:
+    """A decision in a line: its outcome, what it authorizes, and its reasons with their clauses."""
     if decision is None:
         return "no decision"
     reasons = [
@@ -374,6 +387,7 @@ def _kind(kind: Document, shared_by_all: Mapping[str, str]) -> Table:
 
 
 def by_area(data: Sequence[Document]) -> dict[str, list[Document]]:
+    """The changes of data, by the title of the area that they are in."""
     areas: dict[str, list[Document]] = {}
     for change in data:
         areas.setdefault(change["area"], []).append(change)
@@ -381,6 +395,7 @@ def by_area(data: Sequence[Document]) -> dict[str, list[Document]]:
 
 
 def said_of_change(change: Document) -> str:
+    """A change of data: its place, what was there and what is."""
     wording = " (decides nothing)" if change["wording"] else ""
     if "old" in change and "new" in change:
         return f"{change['place']}: {written(change['old'])} → {written(change['new'])}{wording}"
@@ -391,25 +406,29 @@ def said_of_change(change: Document) -> str:
 
 
 def said_of_rule(rule: Document) -> str:
+    """A changed rule: its file, its title or name, and what became of it."""
     name = f"“{rule['title']}”" if rule["title"] else f"`{rule['rule']}`" if rule["rule"] else "its METADATA"
     return f"{rule['file']}: {name}: {RULE_CHANGES[rule['change']]}"
 
 
 def said_of_decided(document: Document) -> Iterator[str]:
+    """What was decided of each request type and of the examples, with the examples that flip."""
     for name, decided in document["decided"].items():
         yield f"{name}: {decided['said']}"
     flips = document["examples"]["flips"]
     yield f"examples: {document['examples']['decided']}, of which {len(flips)} flip"
     for flip in flips:
         about = "; ".join(f"{label} {said}" for label, said in lines_about_reasons(flip) if said)
-        yield f"example {flip['name']}: {flip['old_outcome']} → {flip['new_outcome']} ({about})"
+        yield f"example “{flip['name']}”: {flip['old_outcome']} → {flip['new_outcome']} ({about})"
 
 
 def counted(number: int, one: str, many: str) -> str:
+    """A number with the word for one or for several."""
     return f"{number:,} {one if number == 1 else many}"
 
 
 def written(value: Any) -> str:
+    """A value as text, cut off after `LONGEST` characters."""
     text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
     return text if len(text) <= LONGEST else f"{text[:LONGEST]} …"
 

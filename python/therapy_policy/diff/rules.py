@@ -23,6 +23,7 @@ class Branch:
     reads: frozenset[Path]
 
     def holds_for(self, request_type: str) -> bool:
+        """Whether it can say something on requests of a type."""
         return self.only_for is None or request_type in self.only_for
 
 
@@ -37,6 +38,7 @@ class Rule:
     branches: tuple[Branch, ...]
 
     def holds_for(self, request_type: str) -> bool:
+        """Whether some branch of it can say something on requests of a type."""
         return any(branch.holds_for(request_type) for branch in self.branches)
 
 
@@ -51,6 +53,7 @@ class Rules:
 
     @cached_property
     def packages(self) -> dict[Path, list[Rule]]:
+        """The rules of each package."""
         found: dict[Path, list[Rule]] = {}
         for rule in self.rules:
             found.setdefault(rule.package, []).append(rule)
