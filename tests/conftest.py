@@ -9,6 +9,9 @@ import pytest
 from hypothesis import HealthCheck, settings
 
 from running import RunningSidecar, running_sidecar
+from therapy_policy import SidecarClient
+
+SECONDS = 60.0  # for one exchange with the sidecar: far more than it takes, even on a machine that is busy
 
 settings.register_profile("quick", max_examples=100, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.register_profile("proof", max_examples=2000, deadline=None, suppress_health_check=list(HealthCheck))
@@ -19,3 +22,9 @@ settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "quick"))
 def sidecar(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningSidecar]:
     with running_sidecar(tmp_path_factory.mktemp("sidecar") / "log") as running:
         yield running
+
+
+@pytest.fixture(scope="session")
+def asking_sidecar(sidecar: RunningSidecar) -> Iterator[SidecarClient]:
+    with SidecarClient(sidecar.url, deadline_seconds=SECONDS) as client:
+        yield client

@@ -15,17 +15,17 @@ import os
 import random
 import sys
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from functools import cache
 from importlib import metadata
 from pathlib import Path
 from typing import Any
 
-from therapy_policy import EmbeddedClient, TherapyPolicyError
+from therapy_policy import EmbeddedClient
 from therapy_policy.classes import Class, RequestType
 from therapy_policy.dimensions import Request, Value
-from therapy_policy.enumeration import Piece, pieces, progress, stride, workers
+from therapy_policy.enumeration import Piece, decide_each, decide_one, pieces, progress, stride, workers
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "tests"))
 
@@ -73,24 +73,9 @@ def engine() -> EmbeddedClient:
     return EmbeddedClient()
 
 
-def decide_many(requests: list[Request]) -> Sequence[Decision | None]:
-    """A decision on each, or None where the engine has none."""
-    try:
-        return engine().decide_many(requests)
-    except TherapyPolicyError:
-        return [decide(request) for request in requests]
-
-
-def decide(request: Request) -> Decision | None:
-    try:
-        return engine().decide(request)
-    except TherapyPolicyError:
-        return None
-
-
 @cache
 def decided_part(request_type: str, cls: Class) -> Decision | None:
-    return decide(REQUEST_TYPES[request_type].write(cls))
+    return decide_one(engine(), REQUEST_TYPES[request_type].write(cls))
 
 
 def tally_of(piece: Piece) -> Tally:
@@ -106,7 +91,7 @@ def tally_of(piece: Piece) -> Tally:
         every = stride(block.size)
     smallest = [kind.write(cls) for cls in classes]
     others = [kind.write(cls, choose) for cls in classes]
-    decisions, other_decisions = decide_many(smallest), decide_many(others)
+    decisions, other_decisions = decide_each(engine(), smallest), decide_each(engine(), others)
     for number, cls, request, decision, other in zip(
         piece.numbers, classes, smallest, decisions, other_decisions, strict=True
     ):
@@ -194,7 +179,7 @@ def divided(kind: RequestType, place: int, context: Class, values: list[Value]) 
     """The values by the decision that each gets in a context."""
     requests = [kind.write((*context[:place], value, *context[place + 1 :])) for value in values]
     by_decision: dict[Value, list[Value]] = {}
-    for value, decision in zip(values, decide_many(requests), strict=True):
+    for value, decision in zip(values, decide_each(engine(), requests), strict=True):
         by_decision.setdefault(decision and judged.normal(decision), []).append(value)
     return list(by_decision.values())
 

@@ -161,7 +161,8 @@ class Run:
         read = [POLICIES, Path(killers.__file__)]
         first = self.phase(REGO_TESTS, mutants, tree_digest(*read), self.rego_tests)
         left = [mutant for mutant in mutants if first[mutant].killer == SURVIVED]
-        read += [ROOT / "tests/strategies.py", ROOT / "tests/oracle.py", ROOT / killers.LINTS, Path(corpus.__file__)]
+        held_against = [ROOT / f"tests/{name}.py" for name in ("strategies", "oracle", "proof/judged")]
+        read += [*held_against, ROOT / killers.LINTS, Path(corpus.__file__)]
         return first | self.phase(SUITE, left, tree_digest(*read), self.suite)
 
     def phase(

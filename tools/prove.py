@@ -28,7 +28,7 @@ STATE = ROOT / "build/proof"
 SUMMARY = ROOT / "docs/proof.md"
 LEAST_REQUESTS = 100_000
 TESTED_WITH = (
-    *(f"tests/{name}.py" for name in ("oracle", "strategies", "running", "conftest")),
+    *(f"tests/{name}.py" for name in ("oracle", "strategies", "running", "conftest", "proof/judged")),
     *(f"python/therapy_policy/{name}.py" for name in ("decision", "embedded", "request_text", "serve", "sidecar")),
     "python/therapy_policy/bundle",
     "python/therapy_policy/sidecar_config",

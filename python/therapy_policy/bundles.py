@@ -131,6 +131,7 @@ def build(source: Path | str, where: Path, output: Path, *options: str, name: st
         _opa(*command, *options, "--output", output, source, where=where, name=name)
 
 
+@cache
 def _without_surprises() -> dict[str, Any]:
     """What the policy may use of OPA: nothing that depends on the network, a clock or chance."""
     capabilities: dict[str, Any] = json.loads(_opa("capabilities", "--current", where=Path(), name="OPA"))

@@ -12,6 +12,8 @@ from dataclasses import dataclass
 from typing import Any, TypeVar
 
 from therapy_policy.classes import RequestType
+from therapy_policy.decision import Client, Decision
+from therapy_policy.errors import TherapyPolicyError
 
 CHUNK = 500  # classes in one piece of work
 SLICE = 500  # classes of a block, at most, of which its slice consists
@@ -40,6 +42,22 @@ def pieces(kind: RequestType, quick: bool, drawn: int) -> Iterator[Piece]:
             yield Piece(kind.name, number, every[start : start + CHUNK])
     for start in range(0, drawn, CHUNK):
         yield Piece(kind.name, None, range(drawn)[start : start + CHUNK])
+
+
+def decide_each(client: Client, requests: Sequence[object]) -> Sequence[Decision | None]:
+    """A decision on each, or None where the engine has none."""
+    try:
+        return client.decide_many(requests)
+    except TherapyPolicyError:
+        return [decide_one(client, request) for request in requests]
+
+
+def decide_one(client: Client, request: object) -> Decision | None:
+    """A decision, or None where the engine has none."""
+    try:
+        return client.decide(request)
+    except TherapyPolicyError:
+        return None
 
 
 Result = TypeVar("Result")

@@ -134,9 +134,9 @@ def units(number: int) -> str:
     return f"{counted(number, 'unit')} ({number * MINUTES_IN_A_UNIT} minutes)"
 
 
-def counted(number: int, thing: str) -> str:
-    """Say how many of a thing there are."""
-    return f"{number} {thing}" if number == 1 else f"{number} {thing}s"
+def counted(number: int, thing: str, things: str | None = None) -> str:
+    """Say how many of a thing there are; `things` is for a plural that is not in s."""
+    return f"{number:,} {thing if number == 1 else things or thing + 's'}"
 
 
 def _lines(decision: Decision) -> Table:

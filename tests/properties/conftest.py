@@ -10,22 +10,13 @@ from pathlib import Path
 
 import pytest
 
-from running import RunningSidecar
-from therapy_policy import EmbeddedClient, SidecarClient
+from therapy_policy import EmbeddedClient
 from therapy_policy.decision import Client
-
-SECONDS = 60.0  # for one exchange with the sidecar: far more than it takes, even on a machine that is busy
 
 
 @pytest.fixture(scope="session")
 def embedded() -> Iterator[EmbeddedClient]:
     with EmbeddedClient() as client:
-        yield client
-
-
-@pytest.fixture(scope="session")
-def asking_sidecar(sidecar: RunningSidecar) -> Iterator[SidecarClient]:
-    with SidecarClient(sidecar.url, deadline_seconds=SECONDS) as client:
         yield client
 
 

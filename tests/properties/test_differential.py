@@ -17,7 +17,8 @@ from hypothesis.strategies import DrawFn, SearchStrategy
 
 import oracle
 import strategies
-from properties.compared import without_sentences, written
+from proof.judged import without_prose
+from properties.compared import written
 from properties.published import any_requests, nearly_valid_requests
 from running import RunningSidecar
 from strategies import Json, mostly, pick
@@ -55,10 +56,8 @@ def agree(
         assert asking_sidecar.decide_text(texts[0]) == over_http[0]
 
         pairs: dict[str, list[tuple[object, object]]] = {
-            "embedded": [
-                (without_sentences(found), wanted) for found, wanted in zip(in_process, expected, strict=True)
-            ],
-            "sidecar": [(without_sentences(found), wanted) for found, wanted in zip(over_http, expected, strict=True)],
+            "embedded": [(without_prose(found), wanted) for found, wanted in zip(in_process, expected, strict=True)],
+            "sidecar": [(without_prose(found), wanted) for found, wanted in zip(over_http, expected, strict=True)],
             "both, byte for byte": [
                 (written(one), written(other)) for one, other in zip(in_process, over_http, strict=True)
             ],
@@ -149,4 +148,4 @@ def test_whatever_the_entry_point_for_many_is_given(sidecar: RunningSidecar, val
         session.trust_env = False
         answer = session.post(f"{sidecar.url}/v1/data/therapy/decisions", json={"input": value}, timeout=SECONDS)
     assert answer.status_code == 200
-    assert [without_sentences(decision) for decision in answer.json()["result"]] == oracle.decide_many(value)
+    assert [without_prose(decision) for decision in answer.json()["result"]] == oracle.decide_many(value)

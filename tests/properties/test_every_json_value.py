@@ -25,7 +25,7 @@ from hypothesis.strategies import DrawFn
 
 import oracle
 import strategies
-from properties.compared import without_sentences
+from proof.judged import without_prose
 from properties.published import any_requests, nearly_valid_requests, put
 from running import RunningSidecar
 from strategies import Json, mostly, pick
@@ -158,9 +158,9 @@ def test_a_number_at_every_place(
     assert len(texts) > 250
     expected = [oracle.decide(oracle.parse(text)) for text in texts]
     for client in (embedded, asking_sidecar):
-        assert [without_sentences(decision) for decision in client.decide_texts(texts)] == expected
+        assert [without_prose(decision) for decision in client.decide_texts(texts)] == expected
         # One by one as well, some of them.
-        assert [without_sentences(client.decide_text(text)) for text in texts[::10]] == expected[::10]
+        assert [without_prose(client.decide_text(text)) for text in texts[::10]] == expected[::10]
     assert_well(sidecar, asking_sidecar)
 
 
@@ -177,9 +177,9 @@ def test_a_number_where_no_request_should_be(sidecar: RunningSidecar, asking_sid
             value: Any = oracle.parse(body)
             given_input = value.get("input", oracle.MISSING) if isinstance(value, dict) else oracle.MISSING
             if path == "decision":
-                assert without_sentences(result) == oracle.decide(given_input)
+                assert without_prose(result) == oracle.decide(given_input)
             else:
-                assert [without_sentences(each) for each in result] == oracle.decide_many(given_input)
+                assert [without_prose(each) for each in result] == oracle.decide_many(given_input)
     assert_well(sidecar, asking_sidecar)
 
 
@@ -431,7 +431,7 @@ def test_any_json_text(
     by_clients = [client.decide_text(text) for client in (embedded, asking_sidecar)]
     plainly = decision_or_refusal(exchange(sidecar, message(f'{{"input": {text}}}'.encode())))
     for decision in (*by_clients, plainly):
-        assert without_sentences(decision) == expected
+        assert without_prose(decision) == expected
     assert_well(sidecar, asking_sidecar)
 
 
@@ -442,7 +442,7 @@ def test_clients_agree_on_any_bytes(embedded: EmbeddedClient, asking_sidecar: Si
     assert answer_of(embedded.decide_texts, [TEXT, text]) == answer_of(asking_sidecar.decide_texts, [TEXT, text])
     if answer not in REFUSALS:
         expected = oracle.decide(as_characters(oracle.parse(text.decode())))
-        assert without_sentences(json.loads(answer)) == expected
+        assert without_prose(json.loads(answer)) == expected
 
 
 REFUSALS = ("RequestNotJson", "RequestTooLarge")
@@ -506,7 +506,7 @@ def test_clients_agree_on_any_value(embedded: EmbeddedClient, asking_sidecar: Si
     many = [APPROVED, value, APPROVED]
     assert answer_of(embedded.decide_many, many) == answer_of(asking_sidecar.decide_many, many)
     if answer not in REFUSALS:
-        assert without_sentences(json.loads(answer)) == oracle.decide(as_characters(value))
+        assert without_prose(json.loads(answer)) == oracle.decide(as_characters(value))
 
 
 # --- Deep nesting ----------------------------------------------------------------------------------------------------

@@ -10,8 +10,7 @@ from playwright.sync_api import Browser, Page
 
 from command_line.command import run
 from review_site.browser import Watched, running_browser, watched_page
-from running import RunningSidecar
-from therapy_policy import EmbeddedClient, SidecarClient
+from therapy_policy import EmbeddedClient
 
 
 @pytest.fixture(scope="session")
@@ -59,9 +58,3 @@ def watched(shared: Watched) -> Iterator[Watched]:
 def page(watched: Watched, try_page: Path) -> Page:
     """The page on which a request is tried, opened anew."""
     return watched.open(try_page)
-
-
-@pytest.fixture(scope="session")
-def asking_sidecar(sidecar: RunningSidecar) -> Iterator[SidecarClient]:
-    with SidecarClient(sidecar.url, deadline_seconds=60.0) as client:
-        yield client

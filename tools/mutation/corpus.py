@@ -17,11 +17,11 @@ sys.path.insert(0, str(ROOT / "tests"))
 
 import oracle  # noqa: E402
 import strategies  # noqa: E402
+from proof.judged import without_prose  # noqa: E402
 
 Json = Any
 BATCH = 1000
 SOME_NUMBER = 7777
-PROSE = {"message", "remedy", "policy_version"}  # what the oracle leaves out
 # Written as they stand, in place of SOME_NUMBER: Python's own JSON would write them otherwise, or not at all.
 NUMBERS = (
     "3.0",
@@ -73,12 +73,6 @@ def disagreements(corpus: str, decided: list[list[dict[str, Any]]]) -> Iterator[
         # As text, for 4 and 4.0 are equal in Python and not the same decision.
         if json.dumps(one, sort_keys=True) != json.dumps(other, sort_keys=True):
             yield one, other
-
-
-def without_prose(value: Json) -> Json:
-    if isinstance(value, dict):
-        return {name: without_prose(member) for name, member in value.items() if name not in PROSE}
-    return [without_prose(each) for each in value] if isinstance(value, list) else value
 
 
 def drawn(strategy: SearchStrategy[Json], examples: int) -> list[Json]:

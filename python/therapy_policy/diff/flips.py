@@ -19,10 +19,9 @@ from typing import Any, Literal, NamedTuple
 
 from therapy_policy.bundles import Bundle, BundleNotUsable
 from therapy_policy.classes import Block, Class, request_types, signature
-from therapy_policy.decision import Client, Decision
+from therapy_policy.decision import Decision
 from therapy_policy.dimensions import ABSENT, Choose, Dimension, Request, Value
-from therapy_policy.enumeration import Piece, pieces, progress, workers
-from therapy_policy.errors import TherapyPolicyError
+from therapy_policy.enumeration import Piece, decide_each, pieces, progress, workers
 
 DRAWN, DRAWN_QUICKLY = 20_000, 2_000  # classes of each request type that are drawn where rules differ
 WORTH_PROCESSES = 40  # pieces of work, from which on more than one process is sooner done
@@ -167,21 +166,6 @@ def _reasons(decision: Decision) -> list[tuple[str, Hashable]]:
     ]
 
 
-def decide(client: Client, requests: Sequence[object]) -> Sequence[Decision | None]:
-    """A decision on each, or None where the engine has none."""
-    try:
-        return client.decide_many(requests)
-    except TherapyPolicyError:
-        return [_decide_one(client, request) for request in requests]
-
-
-def _decide_one(client: Client, request: object) -> Decision | None:
-    try:
-        return client.decide(request)
-    except TherapyPolicyError:
-        return None
-
-
 # --- The classes -----------------------------------------------------------------------------------------------------
 
 
@@ -203,32 +187,44 @@ class Judge:
 
     def signatures(self, requests: Sequence[Request]) -> list[Hashable]:
         """Of each request, what tells its class: what both bundles decide on it."""
-        both = [decide(client, requests) for client in (self.old, self.new)]
         return [
             tuple(decision and signature(decision, whole) for decision, whole in zip(pair, self.whole, strict=True))
-            for pair in zip(*both, strict=True)
+            for pair in zip(*self._decided(requests), strict=True)
         ]
-
-    def by_form(self, requests: Sequence[Request]) -> dict[How, list[Request]]:
-        """Those that a bundle calls invalid by `form`, and the others as `near` ones."""
-        found: dict[How, list[Request]] = {"near": [], "form": []}
-        for request, *decisions in zip(
-            requests, *(decide(each, requests) for each in (self.old, self.new)), strict=True
-        ):
-            invalid = any(each is not None and each["outcome"] == "invalid_request" for each in decisions)
-            found["form" if invalid else "near"].append(request)
-        return found
 
     def flips(self, request_type: str, requests: Sequence[object], classes: Sequence[Class], found: How) -> Flips:
         """The requests that are decided otherwise, by kind of flip; each comes with its class."""
         flips: Flips = {}
-        decided = (decide(self.old, requests), decide(self.new, requests))
-        for request, cls, old, new in zip(requests, classes, *decided, strict=True):
-            if flip := flip_of(request_type, old, new, found):
-                text = json.dumps(request, ensure_ascii=False)
-                one = Found(1, [{value} for value in cls], Witness(len(text), text, old, new))
-                add(flips, {flip: one})
+        for request, cls, old, new in zip(requests, classes, *self._decided(requests), strict=True):
+            add(flips, _flips_on(request_type, request, cls, old, new, found))
         return flips
+
+    def flips_by_form(self, request_type: str, requests: Sequence[object]) -> tuple[Flips, Counter[How]]:
+        """The requests that are decided otherwise, and how many there are of each kind, flipped or not.
+
+        Those that a bundle calls invalid are found by `form`, the others are `near` ones.
+        """
+        flips: Flips = {}
+        counts = Counter[How]()
+        for request, old, new in zip(requests, *self._decided(requests), strict=True):
+            invalid = any(each is not None and each["outcome"] == "invalid_request" for each in (old, new))
+            found: How = "form" if invalid else "near"
+            counts[found] += 1
+            add(flips, _flips_on(request_type, request, (), old, new, found))
+        return flips, counts
+
+    def _decided(self, requests: Sequence[object]) -> tuple[Sequence[Decision | None], Sequence[Decision | None]]:
+        return decide_each(self.old, requests), decide_each(self.new, requests)
+
+
+def _flips_on(
+    request_type: str, request: object, cls: Class, old: Decision | None, new: Decision | None, found: How
+) -> Flips:
+    flip = flip_of(request_type, old, new, found)
+    if flip is None:
+        return {}
+    text = json.dumps(request, ensure_ascii=False)
+    return {flip: Found(1, [{value} for value in cls], Witness(len(text), text, old, new))}
 
 
 _judge: Judge
@@ -380,12 +376,12 @@ def decide_both(
                 add(outcome.flips, flips)
                 tell(name, done, len(of_type))
             kind = judge.kinds[name]
-            by_form = judge.by_form(list(misshapen(kind.write(kind.quiet))) if can_differ[name] else [])
-            for how, requests in by_form.items():
-                add(outcome.flips, judge.flips(name, requests, [()] * len(requests), how))
+            requests = list(misshapen(kind.write(kind.quiet))) if can_differ[name] else []
+            flips, by_form = judge.flips_by_form(name, requests)
+            add(outcome.flips, flips)
             size = sum(block.size for block in kind.blocks)
             outcome.decided[name] = Decided(
-                decided[False], size, decided[True], len(by_form["near"]), len(by_form["form"]), can_differ[name]
+                decided[False], size, decided[True], by_form["near"], by_form["form"], can_differ[name]
             )
     known = {flip for flip in outcome.flips if flip.found == "classes"}
     outcome.flips = {
@@ -393,7 +389,7 @@ def decide_both(
         for flip, found in outcome.flips.items()
         if flip in known or flip._replace(found="classes") not in known
     }
-    before, after = (decide(client, list(examples.values())) for client in (judge.old, judge.new))
+    before, after = (decide_each(client, list(examples.values())) for client in (judge.old, judge.new))
     for name, one, another in zip(examples, before, after, strict=True):
         outcome.examples[name] = flip_of(str(examples[name].get("request_type")), one, another)
     return outcome

@@ -19,7 +19,7 @@ from therapy_policy.bundles import Bundle
 from therapy_policy.diff.changes import NOTHING, Change, ChangedRule, Differences, differences
 from therapy_policy.diff.flips import Decided, Flip, Found, Outcome, decide_both
 from therapy_policy.dimensions import Dimension, Request, Value
-from therapy_policy.explain import authorized, shown
+from therapy_policy.explain import authorized, counted, shown
 
 Document = dict[str, Any]
 
@@ -420,11 +420,6 @@ def said_of_decided(document: Document) -> Iterator[str]:
     for flip in flips:
         about = "; ".join(f"{label} {said}" for label, said in lines_about_reasons(flip) if said)
         yield f"example “{flip['name']}”: {flip['old_outcome']} → {flip['new_outcome']} ({about})"
-
-
-def counted(number: int, one: str, many: str) -> str:
-    """A number with the word for one or for several."""
-    return f"{number:,} {one if number == 1 else many}"
 
 
 def written(value: Any) -> str:

@@ -8,10 +8,8 @@ from __future__ import annotations
 
 import hashlib
 import os
-import re
 import shutil
 import subprocess
-import sys
 from pathlib import Path
 
 from packaging.version import Version
@@ -22,7 +20,8 @@ from therapy_policy.fetching import (
     Progress,
     Unusable,
     cache,
-    output_of,
+    from_pypi,
+    new_enough,
     run_job,
     to_stderr,
     workplace,
@@ -126,19 +125,12 @@ def _get_node(kept: Path, progress: Progress) -> None:
     progress(f"There is no usable Node.js with npm on PATH. Getting one from PyPI ({NODE_PACKAGE}, some 60 MB) …")
     with workplace() as name:
         made = Path(name) / "node"
-        options = ["--no-deps", "--only-binary=:all:", "--no-input", "--disable-pip-version-check"]
-        pip = [sys.executable, "-m", "pip", "install", "--target", str(made), *options, NODE_PACKAGE]
-        run_job(pip, Path(name), dict(os.environ), f"pip install {NODE_PACKAGE}", progress)
+        from_pypi(NODE_PACKAGE, made, Path(name), dict(os.environ), progress)
         _move(made, kept)
 
 
 def _usable_node(node: Path) -> Path:
-    found = re.fullmatch(r"v(\d+\.\d+\.\d+)\s*", output_of([str(node), "--version"]))
-    if found is None:
-        raise Unusable(f"{node} is not usable: it does not say its version.")
-    if Version(found[1]) < MINIMUM_NODE:
-        raise Unusable(f"{node} is not usable: it is Node.js {found[1]}, and {MINIMUM_NODE} or later is needed.")
-    return node.absolute()
+    return new_enough(node, "--version", r"\Av(\d+\.\d+\.\d+)\s*\Z", "Node.js", MINIMUM_NODE)
 
 
 def _move(made: Path, kept: Path) -> None:

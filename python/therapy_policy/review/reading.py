@@ -68,7 +68,6 @@ class Page:
     package: str  # as in therapy.outpatient_pt.visit
     title: str
     description: str
-    request_types: tuple[str, ...]  # whose shape the page says it is for
     passages: tuple[Passage, ...]
 
     @property
@@ -411,7 +410,6 @@ def _page(path: str, text: str, annotations: list[Any]) -> Page:
         package=package[1],
         title=of_page.get("title", path),
         description=of_page.get("description", ""),
-        request_types=tuple(each["schema"][-1]["value"] for each in of_page.get("schemas", [])),
         passages=tuple(_passages(text.rstrip("\n").split("\n"), rules)),
     )
 

@@ -310,6 +310,11 @@ class Site:
         """The address of a page of Rego, the first where it is on several."""
         return f"{next(iter(self.policy.types_of[page.path]), EVERY_REQUEST)}.html#{page.anchor}"
 
+    @cached_property
+    def _addresses(self) -> dict[str, str]:
+        """The address of each page of Rego, by its package as an import names it."""
+        return {f"data.{page.package}": self.place(page) for page in self.policy.pages.values()}
+
     def types_of_code(self, code: str) -> list[str]:
         """The request types whose decisions can have a reason code."""
         return [kind for kind in self.policy.request_types if code in self.policy.codes_of(kind)]
@@ -505,8 +510,7 @@ class Site:
         """A line of Rego, with what it names linked to where that stands."""
         if line.lstrip().startswith("#"):
             return Markup('<span class="comment">{}</span>').format(line)
-        elsewhere = {f"data.{page.package}": self.place(page) for page in self.policy.pages.values()}
-        elsewhere |= {f"data.{page.package}": f"#{page.anchor}" for page in here}
+        elsewhere = self._addresses | {f"data.{page.package}": f"#{page.anchor}" for page in here}
         made, at = Markup(""), 0
         for match in re.finditer(rf"{CODE.pattern}|{PARAMETER.pattern}|(?<=^import )data\.[\w.]+", line):
             text, target = match[0], None
