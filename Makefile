@@ -6,7 +6,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 COMMAND := $(BIN)/therapy-policy
-OPA_PATH = $$($(BIN)/python -m therapy_policy.opa)
+OPA_PATH = $$($(BIN)/python -m therapy_policy.toolchain.opa)
 
 .DEFAULT_GOAL := help
 .PHONY: help setup demo test lint generate fresh rego-test python-test review proof classes mutants bench clean
@@ -16,7 +16,7 @@ help:  ## say what can be made
 
 setup: $(VENV)/installed  ## install the project and its tools into .venv
 
-$(VENV)/installed: pyproject.toml policies/therapy/register/policy/data.yaml
+$(VENV)/installed: pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
 		{ echo "error: Python 3.11 or newer is needed; name one with: make PYTHON=python3.12 …" >&2; exit 1; }
 	@echo "Installing the project into $(VENV) …" >&2
@@ -25,7 +25,7 @@ $(VENV)/installed: pyproject.toml policies/therapy/register/policy/data.yaml
 	@touch $@
 
 demo: setup  ## decide every example, and explain the decisions
-	@PATH="$(abspath $(BIN)):$$PATH" $(BIN)/python tools/demo.py
+	@PATH="$(abspath $(BIN)):$$PATH" $(BIN)/python -m tools.demo
 
 test: lint fresh rego-test python-test  ## everything that must hold
 	@echo "all tests passed" >&2
@@ -38,20 +38,20 @@ lint: setup  ## formatting, types and the rules of style, of Python and of Rego
 		"$$opa" check --strict --schema schemas --bundle policies
 
 generate: setup  ## write every generated file anew
-	@$(BIN)/python tools/generate.py
-	@$(BIN)/python tools/figures.py
+	@$(BIN)/python -m tools.generate
+	@$(BIN)/python -m tools.figures
 	@$(COMMAND) review --output build/review >/dev/null
 	@cp build/review/therapy-policy-review.json docs/review.json
 
 fresh: setup
-	@$(BIN)/python tools/generate.py --check
-	@$(BIN)/python tools/figures.py --check
+	@$(BIN)/python -m tools.generate --check
+	@$(BIN)/python -m tools.figures --check
 	@$(COMMAND) review --output build/review >/dev/null
 	@diff -u docs/review.json build/review/therapy-policy-review.json >&2 || \
 		{ echo "not fresh: pages of the review; run \`make generate\` and commit docs/review.json" >&2; exit 1; }
 
 rego-test: setup
-	@$(BIN)/python tools/rego_tests.py
+	@$(BIN)/python -m tools.rego_tests
 
 python-test: setup
 	$(BIN)/pytest -n 2 -q
@@ -60,16 +60,16 @@ review: setup  ## write the policy as a site to read and sign off, into build/re
 	@$(COMMAND) review --output build/review
 
 proof: setup  ## the deep proof: 100,000 requests an engine, every class, every mutant
-	@$(BIN)/python tools/prove.py
+	@$(BIN)/python -m proof.prove
 
 classes: setup  ## enumerate every class of requests that the rules can tell apart, into docs/classes.md
-	@$(BIN)/python tools/classes.py
+	@$(BIN)/python -m proof.classes
 
 mutants: setup  ## change the rules and parameters in every way, one at a time, and see that a test notices
-	@$(BIN)/python tools/mutants.py
+	@$(BIN)/python -m proof.mutants
 
 bench: setup  ## measure, side by side, what a decision costs
-	@$(BIN)/python tools/bench.py
+	@$(BIN)/python -m tools.bench
 
 clean:  ## remove what was installed and cached here
 	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis

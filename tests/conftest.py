@@ -8,7 +8,7 @@ from collections.abc import Iterator
 import pytest
 from hypothesis import HealthCheck, settings
 
-from running import RunningSidecar, running_sidecar
+from tests.running import RunningSidecar, running_sidecar
 from therapy_policy import SidecarClient
 
 SECONDS = 60.0  # for one exchange with the sidecar: far more than it takes, even on a machine that is busy

@@ -23,7 +23,7 @@ import requests
 from opapywasm import OpaWasmPolicy
 
 from therapy_policy import EmbeddedClient, SidecarClient
-from therapy_policy.opa import find_opa
+from therapy_policy.toolchain.opa import find_opa
 
 ROOT = Path(__file__).resolve().parent.parent
 PACKAGE = ROOT / "python/therapy_policy"
@@ -173,8 +173,8 @@ def running_opa(opa: Path, trivial: Path) -> Iterator[str]:
     """OPA as `serve` runs it, but open to the trivial rule beside the bundle."""
     port = free_port()
     command: list[str | Path] = [opa, "run", "--server", f"--addr=127.0.0.1:{port}"]
-    command += ["--skip-version-check", f"--config-file={PACKAGE / 'sidecar_config/config.yaml'}"]
-    command += ["--bundle", PACKAGE / "bundle/bundle.tar.gz", trivial.parent]
+    command += ["--skip-version-check", f"--config-file={PACKAGE / 'sidecar/config.yaml'}"]
+    command += ["--bundle", PACKAGE / "policy/packaged/bundle.tar.gz", trivial.parent]
     trivial.with_name(".manifest").write_text('{"roots": ["trivial"]}')
     process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     url = f"http://127.0.0.1:{port}"

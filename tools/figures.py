@@ -19,8 +19,8 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from therapy_policy import bundles
-from therapy_policy.opa import find_opa
+from therapy_policy.policy import bundles
+from therapy_policy.toolchain.opa import find_opa
 
 ROOT = Path(__file__).resolve().parent.parent
 POLICIES = ROOT / "policies"
@@ -37,7 +37,7 @@ def main() -> int:
     if options.check:
         fresh = FIGURES.is_file() and FIGURES.read_text(encoding="utf-8") == made
         if not fresh:
-            print(f"not fresh: {FIGURES.relative_to(ROOT)}; run tools/figures.py and commit it", file=sys.stderr)
+            print(f"not fresh: {FIGURES.relative_to(ROOT)}; run `make generate` and commit it", file=sys.stderr)
         return 0 if fresh else 1
     FIGURES.write_text(made, encoding="utf-8")
     print(f"written: {FIGURES.relative_to(ROOT)}", file=sys.stderr)

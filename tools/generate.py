@@ -23,9 +23,9 @@ from typing import Any
 
 import yaml
 
-from therapy_policy.bundles import build
-from therapy_policy.opa import find_opa
-from validators import Validators
+from therapy_policy.policy.bundles import build
+from therapy_policy.toolchain.opa import find_opa
+from tools.validators import Validators
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -173,7 +173,7 @@ def readme(root: Path) -> Path:
 
 def bundles(root: Path) -> list[Path]:
     """The bundle for the sidecar, and the policy compiled for the embedded engine, as data of the Python package."""
-    package = Path("python/therapy_policy/bundle")
+    package = Path("python/therapy_policy/policy/packaged")
     (root / package).mkdir(parents=True)
     compiled = root / "compiled.tar.gz"
     build(".", root / "policies", root / package / "bundle.tar.gz")

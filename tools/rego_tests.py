@@ -12,7 +12,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from therapy_policy.opa import find_opa
+from therapy_policy.toolchain.opa import find_opa
 
 ROOT = Path(__file__).resolve().parent.parent
 POLICIES = ROOT / "policies"

@@ -6,9 +6,9 @@ from typing import Any
 
 import pytest
 
-from client.servers import BUNDLE, Misbehave, MisbehavingServer, free_port, running
+from tests.client.servers import BUNDLE, Misbehave, MisbehavingServer, free_port, running
 from therapy_policy import EmbeddedClient, SidecarClient
-from therapy_policy.opa import find_opa
+from therapy_policy.toolchain.opa import find_opa
 
 
 @pytest.fixture(scope="session")

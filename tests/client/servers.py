@@ -14,7 +14,7 @@ from typing import Any
 import therapy_policy
 from therapy_policy import SidecarClient
 
-BUNDLE = Path(therapy_policy.__file__).parent / "bundle" / "bundle.tar.gz"
+BUNDLE = Path(therapy_policy.__file__).parent / "policy" / "packaged" / "bundle.tar.gz"
 
 
 def free_port() -> int:

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from strategies import json_values, nearly_valid_requests, valid_requests
+from proof.strategies import json_values, nearly_valid_requests, valid_requests
 from therapy_policy import Decision, EmbeddedClient, SidecarClient
 
 

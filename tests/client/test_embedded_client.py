@@ -11,11 +11,11 @@ from typing import Any
 import opapywasm
 import pytest
 
-import therapy_policy.embedded
+import therapy_policy.client.embedded
 from therapy_policy import EmbeddedClient
 from therapy_policy.errors import EngineError, EngineNotAvailable, RequestNotJson, RequestTooLarge
 
-BUNDLE = Path(therapy_policy.__file__).parent / "bundle"
+BUNDLE = Path(therapy_policy.__file__).parent / "policy" / "packaged"
 
 
 def test_it_decides(embedded: EmbeddedClient, visit: dict[str, Any]) -> None:
@@ -157,7 +157,7 @@ def test_what_the_policy_fails_with_is_kept_to_itself(
     embedded: EmbeddedClient, monkeypatch: pytest.MonkeyPatch, visit: dict[str, Any]
 ) -> None:
     # Text that the clients never let through, to make the engine itself fail.
-    monkeypatch.setattr(therapy_policy.decision, "request_text", lambda _: r'"Mrs. Kealoha \ud83d"')
+    monkeypatch.setattr(therapy_policy.client.decision, "request_text", lambda _: r'"Mrs. Kealoha \ud83d"')
     with pytest.raises(EngineError, match="OpaAbortError") as raised:
         embedded.decide(visit)
     assert raised.value.__cause__ is raised.value.__context__ is None

@@ -15,9 +15,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from strategies import json_values
-from therapy_policy.errors import RequestNotJson, RequestTooLarge, TherapyPolicyError
-from therapy_policy.request_text import (
+from proof.strategies import json_values
+from therapy_policy.client.request_text import (
     MAX_BATCH_BYTES,
     MAX_BATCH_REQUESTS,
     MAX_DEPTH,
@@ -26,6 +25,7 @@ from therapy_policy.request_text import (
     checked_text,
     request_text,
 )
+from therapy_policy.errors import RequestNotJson, RequestTooLarge, TherapyPolicyError
 
 SECRET = "Mrs. Kealoha fell"
 

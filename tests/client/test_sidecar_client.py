@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from client.servers import BUNDLE, free_port, running
+from tests.client.servers import BUNDLE, free_port, running
 from therapy_policy import EmbeddedClient, SidecarClient
 from therapy_policy.errors import (
     EngineError,

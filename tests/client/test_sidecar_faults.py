@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-import therapy_policy.sidecar
-from client.servers import Misbehave
+import therapy_policy.client.sidecar
+from tests.client.servers import Misbehave
 from therapy_policy import EmbeddedClient, SidecarClient
 from therapy_policy.errors import EngineError, EngineNotAvailable, RequestTooLarge
 
@@ -145,7 +145,7 @@ def test_a_proxy_that_finds_the_request_too_large(misbehaving: Start) -> None:
 
 @pytest.mark.parametrize("length", ["Content-Length: 1000", "Transfer-Encoding: chunked", "Connection: close"])
 def test_an_answer_without_end(length: str, misbehaving: Start, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(therapy_policy.sidecar, "MAX_ANSWER_BYTES", 500)
+    monkeypatch.setattr(therapy_policy.client.sidecar, "MAX_ANSWER_BYTES", 500)
     chunk = b"fff\r\n" + b" " * 0xFFF + b"\r\n"
     with (
         SidecarClient(misbehaving(raw(HEAD + length.encode() + b"\r\n\r\n", *[chunk] * 1000, forever=True))) as client,

@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 import yaml
 
-from therapy_policy.opa import find_opa
+from therapy_policy.toolchain.opa import find_opa
 
 POLICIES = Path(__file__).parents[2] / "policies"
 THERAPY = POLICIES / "therapy"

@@ -14,18 +14,15 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-import classes as tool
-import classes_report
-import oracle
-import strategies
-from proof import judged
-from proof.classes import REQUEST_TYPES
+from proof import classes as tool
+from proof import classes_report, judged, oracle, strategies
+from proof.request_types import REQUEST_TYPES
 from therapy_policy import EmbeddedClient
-from therapy_policy.classes import RequestType
-from therapy_policy.dimensions import ABSENT, BLANKS, WORDS, Dimension, Request, first
-from therapy_policy.enumeration import Piece, decide_each
+from therapy_policy.classes.dimensions import ABSENT, BLANKS, WORDS, Dimension, Request, first
+from therapy_policy.classes.enumeration import Piece, decide_each
+from therapy_policy.classes.model import RequestType
 from therapy_policy.errors import EngineError
-from therapy_policy.opa import find_opa
+from therapy_policy.toolchain.opa import find_opa
 
 ROOT = Path(__file__).parents[2]
 PT_EXTENSION, PT_TREATMENT_PLAN, PT_VISIT = (

@@ -9,12 +9,12 @@ from pathlib import Path
 
 import pytest
 
-import mutants
-from mutants import Equivalent, Report, Results, Verdict
-from mutation import data, killers, rego
-from mutation.killers import POLICIES, ROOT
-from mutation.mutant import Mutant, Vocabularies
-from therapy_policy.opa import find_opa
+from proof import mutants
+from proof.mutants import Equivalent, Report, Results, Verdict
+from proof.mutation import data, killers, rego
+from proof.mutation.killers import POLICIES, ROOT
+from proof.mutation.mutant import Mutant, Vocabularies
+from therapy_policy.toolchain.opa import find_opa
 
 VOCABULARIES = Vocabularies(ROOT / "schemas")
 
@@ -244,7 +244,7 @@ def test_results_are_kept_even_of_a_run_that_was_cut_off(tmp_path: Path) -> None
 
 def test_a_file_that_is_not_mutated_is_an_error_that_names_those_that_are() -> None:
     done = subprocess.run(
-        [sys.executable, ROOT / "tools/mutants.py", "--only", "nothing.rego"], capture_output=True, text=True
+        [sys.executable, "-m", "proof.mutants", "--only", "nothing.rego"], capture_output=True, text=True
     )
     assert done.returncode == 2
     assert "therapy/decision.rego" in done.stderr

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from therapy_policy import EmbeddedClient
-from therapy_policy.decision import Client
+from therapy_policy.client.decision import Client
 
 
 @pytest.fixture(scope="session")

@@ -10,9 +10,9 @@ from typing import Any
 
 from hypothesis import strategies as st
 
-import strategies
-from strategies import Json, Place
-from therapy_policy.request_text import MAX_REQUEST_BYTES
+from proof import strategies
+from proof.strategies import Json, Place
+from therapy_policy.client.request_text import MAX_REQUEST_BYTES
 
 SCHEMA = json.loads((Path(__file__).parents[2] / "schemas/request.json").read_text(encoding="utf-8"))
 TEXT = SCHEMA["definitions"]["text"]

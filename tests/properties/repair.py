@@ -11,9 +11,9 @@ import re
 from collections.abc import Callable
 from typing import Any
 
-from properties.published import SCHEMA, expected_at, place_of, put, remove, smallest
-from strategies import Json, Place
-from therapy_policy.decision import Reason
+from proof.strategies import Json, Place
+from tests.properties.published import SCHEMA, expected_at, place_of, put, remove, smallest
+from therapy_policy.client.decision import Reason
 
 Request = dict[str, Any]
 Repair = Callable[[Request, Reason, Place], bool]

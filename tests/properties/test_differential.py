@@ -15,13 +15,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.strategies import DrawFn, SearchStrategy
 
-import oracle
-import strategies
+from proof import oracle, strategies
 from proof.judged import without_prose
-from properties.compared import written
-from properties.published import any_requests, nearly_valid_requests
-from running import RunningSidecar
-from strategies import Json, mostly, pick
+from proof.strategies import Json, mostly, pick
+from tests.properties.compared import written
+from tests.properties.published import any_requests, nearly_valid_requests
+from tests.running import RunningSidecar
 from therapy_policy import EmbeddedClient, SidecarClient
 
 # Requests drawn at a time. In the profile `proof` each of the five tests draws 2,000 times: 110,000 requests an engine.

@@ -22,8 +22,8 @@ from hypothesis.stateful import (
     run_state_machine_as_test,
 )
 
-from properties.published import SCHEMA, form_of, smallest
-from strategies import mostly, pick
+from proof.strategies import mostly, pick
+from tests.properties.published import SCHEMA, form_of, smallest
 from therapy_policy import Decision, SidecarClient
 
 EVENTS = ("new_post_operative", "fracture", "new_stroke", "exacerbation_due_to_event")

@@ -23,12 +23,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.strategies import DrawFn
 
-import oracle
-import strategies
+from proof import oracle, strategies
 from proof.judged import without_prose
-from properties.published import any_requests, nearly_valid_requests, put
-from running import RunningSidecar
-from strategies import Json, mostly, pick
+from proof.strategies import Json, mostly, pick
+from tests.properties.published import any_requests, nearly_valid_requests, put
+from tests.running import RunningSidecar
 from therapy_policy import Decision, EmbeddedClient, SidecarClient, TherapyPolicyError
 
 EXAMPLES = Path(__file__).parents[2] / "examples"

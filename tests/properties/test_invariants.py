@@ -18,11 +18,10 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 from hypothesis.strategies import DataObject, DrawFn
 
-import generate
-import oracle
-import strategies
-from properties.compared import written
-from properties.published import (
+from proof import oracle, strategies
+from proof.strategies import Json, Place
+from tests.properties.compared import written
+from tests.properties.published import (
     SCHEMA,
     TEXT,
     Stated,
@@ -35,10 +34,11 @@ from properties.published import (
     smallest,
     stated_in,
 )
-from properties.repair import REPAIRS, repaired
-from strategies import Json, Place
-from therapy_policy import Decision, EmbeddedClient, bundles
-from therapy_policy.decision import Client
+from tests.properties.repair import REPAIRS, repaired
+from therapy_policy import Decision, EmbeddedClient
+from therapy_policy.client.decision import Client
+from therapy_policy.policy import bundles
+from tools import generate
 
 ROOT = Path(__file__).parents[2]
 THERAPY = ROOT / "policies/therapy"

@@ -13,8 +13,8 @@ import pytest
 import requests
 from hypothesis import HealthCheck, Phase, given, settings
 
-import strategies
-from running import RunningSidecar, running_sidecar
+from proof import strategies
+from tests.running import RunningSidecar, running_sidecar
 from therapy_policy import EmbeddedClient
 
 EXAMPLES = Path(__file__).parents[2] / "examples"

@@ -1,8 +1,7 @@
 """A bundle as the review reads it: its pages of Rego in passages, and what rests on what.
 
 Everything here is found in the bundle: in the METADATA of its rules, its registers, its parameters, and the text of
-its pages. What is not written the way that the review reads it raises `NotReadable`, rather than a site that leaves
-something out.
+its pages. What the review cannot read raises `PolicyNotReadable`, rather than leaving something out of the site.
 """
 
 from __future__ import annotations
@@ -10,23 +9,19 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from datetime import date, timedelta
 from functools import cached_property
 from typing import Any
 
-from therapy_policy.bundles import Bundle
-from therapy_policy.decision import Decision
-from therapy_policy.errors import TherapyPolicyError
-from therapy_policy.review.registers import problem_of
+from therapy_policy.client.decision import Decision
+from therapy_policy.errors import PolicyNotReadable
+from therapy_policy.policy.bundles import Bundle
+from therapy_policy.policy.parameters import Parameter, parameters_of
+from therapy_policy.policy.registers import problem_of
 
 ROOT_PACKAGE = "therapy"
 CODE = re.compile(r'"([A-Z]+(?:_[A-Z]+)+)"')
 PARAMETER = re.compile(r"data\.therapy\.parameters\.([a-z_.]+)\.periods")
 IMPORT = re.compile(r"^import data\.([\w.]+)(?: as (\w+))?$", re.MULTILINE)
-
-
-class NotReadable(TherapyPolicyError):
-    """The bundle has something that the review cannot read; the message says what."""
 
 
 @dataclass(frozen=True)
@@ -92,36 +87,6 @@ class Page:
 
 
 @dataclass(frozen=True)
-class Period:
-    """A period of a parameter: it holds from its first date up to and including its last."""
-
-    start: str
-    end: str | None  # None while it holds on
-    value: Any
-
-
-@dataclass(frozen=True)
-class Parameter:
-    """A number or list of the policy."""
-
-    name: str  # as in outpatient_pt.initial_visits
-    title: str
-    clauses: tuple[str, ...]
-    periods: tuple[Period, ...]
-
-    @property
-    def entries(self) -> Iterator[tuple[str, str]]:
-        """The entries of all its periods that cite a clause of their own: the name of each, and the clause."""
-        seen = set()
-        for period in self.periods:
-            if isinstance(period.value, dict):
-                for name, entry in period.value.items():
-                    if isinstance(entry, dict) and "clause" in entry and (name, entry["clause"]) not in seen:
-                        seen.add((name, entry["clause"]))
-                        yield name, entry["clause"]
-
-
-@dataclass(frozen=True)
 class Branch:
     """One way to an outcome, in the order in which the policy looks at them."""
 
@@ -138,12 +103,12 @@ class Policy:
     def __init__(self, bundle: Bundle, request_types: Iterable[str]) -> None:
         """Read a bundle that judges these types of request.
 
-        Raises `NotReadable` where a register or a parameter is not as the review needs it.
+        Raises `PolicyNotReadable` where a register or a parameter is not as the review needs it.
         """
         self.bundle = bundle
         self.request_types = list(request_types)
         if problem := problem_of(self.therapy, self.request_types):
-            raise NotReadable(f"{bundle.name} cannot be reviewed: {problem}; correct it and try again")
+            raise PolicyNotReadable(f"{bundle.name} cannot be reviewed: {problem}; correct it and try again")
 
     @cached_property
     def therapy(self) -> dict[str, Any]:
@@ -189,7 +154,7 @@ class Policy:
     def parameters(self) -> dict[str, Parameter]:
         """The parameters, in the order of the clauses that they come from, each with its periods."""
         place = {clause: number for number, clause in enumerate(self.clauses)}
-        found = _parameters(self.therapy["parameters"], ())
+        found = parameters_of(self.therapy["parameters"]).values()
         ordered = sorted(found, key=lambda each: ([place[clause] for clause in each.clauses], each.name))
         return {parameter.name: parameter for parameter in ordered}
 
@@ -218,7 +183,7 @@ class Policy:
         try:
             return self._by_package[ROOT_PACKAGE]
         except KeyError:
-            raise NotReadable(f"{self.bundle.name} has no page of the package {ROOT_PACKAGE}") from None
+            raise PolicyNotReadable(f"{self.bundle.name} has no page of the package {ROOT_PACKAGE}") from None
 
     @cached_property
     def roots(self) -> dict[str, list[tuple[Page, list[Rule]]]]:
@@ -233,7 +198,9 @@ class Policy:
                         rules = [rule for rule in self._by_package[package].rules if rule.name in names]
                         asked.setdefault(package, []).extend(rules)
             if not asked:
-                raise NotReadable(f"{self.entry_page.path} does not say where requests of the type {request_type} go")
+                raise PolicyNotReadable(
+                    f"{self.entry_page.path} does not say where requests of the type {request_type} go"
+                )
             found[request_type] = [
                 (self._by_package[package], list(dict.fromkeys(rules))) for package, rules in asked.items()
             ]
@@ -339,7 +306,9 @@ class Policy:
         decided = {branch.effect for branch in found} | {"info"}
         decided |= {"invalid" for branch in found if branch.malformed}
         if {entry["effect"] for entry in self.codes.values()} - decided or found[-1].outcome is not None:
-            raise NotReadable(f"{self.entry_page.path} does not say in a way that can be read which outcome follows")
+            raise PolicyNotReadable(
+                f"{self.entry_page.path} does not say in a way that can be read which outcome follows"
+            )
         return found
 
     def _rule(self, alias: str, name: str) -> Rule:
@@ -364,35 +333,13 @@ def _in_order(register: Mapping[str, Any]) -> dict[str, Any]:
     return dict(sorted(register.items(), key=lambda item: int(item[1]["order"])))
 
 
-def _parameters(tree: Mapping[str, Any], path: tuple[str, ...]) -> Iterator[Parameter]:
-    for name, value in tree.items():
-        if "periods" not in value:
-            yield from _parameters(value, (*path, name))
-            continue
-        starts = [period["from"] for period in value["periods"]]
-        ends = [_day_before(start) for start in starts[1:]]
-        yield Parameter(
-            name=".".join((*path, name)),
-            title=value["title"],
-            clauses=tuple(value["clauses"]),
-            periods=tuple(
-                Period(start, end, period["value"])
-                for start, end, period in zip(starts, [*ends, None], value["periods"], strict=True)
-            ),
-        )
-
-
-def _day_before(day: str) -> str:
-    return (date.fromisoformat(day) - timedelta(days=1)).isoformat()
-
-
 def _page(path: str, text: str, annotations: list[Any]) -> Page:
     of_page: dict[str, Any] = next(
         (each["annotations"] for each in annotations if each["annotations"]["scope"] == "package"), {}
     )
     package = re.search(r"^package ([\w.]+)", text, re.MULTILINE)
     if not package:
-        raise NotReadable(f"{path} names no package")
+        raise PolicyNotReadable(f"{path} names no package")
     rules = [
         Rule(
             name=str(each["path"][-1]["value"]),

@@ -20,16 +20,19 @@ from typing import Any
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup, escape
 
-from therapy_policy import bundles, explain
-from therapy_policy.bundles import Bundle
-from therapy_policy.decision import Decision
-from therapy_policy.errors import TherapyPolicyError
+from therapy_policy import explain, wording
+from therapy_policy.client.decision import Decision
+from therapy_policy.errors import OutputNotUsable, PolicyNotReadable
+from therapy_policy.files import packaged_json
+from therapy_policy.policy import bundles
+from therapy_policy.policy.bundles import Bundle
+from therapy_policy.policy.parameters import Parameter
+from therapy_policy.policy.registers import BEARINGS, EFFECTS, KINDS, RESTS_ON
 from therapy_policy.review.figures import Figures, RegoTest
-from therapy_policy.review.npm import rendered_svg
-from therapy_policy.review.reading import CODE, PARAMETER, Branch, NotReadable, Page, Parameter, Passage, Policy, Rule
-from therapy_policy.review.registers import BEARINGS, EFFECTS, KINDS, RESTS_ON
+from therapy_policy.review.reading import CODE, PARAMETER, Branch, Page, Passage, Policy, Rule
 from therapy_policy.review.requests import Stated, in_words, members, stated
 from therapy_policy.review.try_it import try_it_files
+from therapy_policy.toolchain.node import rendered_svg
 
 HERE = Path(__file__).parent
 MARKER = "therapy-policy-review.json"
@@ -37,10 +40,6 @@ EVERY_REQUEST = "every_request"  # the page of what is of no request type
 TESTS_OF_PARAMETERS = "therapy/parameters/parameters_test.rego"
 
 Tell = Callable[[str], None]
-
-
-class NotOurs(TherapyPolicyError):
-    """The output is no place for a review: it holds something else, or nothing can be written there."""
 
 
 @dataclass(frozen=True)
@@ -111,11 +110,11 @@ def write_site(bundle: Bundle, output: Path, tell: Tell) -> Path:
 
     The directory is made, or an earlier review in it is replaced at once. `tell` is told each step in one line.
 
-    Raises `NotOurs` if the directory holds anything else or cannot be written, `NotReadable` if the bundle cannot be
-    read, and what drawing and deciding raise.
+    Raises `OutputNotUsable` if the directory holds other files or cannot be written, `PolicyNotReadable` if the bundle
+    cannot be read, and whatever drawing and deciding raise.
     """
     output = output.resolve()
-    check_ours(output)
+    check_output(output)
     tell("Reading the policy, and deciding the worked examples …")
     files = Site(bundle, tell).files()
     tell(f"Writing {len(files)} files …")
@@ -123,29 +122,29 @@ def write_site(bundle: Bundle, output: Path, tell: Tell) -> Path:
     return output / "index.html"
 
 
-def check_ours(output: Path) -> None:
-    """Raise `NotOurs` if a review cannot go to a directory, or would replace what no earlier review wrote there."""
+def check_output(output: Path) -> None:
+    """Raise `OutputNotUsable` if a review cannot be written there, or would replace files that no review wrote."""
     output = output.resolve()
     if output == Path.cwd():
-        raise NotOurs(f"The output {output} is the directory that you are in; name another one for the site")
+        raise OutputNotUsable(f"The output {output} is the directory that you are in; name another one for the site")
     above = next(parent for parent in output.parents if parent.exists())
     try:
         tempfile.TemporaryDirectory(prefix=f".{output.name}-", dir=above).cleanup()
     except OSError as problem:
-        raise NotOurs(
+        raise OutputNotUsable(
             f"The output {output} cannot be made in {above}: {problem.strerror}; name a directory that can be written"
         ) from None
     if not output.exists():
         return
     if not output.is_dir():
-        raise NotOurs(f"{output} is a file; name a directory for the site")
+        raise OutputNotUsable(f"{output} is a file; name a directory for the site")
     try:
         ours = set(json.loads((output / MARKER).read_text(encoding="utf-8"))["sha256"]) | {MARKER}
     except (OSError, ValueError, KeyError, TypeError):
         ours = set()
     found = (path.relative_to(output).as_posix() for path in output.rglob("*") if not path.is_dir())
     if foreign := next((name for name in found if name not in ours), None):
-        raise NotOurs(
+        raise OutputNotUsable(
             f"{output} holds {foreign}, which no earlier review wrote there, and which would be lost; "
             "name an empty directory, or one that does not exist yet"
         )
@@ -176,7 +175,7 @@ class Site:
         """Read a bundle; `tell` is told each step in one line. Raises `NotReadable`."""
         self.bundle = bundle
         self.tell = tell
-        self.schema = explain.packaged("request.schema.json")
+        self.schema = packaged_json("request.schema.json")
         self.policy = Policy(bundle, self.schema["properties"]["request_type"]["enum"])
         self.figures = Figures()
         self.digest = hashlib.sha256(bundle.archive).hexdigest()
@@ -229,8 +228,8 @@ class Site:
             "words": in_words,
             "placeholders": placeholders,
             "grouped": lambda number: f"{number:,}",
-            "counted": explain.counted,
-            "place": explain.place,
+            "counted": wording.count_of,
+            "place": wording.field_in_words,
             "path": lambda path: Markup("/<wbr>").join(path.split("/")),
             "effect_of": lambda code: self.policy.codes[code]["effect"],
             "json": lambda value: json.dumps(value, indent=2, ensure_ascii=False),
@@ -241,6 +240,7 @@ class Site:
             "policy": self.policy,
             "figures": self.figures,
             "explain": explain,
+            "wording": wording,
             "columns_of": columns_of,
             "KINDS": KINDS,
             "EFFECTS": EFFECTS,
@@ -290,12 +290,12 @@ class Site:
     @property
     def is_packaged(self) -> bool:
         """Whether this is the bundle of the package."""
-        return self.digest == hashlib.sha256(bundles.packaged().archive).hexdigest()
+        return self.digest == hashlib.sha256(bundles.packaged_bundle().archive).hexdigest()
 
     @cached_property
     def schema_fits(self) -> bool:
         """Whether the published schema is the one that this bundle's validators were made from."""
-        ours = bundles.packaged().data["therapy"]["request"]["forms"]
+        ours = bundles.packaged_bundle().data["therapy"]["request"]["forms"]
         return bool(self.policy.therapy.get("request", {}).get("forms") == ours)
 
     def places(self, rule: Rule) -> list[tuple[str, str]]:
@@ -388,7 +388,7 @@ class Site:
     @property
     def packaged_version(self) -> str:
         """The version of the policy that the published schema came with."""
-        return bundles.packaged().version
+        return bundles.packaged_bundle().version
 
     def examples_resting_on(self, interpretation: str) -> list[Example]:
         """The worked examples with a reason that rests on an interpretation."""
@@ -540,7 +540,7 @@ class Site:
         try:
             drawn = rendered_svg(self.graph(), self.tell)
         except ValueError as problem:
-            raise NotReadable(f"therapy/register/episode: it cannot be drawn. {problem}") from None
+            raise PolicyNotReadable(f"therapy/register/episode: it cannot be drawn. {problem}") from None
         svg = drawn[drawn.index("<svg") :]
         named = (
             r'<svg role="group" aria-labelledby="flow-title" aria-describedby="flow-description"\1>'

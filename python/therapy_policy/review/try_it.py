@@ -14,10 +14,11 @@ from typing import Any
 
 import opapywasm.runtime
 
-from therapy_policy import explain, request_text
-from therapy_policy.bundles import Bundle
-from therapy_policy.fetching import Progress, to_stderr
-from therapy_policy.review.npm import installed
+from therapy_policy import wording
+from therapy_policy.client import request_text
+from therapy_policy.policy.bundles import Bundle
+from therapy_policy.toolchain.fetching import Progress, to_stderr
+from therapy_policy.toolchain.node import installed
 
 PACKAGE = Path(__file__).parent
 ENGINE = Path("@open-policy-agent/opa-wasm")
@@ -57,9 +58,9 @@ def _policy(bundle: Bundle, schema: Mapping[str, Any], examples: Sequence[Mappin
         "max_request_bytes": request_text.MAX_REQUEST_BYTES,
         "max_depth": request_text.MAX_DEPTH,
         "explanation": {
-            "sentences": {outcome: sentence for outcome, (sentence, _) in explain.SENTENCES.items()},
-            "effects": {effect: title for effect, (title, _) in explain.EFFECTS.items()},
-            "minutes_in_a_unit": explain.MINUTES_IN_A_UNIT,
+            "sentences": {outcome: sentence for outcome, (sentence, _) in wording.OUTCOMES.items()},
+            "effects": {effect: title for effect, (title, _) in wording.EFFECTS.items()},
+            "minutes_in_a_unit": wording.MINUTES_IN_A_UNIT,
         },
     }
 

