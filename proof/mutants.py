@@ -99,7 +99,7 @@ def all_mutants(opa: Path) -> list[Mutant]:
         if file in DATA:
             made += DATA[file](file, text, vocabularies)
         else:
-            made += rego.mutants(file, text, rego.parse(opa, text), vocabularies)
+            made += rego.mutants(file, text, rego.parse(text), vocabularies)
     return made
 
 

@@ -15,12 +15,11 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from functools import cache
 from pathlib import Path
 from typing import Any
 
 from therapy_policy.policy import bundles
-from therapy_policy.toolchain.opa import find_opa
+from therapy_policy.policy.rego import opa_binary, syntax_tree
 
 ROOT = Path(__file__).resolve().parent.parent
 POLICIES = ROOT / "policies"
@@ -55,11 +54,6 @@ def figures() -> dict[str, Any]:
         "classes": classes(CLASSES.read_text(encoding="utf-8")),
         "interpretations": interpretations(CLASSES.read_text(encoding="utf-8")),
     }
-
-
-@cache
-def opa_binary() -> Path:
-    return find_opa()
 
 
 def opa(*arguments: str | Path) -> Any:
@@ -119,7 +113,7 @@ _parsed: dict[str, Parsed] = {}
 def rules_of(file: str) -> Parsed:
     if file not in _parsed:
         rules: Parsed = {}
-        for rule in opa("parse", "--format=json", file)["rules"]:
+        for rule in syntax_tree((POLICIES / file).read_text(encoding="utf-8"))["rules"]:
             rules.setdefault(str(rule["head"]["ref"][0]["value"]), []).append(rule)
         _parsed[file] = rules
     return _parsed[file]

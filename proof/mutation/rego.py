@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-import base64
+import copy
 import itertools
-import json
 import re
-import subprocess
-import tempfile
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 from proof.mutation.mutant import Mutant, Vocabularies
+from therapy_policy.policy.rego import syntax_tree, text_at
 
 Node = dict[str, Any]
 
@@ -32,22 +29,18 @@ SYMBOLS = {
 SEVERAL_LETTERS = re.compile(r"\\u[0-9a-f]{4}")
 
 
-def parse(opa: Path, text: str) -> Node:
-    """The AST of a page; raises subprocess.CalledProcessError if it is no Rego."""
-    with tempfile.TemporaryDirectory() as scratch:
-        path = Path(scratch) / "page.rego"
-        path.write_text(text, encoding="utf-8")
-        command: list[str | Path] = [opa, "parse", "--format=json", "--json-include=locations,-comments", path]
-        ast: Node = json.loads(subprocess.run(command, capture_output=True, check=True).stdout)
+def parse(text: str) -> Node:
+    """The AST of a page; raises `BundleNotUsable` if it is not Rego."""
+    ast: Node = copy.deepcopy(syntax_tree(text))
     for rule in ast.get("rules", []):
         branch = rule
         while branch := branch.get("else", {}):
-            bare = re.match(r"(else\b.* )if ([^{\n]+)$", _text_at(branch).split("\n")[0])
+            bare = re.match(r"(else\b.* )if ([^{\n]+)$", text_at(branch).split("\n")[0])
             if bare:
                 # OPA does not say where such a condition stands, so it is read once more, alone, in the same place.
                 row, column = branch["location"]["row"], branch["location"]["col"] + bare.start(2)
                 again = "package p" + "\n" * (row - 1) + "x if ".ljust(column - 1) + bare[2] + "\n"
-                branch["body"] = parse(opa, again)["rules"][0]["body"]
+                branch["body"] = parse(again)["rules"][0]["body"]
     return ast
 
 
@@ -80,14 +73,14 @@ class _Page:
     def span(self, node: Node) -> tuple[int, int]:
         location = node["location"]
         start = self.line_starts[location["row"] - 1] + location["col"] - 1
-        return start, start + len(_text_at(node))
+        return start, start + len(text_at(node))
 
     def is_written(self, node: Node) -> bool:
         """Whether the node stands in the text as it says; the parser adds some that do not."""
         if "location" not in node:
             return False
         start, end = self.span(node)
-        assert self.text[start:end] == _text_at(node), f"{self.file}:{node['location']['row']} is not where OPA says"
+        assert self.text[start:end] == text_at(node), f"{self.file}:{node['location']['row']} is not where OPA says"
         return True
 
     def edit(self, operator: str, span: tuple[int, int], replacement: str) -> Mutant:
@@ -130,7 +123,7 @@ class _Page:
 
     def default(self, value: Node) -> Iterator[Mutant]:
         other = {"true": "false", "false": "true", "null": "false", "set()": '{"x"}', "{}": '{"x": 1}', "[]": '["x"]'}
-        written = _text_at(value)
+        written = text_at(value)
         if value["type"] == "string":
             yield self.edit("default flipped", self.span(value), self.another(written))
         elif written in other:
@@ -145,7 +138,7 @@ class _Page:
     def is_condition(self, expression: Node) -> bool:
         terms = expression["terms"]
         if isinstance(terms, dict):
-            made_up = terms.get("type") == "boolean" and _text_at(expression) not in {"true", "false"}
+            made_up = terms.get("type") == "boolean" and text_at(expression) not in {"true", "false"}
             return "symbols" not in terms and not made_up
         return _operator(terms) != "assign"
 
@@ -174,7 +167,7 @@ class _Page:
     # --- terms
 
     def term(self, node: Node) -> Iterator[Mutant]:
-        kind, written = node.get("type"), _text_at(node)
+        kind, written = node.get("type"), text_at(node)
         if kind == "ref":
             for operator, others in SYMBOLS.items():
                 for other in others.get(written, []):
@@ -191,7 +184,7 @@ class _Page:
 
     def string(self, node: Node) -> Iterator[Mutant]:
         start, end = self.span(node)
-        written = _text_at(node)
+        written = text_at(node)
         yield self.edit("string changed", (start, end), self.another(written))
         for letter in SEVERAL_LETTERS.finditer(written):
             yield self.edit("member removed", (start + letter.start(), start + letter.end()), "")
@@ -231,10 +224,6 @@ def inside(node: Any) -> Iterator[Node]:
     elif isinstance(node, list):
         for each in node:
             yield from inside(each)
-
-
-def _text_at(node: Node) -> str:
-    return base64.b64decode(node["location"].get("text", "")).decode()
 
 
 def _name(rule: Node) -> str:

@@ -266,13 +266,13 @@ def test_every_line_of_rego_is_there_with_its_number(site: Path) -> None:
     for name in [*TYPES, "every_request"]:
         here = page(site / f"{name}.html")
         for section in here.select(".rego"):
-            path = next(path for path in bundles.packaged_bundle().rego if path in text(section))
+            path = next(path for path in bundles.packaged_bundle().texts if path in text(section))
             seen.add(path)
-            written = bundles.packaged_bundle().rego[path].splitlines()
+            written = bundles.packaged_bundle().texts[path].splitlines()
             shown = {int(str(line["data-line"])): line.get_text() for line in section.select(".line")}
             assert all(written[number - 1] == line for number, line in shown.items())
             assert all(not line for number, line in enumerate(written, start=1) if number not in shown)
-    assert seen == bundles.packaged_bundle().rego.keys()
+    assert seen == bundles.packaged_bundle().texts.keys()
 
 
 def test_a_rule_is_linked_to_the_line_where_it_begins(site: Path) -> None:
@@ -462,7 +462,7 @@ def test_a_clause_shows_no_code_of_the_entries_of_another(site: Path) -> None:
 
 
 def test_every_page_of_rules_is_covered(site: Path) -> None:
-    for path in bundles.packaged_bundle().rego:
+    for path in bundles.packaged_bundle().texts:
         _, _, reached = Figures().of_page(path)
         assert reached == 100
 

@@ -4,8 +4,7 @@ import copy
 import itertools
 import json
 import re
-import subprocess
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from math import prod
 from pathlib import Path
 from typing import Any
@@ -22,7 +21,7 @@ from therapy_policy.classes.dimensions import ABSENT, BLANKS, WORDS, Dimension, 
 from therapy_policy.classes.enumeration import Piece, decide_each
 from therapy_policy.classes.model import RequestType
 from therapy_policy.errors import EngineError
-from therapy_policy.toolchain.opa import find_opa
+from therapy_policy.policy.rego import read_rego
 
 ROOT = Path(__file__).parents[2]
 PT_EXTENSION, PT_TREATMENT_PLAN, PT_VISIT = (
@@ -265,22 +264,11 @@ PAGES = {"pt_visit": "outpatient_pt/visit", "pt_extension": "outpatient_pt/exten
 SHARED = ("member/benefit", "outpatient_pt/discontinuation", "outpatient_pt/rules_in_force")
 
 
-def words_of_rules(page: str) -> Iterator[tuple[str, set[str]]]:
+def words_of_rules(page: str) -> list[tuple[str, set[str]]]:
     """The name of each rule of a page, and the names and texts that it holds."""
-
-    def words(node: Any) -> Iterator[str]:
-        if isinstance(node, dict):
-            if node.get("type") in ("var", "string"):
-                yield node["value"]
-            for each in node.values():
-                yield from words(each)
-        elif isinstance(node, list):
-            for each in node:
-                yield from words(each)
-
-    command: list[str | Path] = [find_opa(), "parse", "--format=json", THERAPY / f"{page}.rego"]
-    for rule in json.loads(subprocess.run(command, capture_output=True, check=True).stdout)["rules"]:
-        yield rule["head"].get("name") or rule["head"]["ref"][0]["value"], set(words(rule))
+    path = THERAPY / f"{page}.rego"
+    rules = read_rego({page: path.read_text(encoding="utf-8")}).rules
+    return [(rule.name, {*rule.texts, *rule.names}) for rule in rules]
 
 
 @each_factored_type
@@ -294,7 +282,7 @@ def test_no_rule_reads_members_of_two_groups(kind: RequestType) -> None:
     }
     seen: set[str] = set()
     for page in (PAGES[kind.name], *SHARED):
-        rules = list(words_of_rules(page))
+        rules = words_of_rules(page)
         # What gathers all reasons reads what they read; the reasons themselves are looked at one by one.
         read_by: dict[str, set[str]] = {name: set() for name, _ in rules if name not in {"reasons", "obstacles"}}
 

@@ -59,7 +59,7 @@ def edits(made: list[Mutant], text: str) -> set[tuple[str, str, str]]:
 
 @pytest.fixture(scope="module")
 def edits_of_page() -> set[tuple[str, str, str]]:
-    return edits(rego.mutants("page.rego", PAGE, rego.parse(find_opa(), PAGE), VOCABULARIES), PAGE)
+    return edits(rego.mutants("page.rego", PAGE, rego.parse(PAGE), VOCABULARIES), PAGE)
 
 
 @pytest.mark.parametrize(

@@ -10,7 +10,7 @@ from typing import Any, Literal
 
 from therapy_policy.classes.policy_values import REPEATED
 from therapy_policy.policy.bundles import Bundle
-from therapy_policy.policy.rego import PAGE_OF_DECISIONS, Path, Rule, Rules, rules_of
+from therapy_policy.policy.rego import ENTRY_PACKAGE, DataPath, Rego, Rule
 
 
 class _Nothing:
@@ -91,8 +91,8 @@ class ChangedRule:
 class Differences:
     """What two bundles say differently."""
 
-    old: Rules
-    new: Rules
+    old: Rego
+    new: Rego
     data: tuple[Change, ...]
     rules: tuple[ChangedRule, ...]
     changed: tuple[Rule, ...]  # each that says what no rule of the other bundle says in its place
@@ -101,11 +101,11 @@ class Differences:
     @property
     def in_rules(self) -> bool:
         """Whether rules that decide say something else; those of the sidecar's own working decide nothing."""
-        return any(rule.package[:1] == PAGE_OF_DECISIONS for rule in self.changed)
+        return any(rule.package[:1] == ENTRY_PACKAGE for rule in self.changed)
 
     def is_wording(self, change: Change) -> bool:
         """Whether no rule reads what changed, or decisions only repeat it."""
-        return not self._can_matter(change, self.old.read | self.new.read)
+        return not self._can_matter(change, self.old.reads | self.new.reads)
 
     def can_bear_on(self, request_type: str) -> bool:
         """Whether a decision on a request of this type can differ, in anything but texts that it repeats.
@@ -113,14 +113,14 @@ class Differences:
         It cannot where no rule differs that it can ask, nor anything that such a rule can read.
         """
         for rules in (self.old, self.new):
-            packages, read = rules.asked(request_type)
-            if any(rule.package in packages and rule.holds_for(request_type) for rule in self.changed):
+            packages, read = rules.reached({ENTRY_PACKAGE}, request_type)
+            if any(rule.package in packages and rule.applies_to(request_type) for rule in self.changed):
                 return True
             if any(self._can_matter(change, read) for change in self.data):
                 return True
         return False
 
-    def _can_matter(self, change: Change, read: Collection[Path]) -> bool:
+    def _can_matter(self, change: Change, read: Collection[DataPath]) -> bool:
         place = change.members
         within = any(path[: len(place)] == place[: len(path)] for path in read)
         return within and not self._only_repeated(change)
@@ -145,7 +145,7 @@ class Differences:
 
 def differences(old: Bundle, new: Bundle) -> Differences:
     """Raises `OpaNotAvailable`."""
-    rules_before, rules_after = rules_of(old), rules_of(new)
+    rules_before, rules_after = old.rego, new.rego
     gone, come = _only_in(rules_before, rules_after), _only_in(rules_after, rules_before)
     return Differences(
         rules_before,
@@ -162,7 +162,7 @@ def _begin_of_repeated(bundle: Bundle) -> str | None:
     return str(periods[0]["from"]) if periods else None
 
 
-def _only_in(rules: Rules, others: Rules) -> list[Rule]:
+def _only_in(rules: Rego, others: Rego) -> list[Rule]:
     left = Counter((rule.package, rule.says) for rule in others.rules)
     found = []
     for rule in rules.rules:
@@ -184,13 +184,14 @@ def _known_by(rule: Rule) -> tuple[str, str, str, str]:
     return rule.file, ".".join(rule.package), rule.name, rule.title or ""
 
 
-def _reworded(old: Rules, new: Rules) -> Iterator[ChangedRule]:
+def _reworded(old: Rego, new: Rego) -> Iterator[ChangedRule]:
     """Rules that say the same under another METADATA, and packages with another one."""
     before = {(rule.package, rule.says): rule for rule in old.rules}
     for rule in new.rules:
         same = before.get((rule.package, rule.says))
-        if same and same.notes != rule.notes:
+        if same and same.metadata != rule.metadata:
             yield ChangedRule("words", rule.file, ".".join(rule.package), rule.name, rule.title or "")
-    for package, rules in new.packages.items():
-        if package in old.packages and old.notes_of_packages.get(package) != new.notes_of_packages.get(package):
-            yield ChangedRule("words", rules[0].file, ".".join(package), "", new.titles.get(package, ""))
+    pages_before = {page.package: page for page in old.pages}
+    for page in new.pages:
+        if page.package in pages_before and pages_before[page.package].metadata != page.metadata:
+            yield ChangedRule("words", page.file, ".".join(page.package), "", page.title)

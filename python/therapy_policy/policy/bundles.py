@@ -22,7 +22,7 @@ from typing import Any
 from therapy_policy.client.embedded import EmbeddedClient
 from therapy_policy.errors import BundleNotUsable
 from therapy_policy.files import packaged_file
-from therapy_policy.toolchain.opa import find_opa
+from therapy_policy.policy.rego import Rego, opa_binary, read_rego
 
 ENTRY_POINTS = ("therapy/decision", "therapy/decisions")
 
@@ -40,7 +40,7 @@ class Bundle:
         return _members(self.archive)
 
     @cached_property
-    def rego(self) -> dict[str, str]:
+    def texts(self) -> dict[str, str]:
         """The text of each page of Rego, without tests, by its path in the bundle, as in `therapy/decision.rego`."""
         pages = {path: text.decode() for path, text in sorted(self._files.items()) if path.endswith(".rego")}
         return {path: text for path, text in pages.items() if not path.endswith("_test.rego")}
@@ -56,25 +56,13 @@ class Bundle:
         """The version that the policy says it has."""
         return str(self.data["therapy"]["register"]["policy"]["version"])
 
-    def inspected(self) -> dict[str, Any]:
-        """What `opa inspect` says of the bundle, METADATA included.
+    @cached_property
+    def rego(self) -> Rego:
+        """The pages and rules of the bundle.
 
         Raises `OpaNotAvailable`.
         """
-        with tempfile.TemporaryDirectory() as scratch:
-            file = Path(scratch) / "bundle.tar.gz"
-            file.write_bytes(self.archive)
-            found: dict[str, Any] = json.loads(
-                _opa("inspect", "--annotations", "--format=json", file.name, where=Path(scratch), name=self.name)
-            )
-            return found
-
-    def parsed(self) -> dict[str, Any]:
-        """The syntax tree of each page of Rego as `opa parse` writes it, METADATA included, by its path.
-
-        Raises `OpaNotAvailable`.
-        """
-        return {path: _parsed(text) for path, text in self.rego.items()}
+        return read_rego(self.texts)
 
     def client(self) -> EmbeddedClient:
         """An embedded engine that decides by this bundle."""
@@ -136,23 +124,12 @@ def _without_surprises() -> dict[str, Any]:
     return capabilities
 
 
-_found_opa = cache(find_opa)
-
-
 def _opa(*arguments: str | Path, where: Path, name: str) -> bytes:
-    done = subprocess.run([_found_opa(), *arguments], cwd=where, capture_output=True)
+    done = subprocess.run([opa_binary(), *arguments], cwd=where, capture_output=True)
     if done.returncode:
         problem = done.stderr.decode(errors="replace").strip() or done.stdout.decode(errors="replace").strip()
         raise BundleNotUsable(f"{name} is no bundle that OPA can use:\n{problem}")
     return done.stdout
-
-
-@cache
-def _parsed(page: str) -> Any:
-    with tempfile.TemporaryDirectory() as scratch:
-        (Path(scratch) / "page.rego").write_text(page, encoding="utf-8")
-        options = ("--format=json", "--json-include=-comments")
-        return json.loads(_opa("parse", *options, "page.rego", where=Path(scratch), name="the page"))
 
 
 def _of_directory(name: str, policies: Path) -> Bundle:

@@ -1,163 +1,327 @@
-"""The rules of a bundle as `opa parse` reads them: what each says, comments and METADATA aside, and what it reads."""
+"""The one reader of Rego: the pages and rules of a bundle by their syntax trees, as `opa parse` writes them.
+
+Whatever asks what a rule says, reads or is about asks here, and no rule is read by the pattern of its text. So a page
+may be worded and laid out for people.
+"""
 
 from __future__ import annotations
 
+import base64
 import json
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
-from functools import cached_property
+import subprocess
+import tempfile
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cache, cached_property
+from pathlib import Path
 from typing import Any
 
-from therapy_policy.policy.bundles import Bundle
+from therapy_policy.errors import BundleNotUsable
+from therapy_policy.toolchain.opa import find_opa
 
-Path = tuple[str, ...]  # of a document below `data`, such as ("therapy", "parameters")
+Node = Any  # of a syntax tree
+DataPath = tuple[str, ...]  # of a document below `data`, such as ("therapy", "parameters")
 
-PAGE_OF_DECISIONS: Path = ("therapy",)  # the package of the entry points
+ENTRY_PACKAGE: DataPath = ("therapy",)  # the package of the entry points
+
+
+@dataclass(frozen=True)
+class Mention:
+    """A text or a reference to `data` in a page: where it is, how it is written, and what it names."""
+
+    row: int  # counted from 1
+    column: int  # counted from 1, in bytes of UTF-8
+    written: str
+    names: str | DataPath
 
 
 @dataclass(frozen=True)
 class Branch:
-    """A rule, or what stands behind one of its `else`: it says nothing for request types that its body leaves out."""
+    """A rule, or one `else` of it, which is limited to some request types if its body names them."""
 
-    only_for: frozenset[str] | None  # the request types, where the body names some
-    reads: frozenset[Path]
+    only_for: frozenset[str] | None  # the request types; None for all
+    reads: frozenset[DataPath]
+    value: Node = field(compare=False)  # the term that it gives
+    body: Sequence[Node] = field(compare=False)
 
-    def holds_for(self, request_type: str) -> bool:
-        """Whether it can say something on requests of a type."""
+    def applies_to(self, request_type: str) -> bool:
+        """Whether it can apply to requests of a type."""
         return self.only_for is None or request_type in self.only_for
 
 
 @dataclass(frozen=True)
 class Rule:
-    file: str
-    package: Path
-    name: str
-    title: str | None
-    notes: str  # its METADATA
-    says: str  # all of it but comments and METADATA
-    branches: tuple[Branch, ...]
+    """One rule of a page. Rules of one name may have several definitions; each is a rule of its own here."""
 
-    def holds_for(self, request_type: str) -> bool:
-        """Whether some branch of it can say something on requests of a type."""
-        return any(branch.holds_for(request_type) for branch in self.branches)
+    file: str
+    package: DataPath
+    name: str
+    is_default: bool
+    title: str | None
+    description: str
+    metadata: str  # all of its METADATA, as JSON
+    says: str  # all of it but comments and METADATA, as JSON
+    branches: tuple[Branch, ...]
+    texts: frozenset[str]  # the strings in it
+    names: frozenset[str]  # the variables in it, among them the rules of its own page
+    mentions: tuple[Mention, ...] = field(compare=False)
+    first_row: int  # of its METADATA, or of the rule itself
+    row: int
+    last_row: int
+
+    @cached_property
+    def reads(self) -> frozenset[DataPath]:
+        """The documents that it reads, as far as their paths are fixed."""
+        return frozenset(path for branch in self.branches for path in branch.reads)
+
+    def applies_to(self, request_type: str) -> bool:
+        """Whether some branch of it can apply to requests of a type."""
+        return any(branch.applies_to(request_type) for branch in self.branches)
 
 
 @dataclass(frozen=True)
-class Rules:
-    """All rules of a bundle. `words` are the names and texts in them, so each member that one of them names."""
+class Page:
+    """One file of Rego."""
 
+    file: str  # its path in the bundle, as in therapy/outpatient_pt/visit.rego
+    package: DataPath
+    title: str
+    description: str
+    metadata: str  # of the package, as JSON
+    imports: Mapping[str, DataPath] = field(compare=False)  # by the name that the page uses for each
     rules: tuple[Rule, ...]
-    titles: Mapping[Path, str]  # of the packages that have one
-    notes_of_packages: Mapping[Path, str]
-    words: frozenset[str]
+    mentions: tuple[Mention, ...] = field(compare=False)  # in its imports and rules
+
+
+@dataclass(frozen=True)
+class Rego:
+    """All pages of a bundle, tests left out."""
+
+    pages: tuple[Page, ...]
 
     @cached_property
-    def packages(self) -> dict[Path, list[Rule]]:
+    def rules(self) -> tuple[Rule, ...]:
+        """All rules, page by page."""
+        return tuple(rule for page in self.pages for rule in page.rules)
+
+    @cached_property
+    def words(self) -> frozenset[str]:
+        """The names and strings in all rules, among them each field that a rule reads by name."""
+        return frozenset(word for rule in self.rules for word in rule.texts | rule.names)
+
+    @cached_property
+    def packages(self) -> dict[DataPath, list[Rule]]:
         """The rules of each package."""
-        found: dict[Path, list[Rule]] = {}
+        rules: dict[DataPath, list[Rule]] = {page.package: [] for page in self.pages}
         for rule in self.rules:
-            found.setdefault(rule.package, []).append(rule)
-        return found
+            rules[rule.package].append(rule)
+        return rules
 
     @cached_property
-    def read(self) -> frozenset[Path]:
-        """All documents that some rule can read."""
-        return frozenset(path for rule in self.rules for branch in rule.branches for path in branch.reads)
+    def reads(self) -> frozenset[DataPath]:
+        """All documents that some rule reads."""
+        return frozenset(path for rule in self.rules for path in rule.reads)
 
-    def asked(self, request_type: str) -> tuple[set[Path], set[Path]]:
-        """The packages whose rules a decision on a request type can ask, and all documents that these can read."""
-        packages: set[Path] = set()
-        read: set[Path] = set()
-        found = {PAGE_OF_DECISIONS}
-        while found:
-            packages |= found
-            read |= {
+    def reached(self, start: set[DataPath], request_type: str | None) -> tuple[set[DataPath], set[DataPath]]:
+        """The packages that rules of some packages use, directly or not, and all documents that these rules read.
+
+        Only branches that apply to a request type count; None stands for any.
+        """
+        packages: set[DataPath] = set()
+        reads: set[DataPath] = set()
+        new = set(start)
+        while new:
+            packages |= new
+            reads |= {
                 path
-                for package in found
+                for package in new
                 for rule in self.packages.get(package, [])
                 for branch in rule.branches
-                if branch.holds_for(request_type)
+                if request_type is None or branch.applies_to(request_type)
                 for path in branch.reads
             }
-            found = {package for package in self.packages if package not in packages and self._asked_by(package, read)}
-        return packages, read
+            new = {package for package in self.packages if package not in packages and self._is_read(package, reads)}
+        return packages, reads
 
-    def _asked_by(self, package: Path, read: set[Path]) -> bool:
+    def _is_read(self, package: DataPath, reads: set[DataPath]) -> bool:
         names = {rule.name for rule in self.packages[package]}
         size = len(package)
         return any(
             package[: len(path)] == path or (path[:size] == package and path[size] in names)
-            for path in read
+            for path in reads
             if len(path) <= size or path[:size] == package
         )
 
-
-def rules_of(bundle: Bundle) -> Rules:
-    """Raises `OpaNotAvailable`."""
-    rules: list[Rule] = []
-    titles: dict[Path, str] = {}
-    notes: dict[Path, str] = {}
-    words: set[str] = set()
-    for file, tree in bundle.parsed().items():
-        package = _constants(tree["package"]["path"][1:])
-        for each in tree.get("annotations", []):
-            if each["scope"] in ("package", "subpackages"):
-                titles[package] = each.get("title", "")
-                notes[package] = json.dumps(each, sort_keys=True)
-        imports = {}
-        for each in tree.get("imports", []):
-            path = each["path"]["value"]
-            imports[each.get("alias", path[-1]["value"])] = path
-        for rule in tree.get("rules", []):
-            plain = _plain(rule, imports)
-            words |= set(_texts(plain))
-            about = rule.get("annotations", [])
-            rules.append(
-                Rule(
-                    file,
-                    package,
-                    str(rule["head"].get("name") or rule["head"]["ref"][0]["value"]),
-                    next((each["title"] for each in about if "title" in each), None),
-                    json.dumps(about, sort_keys=True),
-                    json.dumps(plain, sort_keys=True),
-                    tuple(_branches(plain)),
-                )
-            )
-    return Rules(tuple(rules), titles, notes, frozenset(words))
+    def of_request_type(self, request_type: str) -> list[DataPath]:
+        """The packages that the entry page asks for requests of one type, and for no others, in its order."""
+        asked: dict[DataPath, None] = {}
+        for rule in self.packages.get(ENTRY_PACKAGE, []):
+            for branch in rule.branches:
+                if branch.only_for is not None and request_type in branch.only_for:
+                    for package in self.packages:
+                        if package != ENTRY_PACKAGE and self._is_read(package, set(branch.reads)):
+                            asked[package] = None
+        return list(asked)
 
 
-def _plain(node: Any, imports: Mapping[str, Any]) -> Any:
-    """A tree without METADATA, each import by its whole path, and all names that the parser made up the same."""
+def read_rego(texts: Mapping[str, str]) -> Rego:
+    """Read pages of Rego, given by their paths in the bundle.
+
+    Raises `OpaNotAvailable`, and `BundleNotUsable` if a page is not Rego.
+    """
+    return Rego(tuple(_page(file, syntax_tree(text)) for file, text in texts.items()))
+
+
+@cache
+def syntax_tree(text: str) -> Node:
+    """The syntax tree of a page as `opa parse` writes it, with METADATA and locations, without other comments.
+
+    Callers share the tree and must not change it. Raises `OpaNotAvailable`, and `BundleNotUsable` if it is not Rego.
+    """
+    with tempfile.TemporaryDirectory() as scratch:
+        (Path(scratch) / "page.rego").write_text(text, encoding="utf-8")
+        command: list[str | Path] = [
+            opa_binary(),
+            "parse",
+            "--format=json",
+            "--json-include=locations,-comments",
+            "page.rego",
+        ]
+        done = subprocess.run(command, cwd=scratch, capture_output=True)
+    if done.returncode:
+        raise BundleNotUsable(f"A page is not Rego that OPA can read:\n{done.stderr.decode(errors='replace').strip()}")
+    return json.loads(done.stdout)
+
+
+opa_binary = cache(find_opa)
+
+
+def text_at(node: Node) -> str:
+    """The text of a page that a node was made from."""
+    return base64.b64decode(node["location"]["text"]).decode()
+
+
+def texts_in(node: Node) -> list[str]:
+    """The strings in a part of a rule, in order."""
+    return list(_values(node, "string"))
+
+
+def names_in(node: Node) -> set[str]:
+    """The variables in a part of a rule, among them rules of its own page."""
+    return set(_values(node, "var"))
+
+
+def references_in(node: Node) -> list[DataPath]:
+    """The references to fields of a rule of its own page, as in ("determination", "outcome")."""
+    return [path for path in _references(node) if len(path) > 1]
+
+
+def fields_of(node: Node) -> list[tuple[str, Node]]:
+    """The fields of an object as a rule writes it, with their values; none for anything else."""
+    if not isinstance(node, dict) or node.get("type") != "object":
+        return []
+    return [(key["value"], value) for key, value in node["value"] if key["type"] == "string"]
+
+
+def _references(node: Node) -> Iterator[DataPath]:
+    if isinstance(node, dict):
+        if node.get("type") == "ref" and node["value"][0]["type"] == "var":
+            first, *rest = node["value"]
+            yield (first["value"], *_constants(rest))
+        for each in node.values():
+            yield from _references(each)
+    elif isinstance(node, list):
+        for each in node:
+            yield from _references(each)
+
+
+def _page(file: str, tree: Node) -> Page:
+    package = _constants(tree["package"]["path"][1:])
+    about: Node = next(
+        (each for each in tree.get("annotations", []) if each["scope"] in ("package", "subpackages")), {}
+    )
+    imports = {}
+    for each in tree.get("imports", []):
+        path = each["path"]["value"]
+        imports[str(each.get("alias", path[-1]["value"]))] = path
+    rules = tuple(_rule(file, package, each, imports) for each in tree.get("rules", []))
+    return Page(
+        file,
+        package,
+        about.get("title", file),
+        about.get("description", ""),
+        json.dumps(_without_locations(about), sort_keys=True),
+        {name: _constants(path[1:]) for name, path in imports.items()},
+        rules,
+        (*_mentions(tree.get("imports", [])), *(mention for rule in rules for mention in rule.mentions)),
+    )
+
+
+def _rule(file: str, package: DataPath, tree: Node, imports: Mapping[str, Node]) -> Rule:
+    plain = _plain(tree, imports)
+    metadata = [each for each in tree.get("annotations", []) if each["scope"] in ("rule", "document")]
+    row = int(tree["location"]["row"])
+    return Rule(
+        file,
+        package,
+        str(tree["head"].get("name") or tree["head"]["ref"][0]["value"]),
+        bool(tree.get("default")),
+        next((each["title"] for each in metadata if "title" in each), None),
+        next((each["description"] for each in metadata if "description" in each), ""),
+        json.dumps(_without_locations(metadata), sort_keys=True),
+        json.dumps(plain, sort_keys=True),
+        tuple(_branches(plain)),
+        frozenset(_values(plain, "string")),
+        frozenset(_values(plain, "var")),
+        tuple(_mentions({name: each for name, each in tree.items() if name != "annotations"})),
+        min([row, *(int(each["location"]["row"]) for each in metadata)]),
+        row,
+        row + text_at(tree).rstrip("\n").count("\n"),
+    )
+
+
+def _without_locations(node: Node) -> Node:
+    if isinstance(node, list):
+        return [_without_locations(each) for each in node]
+    if isinstance(node, dict):
+        return {name: _without_locations(each) for name, each in node.items() if name != "location"}
+    return node
+
+
+def _plain(node: Node, imports: Mapping[str, Node]) -> Node:
+    """A tree without METADATA and locations, each import by its whole path, all generated names the same."""
     if isinstance(node, list):
         return [_plain(each, imports) for each in node]
     if not isinstance(node, dict):
         return node
     if node.get("type") == "var":
         if node["value"] in imports:
-            return {"type": "ref", "value": imports[node["value"]]}
+            return {"type": "ref", "value": _without_locations(imports[node["value"]])}
         return {"type": "var", "value": "$" if node["value"].startswith("$") else node["value"]}
     if node.get("type") == "ref":
         first, *rest = node["value"]
         whole = imports.get(first["value"]) if first["type"] == "var" else None
-        return {"type": "ref", "value": [*(whole or [_plain(first, {})]), *_plain(rest, imports)]}
+        start = _without_locations(whole) if whole else [_plain(first, {})]
+        return {"type": "ref", "value": [*start, *_plain(rest, imports)]}
     return {name: _plain(each, imports) for name, each in node.items() if name not in ("annotations", "location")}
 
 
-def _texts(node: Any) -> Iterator[str]:
+def _values(node: Node, kind: str) -> Iterator[str]:
     if isinstance(node, dict):
-        if node.get("type") in ("var", "string"):
+        if node.get("type") == kind:
             yield node["value"]
         for each in node.values():
-            yield from _texts(each)
+            yield from _values(each, kind)
     elif isinstance(node, list):
         for each in node:
-            yield from _texts(each)
+            yield from _values(each, kind)
 
 
-def _branches(rule: Any) -> Iterator[Branch]:
-    only = [found for each in rule["body"] if (found := _request_types(each)) is not None]
+def _branches(rule: Node) -> Iterator[Branch]:
+    only = [types for each in rule["body"] if (types := _request_types(each)) is not None]
     own = {name: each for name, each in rule.items() if name != "else"}
-    yield Branch(frozenset.intersection(*only) if only else None, frozenset(_reads(own)))
+    value = rule["head"].get("value") or rule["head"].get("key")
+    yield Branch(frozenset.intersection(*only) if only else None, frozenset(_reads(own)), value, rule["body"])
     if "else" in rule:
         yield from _branches(rule["else"])
 
@@ -168,8 +332,8 @@ REQUEST_TYPE = {
 }
 
 
-def _request_types(expression: Any) -> frozenset[str] | None:
-    """The request types that an expression leaves, where it is `input.request_type == "…"` or `… in {"…", …}`."""
+def _request_types(expression: Node) -> frozenset[str] | None:
+    """The request types that an expression allows, if it is `input.request_type == "…"` or `… in {"…", …}`."""
     terms = expression["terms"]
     if expression.get("negated") or expression.get("with") or not isinstance(terms, list) or len(terms) != 3:
         return None
@@ -186,7 +350,7 @@ def _request_types(expression: Any) -> frozenset[str] | None:
     return None
 
 
-def _reads(node: Any) -> Iterator[Path]:
+def _reads(node: Node) -> Iterator[DataPath]:
     """The path of each reference to `data`, as far as it is fixed."""
     if isinstance(node, dict):
         if node.get("type") == "ref" and node["value"][0] == {"type": "var", "value": "data"}:
@@ -198,10 +362,28 @@ def _reads(node: Any) -> Iterator[Path]:
             yield from _reads(each)
 
 
-def _constants(steps: list[Any]) -> Path:
-    found: list[str] = []
+def _constants(steps: Sequence[Node]) -> DataPath:
+    constants: list[str] = []
     for step in steps:
         if step["type"] != "string":
             break
-        found.append(step["value"])
-    return tuple(found)
+        constants.append(step["value"])
+    return tuple(constants)
+
+
+def _mentions(node: Node) -> Iterator[Mention]:
+    if isinstance(node, list):
+        for each in node:
+            yield from _mentions(each)
+    elif isinstance(node, dict):
+        kind, location = node.get("type"), node.get("location")
+        names: str | DataPath | None = None
+        if kind == "string":
+            names = node["value"]
+        elif kind == "ref" and node["value"][0].get("value") == "data":
+            names = _constants(node["value"][1:])
+        if names is not None and location:
+            yield Mention(location["row"], location["col"], text_at(node), names)
+        for name, each in node.items():
+            if name != "location":
+                yield from _mentions(each)

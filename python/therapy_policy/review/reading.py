@@ -1,12 +1,12 @@
-"""A bundle as the review reads it: its pages of Rego in passages, and what rests on what.
+"""A bundle as the review reads it: its pages of Rego in passages, and what depends on what.
 
-Everything here is found in the bundle: in the METADATA of its rules, its registers, its parameters, and the text of
-its pages. What the review cannot read raises `PolicyNotReadable`, rather than leaving something out of the site.
+Everything here comes from the bundle: from the syntax trees of its rules and their METADATA, from its registers and
+from its parameters. What the review cannot read raises `PolicyNotReadable`, rather than leaving something out of the
+site.
 """
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
@@ -14,45 +14,36 @@ from typing import Any
 
 from therapy_policy.client.decision import Decision
 from therapy_policy.errors import PolicyNotReadable
+from therapy_policy.policy import rego
 from therapy_policy.policy.bundles import Bundle
 from therapy_policy.policy.parameters import Parameter, parameters_of
 from therapy_policy.policy.registers import problem_of
+from therapy_policy.policy.rego import ENTRY_PACKAGE, DataPath, Mention
 
-ROOT_PACKAGE = "therapy"
-CODE = re.compile(r'"([A-Z]+(?:_[A-Z]+)+)"')
-PARAMETER = re.compile(r"data\.therapy\.parameters\.([a-z_.]+)\.periods")
-IMPORT = re.compile(r"^import data\.([\w.]+)(?: as (\w+))?$", re.MULTILINE)
+OUTCOME = "outcome"  # the rule of the entry page whose branches say which outcome follows
+DETERMINATION = "determination"  # the rule in which a page says what the entry page asks it for
 
 
 @dataclass(frozen=True)
 class Rule:
-    """A rule with METADATA: what it says of itself, and where it stands."""
+    """A rule with a title, or the line of a page that names something: what it says, and where it is."""
 
     name: str
     title: str
     description: str
-    code: str | None  # the reason code that it finds
+    codes: tuple[str, ...]  # the reason codes that it names
     page: str  # the path of its page in the bundle
     row: int
 
 
 @dataclass(frozen=True)
 class Passage:
-    """Some lines of a page that belong together: a rule and what it says of itself, or lines without a title."""
+    """Some lines of a page that belong together: a titled rule with its further definitions and helpers, or others."""
 
     first: int  # the number of the first line
     lines: tuple[str, ...]
-    rules: tuple[Rule, ...]
-
-    @property
-    def text(self) -> str:
-        """The lines as one text."""
-        return "\n".join(self.lines)
-
-    @property
-    def parameters(self) -> list[str]:
-        """The names of the parameters that the lines read, each once."""
-        return list(dict.fromkeys(PARAMETER.findall(self.text)))
+    rules: tuple[Rule, ...]  # those with titles
+    parameters: tuple[str, ...]  # the names of the parameters that the lines read, each once
 
 
 @dataclass(frozen=True)
@@ -60,10 +51,11 @@ class Page:
     """One page of Rego."""
 
     path: str  # in the bundle, as in therapy/outpatient_pt/visit.rego
-    package: str  # as in therapy.outpatient_pt.visit
+    package: DataPath
     title: str
     description: str
     passages: tuple[Passage, ...]
+    mentions: tuple[Mention, ...]
 
     @property
     def anchor(self) -> str:
@@ -71,30 +63,23 @@ class Page:
         return self.path.removesuffix(".rego").removeprefix("therapy/").replace("/", ".")
 
     @property
-    def text(self) -> str:
-        """Its whole text."""
-        return "\n".join(passage.text for passage in self.passages)
-
-    @property
-    def imports(self) -> dict[str, str]:
-        """The packages that it imports, by the name that it uses for each."""
-        return {alias or package.rpartition(".")[2]: package for package, alias in IMPORT.findall(self.text)}
-
-    @property
     def rules(self) -> list[Rule]:
-        """Its rules with METADATA, in order."""
+        """Its rules with titles, in order."""
         return [rule for passage in self.passages for rule in passage.rules]
+
+    @property
+    def parameters(self) -> list[str]:
+        """The names of the parameters that it reads, each once."""
+        return list(dict.fromkeys(name for passage in self.passages for name in passage.parameters))
 
 
 @dataclass(frozen=True)
 class Branch:
-    """One way to an outcome, in the order in which the policy looks at them."""
+    """One way to an outcome, in the order in which the policy checks them."""
 
-    outcome: str | None  # None where units and lines say
+    outcome: str | None  # None where the determination of the request's type says
     effect: str | None  # the effect of the reasons that lead there
-    rule: Rule | None  # or the rule that does
-    request_type: str | None  # None for all
-    malformed: bool  # whether it is for requests that are not of the published form
+    part: str | None  # or the part of the determination that does
 
 
 class Policy:
@@ -168,104 +153,116 @@ class Policy:
     @cached_property
     def pages(self) -> dict[str, Page]:
         """The pages of Rego, by path."""
-        by_page: dict[str, list[Any]] = {}
-        for each in self.bundle.inspected()["annotations"]:
-            by_page.setdefault(each["location"]["file"].lstrip("/"), []).append(each)
-        return {path: _page(path, text, by_page.get(path, [])) for path, text in self.bundle.rego.items()}
+        return {page.file: self._page(page) for page in self.bundle.rego.pages}
+
+    def _page(self, page: rego.Page) -> Page:
+        lines = self.bundle.texts[page.file].rstrip("\n").split("\n")
+        passages = tuple(self._passages(page, lines))
+        return Page(page.file, page.package, page.title, page.description, passages, page.mentions)
+
+    def _passages(self, page: rego.Page, lines: list[str]) -> Iterator[Passage]:
+        """Divide a page before each titled rule, except that a further definition of a rule stays with its first."""
+        starts: list[int] = []
+        groups: list[list[rego.Rule]] = []
+        for rule in sorted(page.rules, key=lambda rule: rule.row):
+            if not groups or (rule.title and all(rule.name != each.name or each.title for each in groups[-1])):
+                starts.append(rule.first_row)
+                groups.append([])
+            groups[-1].append(rule)
+        if starts and starts[0] > 1:
+            yield Passage(1, tuple(lines[: starts[0] - 1]), (), ())
+        for start, end, group in zip(starts, [*starts[1:], len(lines) + 1], groups, strict=True):
+            yield Passage(
+                start,
+                tuple(lines[start - 1 : end - 1]),
+                tuple(self._rule(rule) for rule in group if rule.title),
+                tuple(dict.fromkeys(name for rule in group for name in self._parameters_read(rule))),
+            )
+
+    def _rule(self, rule: rego.Rule) -> Rule:
+        codes = tuple(sorted(rule.texts & self.codes.keys()))
+        return Rule(rule.name, rule.title or "", rule.description, codes, rule.file, rule.row)
+
+    def _parameters_read(self, rule: rego.Rule) -> list[str]:
+        return [name for path in sorted(rule.reads) if (name := self.parameter_at(path))]
+
+    def parameter_at(self, path: DataPath) -> str | None:
+        """The parameter that a document belongs to."""
+        below = path[2:] if path[:2] == ("therapy", "parameters") else ()
+        names = (".".join(below[:size]) for size in range(1, len(below) + 1))
+        return next((name for name in names if name in self.parameters), None)
 
     @cached_property
-    def _by_package(self) -> dict[str, Page]:
+    def _by_package(self) -> dict[DataPath, Page]:
         return {page.package: page for page in self.pages.values()}
 
     @cached_property
     def entry_page(self) -> Page:
         """The page that says what a decision is made of."""
         try:
-            return self._by_package[ROOT_PACKAGE]
+            return self._by_package[ENTRY_PACKAGE]
         except KeyError:
-            raise PolicyNotReadable(f"{self.bundle.name} has no page of the package {ROOT_PACKAGE}") from None
+            raise PolicyNotReadable(
+                f"{self.bundle.name} has no page of the package {'.'.join(ENTRY_PACKAGE)}"
+            ) from None
 
     @cached_property
-    def roots(self) -> dict[str, list[tuple[Page, list[Rule]]]]:
-        """By request type: the pages that the entry page asks for it, with the rules that it asks by name."""
-        found = {}
-        for request_type in self.request_types:
-            asked: dict[str, list[Rule]] = {}
-            for passage in self._statements(request_type):
-                for alias, package in self.entry_page.imports.items():
-                    names = re.findall(rf"\b{alias}\.(\w+)", passage)
-                    if names and package in self._by_package:
-                        rules = [rule for rule in self._by_package[package].rules if rule.name in names]
-                        asked.setdefault(package, []).extend(rules)
-            if not asked:
-                raise PolicyNotReadable(
-                    f"{self.entry_page.path} does not say where requests of the type {request_type} go"
-                )
-            found[request_type] = [
-                (self._by_package[package], list(dict.fromkeys(rules))) for package, rules in asked.items()
-            ]
-        return found
+    def roots(self) -> dict[str, list[Page]]:
+        """By request type: the pages that the entry page asks for it."""
+        roots = {kind: self._pages(self.bundle.rego.of_request_type(kind)) for kind in self.request_types}
+        if nowhere := [kind for kind, pages in roots.items() if not pages]:
+            raise PolicyNotReadable(f"{self.entry_page.path} does not say where requests of the type {nowhere[0]} go")
+        return roots
 
-    def _statements(self, request_type: str) -> Iterator[str]:
-        """The statements of the entry page that name a request type."""
-        for passage in self.entry_page.passages:
-            for statement in re.split(r"\n\n|\belse\b", passage.text):
-                if f'"{request_type}"' in statement:
-                    yield statement
+    def _pages(self, packages: Iterable[DataPath]) -> list[Page]:
+        return [self._by_package[package] for package in packages]
 
     def closure(self, request_type: str) -> list[Page]:
-        """The pages that decisions of a request type rest on: those asked for it, then all that they import."""
-        return self._imported([page for page, _ in self.roots[request_type]])
+        """The pages that decisions of a request type depend on: those asked for it, then all that they use."""
+        roots = self.roots[request_type]
+        packages, _ = self.bundle.rego.reached({page.package for page in roots}, request_type)
+        return [*roots, *self._used(packages - {page.package for page in roots})]
 
     @cached_property
     def common_pages(self) -> list[Page]:
-        """The pages that are of no request type: those of every request, then those of the sidecar itself."""
-        every = self._imported([self.entry_page])
-        rest = [page for page in self.pages.values() if page not in every]
-        return [page for page in [*every, *rest] if not self.types_of[page.path]]
+        """The pages that belong to no request type: those of every request, then those of the sidecar itself."""
+        rest = [page for page in self.pages.values() if page != self.entry_page and not self.types_of[page.path]]
+        every = [page for page in rest if page.package[:1] == ENTRY_PACKAGE]
+        return [self.entry_page, *every, *(page for page in rest if page not in every)]
 
-    def _imported(self, pages: list[Page]) -> list[Page]:
-        found = {page.path: page for page in pages}
-        queue = list(pages)
-        while queue:
-            for package in queue.pop(0).imports.values():
-                page = self._by_package.get(package)
-                if page and page.path not in found:
-                    found[page.path] = page
-                    queue.append(page)
-        rest = sorted(found.keys() - {page.path for page in pages}, key=lambda path: (path.count("/lib/"), path))
-        return [*pages, *(found[path] for path in rest)]
+    def _used(self, packages: Iterable[DataPath]) -> list[Page]:
+        return sorted(self._pages(packages), key=lambda page: ("lib" in page.package, page.path))
 
     @cached_property
     def rules_of_code(self) -> dict[str, list[Rule]]:
-        """The rules that find each reason code: those that say so or, where none does, those that name it."""
-        found: dict[str, list[Rule]] = {code: [] for code in self.codes}
+        """The rules that give each reason code: those with titles or, where none has one, the lines that name it."""
+        rules: dict[str, list[Rule]] = {code: [] for code in self.codes}
         for page in self.pages.values():
             for rule in page.rules:
-                if rule.code in found:
-                    found[rule.code].append(rule)
-        for code, rules in found.items():
-            if not rules:
-                found[code] = [
-                    Rule("", page.title, "", code, page.path, _row(passage, f'"{code}"'))
-                    for page in self.pages.values()
-                    for passage in page.passages
-                    if f'"{code}"' in passage.text
-                ]
-        return found
+                for code in rule.codes:
+                    rules[code].append(rule)
+        for page in self.pages.values():
+            for mention in page.mentions:
+                name = mention.names
+                if isinstance(name, str) and name in rules and not any(rule.name for rule in rules[name]):
+                    rules[name].append(Rule("", page.title, "", (name,), page.path, mention.row))
+        return rules
 
     @cached_property
     def readers(self) -> dict[str, list[Rule]]:
-        """The rules with METADATA that rest on each parameter: that read it, or a name that their page gives to it."""
-        found: dict[str, list[Rule]] = {name: [] for name in self.parameters}
-        for page in self.pages.values():
-            for name in dict.fromkeys(PARAMETER.findall(page.text)):
-                rules = _resting_on(page, f"data.therapy.parameters.{name}.periods")
+        """The titled rules that use each parameter: those that read it, or a helper of their page that does."""
+        readers: dict[str, list[Rule]] = {name: [] for name in self.parameters}
+        for page in self.bundle.rego.pages:
+            for name in dict.fromkeys(name for rule in page.rules for name in self._parameters_read(rule)):
+                using = {id(rule) for rule in page.rules if name in self._parameters_read(rule)}
+                while more := {id(rule) for rule in page.rules if rule.names & _helpers(page, using)} - using:
+                    using |= more
+                rules = [self._rule(rule) for rule in page.rules if rule.title and id(rule) in using]
                 if not rules:
-                    row = next(_row(each, name) for each in page.passages if name in each.parameters)
-                    rules = [Rule("", page.title, "", None, page.path, row)]
-                found.setdefault(name, []).extend(rules)
-        return found
+                    row = min(rule.row for rule in page.rules if id(rule) in using)
+                    rules = [Rule("", page.title, "", (), page.file, row)]
+                readers[name].extend(rules)
+        return readers
 
     @cached_property
     def types_of(self) -> dict[str, list[str]]:
@@ -285,44 +282,42 @@ class Policy:
 
     @cached_property
     def branches(self) -> list[Branch]:
-        """What leads to which outcome, in the order in which the policy looks; the last is for all that is left."""
-        written = re.search(r"^outcome := (.*?)(?:\n\n|\Z)", self.entry_page.text, re.MULTILINE | re.DOTALL)
-        statement = written[1] if written else ""
-        found = []
-        for part in re.split(r"\belse := ", statement):
-            outcome, _, condition = part.partition(" if {")
-            effect = re.search(r'"(\w+)" in effects_on_request', condition)
-            asked = re.search(r"^\s*(\w+)\.(\w+)$", condition, re.MULTILINE)
-            kind = re.search(r'input\.request_type == "(\w+)"', condition)
-            found.append(
-                Branch(
-                    outcome=outcome.strip().strip('"') if outcome.strip().startswith('"') else None,
-                    effect=effect[1] if effect else None,
-                    rule=self._rule(*asked.groups()) if asked else None,
-                    request_type=kind[1] if kind else None,
-                    malformed="not judged" in condition,
-                )
-            )
-        decided = {branch.effect for branch in found} | {"info"}
-        decided |= {"invalid" for branch in found if branch.malformed}
-        if {entry["effect"] for entry in self.codes.values()} - decided or found[-1].outcome is not None:
-            raise PolicyNotReadable(
-                f"{self.entry_page.path} does not say in a way that can be read which outcome follows"
-            )
-        return found
+        """What leads to which outcome, in the order in which the policy checks; the last is for all that is left."""
+        branches = [
+            self._branch(branch)
+            for rule in self.bundle.rego.packages[ENTRY_PACKAGE]
+            if rule.name == OUTCOME and not rule.is_default
+            for branch in rule.branches
+        ]
+        effects = {branch.effect for branch in branches} | {"info"}
+        if not branches or {entry["effect"] for entry in self.codes.values()} - effects or branches[-1].outcome:
+            raise PolicyNotReadable(f"{self.entry_page.path} does not say which outcome follows from each effect")
+        return branches
 
-    def _rule(self, alias: str, name: str) -> Rule:
-        page = self._by_package[self.entry_page.imports[alias]]
-        return next(rule for rule in page.rules if rule.name == name)
+    def _branch(self, branch: rego.Branch) -> Branch:
+        effects = {entry["effect"] for entry in self.codes.values()}
+        named = [text for text in rego.texts_in(branch.body) if text in effects]
+        outcome = branch.value["value"] if branch.value["type"] == "string" else None
+        parts = [path[1] for path in rego.references_in([branch.value, branch.body]) if path[0] == DETERMINATION]
+        return Branch(outcome, named[0] if named else None, parts[0] if parts else None)
+
+    def rules_of_part(self, request_type: str, part: str | None = None) -> list[Rule]:
+        """The titled rules that give a part of the determination of a request type, or (without one) every part."""
+        rules = []
+        for page in self.roots[request_type]:
+            for rule in self.bundle.rego.packages[page.package]:
+                if rule.name == DETERMINATION and not rule.is_default:
+                    for name, value in rego.fields_of(rule.branches[0].value):
+                        if part in (None, name):
+                            rules += [each for each in page.rules if each.name in rego.names_in(value)]
+        return list(dict.fromkeys(rules))
 
     def deciding(self, decision: Decision) -> Any:
-        """The reason that decides: the first of the effect that the outcome is of; None where there is none.
+        """The reason that decides: the first of the effect that the outcome follows from; None where there is none.
 
         One on the whole request goes before one on a line or on units.
         """
         of_outcome = {branch.effect for branch in self.branches if branch.outcome == decision["outcome"]}
-        if any(branch.malformed and branch.outcome == decision["outcome"] for branch in self.branches):
-            of_outcome |= {"invalid"}
         effects = of_outcome - {None} or {branch.effect for branch in self.branches}
         reasons = [reason for reason in decision["reasons"] if reason["effect"] in effects]
         on_the_whole = [reason for reason in reasons if self.codes[reason["code"]]["bears_on"] == "request"]
@@ -333,71 +328,6 @@ def _in_order(register: Mapping[str, Any]) -> dict[str, Any]:
     return dict(sorted(register.items(), key=lambda item: int(item[1]["order"])))
 
 
-def _page(path: str, text: str, annotations: list[Any]) -> Page:
-    of_page: dict[str, Any] = next(
-        (each["annotations"] for each in annotations if each["annotations"]["scope"] == "package"), {}
-    )
-    package = re.search(r"^package ([\w.]+)", text, re.MULTILINE)
-    if not package:
-        raise PolicyNotReadable(f"{path} names no package")
-    rules = [
-        Rule(
-            name=str(each["path"][-1]["value"]),
-            title=each["annotations"]["title"],
-            description=each["annotations"].get("description", ""),
-            code=each["annotations"].get("custom", {}).get("code"),
-            page=path,
-            row=each["location"]["row"],
-        )
-        for each in sorted(annotations, key=lambda each: int(each["location"]["row"]))
-        if each["annotations"]["scope"] in {"rule", "document"} and each["annotations"].get("title")
-    ]
-    return Page(
-        path=path,
-        package=package[1],
-        title=of_page.get("title", path),
-        description=of_page.get("description", ""),
-        passages=tuple(_passages(text.rstrip("\n").split("\n"), rules)),
-    )
-
-
-def _passages(lines: list[str], rules: list[Rule]) -> list[Passage]:
-    """Divide a page where a blank line stands between rules; lines without a title stay together."""
-    starts = [0]
-    for number, line in enumerate(lines):
-        begins = number and not lines[number - 1] and re.match(r"(?!else\b)[^\s})\]]", line)
-        if begins:
-            starts.append(number)
-    found: list[Passage] = []
-    for start, end in zip(starts, [*starts[1:], len(lines)], strict=True):
-        own = tuple(rule for rule in rules if start < rule.row <= end)
-        # A further definition of a rule belongs to what its first one says of itself.
-        last = found[-1] if found else None
-        if last and not own and (not last.rules or lines[start].startswith(f"{last.rules[-1].name} ")):
-            found[-1] = Passage(last.first, (*last.lines, *lines[start:end]), last.rules)
-        else:
-            found.append(Passage(start + 1, tuple(lines[start:end]), own))
-    return found
-
-
-def _resting_on(page: Page, text: str) -> list[Rule]:
-    """The rules of a page that have a text, or the name of something without METADATA that rests on it."""
-    plain = "\n\n".join(passage.text for passage in page.passages if not passage.rules)
-    statements = re.split(r"\n\n+(?!else\b)", plain)
-    wanted = [re.escape(text)]
-    for pattern in wanted:  # grows while names are found
-        for statement in statements:
-            named = re.match(r"(?:default )?(\w+)", statement)
-            if named and re.search(pattern, statement) and rf"\b{named[1]}\b" not in wanted:
-                wanted.append(rf"\b{named[1]}\b")
-    own = "|".join(wanted)
-    return [rule for passage in page.passages if re.search(own, _code(passage)) for rule in passage.rules]
-
-
-def _code(passage: Passage) -> str:
-    return "\n".join(line for line in passage.lines if not line.startswith("#"))
-
-
-def _row(passage: Passage, text: str) -> int:
-    """The number of the line of a passage that has a text."""
-    return passage.first + next(number for number, line in enumerate(passage.lines) if text in line)
+def _helpers(page: rego.Page, using: set[int]) -> set[str]:
+    """The names of those rules that have no title of their own."""
+    return {rule.name for rule in page.rules if id(rule) in using and not rule.title}

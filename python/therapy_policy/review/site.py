@@ -28,8 +28,9 @@ from therapy_policy.policy import bundles
 from therapy_policy.policy.bundles import Bundle
 from therapy_policy.policy.parameters import Parameter
 from therapy_policy.policy.registers import BEARINGS, EFFECTS, KINDS, RESTS_ON
+from therapy_policy.policy.rego import Mention
 from therapy_policy.review.figures import Figures, RegoTest
-from therapy_policy.review.reading import CODE, PARAMETER, Branch, Page, Passage, Policy, Rule
+from therapy_policy.review.reading import Branch, Page, Passage, Policy, Rule
 from therapy_policy.review.requests import Stated, in_words, members, stated
 from therapy_policy.review.try_it import try_it_files
 from therapy_policy.toolchain.node import rendered_svg
@@ -38,6 +39,14 @@ HERE = Path(__file__).parent
 MARKER = "therapy-policy-review.json"
 EVERY_REQUEST = "every_request"  # the page of what is of no request type
 TESTS_OF_PARAMETERS = "therapy/parameters/parameters_test.rego"
+
+# The heading over the reasons of each effect in a decision table.
+GROUP_TITLES = {
+    "invalid": "The request does not match the published format",
+    "scope": "The request is outside the rules",
+    "deny": "A reason to deny the request",
+    "pend": "A reason to pend the request",
+}
 
 Tell = Callable[[str], None]
 
@@ -247,6 +256,7 @@ class Site:
             "BEARINGS": BEARINGS,
             "RESTS_ON": RESTS_ON,
             "EVERY_REQUEST": EVERY_REQUEST,
+            "GROUP_TITLES": GROUP_TITLES,
         }
         return environment
 
@@ -310,11 +320,6 @@ class Site:
         """The address of a page of Rego, the first where it is on several."""
         return f"{next(iter(self.policy.types_of[page.path]), EVERY_REQUEST)}.html#{page.anchor}"
 
-    @cached_property
-    def _addresses(self) -> dict[str, str]:
-        """The address of each page of Rego, by its package as an import names it."""
-        return {f"data.{page.package}": self.place(page) for page in self.policy.pages.values()}
-
     def types_of_code(self, code: str) -> list[str]:
         """The request types whose decisions can have a reason code."""
         return [kind for kind in self.policy.request_types if code in self.policy.codes_of(kind)]
@@ -349,11 +354,11 @@ class Site:
             if not self._of_other_entries(rule, parameter, clause)
         ]
         if of_codes:  # those of other codes are of other clauses
-            reading = [rule for rule in reading if rule.code is None]
+            reading = [rule for rule in reading if not rule.codes]
         return list(dict.fromkeys([*of_codes, *reading]))
 
     def _of_other_entries(self, rule: Rule, parameter: Parameter, clause: str) -> bool:
-        own = set(self.policy.codes[rule.code]["clauses"]) if rule.code in self.policy.codes else set()
+        own = {each for code in rule.codes for each in self.policy.codes[code]["clauses"]}
         return bool(own) and clause not in own and own <= {cited for _, cited in parameter.entries}
 
     def entries_of_clause(self, clause: str) -> list[str]:
@@ -431,7 +436,7 @@ class Site:
         if self.policy.deciding(decision) and decision["outcome"] != "partially_authorized":
             return
         pages = self.policy.closure(request["request_type"])
-        read = {name for page in pages for name in PARAMETER.findall(page.text)}
+        read = {name for page in pages for name in page.parameters}
         for parameter in self.policy.parameters.values():
             if parameter.name in read:
                 entries = dict(parameter.entries)
@@ -457,14 +462,13 @@ class Site:
         taken: set[str] = set()
         found = []
         for branch in self.policy.branches:
-            if branch.request_type in (None, kind):
-                group = self._group(kind, branch, {code: row for code, row in rows.items() if code not in taken})
-                taken |= {row.code for row in group.rows}
-                if group.rows or group.rules or branch.outcome is None:
-                    found.append(group)
+            group = self._group(kind, branch, {code: row for code, row in rows.items() if code not in taken})
+            taken |= {row.code for row in group.rows}
+            if group.rows or group.rules or branch.outcome is None:
+                found.append(group)
         informing = [row for code, row in rows.items() if code not in taken]
         if informing:
-            found.append(Group(None, "Said besides; it changes no outcome", [], informing))
+            found.append(Group(None, "Informational only; the outcome does not change", [], informing))
         return found
 
     def _group(self, kind: str, branch: Branch, rows: Mapping[str, Row]) -> Group:
@@ -478,21 +482,24 @@ class Site:
                 and entries[code]["bears_on"] in bears_on
             ]
 
-        if branch.malformed:
-            return Group(branch.outcome, "The request is not of the published form", [], bearing("invalid", "request"))
         if branch.effect:
-            title = f"Something that {EFFECTS[branch.effect]} the whole request"
-            if branch.effect == "scope":
-                title = "The request is outside the rules"
-            return Group(branch.outcome, title, [], bearing(branch.effect, "request"))
-        if branch.rule:
-            return Group(branch.outcome, branch.rule.title, [branch.rule], [])
+            return Group(branch.outcome, GROUP_TITLES[branch.effect], [], bearing(branch.effect, "request"))
+        if branch.outcome:
+            rules = self.policy.rules_of_part(kind, branch.part)
+            return Group(branch.outcome, rules[0].title if rules else "", rules, [])
         rest = bearing(None, "line", "units")
-        asked = [rule for _, rules in self.policy.roots[kind] for rule in rules if not rule.code]
-        granting = [rule for rule in asked if rule.name != "reasons"]
-        in_branches = {other.rule for other in self.policy.branches}
-        title = "Nothing stands against the whole request"
-        return Group(None, title, [rule for rule in granting if rule not in in_branches], rest)
+        elsewhere = [
+            rule
+            for other in self.policy.branches
+            if other.outcome and other.part
+            for rule in self.policy.rules_of_part(kind, other.part)
+        ]
+        granting = [
+            rule
+            for rule in self.policy.rules_of_part(kind)
+            if not rule.codes and rule.name != "reasons" and rule not in elsewhere
+        ]
+        return Group(None, "No reason applies to the request as a whole", granting, rest)
 
     def _row(self, kind: str, code: str) -> Row:
         pages = {page.path for page in self.policy.closure(kind)}
@@ -506,28 +513,34 @@ class Site:
 
     # --- Rego
 
-    def line_of_rego(self, line: str, here: list[Page]) -> Markup:
-        """A line of Rego, with what it names linked to where that stands."""
-        if line.lstrip().startswith("#"):
-            return Markup('<span class="comment">{}</span>').format(line)
-        elsewhere = self._addresses | {f"data.{page.package}": f"#{page.anchor}" for page in here}
-        made, at = Markup(""), 0
-        for match in re.finditer(rf"{CODE.pattern}|{PARAMETER.pattern}|(?<=^import )data\.[\w.]+", line):
-            text, target = match[0], None
-            if match[1] in self.policy.codes:
-                target = f"reasons.html#{match[1]}"
-            elif match[2] in self.policy.parameters:
-                target = f"numbers.html#{match[2]}"
-            elif text in elsewhere:
-                target = elsewhere[text]
-            if target:
-                made += escape(line[at : match.start()]) + Markup('<a href="{}">{}</a>').format(target, text)
-                at = match.end()
-        return made + escape(line[at:])
+    def lines_of_rego(self, page: Page, passage: Passage, here: list[Page]) -> Iterator[tuple[int, Markup]]:
+        """The numbered lines of a passage, with the codes, parameters and pages that they name linked."""
+        lines = "\n".join(passage.lines).rstrip("\n").split("\n")
+        for number, line in enumerate(lines, start=passage.first):
+            if line.lstrip().startswith("#"):
+                yield number, Markup('<span class="comment">{}</span>').format(line)
+                continue
+            text, made, at = line.encode(), Markup(""), 0
+            mentions = (mention for mention in page.mentions if mention.row == number)
+            for mention in sorted(mentions, key=lambda mention: mention.column):
+                start, target = mention.column - 1, self._address(mention, here)
+                if target and start >= at and "\n" not in mention.written:
+                    end = start + len(mention.written.encode())
+                    made += escape(text[at:start].decode())
+                    made += Markup('<a href="{}">{}</a>').format(target, text[start:end].decode())
+                    at = end
+            yield number, made + escape(text[at:].decode())
 
-    def lines(self, passage: Passage) -> list[tuple[int, str]]:
-        """The lines of a passage with their numbers, blank ones at its end left out."""
-        return list(enumerate("\n".join(passage.lines).rstrip("\n").split("\n"), start=passage.first))
+    def _address(self, mention: Mention, here: list[Page]) -> str | None:
+        """Where something that a page names is on the site; None where it is not."""
+        if isinstance(mention.names, str):
+            return f"reasons.html#{mention.names}" if mention.names in self.policy.codes else None
+        if parameter := self.policy.parameter_at(mention.names):
+            return f"numbers.html#{parameter}"
+        for page in self.policy.pages.values():
+            if page.package == mention.names:
+                return f"#{page.anchor}" if page in here else self.place(page)
+        return None
 
     # --- The flow of an episode
 
