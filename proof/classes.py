@@ -29,9 +29,11 @@ from therapy_policy import EmbeddedClient
 from therapy_policy.classes.dimensions import Request, Value
 from therapy_policy.classes.enumeration import Piece, decide_each, decide_one, pieces, progress, stride, workers
 from therapy_policy.classes.model import Class, RequestType
+from therapy_policy.policy.bundles import packaged_bundle
 
 ROOT = Path(__file__).resolve().parent.parent
 REPORT = ROOT / "docs/classes.md"
+RESULTS = ROOT / "proof/results/classes.json"
 STATE = ROOT / "build/classes"
 DRAWN, DRAWN_QUICKLY = 20_000, 500  # classes drawn from the whole product of a type that is not enumerated whole
 EXAMPLES = 5  # of what is wrong that are printed, of each request type
@@ -264,9 +266,9 @@ def main() -> int:
         print(f"error: {REPORT.name} is not fresh ({stale}); run `make classes` and commit it", file=sys.stderr)
         return 1
     if not quick:
-        REPORT.parent.mkdir(exist_ok=True)
         REPORT.write_text(report(found), encoding="utf-8")
-        print(f"written to {REPORT.relative_to(ROOT)}", file=sys.stderr)
+        RESULTS.write_text(json.dumps(results(found), indent=1) + "\n", encoding="utf-8")
+        print(f"wrote {REPORT.relative_to(ROOT)} and {RESULTS.relative_to(ROOT)}", file=sys.stderr)
     return 0
 
 
@@ -289,6 +291,26 @@ def summary(found: Figures) -> dict[str, Any]:
         "request_types": {name: of([tally]) for name, tally in found.items()},
         "codes": showing("shows "),
         "interpretations": showing("rests on "),
+    }
+
+
+def results(found: Figures) -> dict[str, Any]:
+    """What the review shows of the classes: how many each reason code decides, and how many show an interpretation."""
+    bundle = packaged_bundle()
+    return {
+        "policy_version": bundle.version,
+        "bundle_sha256": hashlib.sha256(bundle.archive).hexdigest(),
+        "request_types": {
+            name: {
+                "classes": tally.counts["classes"],
+                "decided_by": [
+                    {"outcome": outcome, "code": code if code in oracle.REASONS else None, "classes": count}
+                    for outcome, code, count in classes_report.deciding_codes(tally.counts)
+                ],
+            }
+            for name, tally in found.items()
+        },
+        "interpretations": dict(classes_report.interpretations(counts_of(found))),
     }
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from math import prod
 
 from proof import oracle
@@ -185,20 +185,31 @@ def outcomes(counts: Counts) -> str:
 
 
 def deciding(name: str, found: Counter[str]) -> str:
-    order = {code: place for place, code in enumerate(oracle.REASONS)}
-    rows = []
-    for outcome in OUTCOMES:
-        by_code = {key.split(" ", 2)[2]: n for key, n in found.items() if key.startswith(f"decides {outcome} ")}
-        for code in sorted(by_code, key=lambda code: order.get(code, -1)):
-            rows.append([outcome, f"`{code}`" if code in order else code, by_code[code]])
+    rows = [
+        [outcome, f"`{code}`" if code in oracle.REASONS else code, count]
+        for outcome, code, count in deciding_codes(found)
+    ]
     return f"\n### {name}\n" + table(["outcome", "decided by", "classes"], rows)
 
 
+def deciding_codes(found: Counter[str]) -> Iterator[tuple[str, str, int]]:
+    """What decides the classes of a request type: the outcome, the reason code (or words), the number of classes."""
+    order = {code: place for place, code in enumerate(oracle.REASONS)}
+    for outcome in OUTCOMES:
+        by_code = {key.split(" ", 2)[2]: n for key, n in found.items() if key.startswith(f"decides {outcome} ")}
+        for code in sorted(by_code, key=lambda code: order.get(code, -1)):
+            yield outcome, code, by_code[code]
+
+
 def resting(counts: Counts) -> str:
+    return table(["interpretation", "classes"], interpretations(counts))
+
+
+def interpretations(counts: Counts) -> list[tuple[str, int]]:
+    """How many classes have a reason that is based on each interpretation."""
     together = sum(counts.values(), Counter[str]())
     found = {key.removeprefix("rests on "): n for key, n in together.items() if key.startswith("rests on ")}
-    rows = [[name, found[name]] for name in sorted(found, key=lambda name: int(name.removeprefix("INT-")))]
-    return table(["interpretation", "classes"], rows)
+    return sorted(found.items(), key=lambda item: int(item[0].removeprefix("INT-")))
 
 
 def silent(kind: RequestType, found: Counter[str]) -> str:

@@ -9,6 +9,7 @@ import subprocess
 import sys
 import time
 from http.server import BaseHTTPRequestHandler, HTTPServer
+from importlib import metadata
 from pathlib import Path
 from threading import Thread
 from typing import TYPE_CHECKING
@@ -160,14 +161,14 @@ def test_the_compiled_policy_is_missing(tmp_path: Path) -> None:
     shutil.copytree(ROOT / "python", tmp_path / "python", ignore=shutil.ignore_patterns("policy.wasm", "__pycache__"))
     result = run("decide", EXAMPLES / "pt_visit.json", cwd=tmp_path, PYTHONPATH=str(tmp_path / "python"))
     assert result.returncode == 3
-    assert "Install" in one_error(result)
+    assert "Reinstall" in one_error(result)
 
 
 def test_an_unexpected_fault_shows_its_type_alone() -> None:
     fault = (
-        "import sys, therapy_policy.cli as cli, therapy_policy.client.request_text as text\n"
+        "import sys, therapy_policy.cli as cli, therapy_policy.client.decision as decision\n"
         f"def fail(*_): raise KeyError({PRIVATE!r})\n"
-        "cli.checked_text = fail\n"
+        "decision.checked_text = fail\n"
         f"sys.argv = ['therapy-policy', 'decide', {str(EXAMPLES / 'pt_visit.json')!r}]\n"
         "cli.main()\n"
     )
@@ -268,7 +269,7 @@ def test_help_names_every_command_and_loads_no_engine() -> None:
 def test_version() -> None:
     result = run("--version")
     version = json.loads(run("decide", EXAMPLES / "pt_visit.json").stdout)["policy_version"]
-    assert result.stdout.decode() == f"therapy-policy {version}\n"
+    assert result.stdout.decode() == f"therapy-policy {metadata.version('therapy-policy')}, policy {version}\n"
 
 
 @pytest.mark.parametrize(
@@ -287,4 +288,4 @@ def test_closed_standard_output_is_said_to_be_closed(arguments: tuple[str, ...])
     closed = ["sh", "-c", 'exec "$@" >&-', "sh", *COMMAND, *named]
     done = subprocess.run(closed, cwd=ROOT, env=environment(), stderr=subprocess.PIPE, timeout=60)
     assert done.returncode == 2
-    assert b"error: standard output is closed" in done.stderr
+    assert b"error: Standard output is closed" in done.stderr

@@ -49,7 +49,7 @@ def report(*arguments: str | Path, status: int = 1) -> Any:
     result = diff(*arguments, "--json")
     assert result.returncode == status, result.stderr.decode()
     document = json.loads(result.stdout)
-    assert document["behaviour_changed"] is (status == 1)
+    assert document["behavior_changed"] is (status == 1)
     return document
 
 
@@ -137,7 +137,7 @@ def test_more_that_is_granted_is_graver_than_another_outcome(edited: Edit, old: 
     assert (1 in ranks) is more
 
 
-def test_wording_is_no_change_of_behaviour(edited: Edit) -> None:
+def test_wording_is_no_change_of_behavior(edited: Edit) -> None:
     copy = edited(
         (
             "register/reason_codes/data.yaml",
@@ -156,7 +156,7 @@ def test_wording_is_no_change_of_behaviour(edited: Edit) -> None:
     result = diff(POLICIES, copy)
     text = " ".join(result.stdout.decode().split())
     assert result.returncode == 0
-    assert "No change of behaviour." in text
+    assert "No change of behavior." in text
     assert "established. (decides nothing)" in text
     assert "Six codes are therapeutic. (decides nothing)" in text
     assert "activities of therapy (decides nothing)" in text
@@ -236,7 +236,7 @@ def test_a_rule_that_is_off_by_one_inside_a_class_is_found(edited: Edit) -> None
         assert kind["witness"]["request"]["prior_visits"]["treatment"] in (4, 10)
 
 
-def test_another_form_of_requests_is_a_change_of_behaviour(edited: Edit) -> None:
+def test_another_form_of_requests_is_a_change_of_behavior(edited: Edit) -> None:
     form = '"units_already_authorized": {\n   "kind": "whole_number",\n   "least": 0,\n   "most": '
     copy = edited(("request/data.json", f"{form}99", f"{form}120"))
     document = report(POLICIES, copy, "--quick", "--type", "pt_visit")
@@ -248,7 +248,7 @@ def test_another_form_of_requests_is_a_change_of_behaviour(edited: Edit) -> None
 def test_the_policy_of_this_package_is_what_is_compared_with() -> None:
     result = run("diff", "policies", "--quick", "--type", "referral_route")
     assert result.returncode == 0, result.stderr.decode()
-    assert "No change of behaviour." in result.stdout.decode()
+    assert "No change of behavior." in result.stdout.decode()
     assert "this package" in result.stdout.decode()
 
 
@@ -257,7 +257,7 @@ def test_the_policy_of_this_package_is_what_is_compared_with() -> None:
     [
         (["no-such-policy"], "no-such-policy"),
         (["README.md"], "README.md"),
-        (["policies", "policies", "--type", "pt_visits"], "there is no request type pt_visits"),
+        (["policies", "policies", "--type", "pt_visits"], "pt_visits is not a request type"),
         (["policies", "policies", "--html", "no/such/directory/page.html"], "cannot be written"),
     ],
 )

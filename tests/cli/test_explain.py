@@ -37,7 +37,7 @@ def test_a_claim() -> None:
     text = flat(result.stdout.decode())
     assert (result.returncode, result.stderr) == (0, b"")
     assert "Pediatric OT claim 2026-03-1001 is authorized in part." in text
-    assert "4 units (60 minutes), procedure codes 97129 97130 97530; a visit has at most 4 units (60 minutes)" in text
+    assert "4 units (60 minutes), procedure codes 97129 97130 97530; at most 4 units (60 minutes) in a visit" in text
     for line in (
         "1 97129 1 1 authorized",
         "2 97130 2 1 partially authorized OT_UNITS_OVER_VISIT_LIMIT",
@@ -57,7 +57,7 @@ def test_a_claim() -> None:
 def test_a_referral() -> None:
     text = flat(run("explain", EXAMPLES / "pt_referral.json").stdout.decode())
     assert "is authorized." in text
-    assert "1 evaluation visit, 5 treatment visits; a visit has at most 4 units (60 minutes)" in text
+    assert "1 evaluation visit, 5 treatment visits; at most 4 units (60 minutes) in a visit" in text
     assert "chapter 17 of the Affiliated Practitioner Manual, Neighbor Island Network" in text
     assert "Also to know" in text
     assert "contact" not in text
@@ -72,7 +72,7 @@ def test_an_invalid_request() -> None:
     result = run("explain", EXAMPLES / "bad_request.json")
     assert result.returncode == 1
     text = flat(result.stdout.decode())
-    assert "Outpatient PT visit 2026-03-1008 was not judged" in text
+    assert "Outpatient PT visit 2026-03-1008 was not evaluated" in text
     assert "visit › units (/visit/units)" in text
     assert "a whole number from 1 to 99, in plain digits" in text
     assert "withheld" not in text

@@ -53,7 +53,7 @@ def test_each_wrong_place_is_said_in_words() -> None:
     result = run("validate", EXAMPLES / "bad_request.json")
     assert (result.returncode, result.stderr) == (1, b"")
     text = result.stdout.decode()
-    assert text.startswith("9 wrong places:\n")
+    assert text.startswith("9 errors:\n")
     for place in (
         "/visit/number\n  expected: a whole number from 1 to 999, in plain digits\n  found: a number with an exponent",
         "/visit/units\n  expected: a whole number from 1 to 99, in plain digits\n  found: a text of 1 character\n",

@@ -167,9 +167,9 @@ def test_what_the_policy_fails_with_is_kept_to_itself(
 
 def test_a_missing_policy_is_said_to_be_missing(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setattr(importlib.resources, "files", lambda _: tmp_path)
-    with pytest.raises(EngineNotAvailable, match="Install therapy-policy anew"):
+    with pytest.raises(EngineNotAvailable, match="Reinstall therapy-policy"):
         EmbeddedClient()
-    (tmp_path / "bundle").mkdir()
-    (tmp_path / "bundle" / "policy.wasm").write_bytes(b"\x00asm")
-    with pytest.raises(EngineNotAvailable, match="Install therapy-policy anew"):
+    (tmp_path / "policy" / "packaged").mkdir(parents=True)
+    (tmp_path / "policy" / "packaged" / "policy.wasm").write_bytes(b"\x00asm")
+    with pytest.raises(EngineNotAvailable, match="Reinstall therapy-policy"):
         EmbeddedClient()

@@ -1,4 +1,4 @@
-"""What was counted about a policy, and is not in its bundle: tests, coverage, classes; tools/figures.py wrote it."""
+"""What was counted about a policy, and is not in its bundle: tests, coverage, classes; `make generate` writes it."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ class Figures:
     """The figures of one version of the policy."""
 
     def __init__(self, path: Path = FIGURES) -> None:
-        """Read what tools/figures.py wrote."""
+        """Read figures.json."""
         self._all: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
 
     @property
@@ -73,37 +73,42 @@ class Figures:
     # --- Classes
 
     @property
+    def classes_sha256(self) -> str:
+        """The digest of the bundle whose classes were decided."""
+        return str(self._all["classes"]["bundle_sha256"])
+
+    @property
     def number_of_classes(self) -> int:
         """How many classes of requests were decided."""
-        return sum(found["classes"] for found in self._all["classes"].values())
+        return sum(found["classes"] for found in self._all["classes"]["request_types"].values())
 
     def classes_of(self, request_type: str) -> int:
         """How many classes the requests of a type have."""
-        return int(self._all["classes"].get(request_type, {}).get("classes", 0))
+        return int(self._all["classes"]["request_types"].get(request_type, {}).get("classes", 0))
 
     def decided_by(self, code: str | None, request_type: str) -> list[tuple[str, int]]:
         """The outcomes of a type's classes that a reason code decides (none where it is None), with their numbers."""
         return [
             (each["outcome"], each["classes"])
-            for each in self._all["classes"].get(request_type, {}).get("decided_by", [])
+            for each in self._all["classes"]["request_types"].get(request_type, {}).get("decided_by", [])
             if each["code"] == code
         ]
 
     def deciding(self, request_type: str) -> list[tuple[str, str | None, int]]:
         """What decides a type's classes: the outcome, the reason code (None for none), and the number of classes."""
-        found = self._all["classes"].get(request_type, {}).get("decided_by", [])
+        found = self._all["classes"]["request_types"].get(request_type, {}).get("decided_by", [])
         return [(each["outcome"], each["code"], each["classes"]) for each in found]
 
     def classes_resting_on(self, interpretation: str) -> int:
         """How many classes of all request types have a reason that rests on an interpretation."""
-        return int(self._all["interpretations"].get(interpretation, 0))
+        return int(self._all["classes"]["interpretations"].get(interpretation, 0))
 
     def classes_decided_by(self, codes: Iterable[str]) -> int:
         """How many classes of all request types some reason codes decide."""
         wanted = set(codes)
         return sum(
             each["classes"]
-            for found in self._all["classes"].values()
+            for found in self._all["classes"]["request_types"].values()
             for each in found["decided_by"]
             if each["code"] in wanted
         )

@@ -295,7 +295,7 @@ class Site:
     @property
     def figures_fit(self) -> bool:
         """Whether the figures are of this bundle."""
-        return self.figures.bundle_sha256 == self.digest
+        return self.digest == self.figures.bundle_sha256 == self.figures.classes_sha256
 
     @property
     def is_packaged(self) -> bool:
