@@ -1,30 +1,23 @@
 # METADATA
 # title: Dated parameters
-# description: Chooses the value that a parameter of the policy has on the request's own date. Periods stand in order of
-#   time, and one holds from its date until the next begins.
+# description: Chooses the value that a parameter of the policy has on the request's own date. Periods are in order of
+#   time, and one applies from its date until the next one begins.
 package therapy.lib.effective
 
 # METADATA
-# title: The date that a request is judged by; a referral route has none
-request_date := input[date_member]
+# title: The field of the request whose date counts, by the published schema; a referral route has none
+date_field := data.therapy.request.date_fields[input.request_type]
 
-date_member := date_members[input.request_type]
-
-date_members := {
-	"pediatric_ot_claim": "service_date",
-	"pt_referral": "referral_date",
-	"pt_treatment_plan": "service_date",
-	"pt_visit": "service_date",
-	"pt_extension": "request_date",
-	"pt_continuation": "review_date",
-}
+request_date := input[date_field]
 
 # METADATA
-# title: The value of the period that holds on the request's date; undefined before the first
-holding(periods) := periods[count(begun) - 1].value if {
+# title: The value on the request's date, which is undefined before the first period; the newest one without a date
+value(periods) := periods[count(begun) - 1].value if {
 	begun := [period | some period in periods; period.from <= request_date]
 }
 
+value(periods) := newest(periods) if not request_date
+
 # METADATA
-# title: The value of the newest period, for answers that have no date
+# title: The value of the newest period
 newest(periods) := periods[count(periods) - 1].value

@@ -1,6 +1,6 @@
 # METADATA
 # title: Texts
-# description: A text counts as present only if it says something.
+# description: A text counts as present only if it holds a character other than white space.
 package therapy.lib.text
 
 # The 25 code points of Unicode's White_Space property.
@@ -18,13 +18,13 @@ present(value) if {
 }
 
 # METADATA
-# title: An object with a present text as a member
-# description: Negate this, and not `present` of a member; where a member is not there, OPA gives up on the whole negation.
-has(object_, member) if present(object_[member])
+# title: An object with a present text in a field
+# description: Negate this rather than `present` of a field; if a field is absent, OPA gives up on the whole negation.
+has(object_, field) if present(object_[field])
 
 # METADATA
-# title: An object with a list as a member that has a present text
-has_any(object_, member) if {
-	some value in object_[member]
+# title: An object with a list in a field that has a present text
+has_any(object_, field) if {
+	some value in object_[field]
 	present(value)
 }
