@@ -257,16 +257,22 @@ def in_words(node: Node, form: Form) -> str:
     """What a form expects, as the object of "Send …"."""
     match form["kind"]:
         case "one_of":
-            words = form["values"][0] if len(form["values"]) == 1 else "one of " + ", ".join(form["values"])
+            words = any_of(form["values"])
         case "whole_number":
             words = f"a whole number from {form['least']} to {form['most']}, in plain digits"
         case "yes_or_no":
-            words = "true or false"
+            words = any_of(["true", "false"])
         case "object":
-            words = f"an object: {node.schema['description'].rstrip('.')}"
+            words = f"an object ({node.schema['description'].rstrip('.')})"
         case "list":
             bounds = f"{form['least']} to" if form["least"] else "at most"
-            words = f"a list of {bounds} {form['most']} elements: {node.schema['description']}"
+            words = f"a list of {bounds} {form['most']} items ({node.schema['description']})"
         case _:
             words = node.schema["description"]
-    return f"{words}, or nothing" if node.may_be_null else str(words)
+    return f"{words}, or omit the field" if node.may_be_null else str(words)
+
+
+def any_of(choices: list[str]) -> str:
+    """Choices in a sentence: "a", "a or b", "a, b, or c"."""
+    *others, last = choices
+    return f"{', '.join(others)}{',' * (len(others) > 1)} or {last}" if others else last

@@ -122,11 +122,15 @@ class _Data:
         interpretations = sorted({fields["interpretation"].value for fields in entries.values()} - {"null"})
         orders = sorted((fields["order"] for fields in entries.values()), key=lambda each: int(each.value))
         for fields in entries.values():
-            effect, bears_on = fields["effect"], fields["bears_on"]
+            effect = fields["effect"]
             place = EFFECTS.index(effect.value)
             for other in EFFECTS[max(place - 1, 0) : place] + EFFECTS[place + 1 : place + 2]:
                 yield self.edit("effect changed", effect, other)
-            yield self.edit("bears_on changed", bears_on, "line" if bears_on.value == "request" else "request")
+            if "applies_to" in fields:
+                yield self.edit("applies_to changed", fields["applies_to"], "request")
+            else:
+                end = effect.end_mark.index
+                yield Mutant(self.file, "applies_to changed", end, end, "\n  applies_to: line")
             for clause in fields["clauses"].value:
                 yield self.renamed(self.removed(fields["clauses"], clause, clause), "clause removed")
             yield self.clause_added(fields["clauses"], clauses)

@@ -84,19 +84,21 @@ def test_every_code_is_tested_in_rego() -> None:
     assert {code for code in CODES if f'"{code}"' not in tests} == set()
 
 
-def test_orders_are_one_to_n() -> None:
-    for entries in (CODES, CLAUSES, INTERPRETATIONS):
-        assert sorted(entry["order"] for entry in entries.values()) == list(range(1, len(entries) + 1))
+def test_no_two_entries_have_the_same_order() -> None:
+    for entries in (CODES, CLAUSES):
+        orders = [entry["order"] for entry in entries.values()]
+        assert len(set(orders)) == len(entries)
+        assert orders == sorted(orders), "the register is written in the order of decisions and pages"
 
 
 @pytest.mark.parametrize("code", CODES)
 def test_a_code_is_whole(code: str) -> None:
     entry = CODES[code]
-    assert entry.keys() - {"no_remedy_because"} == {
-        "order", "effect", "bears_on", "clauses", "interpretation", "message", "remedy",
+    assert entry.keys() - {"applies_to", "no_remedy_because"} == {
+        "order", "effect", "clauses", "interpretation", "message", "remedy",
     }  # fmt: skip
     assert entry["effect"] in {"invalid", "scope", "deny", "pend", "info"}
-    assert entry["bears_on"] in {"request", "line", "units"}
+    assert entry.get("applies_to", "line") in {"line", "units"}, "left out for the whole request"
     assert set(entry["clauses"]) <= CLAUSES.keys()
     assert entry["interpretation"] is None or entry["interpretation"] in INTERPRETATIONS
     assert entry["message"].endswith(".")
@@ -106,7 +108,7 @@ def test_a_code_is_whole(code: str) -> None:
         assert bool(entry["remedy"]) != bool(entry.get("no_remedy_because")), "a remedy, or why there is none"
 
 
-def test_every_clause_that_decides_is_rested_on() -> None:
+def test_every_clause_that_decides_is_cited() -> None:
     cited = {clause for entry in CODES.values() for clause in entry["clauses"]}
     cited |= {clause for _, parameter in parameters() for clause in parameter["clauses"]}
     deciding = {clause for clause, entry in CLAUSES.items() if entry["kind"] in {"rule", "attested"}}
@@ -116,7 +118,7 @@ def test_every_clause_that_decides_is_rested_on() -> None:
 
 def test_every_interpretation_of_reasons_is_used() -> None:
     used = {entry["interpretation"] for entry in CODES.values()} - {None}
-    assert used == {name for name, entry in INTERPRETATIONS.items() if entry["rests_on"] == "reasons"}
+    assert used == {name for name, entry in INTERPRETATIONS.items() if entry["visible_in"] == "reasons"}
 
 
 @pytest.mark.parametrize("name", [name for name, _ in parameters()])
@@ -194,7 +196,8 @@ def test_no_member_of_the_request_is_negated_bare(path: Path) -> None:
 @pytest.mark.parametrize("name", INTERPRETATIONS)
 def test_an_interpretation_is_whole(name: str) -> None:
     entry = INTERPRETATIONS[name]
-    assert entry.keys() == {"order", "silence", "choice", "rests_on", "review"}
+    assert entry.keys() == {"silence", "choice", "visible_in", "review"}
+    assert entry["visible_in"] in {"reasons", "requests", "rules"}
     if entry["review"] is not None:
         assert entry["review"].keys() == {"reviewer", "date", "verdict"}
         assert entry["review"]["reviewer"].strip()

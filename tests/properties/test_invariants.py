@@ -38,6 +38,7 @@ from tests.properties.repair import REPAIRS, repaired
 from therapy_policy import Decision, EmbeddedClient
 from therapy_policy.client.decision import Client
 from therapy_policy.policy import bundles
+from therapy_policy.policy.registers import applies_to
 from tools import generate
 
 ROOT = Path(__file__).parents[2]
@@ -195,7 +196,7 @@ def test_of_all_codes_from_90000_on_none_but_the_listed_is_authorized(embedded: 
 def test_nothing_is_authorized_while_a_deny_or_pend_stands_on_the_request(engine: Client, requests: list[Json]) -> None:
     for decision in engine.decide_many(requests):
         standing = {
-            reason["effect"] for reason in decision["reasons"] if CODES[reason["code"]]["bears_on"] == "request"
+            reason["effect"] for reason in decision["reasons"] if applies_to(CODES[reason["code"]]) == "request"
         }
         if standing & {"invalid", "scope", "deny", "pend"}:
             assert decision["authorized"] == NOTHING

@@ -24,6 +24,7 @@ from therapy_policy.classes.model import Block, Class, signature
 from therapy_policy.client.decision import Decision
 from therapy_policy.errors import BundleNotUsable
 from therapy_policy.policy.bundles import Bundle
+from therapy_policy.policy.registers import applies_to
 
 DRAWN, DRAWN_QUICKLY = 20_000, 2_000  # classes of each request type that are drawn where rules differ
 WORTH_PROCESSES = 40  # pieces of work, from which on more than one process is sooner done
@@ -179,7 +180,7 @@ class Judge:
         data = [old.data, new.data]
         try:
             registers = [each["therapy"]["register"]["reason_codes"] for each in data]
-            self.whole = [{code for code, row in each.items() if row["bears_on"] == "request"} for each in registers]
+            self.whole = [{code for code, row in each.items() if applies_to(row) == "request"} for each in registers]
             self.kinds = request_types(data, self.signatures)
         except (AttributeError, KeyError, TypeError, ValueError):
             raise BundleNotUsable(

@@ -23,12 +23,12 @@ EFFECTS = {
     "pend": "pends",
     "info": "informs",
 }
-BEARINGS = {"request": "the whole request", "line": "one service line", "units": "units beyond a limit"}
-RESTS_ON = {
-    "reasons": "A decision that rests on it says so, in a reason with its number.",
-    "requests": "It shows in what a request is asked for, so every decision of such a request rests on it; no reason "
-    "names it, and nothing counts it.",
-    "rules": "It shows in how the rules count and list, so no reason names it, and nothing counts it.",
+APPLIES_TO = {"request": "the whole request", "line": "one service line", "units": "units beyond a limit"}
+VISIBLE_IN = {
+    "reasons": "Each decision that is based on it gives a reason that cites it.",
+    "requests": "It shapes what a request asks for, so it is behind every decision on such a request; no reason cites "
+    "it, and nothing counts it.",
+    "rules": "It shapes how the rules count and list, so no reason cites it, and nothing counts it.",
 }
 VERDICTS = ("confirmed", "to_change")
 
@@ -36,6 +36,11 @@ Schema = dict[str, Any]
 TEXT: Schema = {"type": "string", "minLength": 1}
 DATE: Schema = {"type": "string", "pattern": r"^\d{4}-\d{2}-\d{2}$"}
 NUMBER: Schema = {"type": "integer"}
+
+
+def applies_to(entry: Mapping[str, Any]) -> str:
+    """Return what a reason code applies to, a key of APPLIES_TO: the whole request unless its entry says otherwise."""
+    return str(entry.get("applies_to", "request"))
 
 
 def problem_of(therapy: Mapping[str, Any], request_types: Iterable[str]) -> str | None:
@@ -86,20 +91,18 @@ def _schema(therapy: Mapping[str, Any], request_types: Iterable[str]) -> Schema:
                             {
                                 "order": NUMBER,
                                 "effect": {"enum": list(EFFECTS)},
-                                "bears_on": {"enum": list(BEARINGS)},
                                 "clauses": clauses,
                                 "interpretation": interpretation,
                                 "message": TEXT,
                                 "remedy": {"type": ["string", "null"]},
                             },
-                            {"no_remedy_because": TEXT},
+                            {"applies_to": {"enum": list(APPLIES_TO)}, "no_remedy_because": TEXT},
                         ),
                         "interpretations": _entries(
                             {
-                                "order": NUMBER,
                                 "silence": TEXT,
                                 "choice": TEXT,
-                                "rests_on": {"enum": list(RESTS_ON)},
+                                "visible_in": {"enum": list(VISIBLE_IN)},
                             },
                             {
                                 "review": _object({"reviewer": TEXT, "date": DATE, "verdict": {"enum": list(VERDICTS)}})

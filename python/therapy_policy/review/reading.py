@@ -17,7 +17,7 @@ from therapy_policy.errors import PolicyNotReadable
 from therapy_policy.policy import rego
 from therapy_policy.policy.bundles import Bundle
 from therapy_policy.policy.parameters import Parameter, parameters_of
-from therapy_policy.policy.registers import problem_of
+from therapy_policy.policy.registers import applies_to, problem_of
 from therapy_policy.policy.rego import ENTRY_PACKAGE, DataPath, Mention
 
 OUTCOME = "outcome"  # the rule of the entry page whose branches say which outcome follows
@@ -108,16 +108,18 @@ class Policy:
 
     @cached_property
     def codes(self) -> dict[str, Any]:
-        """The reason codes, in the order of the register."""
-        return _in_order(self.therapy["register"]["reason_codes"])
+        """The reason codes, in the order of the register, each with what it applies to."""
+        return {
+            code: entry | {"applies_to": applies_to(entry)}
+            for code, entry in _in_order(self.therapy["register"]["reason_codes"]).items()
+        }
 
     @cached_property
     def interpretations(self) -> dict[str, Any]:
-        """The interpretations, in order, each with a review, null where nobody has looked at it."""
-        return {
-            name: {"review": None} | entry
-            for name, entry in _in_order(self.therapy["register"]["interpretations"]).items()
-        }
+        """The interpretations, in the order of their numbers, each with a review, null where nobody has looked at it."""
+        register: dict[str, Any] = self.therapy["register"]["interpretations"]
+        names = sorted(register, key=lambda name: (len(name), name))  # INT-2 before INT-10
+        return {name: {"review": None} | register[name] for name in names}
 
     @cached_property
     def source(self) -> dict[str, Any]:
@@ -320,7 +322,7 @@ class Policy:
         of_outcome = {branch.effect for branch in self.branches if branch.outcome == decision["outcome"]}
         effects = of_outcome - {None} or {branch.effect for branch in self.branches}
         reasons = [reason for reason in decision["reasons"] if reason["effect"] in effects]
-        on_the_whole = [reason for reason in reasons if self.codes[reason["code"]]["bears_on"] == "request"]
+        on_the_whole = [reason for reason in reasons if self.codes[reason["code"]]["applies_to"] == "request"]
         return next(iter([*on_the_whole, *reasons]), None)
 
 

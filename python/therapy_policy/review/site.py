@@ -27,7 +27,7 @@ from therapy_policy.files import packaged_json
 from therapy_policy.policy import bundles
 from therapy_policy.policy.bundles import Bundle
 from therapy_policy.policy.parameters import Parameter
-from therapy_policy.policy.registers import BEARINGS, EFFECTS, KINDS, RESTS_ON
+from therapy_policy.policy.registers import APPLIES_TO, EFFECTS, KINDS, VISIBLE_IN
 from therapy_policy.policy.rego import Mention
 from therapy_policy.review.figures import Figures, RegoTest
 from therapy_policy.review.reading import Branch, Page, Passage, Policy, Rule
@@ -253,8 +253,8 @@ class Site:
             "columns_of": columns_of,
             "KINDS": KINDS,
             "EFFECTS": EFFECTS,
-            "BEARINGS": BEARINGS,
-            "RESTS_ON": RESTS_ON,
+            "APPLIES_TO": APPLIES_TO,
+            "VISIBLE_IN": VISIBLE_IN,
             "EVERY_REQUEST": EVERY_REQUEST,
             "GROUP_TITLES": GROUP_TITLES,
         }
@@ -472,14 +472,14 @@ class Site:
         return found
 
     def _group(self, kind: str, branch: Branch, rows: Mapping[str, Row]) -> Group:
-        def bearing(effect: str | None, *bears_on: str) -> list[Row]:
+        def bearing(effect: str | None, *applies_to: str) -> list[Row]:
             entries = self.policy.codes
             return [
                 row
                 for code, row in rows.items()
                 if effect in (None, entries[code]["effect"])
                 and entries[code]["effect"] != "info"
-                and entries[code]["bears_on"] in bears_on
+                and entries[code]["applies_to"] in applies_to
             ]
 
         if branch.effect:
