@@ -9,7 +9,7 @@ COMMAND := $(BIN)/therapy-policy
 OPA_PATH = $$($(BIN)/python -m therapy_policy.toolchain.opa)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test lint generate fresh rego-test python-test review proof classes mutants bench clean
+.PHONY: help setup demo test lint generate fresh prose rego-test python-test review proof classes mutants bench clean
 
 help:  ## say what can be made
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1\t\2/' | expand -t 22
@@ -36,6 +36,9 @@ lint: setup  ## formatting, types and the rules of style, of Python and of Rego
 	$(BIN)/mypy
 	@opa=$(OPA_PATH) && set -x && "$$opa" fmt --list --fail policies && \
 		"$$opa" check --strict --schema schemas --bundle policies
+
+prose: setup  ## words that readers stumble over (styles/words.yaml), in all that a person reads
+	@$(BIN)/python -m tools.prose
 
 generate: setup  ## write every generated file anew
 	@$(BIN)/python -m tools.generate

