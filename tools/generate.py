@@ -78,6 +78,17 @@ def write_json(path: Path, value: Any, *, indent: int | None = None) -> None:
     path.write_text(json.dumps(value, indent=indent, ensure_ascii=False) + "\n", encoding="utf-8")
 
 
+def write_tables(path: Path, tables: dict[str, Any]) -> None:
+    """Write tables as JSON: one entry a line, but look-up tables, whose entries say nothing by themselves, in one."""
+    lines = []
+    for name, table in tables.items():
+        entries = [f"  {json.dumps(key)}: {json.dumps(value, ensure_ascii=False)}" for key, value in table.items()]
+        plain = all(value is True for value in table.values())
+        value = json.dumps(table) if plain else "{\n" + ",\n".join(entries) + "\n }"
+        lines.append(f" {json.dumps(name)}: {value}")
+    path.write_text("{\n" + ",\n".join(lines) + "\n}\n", encoding="utf-8")
+
+
 def schemas(root: Path) -> list[Path]:
     """One schema for each request type, whole in itself, out of schemas/request.json."""
     whole = json.loads((root / "schemas/request.json").read_text(encoding="utf-8"))
@@ -114,15 +125,15 @@ def validators(root: Path) -> list[Path]:
     rego, table = Path("policies/therapy/request/well_formed.rego"), Path("policies/therapy/request/data.json")
     (root / rego).parent.mkdir(parents=True, exist_ok=True)
     (root / rego).write_text(readings.well_formed(), encoding="utf-8")
-    write_json(
+    write_tables(
         root / table,
         {
             "forms": readings.forms,
-            "written": readings.written(),
-            "members": dict.fromkeys(readings.members(), True),
-            "plain_members": dict.fromkeys(readings.plain_members(), True),
+            "date_fields": readings.date_fields(),
+            "fields": dict.fromkeys(readings.fields(), True),
+            "plain_fields": dict.fromkeys(readings.plain_fields(), True),
+            "whole_numbers": readings.whole_numbers(),
         },
-        indent=1,
     )
     return [rego, table]
 
@@ -131,12 +142,12 @@ def tables(root: Path) -> list[Path]:
     """The calendar, and the whole numbers as they may be written."""
     years = {str(year): "leap" if calendar.isleap(year) else "common" for year in range(1900, 2100)}
     days = {"common": days_of(2023), "leap": days_of(2024)}
-    written = {"-0": 0, "-0.0": 0}
+    by_text = {"-0": 0, "-0.0": 0}
     for number in range(1000):
-        written |= {f"{number}": number, f"{number}.0": number}
+        by_text |= {f"{number}": number, f"{number}.0": number}
     made = [Path("policies/therapy/lib/calendar/data.json"), Path("policies/therapy/lib/whole_number/data.json")]
     write_json(root / made[0], {"years": years, "days": days})
-    write_json(root / made[1], {"written": written})
+    write_json(root / made[1], {"by_text": by_text})
     return made
 
 

@@ -158,7 +158,7 @@ test_each_type[request_type] if {
 				"effect": "pend",
 				"clauses": ["EXT-1", "EXT-2", "EXT-3", "EXT-4", "EXT-5", "EXT-6", "EXT-7"],
 				"interpretation": "INT-6",
-				"message": "The documentation is complete; a clinician decides on the 4 visits that are asked for.",
+				"message": "The documentation is complete; a clinician will decide on the additional visits (4 requested).",
 				"remedy": null,
 				"path": "",
 			}],
@@ -197,8 +197,8 @@ no_request := object.union(invalid, {"reasons": [{
 	"effect": "invalid",
 	"clauses": [],
 	"interpretation": null,
-	"message": "This place of the request is not as expected.",
-	"remedy": "Send a request of the published form, which is a JSON object.",
+	"message": "This field is not valid.",
+	"remedy": "Send a request in the published format, which is a JSON object.",
 	"path": "",
 }]})
 
@@ -230,19 +230,19 @@ test_no_type[name] if {
 		"empty object": {"request": {}, "problem": "missing"},
 		"another object": {"request": {"requests": []}, "problem": "missing"},
 		"absent": {"request": object.remove(requests.pt_visit, ["request_type"]), "problem": "missing"},
-		"null": {"request": {"request_type": null}, "problem": "not as expected"},
-		"false": {"request": {"request_type": false}, "problem": "not as expected"},
-		"number": {"request": {"request_type": 1}, "problem": "not as expected"},
-		"huge number": {"request": json.unmarshal(`{"request_type": 1e99999999}`), "problem": "not as expected"},
-		"list": {"request": {"request_type": ["pt_visit"]}, "problem": "not as expected"},
-		"object": {"request": {"request_type": {"pt_visit": true}}, "problem": "not as expected"},
-		"none of the seven": {"request": {"request_type": "pt_discharge"}, "problem": "not as expected"},
-		"in capitals": {"request": {"request_type": "PT_VISIT"}, "problem": "not as expected"},
-		"with a space": {"request": {"request_type": "pt_visit "}, "problem": "not as expected"},
+		"null": {"request": {"request_type": null}, "problem": "not valid"},
+		"false": {"request": {"request_type": false}, "problem": "not valid"},
+		"number": {"request": {"request_type": 1}, "problem": "not valid"},
+		"huge number": {"request": json.unmarshal(`{"request_type": 1e99999999}`), "problem": "not valid"},
+		"list": {"request": {"request_type": ["pt_visit"]}, "problem": "not valid"},
+		"object": {"request": {"request_type": {"pt_visit": true}}, "problem": "not valid"},
+		"none of the seven": {"request": {"request_type": "pt_discharge"}, "problem": "not valid"},
+		"in capitals": {"request": {"request_type": "PT_VISIT"}, "problem": "not valid"},
+		"with a space": {"request": {"request_type": "pt_visit "}, "problem": "not valid"},
 		# Nothing else is looked at.
 		"and more is wrong": {
 			"request": object.union(requests.pt_visit, {"request_type": "pt_visits", "tier": 5, "x": 1}),
-			"problem": "not as expected",
+			"problem": "not valid",
 		},
 	}
 	decided(case.request) == object.union(invalid, {"reasons": [{
@@ -250,8 +250,8 @@ test_no_type[name] if {
 		"effect": "invalid",
 		"clauses": [],
 		"interpretation": null,
-		"message": concat("", ["This place of the request is ", case.problem, "."]),
-		"remedy": concat("", ["Send one of ", types, "."]),
+		"message": concat("", ["This field is ", case.problem, "."]),
+		"remedy": concat("", ["Send ", types, "."]),
 		"path": "/request_type",
 	}]})
 }
@@ -686,7 +686,7 @@ test_an_invalid_request_grants_nothing if {
 			"effect": "invalid",
 			"clauses": [],
 			"interpretation": null,
-			"message": "This place of the request is unknown to its type.",
+			"message": "This field is not part of this request type.",
 			"remedy": "Send nothing here.",
 			"path": "/x",
 		}],
@@ -943,8 +943,8 @@ no_batch := [object.union(invalid, {"reasons": [{
 	"effect": "invalid",
 	"clauses": [],
 	"interpretation": null,
-	"message": "This place of the request is not as expected.",
-	"remedy": "Send a list of at most 1000 requests.",
+	"message": "This field is not valid.",
+	"remedy": "Send a list of at most 1,000 requests.",
 	"path": "/requests",
 }]})]
 

@@ -11,12 +11,13 @@ date_field := data.therapy.request.date_fields[input.request_type]
 request_date := input[date_field]
 
 # METADATA
-# title: The value on the request's date, which is undefined before the first period; the newest one without a date
+# title: The value on the request's date, which is undefined before the first period
+# description: A request of a type without a date gets the newest value.
 value(periods) := periods[count(begun) - 1].value if {
 	begun := [period | some period in periods; period.from <= request_date]
 }
 
-value(periods) := newest(periods) if not request_date
+value(periods) := newest(periods) if not date_field
 
 # METADATA
 # title: The value of the newest period

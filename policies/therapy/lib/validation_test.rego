@@ -1,6 +1,6 @@
-package therapy.lib.form_test
+package therapy.lib.validation_test
 
-import data.therapy.lib.form
+import data.therapy.lib.validation
 
 letters := "ABC"
 
@@ -50,38 +50,38 @@ forms := {
 	},
 	"box": {
 		"kind": "object",
-		"members": {"color": "color", "size": "amount?", "inner": "inner", "note": "note?", "amounts": "amounts?"},
+		"fields": {"color": "color", "size": "amount?", "inner": "inner", "note": "note?", "amounts": "amounts?"},
 		"required": ["color"],
 		"expected": "a box",
 		"may_be_null": false,
 	},
 	"inner": {
 		"kind": "object",
-		"members": {"name": "name", "yes": "yes"},
+		"fields": {"name": "name", "yes": "yes"},
 		"required": ["name", "yes"],
 		"expected": "an inner box",
 		"may_be_null": false,
 	},
 	"note?": {
 		"kind": "object",
-		"members": {"name": "name?", "yes": "yes?"},
+		"fields": {"name": "name?", "yes": "yes?"},
 		"required": [],
 		"expected": "a note, or nothing",
 		"may_be_null": true,
 	},
 	"nest": {
 		"kind": "object",
-		"members": {"nest": "nest", "name": "name"},
+		"fields": {"nest": "nest", "name": "name"},
 		"required": [],
 		"expected": "a nest",
 		"may_be_null": false,
 	},
 }
 
-wrong(value, name) := {[misfit.code, misfit.place, misfit.facts.problem, misfit.facts.expected] |
-	some misfit in misfits
+wrong(value, name) := {[error.code, error.place, error.facts.problem, error.facts.expected] |
+	some error in errors
 } if {
-	misfits := form.misfits(value, name) with data.therapy.request.forms as forms
+	errors := validation.errors(value, name) with data.therapy.request.forms as forms
 }
 
 values := {
@@ -125,7 +125,7 @@ fitting := {
 
 test_fits[name] if {
 	some name, expected in fitting
-	{kind | some kind, value in values; form.fits({"path": kind, "form": forms[name], "value": value})} == expected
+	{kind | some kind, value in values; validation.is_valid({"path": kind, "form": forms[name], "value": value})} == expected
 }
 
 test_every_form_is_tried if object.keys(fitting) == object.keys(forms)
@@ -133,28 +133,28 @@ test_every_form_is_tried if object.keys(fitting) == object.keys(forms)
 test_fits_or_none[name] if {
 	some name, expected in fitting
 	nothing := {kind | kind := "null"; endswith(name, "?")}
-	{kind | some kind, value in values; form.fits_or_none({"path": kind, "form": forms[name], "value": value})} == expected | nothing
+	{kind | some kind, value in values; validation._is_valid_or_null({"path": kind, "form": forms[name], "value": value})} == expected | nothing
 }
 
 test_whole_number_from_least_to_most if {
-	fit := [number | some number in numbers.range(0, 200); form.fits({"path": format_int(number, 10), "form": forms.amount, "value": number})]
+	fit := [number | some number in numbers.range(0, 200); validation.is_valid({"path": format_int(number, 10), "form": forms.amount, "value": number})]
 	fit == numbers.range(1, 99)
 }
 
 test_whole_number_as_written[written] if {
 	some written in ["1.0", "1.00", "4", "99.0", "99.000"]
-	form.fits({"path": written, "form": forms.amount, "value": json.unmarshal(written)})
+	validation.is_valid({"path": written, "form": forms.amount, "value": json.unmarshal(written)})
 }
 
 test_no_whole_number_as_written[written] if {
 	some written in ["0.0", "100.0", "100.00", "1.5", "98.99", "1e1", "1e99999999", "-1", "1000", `"1"`]
-	not form.fits({"path": written, "form": forms.amount, "value": json.unmarshal(written)})
+	not validation.is_valid({"path": written, "form": forms.amount, "value": json.unmarshal(written)})
 }
 
 test_text_from_least_to_most if {
 	lengths := [length |
 		some length in numbers.range(0, 8)
-		form.fits({
+		validation.is_valid({
 			"path": format_int(length, 10),
 			"form": forms.name,
 			"value": concat("", ["😀" | some _ in array.slice(numbers.range(1, 8), 0, length)]),
@@ -181,34 +181,34 @@ test_text_characters[text] if {
 		"ADA": false,
 		"A\nB": false,
 	}
-	count([1 | form.fits({"path": "", "form": forms.letters, "value": text})]) == count([1 | fits])
+	count([1 | validation.is_valid({"path": "", "form": forms.letters, "value": text})]) == count([1 | fits])
 }
 
 test_list_from_least_to_most if {
 	lengths := [length |
 		some length in numbers.range(0, 6)
-		form.fits({"path": "", "form": forms.amounts, "value": array.slice([1, 2, 3, 4, 5, 6], 0, length)})
+		validation.is_valid({"path": "", "form": forms.amounts, "value": array.slice([1, 2, 3, 4, 5, 6], 0, length)})
 	]
 	lengths == [1, 2, 3]
 }
 
 test_one_of_each_value if {
-	{value | some value in ["red", "green", "blue", "Red", "red ", "", "r"]; form.fits({"path": "", "form": forms.color, "value": value})} == {"red", "green"}
+	{value | some value in ["red", "green", "blue", "Red", "red ", "", "r"]; validation.is_valid({"path": "", "form": forms.color, "value": value})} == {"red", "green"}
 }
 
 test_no_form_fits_a_kind_that_there_is_not if {
-	not form.fits({"path": "", "value": "a", "form": {"kind": "anything", "least": 0, "most": 9, "values": ["a"]}})
+	not validation.is_valid({"path": "", "value": "a", "form": {"kind": "anything", "least": 0, "most": 9, "values": ["a"]}})
 }
 
 # OPA remembers what a function gave, and compares numbers: written otherwise, the same number is another value.
 test_numbers_are_told_apart_by_how_they_are_written if {
 	value := json.unmarshal(`{"color": "red", "size": 4, "amounts": [4, 4e0, 1e-99999999]}`)
-	misfits := form.misfits(value, "box") with data.therapy.request.forms as forms
-	{misfit.path | some misfit in misfits} == {"/amounts/1", "/amounts/2"}
+	errors := validation.errors(value, "box") with data.therapy.request.forms as forms
+	{error.path | some error in errors} == {"/amounts/1", "/amounts/2"}
 }
 
-test_misfit if {
-	form.misfit(["a", 0], "/a/0", "missing", "a name") == {
+test_error if {
+	validation.error(["a", 0], "/a/0", "missing", "a name") == {
 		"code": "REQUEST_INVALID",
 		"place": ["a", 0],
 		"path": "/a/0",
@@ -216,7 +216,7 @@ test_misfit if {
 	}
 }
 
-test_misfits[name] if {
+test_errors[name] if {
 	some name, case in {
 		"least": {"value": {"color": "red"}, "wrong": set()},
 		"most": {
@@ -235,10 +235,10 @@ test_misfits[name] if {
 		"nothing where it may not be": {
 			"value": {"color": null, "inner": {"name": null, "yes": null}, "amounts": [null]},
 			"wrong": {
-				[["color"], "not as expected", "a color"],
-				[["inner", "name"], "not as expected", "a name"],
-				[["inner", "yes"], "not as expected", "yes or no"],
-				[["amounts", 0], "not as expected", "an amount"],
+				[["color"], "not valid", "a color"],
+				[["inner", "name"], "not valid", "a name"],
+				[["inner", "yes"], "not valid", "yes or no"],
+				[["amounts", 0], "not valid", "an amount"],
 			},
 		},
 		"missing": {"value": {}, "wrong": {[["color"], "missing", "a color"]}},
@@ -256,73 +256,73 @@ test_misfits[name] if {
 		"unknown": {
 			"value": {"color": "red", "Color": "red", "": 1, "inner": {"name": "ab", "yes": true, "no": null}},
 			"wrong": {
-				[["Color"], "unknown to its type", "nothing here"],
-				[[""], "unknown to its type", "nothing here"],
-				[["inner", "no"], "unknown to its type", "nothing here"],
+				[["Color"], "not part of this request type", "nothing here"],
+				[[""], "not part of this request type", "nothing here"],
+				[["inner", "no"], "not part of this request type", "nothing here"],
 			},
 		},
 		"unknown and missing together": {
 			"value": {"colour": "red"},
 			"wrong": {
 				[["color"], "missing", "a color"],
-				[["colour"], "unknown to its type", "nothing here"],
+				[["colour"], "not part of this request type", "nothing here"],
 			},
 		},
 		"nothing below what is unknown": {
 			"value": {"color": "red", "other": {"color": 5}},
-			"wrong": {[["other"], "unknown to its type", "nothing here"]},
+			"wrong": {[["other"], "not part of this request type", "nothing here"]},
 		},
 		"elements by their index": {
 			"value": {"color": "red", "amounts": [0, 1, 100]},
 			"wrong": {
-				[["amounts", 0], "not as expected", "an amount"],
-				[["amounts", 2], "not as expected", "an amount"],
+				[["amounts", 0], "not valid", "an amount"],
+				[["amounts", 2], "not valid", "an amount"],
 			},
 		},
 		"nothing below a list that is too long": {
 			"value": {"color": "red", "amounts": [0, 0, 0, 0]},
-			"wrong": {[["amounts"], "not as expected", "a list of amounts, or nothing"]},
+			"wrong": {[["amounts"], "not valid", "a list of amounts, or nothing"]},
 		},
 		"an object where a list is expected": {
 			"value": {"color": "red", "amounts": {"0": 0}},
-			"wrong": {[["amounts"], "not as expected", "a list of amounts, or nothing"]},
+			"wrong": {[["amounts"], "not valid", "a list of amounts, or nothing"]},
 		},
 		"a list where an object is expected": {
 			"value": {"color": "red", "inner": ["name", "yes"], "note": []},
 			"wrong": {
-				[["inner"], "not as expected", "an inner box"],
-				[["note"], "not as expected", "a note, or nothing"],
+				[["inner"], "not valid", "an inner box"],
+				[["note"], "not valid", "a note, or nothing"],
 			},
 		},
 		"an object where a text is expected": {
 			"value": {"color": {"color": "blue"}},
-			"wrong": {[["color"], "not as expected", "a color"]},
+			"wrong": {[["color"], "not valid", "a color"]},
 		},
 		"several places": {
 			"value": {"color": "blue", "size": 0, "inner": {"name": "x", "yes": 1}, "amounts": ["1"]},
 			"wrong": {
-				[["color"], "not as expected", "a color"],
-				[["size"], "not as expected", "an amount, or nothing"],
-				[["inner", "name"], "not as expected", "a name"],
-				[["inner", "yes"], "not as expected", "yes or no"],
-				[["amounts", 0], "not as expected", "an amount"],
+				[["color"], "not valid", "a color"],
+				[["size"], "not valid", "an amount, or nothing"],
+				[["inner", "name"], "not valid", "a name"],
+				[["inner", "yes"], "not valid", "yes or no"],
+				[["amounts", 0], "not valid", "an amount"],
 			},
 		},
-		"no object": {"value": ["color"], "wrong": {[[], "not as expected", "a box"]}},
-		"null": {"value": null, "wrong": {[[], "not as expected", "a box"]}},
+		"no object": {"value": ["color"], "wrong": {[[], "not valid", "a box"]}},
+		"null": {"value": null, "wrong": {[[], "not valid", "a box"]}},
 	}
-	wrong(case.value, "box") == {array.concat(["REQUEST_INVALID"], misfit) | some misfit in case.wrong}
+	wrong(case.value, "box") == {array.concat(["REQUEST_INVALID"], error) | some error in case.wrong}
 }
 
-test_misfits_of_lists_in_lists if {
+test_errors_of_lists_in_lists if {
 	wrong([[1], [], [2, "2"], 3], "lists") == {
-		["REQUEST_INVALID", [1], "not as expected", "a list of amounts"],
-		["REQUEST_INVALID", [2, 1], "not as expected", "an amount"],
-		["REQUEST_INVALID", [3], "not as expected", "a list of amounts"],
+		["REQUEST_INVALID", [1], "not valid", "a list of amounts"],
+		["REQUEST_INVALID", [2, 1], "not valid", "an amount"],
+		["REQUEST_INVALID", [3], "not valid", "a list of amounts"],
 	}
 }
 
-test_misfits_at_each_level[depth] if {
+test_errors_at_each_level[depth] if {
 	some depth, value in {
 		"0": "x",
 		"1": {"nest": "x"},
@@ -333,10 +333,10 @@ test_misfits_at_each_level[depth] if {
 		"6": {"nest": {"nest": {"nest": {"nest": {"nest": {"nest": "x"}}}}}},
 	}
 	place := ["nest" | some level in numbers.range(1, 6); level <= to_number(depth)]
-	wrong(value, "nest") == {["REQUEST_INVALID", place, "not as expected", "a nest"]}
+	wrong(value, "nest") == {["REQUEST_INVALID", place, "not valid", "a nest"]}
 }
 
-test_misfits_at_every_level_together if {
+test_errors_at_every_level_together if {
 	value := {"x": 0, "nest": {"x": 1, "nest": {"x": 2, "nest": {"x": 3, "nest": {"x": 4, "nest": {"x": 5}}}}}}
 	{place | some [_, place, _, _] in wrong(value, "nest")} == {
 		["x"],
@@ -352,7 +352,7 @@ test_misfits_at_every_level_together if {
 test_the_forms_of_requests_are_no_deeper_than_the_levels if {
 	below := {name: children |
 		some name, of in data.therapy.request.forms
-		children := {child | some child in object.get(of, "members", {})} | {child | child := of.element}
+		children := {child | some child in object.get(of, "fields", {})} | {child | child := of.element}
 	}
 	level_1 := {child | some name in data.therapy.request.forms.request_type.values; some child in below[name]}
 	level_2 := {child | some name in level_1; some child in below[name]}

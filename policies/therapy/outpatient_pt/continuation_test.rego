@@ -26,14 +26,14 @@ review := {
 
 remedies := {
 	"DC-1": concat(" ", [
-		"State functional_impairment_resolved and goals_achieved and returned_to_prior_function",
-		"as true or false.",
+		"Set functional_impairment_resolved and goals_achieved and returned_to_prior_function",
+		"to true or false.",
 	]),
-	"DC-2": "State adapted_with_equipment as true or false.",
-	"DC-3": "State extended_period_of_service and progress_cause_indeterminate as true or false.",
-	"DC-4": "State unable_to_participate as true or false.",
-	"DC-5": "State home_program_noncompliance and lacks_scheduled_participation as true or false.",
-	"DC-6": "State meets_continuation_criteria as true or false.",
+	"DC-2": "Set adapted_with_equipment to true or false.",
+	"DC-3": "Set extended_period_of_service and progress_cause_indeterminate to true or false.",
+	"DC-4": "Set unable_to_participate to true or false.",
+	"DC-5": "Set home_program_noncompliance and lacks_scheduled_participation to true or false.",
+	"DC-6": "Set meets_continuation_criteria to true or false.",
 }
 
 reasons(request) := reason.described(findings) if findings := continuation.reasons with input as request
@@ -41,26 +41,26 @@ reasons(request) := reason.described(findings) if findings := continuation.reaso
 test_goes_on if reasons(review) == []
 
 cases := {
-	"impairment": {"members": ["functional_impairment_resolved"], "cannot_be_told": ["DC-1"]},
-	"goals": {"members": ["goals_achieved"], "cannot_be_told": ["DC-1"]},
-	"prior function": {"members": ["returned_to_prior_function"], "cannot_be_told": ["DC-1"]},
-	"equipment": {"members": ["adapted_with_equipment"], "cannot_be_told": ["DC-2"]},
-	"period, while the cause can be told": {"members": ["extended_period_of_service"], "cannot_be_told": []},
-	"cause, while the period is short": {"members": ["progress_cause_indeterminate"], "cannot_be_told": []},
+	"impairment": {"fields": ["functional_impairment_resolved"], "undetermined": ["DC-1"]},
+	"goals": {"fields": ["goals_achieved"], "undetermined": ["DC-1"]},
+	"prior function": {"fields": ["returned_to_prior_function"], "undetermined": ["DC-1"]},
+	"equipment": {"fields": ["adapted_with_equipment"], "undetermined": ["DC-2"]},
+	"period, while the cause can be told": {"fields": ["extended_period_of_service"], "undetermined": []},
+	"cause, while the period is short": {"fields": ["progress_cause_indeterminate"], "undetermined": []},
 	"period and cause": {
-		"members": ["extended_period_of_service", "progress_cause_indeterminate"],
-		"cannot_be_told": ["DC-3"],
+		"fields": ["extended_period_of_service", "progress_cause_indeterminate"],
+		"undetermined": ["DC-3"],
 	},
-	"able to take part": {"members": ["unable_to_participate"], "cannot_be_told": ["DC-4"]},
-	"home program": {"members": ["home_program_noncompliance"], "cannot_be_told": ["DC-5"]},
-	"appointments": {"members": ["lacks_scheduled_participation"], "cannot_be_told": ["DC-5"]},
-	"continuation criteria": {"members": ["meets_continuation_criteria"], "cannot_be_told": ["DC-6"]},
+	"able to take part": {"fields": ["unable_to_participate"], "undetermined": ["DC-4"]},
+	"home program": {"fields": ["home_program_noncompliance"], "undetermined": ["DC-5"]},
+	"appointments": {"fields": ["lacks_scheduled_participation"], "undetermined": ["DC-5"]},
+	"continuation criteria": {"fields": ["meets_continuation_criteria"], "undetermined": ["DC-6"]},
 	"two criteria": {
-		"members": ["meets_continuation_criteria", "goals_achieved"],
-		"cannot_be_told": ["DC-1", "DC-6"],
+		"fields": ["meets_continuation_criteria", "goals_achieved"],
+		"undetermined": ["DC-1", "DC-6"],
 	},
 	"all": {
-		"members": [
+		"fields": [
 			"functional_impairment_resolved", "goals_achieved", "returned_to_prior_function",
 			"adapted_with_equipment",
 			"extended_period_of_service", "progress_cause_indeterminate",
@@ -68,24 +68,24 @@ cases := {
 			"home_program_noncompliance", "lacks_scheduled_participation",
 			"meets_continuation_criteria",
 		],
-		"cannot_be_told": ["DC-1", "DC-2", "DC-3", "DC-4", "DC-5", "DC-6"],
+		"undetermined": ["DC-1", "DC-2", "DC-3", "DC-4", "DC-5", "DC-6"],
 	},
 }
 
 undetermined(clauses) := [["DC_UNDETERMINED", [clause], remedies[clause], "/discontinuation"] | some clause in clauses]
 
-test_null_cannot_be_told[name] if {
+test_null_undetermined[name] if {
 	some name, case in cases
-	request := object.union(review, {"discontinuation": {member: null | some member in case.members}})
+	request := object.union(review, {"discontinuation": {member: null | some member in case.fields}})
 	got := [[one.code, one.clauses, one.remedy, one.path] | some one in reasons(request)]
-	got == undetermined(case.cannot_be_told)
+	got == undetermined(case.undetermined)
 }
 
-test_absent_cannot_be_told[name] if {
+test_absent_undetermined[name] if {
 	some name, case in cases
-	request := json.remove(review, [concat("/", ["/discontinuation", member]) | some member in case.members])
+	request := json.remove(review, [concat("/", ["/discontinuation", member]) | some member in case.fields])
 	got := [[one.code, one.clauses, one.remedy, one.path] | some one in reasons(request)]
-	got == undetermined(case.cannot_be_told)
+	got == undetermined(case.undetermined)
 }
 
 test_reasons[name] if {

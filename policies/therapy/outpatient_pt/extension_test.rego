@@ -75,8 +75,8 @@ test_message_of_a_complete_request[written] if {
 	findings := extension.reasons with input as object.union(base, {"requested_visits": json.unmarshal(written)})
 	[one] := reason.described(findings)
 	one.message == concat("", [
-		"The documentation is complete; a clinician decides on the ", number,
-		" visits that are asked for.",
+		"The documentation is complete; a clinician will decide on the additional visits (", number,
+		" requested).",
 	])
 	one.remedy == null
 	one.clauses == ["EXT-1", "EXT-2", "EXT-3", "EXT-4", "EXT-5", "EXT-6", "EXT-7"]
@@ -293,7 +293,7 @@ test_goals_addressed[name] if {
 }
 
 test_place_of_a_goal_that_is_not_there if {
-	obstacles := extension.obstacles with input as documented("notes", [
+	obstacles := extension._obstacles with input as documented("notes", [
 		{"visit_number": 1, "goals_addressed": ["reach"]},
 		{"visit_number": 2, "goals_addressed": ["sleep", "reach", "walk"]},
 	])

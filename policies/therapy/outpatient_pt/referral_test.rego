@@ -42,7 +42,7 @@ test_acute_tier[name] if {
 	name := concat(" ", [category, event])
 	request := object.union(base, {"condition": {"category": category, "acute_event": event}})
 	shown(request) == []
-	referral.grant == acute_visits with input as request
+	referral.authorized == acute_visits with input as request
 }
 
 test_acute_without_a_listed_event[name] if {
@@ -54,7 +54,7 @@ test_acute_without_a_listed_event[name] if {
 		{"condition": object.union(condition, {"category": category})},
 	)
 	shown(request) == event_not_listed
-	referral.grant == nonacute_visits with input as request
+	referral.authorized == nonacute_visits with input as request
 }
 
 test_nonacute_whatever_the_event[name] if {
@@ -63,7 +63,7 @@ test_nonacute_whatever_the_event[name] if {
 	name := concat(" ", [category, json.marshal(event)])
 	request := object.union(base, {"condition": {"category": category, "acute_event": event}})
 	shown(request) == tier_not_named
-	referral.grant == nonacute_visits with input as request
+	referral.authorized == nonacute_visits with input as request
 }
 
 test_nonacute_without_an_event[category] if {
@@ -249,7 +249,7 @@ test_a_change_holds_from_its_date_on[name] if {
 			"visits": [3, 7, 3],
 		},
 	}
-	result := {"shows": table.shown(referral.reasons), "grant": referral.grant} with input as table.request(base, case)
+	result := {"shows": table.shown(referral.reasons), "grant": referral.authorized} with input as table.request(base, case)
 		with data.therapy.parameters.outpatient_pt.acute_categories.periods as changed.acute_categories
 		with data.therapy.parameters.outpatient_pt.acute_events.periods as changed.acute_events
 		with data.therapy.parameters.outpatient_pt.eligible_categories.periods as changed.eligible_categories

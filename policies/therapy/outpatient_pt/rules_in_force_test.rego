@@ -32,8 +32,8 @@ test_message_before_the_effective_date if {
 	request := {"request_type": "pt_visit", "service_date": "2022-05-31", "specialty": "none"}
 	findings := rules_in_force.reasons with input as request
 	table.messages(findings) == [concat(" ", [
-		"The request's date is before 2022-06-01,",
-		"when the outpatient physical therapy rules begin.",
+		"The date is before 2022-06-01,",
+		"when the outpatient physical therapy rules took effect.",
 	])]
 }
 

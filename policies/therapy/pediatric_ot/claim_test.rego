@@ -66,8 +66,8 @@ test_codes_that_are_not_listed[code] if {
 test_message_of_a_code_that_is_not_listed if {
 	findings := claim.reasons with input as claimed([["97140", 1]])
 	table.messages(findings) == [concat(" ", [
-		"The procedure code is not one of the 11",
-		"that pediatric occupational therapy may bill.",
+		"This procedure code is not one of the 11 codes",
+		"authorized for pediatric occupational therapy.",
 	])]
 }
 
@@ -91,8 +91,8 @@ test_add_on[name] if {
 test_message_of_an_add_on if {
 	findings := claim.reasons with input as claimed([["97130", 1]])
 	[one] := reason.described(findings)
-	one.message == "Procedure code 97130 is an add-on to 97129, and no line of the claim has 97129."
-	one.remedy == "Bill 97130 on the same claim as the 97129 that it adds to."
+	one.message == "Procedure code 97130 is an add-on to 97129, but 97129 is not on this claim."
+	one.remedy == "Bill 97130 on the same claim as 97129, or remove the line."
 }
 
 test_medical_necessity[name] if {
@@ -243,7 +243,7 @@ test_units_of_lines[name] if {
 	table.shown(findings) == [over_limit(i) | some [i, _, _] in case.over]
 	table.messages(findings) == [message |
 		some [_, asked, left] in case.over
-		message := sprintf("The line asks for %d units where %d of the visit's 4 are left for it.", [asked, left])
+		message := sprintf("This line is over the visit's unit limit: %d requested, %d of 4 remaining for it.", [asked, left])
 	]
 	[line.reasons | some line in lines] == [["OT_UNITS_OVER_VISIT_LIMIT" | some [i, _, _] in case.over; i == j] |
 		some j, _ in case.lines
@@ -256,7 +256,7 @@ test_grant[name] if {
 		claimed([[code, asked] | some [code, asked, _, _] in case.lines]),
 		{"units_already_authorized": case.already},
 	)
-	grant := claim.grant with input as request
+	grant := claim.determination.authorized with input as request
 	grant == {
 		"units": sum([units | some [_, _, units, _] in case.lines]),
 		"procedure_codes": sort({code | some [code, _, units, _] in case.lines; units > 0}),
@@ -274,13 +274,13 @@ test_outcome_by_units[name] if {
 
 	# Lines of several statuses, or one that is cut, authorize a part.
 	outcome := object.get({"authorized": "authorized", "pended": "pended"}, statuses, "partially_authorized")
-	by_units := claim.outcome_by_units with input as request
+	by_units := claim.outcome with input as request
 	by_units == outcome
 	decided(request).outcome == outcome
 }
 
 test_procedure_codes_are_sorted_and_each_once if {
-	grant := claim.grant with input as claimed([["97530", 1], ["97165", 1], ["97530", 1], ["92526", 1]])
+	grant := claim.determination.authorized with input as claimed([["97530", 1], ["97165", 1], ["97530", 1], ["92526", 1]])
 	grant == {"units": 4, "procedure_codes": ["92526", "97165", "97530"], "max_units_per_visit": 4}
 }
 
@@ -313,7 +313,7 @@ test_denied_lines_take_no_units if {
 			"reasons": [],
 		},
 	]
-	grant := claim.grant with input as request
+	grant := claim.determination.authorized with input as request
 	grant == {"units": 4, "procedure_codes": ["97530"], "max_units_per_visit": 4}
 	decided(request).outcome == "partially_authorized"
 }
@@ -450,8 +450,8 @@ test_numbers_are_the_same_however_they_are_written if {
 		{"procedure_code": "97112", "units": 1.0}]}`))
 	findings := claim.reasons with input as request
 	table.messages(findings) == [
-		"The line asks for 5 units where 1 of the visit's 4 are left for it.",
-		"The line asks for 1 units where 0 of the visit's 4 are left for it.",
+		"This line is over the visit's unit limit: 5 requested, 1 of 4 remaining for it.",
+		"This line is over the visit's unit limit: 1 requested, 0 of 4 remaining for it.",
 	]
 	decision := decided(request)
 
@@ -497,23 +497,23 @@ test_a_change_holds_from_its_date_on[name] if {
 		"the day before": {
 			"change": {"service_date": "2029-12-31"},
 			"messages": [
-				"The procedure code is not one of the 1 that pediatric occupational therapy may bill.",
-				"The procedure code is not one of the 1 that pediatric occupational therapy may bill.",
-				"The line asks for 5 units where 4 of the visit's 4 are left for it.",
+				"This procedure code is not one of the 1 codes authorized for pediatric occupational therapy.",
+				"This procedure code is not one of the 1 codes authorized for pediatric occupational therapy.",
+				"This line is over the visit's unit limit: 5 requested, 4 of 4 remaining for it.",
 			],
 			"grant": {"units": 4, "procedure_codes": ["97530"], "max_units_per_visit": 4},
 		},
 		"the day": {
 			"change": {"service_date": "2030-01-01"},
 			"messages": [
-				"The procedure code is not one of the 2 that pediatric occupational therapy may bill.",
-				"The line asks for 2 units where 1 of the visit's 3 are left for it.",
+				"This procedure code is not one of the 2 codes authorized for pediatric occupational therapy.",
+				"This line is over the visit's unit limit: 2 requested, 1 of 3 remaining for it.",
 			],
 			"grant": {"units": 3, "procedure_codes": ["97110", "97112"], "max_units_per_visit": 3},
 		},
 	}
 	request := object.union(claimed([["97112", 2], ["97110", 2], ["97530", 5]]), case.change)
-	result := {"messages": table.messages(claim.reasons), "grant": claim.grant} with input as request
+	result := {"messages": table.messages(claim.reasons), "grant": claim.determination.authorized} with input as request
 		with data.therapy.parameters.pediatric_ot.procedure_codes.periods as other_codes
 		with data.therapy.parameters.units_per_visit.periods as fewer_units
 	result.messages == case.messages

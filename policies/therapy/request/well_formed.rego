@@ -1,9 +1,9 @@
 # Generated from schemas/request.json by `make generate`; do not edit.
 
 # METADATA
-# title: Well-formed requests
-# description: One conjunction for each request type, quick to say that a request is of the published
-#   form. What it does not recognise is held against the table of forms.
+# title: Quick check of requests
+# description: One conjunction for each request type recognizes most valid requests. Whatever it does not
+#   recognize is compared with the table of forms.
 package therapy.request
 
 well_formed if {
@@ -20,7 +20,7 @@ well_formed if {
 	data.therapy.lib.calendar.years[substring(input.service_date, 0, 4)]
 	data.therapy.lib.calendar.days.common[substring(input.service_date, 4, -1)]
 	object.get(input, "medical_necessity", null) in {"established", "not_established", "undetermined", null}
-	data.therapy.request.written.units_already_authorized[json.marshal(input.units_already_authorized)]
+	data.therapy.request.whole_numbers.units_already_authorized[json.marshal(input.units_already_authorized)]
 	is_array(input.service_lines)
 	count(input.service_lines) >= 1
 	count(input.service_lines) <= 50
@@ -30,7 +30,7 @@ well_formed if {
 		is_string(element_0.procedure_code)
 		count(element_0.procedure_code) == 5
 		trim(element_0.procedure_code, "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ") == ""
-		data.therapy.request.written.units[json.marshal(element_0.units)]
+		data.therapy.request.whole_numbers.units[json.marshal(element_0.units)]
 		every stated_1 in [value | value := object.get(element_0, "modifiers", null); value != null] {
 			is_array(stated_1)
 			count(stated_1) <= 4
@@ -158,17 +158,17 @@ well_formed if {
 	input.tier in {"acute", "nonacute"}
 	is_object(input.visit)
 	count(input.visit) == 4
-	data.therapy.request.written.visit_number[json.marshal(input.visit.number)]
+	data.therapy.request.whole_numbers.visit_number[json.marshal(input.visit.number)]
 	input.visit.kind in {"evaluation", "treatment"}
-	data.therapy.request.written.units[json.marshal(input.visit.units)]
-	data.therapy.request.written.units_already_authorized[json.marshal(input.visit.units_already_authorized)]
+	data.therapy.request.whole_numbers.units[json.marshal(input.visit.units)]
+	data.therapy.request.whole_numbers.units_already_authorized[json.marshal(input.visit.units_already_authorized)]
 	every stated_0 in [value | value := object.get(input, "progress_note_number", null); value != null] {
-		data.therapy.request.written["visit_number?"][json.marshal(stated_0)]
+		data.therapy.request.whole_numbers["visit_number?"][json.marshal(stated_0)]
 	}
 	is_object(input.prior_visits)
 	count(input.prior_visits) == 2
-	data.therapy.request.written.visits_so_far[json.marshal(input.prior_visits.evaluation)]
-	data.therapy.request.written.visits_so_far[json.marshal(input.prior_visits.treatment)]
+	data.therapy.request.whole_numbers.visits_so_far[json.marshal(input.prior_visits.evaluation)]
+	data.therapy.request.whole_numbers.visits_so_far[json.marshal(input.prior_visits.treatment)]
 	object.get(input, "plan_of_care_complete", null) in {true, false, null}
 	every stated_0 in [value | value := object.get(input, "discontinuation", null); value != null] {
 		is_object(stated_0)
@@ -193,7 +193,7 @@ well_formed if {
 	data.therapy.lib.calendar.years[substring(input.request_date, 0, 4)]
 	data.therapy.lib.calendar.days.common[substring(input.request_date, 4, -1)]
 	input.specialty in {"none", "aqua_therapy", "pelvic_floor", "lymphedema", "pediatric"}
-	data.therapy.request.written.visits_requested[json.marshal(input.requested_visits)]
+	data.therapy.request.whole_numbers.visits_requested[json.marshal(input.requested_visits)]
 	every stated_0 in [value | value := object.get(input, "documentation", null); value != null] {
 		is_object(stated_0)
 		object.remove(stated_0, ["goals", "notes", "planned_interventions", "impeding_factors", "response_summary", "limiting_issues", "prognosis", "plan_of_care_changes", "extension_form_completed"]) == {}
@@ -249,7 +249,7 @@ well_formed if {
 			every element_2 in stated_1 {
 				is_object(element_2)
 				count(element_2) == 2
-				data.therapy.request.written.visit_number[json.marshal(element_2.visit_number)]
+				data.therapy.request.whole_numbers.visit_number[json.marshal(element_2.visit_number)]
 				is_array(element_2.goals_addressed)
 				count(element_2.goals_addressed) <= 200
 				every element_3 in element_2.goals_addressed {

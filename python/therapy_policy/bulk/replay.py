@@ -477,13 +477,13 @@ def _named(reason: Reason) -> dict[str, str]:
     return {"code": reason["code"], "clauses": ", ".join(reason["clauses"]), "path": _known_path(reason["path"])}
 
 
-_members: dict[str, bool] = packaged_json("data.json")["therapy"]["request"]["members"]
+_fields: dict[str, bool] = packaged_json("data.json")["therapy"]["request"]["fields"]
 
 
 def _known_path(path: str) -> str:
     """A path with `*` for each element of a list, and for whatever is no member of the published form."""
     first, *steps = path.split("/")
-    return "/".join(["*" if first else "", *(step if step in _members else "*" for step in steps)])
+    return "/".join(["*" if first else "", *(step if step in _fields else "*" for step in steps)])
 
 
 def _said(kind: dict[str, Any]) -> str:

@@ -52,8 +52,9 @@ class PolicyValues:
             request_type, *names = path.split(".")
             found = forms.get(request_type, {})
             for name in names:
-                members = forms[found["element"]]["members"] if "element" in found else found.get("members", {})
-                found = forms.get(members.get(name), {})
+                form = forms[found["element"]] if "element" in found else found
+                # Policies up to 1.0.0 call the fields members.
+                found = forms.get(form.get("fields", form.get("members", {})).get(name), {})
             if found:
                 yield found
 

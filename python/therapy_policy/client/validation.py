@@ -120,7 +120,7 @@ def _form(request: Any, place: Place) -> dict[str, Any] | None:
         return forms["request_type"]
     form = forms[request["request_type"]]
     for step in place:
-        name = form["element"] if form["kind"] == "list" else form["members"].get(step)
+        name = form["element"] if form["kind"] == "list" else form["fields"].get(step)
         if name is None:
             return None
         form = forms[name]

@@ -40,7 +40,7 @@ NUMBER: Schema = {"type": "integer"}
 
 def applies_to(entry: Mapping[str, Any]) -> str:
     """Return what a reason code applies to, a key of APPLIES_TO: the whole request unless its entry says otherwise."""
-    return str(entry.get("applies_to", "request"))
+    return str(entry.get("applies_to", entry.get("bears_on", "request")))
 
 
 def problem_of(therapy: Mapping[str, Any], request_types: Iterable[str]) -> str | None:
