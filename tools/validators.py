@@ -1,8 +1,8 @@
 """Turns the published form of requests, schemas/request.json, into what the policy validates with.
 
-There are two readings of the one schema. The table of forms is data: therapy/lib/form.rego holds a request against it
-and names every wrong place. The `well_formed` rules are one conjunction for each request type, quick to say yes; only
-a request that they do not recognise is held against the table.
+There are two readings of the one schema. The table of forms is data: therapy/lib/form.rego checks a request against it
+and names every field that is wrong. The `well_formed` rules are one conjunction for each request type, quick to say
+yes; only a request that fails them is checked against the table.
 """
 
 from __future__ import annotations
@@ -177,8 +177,8 @@ class Validators:
                 "",
                 "# METADATA",
                 "# title: Well-formed requests",
-                "# description: One conjunction for each request type, quick to say that a request is of the published",
-                "#   form. What it does not recognise is held against the table of forms.",
+                "# description: One conjunction for each request type, a quick check that a request matches the",
+                "#   published format. A request that fails it is checked field by field against the table of forms.",
                 "package therapy.request",
                 "",
                 *rules,

@@ -2,8 +2,8 @@
 
 # METADATA
 # title: Well-formed requests
-# description: One conjunction for each request type, quick to say that a request is of the published
-#   form. What it does not recognise is held against the table of forms.
+# description: One conjunction for each request type, a quick check that a request matches the
+#   published format. A request that fails it is checked field by field against the table of forms.
 package therapy.request
 
 well_formed if {
