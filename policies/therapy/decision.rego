@@ -141,7 +141,7 @@ validation_errors := set() if {
 	not "request_type" in fields
 } else := {validation.error_in_field([], "", "request_type", "not valid", _type_form.expected)} if {
 	is_object(input)
-} else := {validation.error([], "", "not valid", "a request in the published format, which is a JSON object")}
+} else := {validation.error([], "", "not valid", "a JSON object in the published request format")}
 
 _valid if count(validation_errors) == 0
 

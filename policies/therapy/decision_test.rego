@@ -198,7 +198,7 @@ no_request := object.union(invalid, {"reasons": [{
 	"clauses": [],
 	"interpretation": null,
 	"message": "This field is not valid.",
-	"remedy": "Send a request in the published format, which is a JSON object.",
+	"remedy": "Send a JSON object in the published request format.",
 	"path": "",
 }]})
 
@@ -222,7 +222,7 @@ test_no_object[name] if {
 
 types := concat(", ", [
 	"pediatric_ot_claim", "pt_referral", "pt_treatment_plan", "pt_visit",
-	"pt_extension", "pt_continuation", "referral_route",
+	"pt_extension", "pt_continuation", "or referral_route",
 ])
 
 test_no_type[name] if {
@@ -687,7 +687,7 @@ test_an_invalid_request_grants_nothing if {
 			"clauses": [],
 			"interpretation": null,
 			"message": "This field is not part of this request type.",
-			"remedy": "Send nothing here.",
+			"remedy": "Send the request without this field.",
 			"path": "/x",
 		}],
 	})

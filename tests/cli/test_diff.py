@@ -146,10 +146,10 @@ def test_wording_is_no_change_of_behavior(edited: Edit) -> None:
         ),
         (
             "register/clauses/data.yaml",
-            "The list has six codes of therapeutic procedures.",
+            "The list includes six therapy codes.",
             "Six codes are therapeutic.",
         ),
-        (PARAMETERS, "service: therapeutic activities", "service: activities of therapy"),
+        (PARAMETERS, "service: guided exercise", "service: exercise with guidance"),
         ("outpatient_pt/visit.rego", "# title: Outpatient PT visit", "# title: One PT visit"),
         ("pediatric_ot/claim.rego", "# A whole number is the same however it was written", "# However written"),
     )

@@ -57,9 +57,9 @@ def test_each_wrong_place_is_said_in_words() -> None:
     for place in (
         "/visit/number\n  expected: a whole number from 1 to 999, in plain digits\n  found: a number with an exponent",
         "/visit/units\n  expected: a whole number from 1 to 99, in plain digits\n  found: a text of 1 character\n",
-        "/member_number\n  expected: nothing here\n  found: an unknown member: a text of 8 characters\n",
-        "/prior_visits\n  expected: an object: the visits already used under this authorization\n  found: nothing\n",
-        "/tier\n  expected: one of acute, nonacute\n  found: a text of 7 characters\n",
+        "/member_number\n  expected: the request without this field\n  found: an unknown member: a text of 8 characters\n",
+        "/prior_visits\n  expected: an object (the visits already used under this authorization)\n  found: nothing\n",
+        "/tier\n  expected: acute or nonacute\n  found: a text of 7 characters\n",
     ):
         assert place in text
     for value in ("withheld", "2026-02-30", "chronic"):
@@ -73,7 +73,7 @@ def test_json_for_programs() -> None:
     assert result.stdout == as_printed(found)
     assert found[4] == {
         "path": "/service_date",
-        "expected": "a calendar date, YYYY-MM-DD, of the years 1900 to 2099",
+        "expected": "a calendar date from 1900 to 2099, in the form YYYY-MM-DD",
         "found": "a text of 10 characters",
     }
     valid = run("validate", EXAMPLES / "pt_visit.json", "--json")

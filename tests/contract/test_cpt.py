@@ -25,11 +25,12 @@ import yaml
 FINGERPRINTS = Path(__file__).with_name("cpt_fingerprints.txt")
 PARAMETERS = Path(__file__).parents[2] / "policies/therapy/parameters/data.yaml"
 RUN = 2
-FILLER = frozenset(
+FILLER = re.findall(
+    "[a-z]+",
     "a an and are as at by each eg first for from further ie in initial is it min minute more not of on one or that the"
-    " these to use using when which with".split()
+    " these to use using when which with",
 )
-OF_THE_SOURCE = frozenset("complexity evaluation high low moderate".split())
+OF_THE_SOURCE = ["complexity", "evaluation", "high", "low", "moderate"]
 
 
 def words(text: str) -> list[str]:
@@ -42,10 +43,10 @@ def fingerprint(some_words: Iterable[str]) -> str:
 
 
 def fingerprints(text: str) -> set[str]:
-    """The fingerprints of a text as a whole and of its runs of content words, with each hyphen as a space and left out."""
+    """The fingerprints of a whole text and of its runs of content words, with each hyphen as a space and as nothing."""
     found = set()
     for variant in (text.replace("-", " "), text.replace("-", "")):
-        content = [word for word in words(variant) if word not in FILLER | OF_THE_SOURCE]
+        content = [word for word in words(variant) if word not in (*FILLER, *OF_THE_SOURCE)]
         found.add(fingerprint(words(variant)))
         found |= {fingerprint(content[n : n + RUN]) for n in range(len(content) - RUN + 1)}
     return found

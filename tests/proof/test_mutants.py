@@ -144,7 +144,7 @@ PLANTED = {
         PARAMETERS,
         "member added",
         "",
-        '"97531": {clause: OT-5, service: self-care and home management}',
+        '"97531": {clause: OT-5, service: "teaching everyday skills, such as dressing and bathing"}',
     ),
     "a `not` dropped": (CLAIM, "negation dropped", "not listed[line.procedure_code]", "listed[line.procedure_code]"),
     "the first of June to the second": (

@@ -60,7 +60,7 @@ _errors_at(node) := {error(node.place, node.path, "not valid", node.form.expecte
 		form_name := node.form.fields[name]
 		not name in stated
 	}
-	unknown := {error_in_field(node.place, node.path, name, "not part of this request type", "nothing here") |
+	unknown := {error_in_field(node.place, node.path, name, "not part of this request type", "the request without this field") |
 		some name in object.keys(object.remove(node.value, object.keys(node.form.fields)))
 	}
 }

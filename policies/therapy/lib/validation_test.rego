@@ -256,21 +256,21 @@ test_errors[name] if {
 		"unknown": {
 			"value": {"color": "red", "Color": "red", "": 1, "inner": {"name": "ab", "yes": true, "no": null}},
 			"wrong": {
-				[["Color"], "not part of this request type", "nothing here"],
-				[[""], "not part of this request type", "nothing here"],
-				[["inner", "no"], "not part of this request type", "nothing here"],
+				[["Color"], "not part of this request type", "the request without this field"],
+				[[""], "not part of this request type", "the request without this field"],
+				[["inner", "no"], "not part of this request type", "the request without this field"],
 			},
 		},
 		"unknown and missing together": {
 			"value": {"colour": "red"},
 			"wrong": {
 				[["color"], "missing", "a color"],
-				[["colour"], "not part of this request type", "nothing here"],
+				[["colour"], "not part of this request type", "the request without this field"],
 			},
 		},
 		"nothing below what is unknown": {
 			"value": {"color": "red", "other": {"color": 5}},
-			"wrong": {[["other"], "not part of this request type", "nothing here"]},
+			"wrong": {[["other"], "not part of this request type", "the request without this field"]},
 		},
 		"elements by their index": {
 			"value": {"color": "red", "amounts": [0, 1, 100]},

@@ -101,14 +101,14 @@ def _places(error: ValidationError) -> Iterator[Place]:
 def _finding(request: Any, place: Place) -> ValidationFinding:
     pointer = "".join("/" + str(step).replace("~", "~0").replace("/", "~1") for step in place)
     if not place:
-        return ValidationFinding(pointer, "a request of the published form, which is a JSON object", _kind(request))
+        return ValidationFinding(pointer, "a JSON object in the published request format", _kind(request))
     *parents, last = place
     holder = request
     for step in parents:
         holder = holder[step]
     form = _form(request, place)
     if form is None:
-        return ValidationFinding(pointer, "nothing here", f"an unknown member: {_kind(holder[last])}")
+        return ValidationFinding(pointer, "the request without this field", f"an unknown member: {_kind(holder[last])}")
     missing = isinstance(holder, dict) and last not in holder
     return ValidationFinding(pointer, form["expected"], "nothing" if missing else _kind(holder[last]))
 

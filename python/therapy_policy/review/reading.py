@@ -116,7 +116,7 @@ class Policy:
 
     @cached_property
     def interpretations(self) -> dict[str, Any]:
-        """The interpretations, in the order of their numbers, each with a review, null where nobody has looked at it."""
+        """The interpretations, by number, each with a review, null where nobody has looked at it."""
         register: dict[str, Any] = self.therapy["register"]["interpretations"]
         names = sorted(register, key=lambda name: (len(name), name))  # INT-2 before INT-10
         return {name: {"review": None} | register[name] for name in names}
