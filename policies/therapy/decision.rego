@@ -81,8 +81,6 @@ _determination_of_type := route.determination if input.request_type == "referral
 
 # METADATA
 # title: The outcome, by the first of these that applies
-default outcome := "pended"
-
 outcome := "invalid_request" if {
 	"invalid" in _effects
 } else := "not_applicable" if {

@@ -805,10 +805,22 @@ test_outcome[name] if {
 	reasons_of(decision) == case.reasons
 }
 
+# A number that is missing from the policy leaves the page of a type undefined, which must not authorize anything.
+test_pended_where_a_page_determines_nothing[name] if {
+	some name in {"pediatric_ot_claim", "pt_visit", "pt_referral"}
+	decision := data.therapy.decision with input as requests[name]
+		with data.therapy.parameters.units_per_visit.periods as []
+	decision.outcome == "pended"
+	decision.authorized == nothing
+	decision.lines == []
+	decision.route == null
+	decision.contact == contact
+}
+
 # No outcome comes about by the mere absence of reasons: an extension is never authorized.
 test_pended_where_nothing_else_holds if {
 	decision := data.therapy.decision with input as requests.pt_extension
-		with data.therapy.outpatient_pt.extension.reasons as set()
+		with data.therapy.outpatient_pt.extension.all_reasons as set()
 	decision.outcome == "pended"
 	decision.authorized == nothing
 	decision.contact == contact

@@ -10,8 +10,6 @@ import data.therapy.member.benefit
 import data.therapy.outpatient_pt.discontinuation
 import data.therapy.outpatient_pt.rules_in_force
 
-reasons contains each if some each in union({rules_in_force.reasons, benefit.reasons, discontinuation.reasons})
-
 # METADATA
 # title: A review is pended for each criterion that cannot be determined, if none is met
 reasons contains reason.under(clause, "DC_UNDETERMINED", ["discontinuation"], {"fields": concat(" and ", fields)}) if {
@@ -20,9 +18,11 @@ reasons contains reason.under(clause, "DC_UNDETERMINED", ["discontinuation"], {"
 	not discontinuation.determined(clause)
 }
 
+all_reasons := union({reasons, rules_in_force.reasons, benefit.reasons, discontinuation.reasons})
+
 # METADATA
 # title: What a continuation review gets
 determination := {
-	"reasons": reasons,
+	"reasons": all_reasons,
 	"outcome": "authorized",
 }

@@ -36,7 +36,7 @@ remedies := {
 	"DC-6": "Set meets_continuation_criteria to true or false.",
 }
 
-reasons(request) := reason.described(findings) if findings := continuation.reasons with input as request
+reasons(request) := reason.described(findings) if findings := continuation.all_reasons with input as request
 
 test_goes_on if reasons(review) == []
 
@@ -133,7 +133,7 @@ test_reasons[name] if {
 		"the day that the rules begin": {"change": {"review_date": "2022-06-01"}, "shows": []},
 		"specialty": {"change": {"specialty": "lymphedema"}, "shows": ["PT_SPECIALTY_EXCLUDED /specialty"]},
 	}
-	findings := continuation.reasons with input as table.request(review, case)
+	findings := continuation.all_reasons with input as table.request(review, case)
 	table.shown(findings) == case.shows
 }
 

@@ -14,24 +14,20 @@ import data.therapy.outpatient_pt.rules_in_force
 
 _documentation := object.get(input, "documentation", null)
 
-reasons contains each if some each in _obstacles
-
-_obstacles contains each if some each in union({rules_in_force.reasons, benefit.reasons, discontinuation.reasons})
-
 # METADATA
 # title: An extension without goals is pended
-_obstacles contains reason.at("EXT_PROGRESS_NOTES_INCOMPLETE", ["documentation", "goals"]) if not _has_goals
+reasons contains reason.at("EXT_PROGRESS_NOTES_INCOMPLETE", ["documentation", "goals"]) if not _has_goals
 
 _has_goals if some _ in _documentation.goals
 
 # METADATA
 # title: An extension with a goal that has no id of its own is pended
-_obstacles contains reason.at("EXT_PROGRESS_NOTES_INCOMPLETE", ["documentation", "goals", i, "goal_id"]) if {
+reasons contains reason.at("EXT_PROGRESS_NOTES_INCOMPLETE", ["documentation", "goals", i, "goal_id"]) if {
 	some i, goal in _documentation.goals
 	not text.has(goal, "goal_id")
 }
 
-_obstacles contains reason.at("EXT_PROGRESS_NOTES_INCOMPLETE", ["documentation", "goals", i, "goal_id"]) if {
+reasons contains reason.at("EXT_PROGRESS_NOTES_INCOMPLETE", ["documentation", "goals", i, "goal_id"]) if {
 	some i, goal in _documentation.goals
 	goal.goal_id in array.slice(_goal_ids, 0, i)
 }
@@ -40,7 +36,7 @@ _goal_ids := [goal.goal_id | some goal in _documentation.goals]
 
 # METADATA
 # title: An extension is pended for each initial, last-period or current status of a goal without a measure and its value
-_obstacles contains reason.at("EXT_PROGRESS_NOTES_INCOMPLETE", ["documentation", "goals", i, period]) if {
+reasons contains reason.at("EXT_PROGRESS_NOTES_INCOMPLETE", ["documentation", "goals", i, period]) if {
 	some i, goal in _documentation.goals
 	some period in {"initial_status", "last_period_status", "current_status"}
 	not _complete_status(goal, period)
@@ -53,7 +49,7 @@ _complete_status(goal, period) if {
 
 # METADATA
 # title: An extension with a goal whose measure changes is pended
-_obstacles contains reason.at("EXT_PROGRESS_NOTES_INCOMPLETE", ["documentation", "goals", i, period, "measure"]) if {
+reasons contains reason.at("EXT_PROGRESS_NOTES_INCOMPLETE", ["documentation", "goals", i, period, "measure"]) if {
 	some i, goal in _documentation.goals
 	text.has(goal.initial_status, "measure")
 	some period in {"last_period_status", "current_status"}
@@ -63,7 +59,7 @@ _obstacles contains reason.at("EXT_PROGRESS_NOTES_INCOMPLETE", ["documentation",
 
 # METADATA
 # title: An extension whose notes are not numbered 1, 2, and so on, each number once, is pended
-_obstacles contains reason.at("EXT_PROGRESS_NOTES_INCOMPLETE", ["documentation", "notes"]) if not _notes_numbered
+reasons contains reason.at("EXT_PROGRESS_NOTES_INCOMPLETE", ["documentation", "notes"]) if not _notes_numbered
 
 # Without notes the range is [1, 0], which does not match.
 _notes_numbered if {
@@ -73,7 +69,7 @@ _notes_numbered if {
 
 # METADATA
 # title: An extension with a goal that no note addresses is pended
-_obstacles contains reason.at("EXT_PROGRESS_NOTES_INCOMPLETE", ["documentation", "goals", i]) if {
+reasons contains reason.at("EXT_PROGRESS_NOTES_INCOMPLETE", ["documentation", "goals", i]) if {
 	some i, goal_id in _goal_ids
 	not goal_id in _goals_addressed
 }
@@ -82,7 +78,7 @@ _goals_addressed := {goal_id | some goal_id in _documentation.notes[_].goals_add
 
 # METADATA
 # title: An extension with a note that addresses an unknown goal is pended
-_obstacles contains reason.at_path("EXT_PROGRESS_NOTES_INCOMPLETE", place, path) if {
+reasons contains reason.at_path("EXT_PROGRESS_NOTES_INCOMPLETE", place, path) if {
 	some j, note in _documentation.notes
 	some k, goal_id in note.goals_addressed
 	not goal_id in _distinct_goal_ids
@@ -94,7 +90,7 @@ _distinct_goal_ids := {goal_id | some goal_id in _goal_ids}
 
 # METADATA
 # title: An extension without planned interventions is pended
-_obstacles contains reason.at("EXT_INTERVENTIONS_INCOMPLETE", ["documentation", "planned_interventions"]) if {
+reasons contains reason.at("EXT_INTERVENTIONS_INCOMPLETE", ["documentation", "planned_interventions"]) if {
 	not _has_interventions
 }
 
@@ -102,7 +98,7 @@ _has_interventions if some _ in _documentation.planned_interventions
 
 # METADATA
 # title: An extension is pended for each missing part of a planned intervention
-_obstacles contains reason.at("EXT_INTERVENTIONS_INCOMPLETE", ["documentation", "planned_interventions", i, part]) if {
+reasons contains reason.at("EXT_INTERVENTIONS_INCOMPLETE", ["documentation", "planned_interventions", i, part]) if {
 	some i, intervention in _documentation.planned_interventions
 	some part in {"technique", "amount", "frequency", "duration"}
 	not text.has(intervention, part)
@@ -110,7 +106,7 @@ _obstacles contains reason.at("EXT_INTERVENTIONS_INCOMPLETE", ["documentation", 
 
 # METADATA
 # title: An extension is pended until impeding factors are either named or ruled out
-_obstacles contains reason.at("EXT_IMPEDING_FACTORS_MISSING", ["documentation", "impeding_factors"]) if {
+reasons contains reason.at("EXT_IMPEDING_FACTORS_MISSING", ["documentation", "impeding_factors"]) if {
 	_factors_named == _factors_ruled_out
 }
 
@@ -124,13 +120,13 @@ _factors_ruled_out if _documentation.impeding_factors.none_identified == true
 
 # METADATA
 # title: An extension without a summary of the response to therapy is pended
-_obstacles contains reason.at("EXT_RESPONSE_SUMMARY_MISSING", ["documentation", "response_summary"]) if {
+reasons contains reason.at("EXT_RESPONSE_SUMMARY_MISSING", ["documentation", "response_summary"]) if {
 	not text.has(_documentation, "response_summary")
 }
 
 # METADATA
 # title: An extension that does not say what limited progress is pended
-_obstacles contains reason.at("EXT_RESPONSE_SUMMARY_MISSING", ["documentation", "limiting_issues"]) if {
+reasons contains reason.at("EXT_RESPONSE_SUMMARY_MISSING", ["documentation", "limiting_issues"]) if {
 	not _issues_stated
 }
 
@@ -138,7 +134,7 @@ _issues_stated if is_array(_documentation.limiting_issues)
 
 # METADATA
 # title: An extension without a prognosis is pended
-_obstacles contains reason.at("EXT_PROGNOSIS_INCOMPLETE", ["documentation", "prognosis", "statement"]) if {
+reasons contains reason.at("EXT_PROGNOSIS_INCOMPLETE", ["documentation", "prognosis", "statement"]) if {
 	not text.has(_prognosis, "statement")
 }
 
@@ -146,13 +142,13 @@ _prognosis := object.get(input, ["documentation", "prognosis"], null)
 
 # METADATA
 # title: An extension without discharge criteria is pended
-_obstacles contains reason.at("EXT_PROGNOSIS_INCOMPLETE", ["documentation", "prognosis", "discharge_criteria"]) if {
+reasons contains reason.at("EXT_PROGNOSIS_INCOMPLETE", ["documentation", "prognosis", "discharge_criteria"]) if {
 	not text.has_any(_prognosis, "discharge_criteria")
 }
 
 # METADATA
 # title: An extension that does not say whether the plan of care changed is pended
-_obstacles contains reason.at("EXT_PLAN_CHANGES_UNEXPLAINED", array.concat(_changes_place, ["significant_change"])) if {
+reasons contains reason.at("EXT_PLAN_CHANGES_UNEXPLAINED", array.concat(_changes_place, ["significant_change"])) if {
 	not _change_stated
 }
 
@@ -160,7 +156,7 @@ _change_stated if is_boolean(_changes.significant_change)
 
 # METADATA
 # title: An extension is pended for each missing part of the explanation of a significant change
-_obstacles contains reason.at("EXT_PLAN_CHANGES_UNEXPLAINED", array.concat(_changes_place, [part])) if {
+reasons contains reason.at("EXT_PLAN_CHANGES_UNEXPLAINED", array.concat(_changes_place, [part])) if {
 	_changes.significant_change == true
 	some part in {"explanation", "clinical_rationale"}
 	not text.has(_changes, part)
@@ -172,18 +168,22 @@ _changes_place := ["documentation", "plan_of_care_changes"]
 
 # METADATA
 # title: An extension without the completed form is pended
-_obstacles contains reason.at("EXT_FORM_MISSING", ["documentation", "extension_form_completed"]) if {
+reasons contains reason.at("EXT_FORM_MISSING", ["documentation", "extension_form_completed"]) if {
 	not _form_completed
 }
 
 _form_completed if _documentation.extension_form_completed == true
 
+_obstacles := union({reasons, rules_in_force.reasons, benefit.reasons, discontinuation.reasons})
+
 # METADATA
 # title: An extension with complete documentation is pended for clinical review
-reasons contains reason.with_facts("EXT_READY_FOR_CLINICAL_REVIEW", [], {"requested": input.requested_visits}) if {
+_ready contains reason.with_facts("EXT_READY_FOR_CLINICAL_REVIEW", [], {"requested": input.requested_visits}) if {
 	count(_obstacles) == 0
 }
 
+all_reasons := _obstacles | _ready
+
 # METADATA
 # title: What an extension request gets, which is never an authorization
-determination := {"reasons": reasons}
+determination := {"reasons": all_reasons}

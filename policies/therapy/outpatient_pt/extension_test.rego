@@ -55,7 +55,7 @@ notes_incomplete(place) := at("EXT_PROGRESS_NOTES_INCOMPLETE", place)
 
 interventions_incomplete(place) := at("EXT_INTERVENTIONS_INCOMPLETE", place)
 
-shown(request) := table.shown(findings) if findings := extension.reasons with input as request
+shown(request) := table.shown(findings) if findings := extension.all_reasons with input as request
 
 # The base request with one part of its documentation replaced.
 documented(part, value) := object.union(
@@ -72,7 +72,7 @@ test_complete if shown(base) == ready
 
 test_message_of_a_complete_request[written] if {
 	some written, number in {"1": "1", "6": "6", "6.0": "6", "12.00": "12", "999": "999"}
-	findings := extension.reasons with input as object.union(base, {"requested_visits": json.unmarshal(written)})
+	findings := extension.all_reasons with input as object.union(base, {"requested_visits": json.unmarshal(written)})
 	[one] := reason.described(findings)
 	one.message == concat("", [
 		"The documentation is complete; a clinician will decide on the additional visits (", number,

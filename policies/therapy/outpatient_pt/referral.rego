@@ -13,8 +13,6 @@ import data.therapy.member.benefit
 import data.therapy.outpatient_pt.rules_in_force
 import data.therapy.referral.route
 
-reasons contains each if some each in union({rules_in_force.reasons, benefit.reasons})
-
 # METADATA
 # title: An evaluation for a condition outside the eligible categories is denied
 reasons contains reason.at("PT_CONDITION_NOT_ELIGIBLE", ["condition", "category"]) if not _eligible
@@ -69,9 +67,6 @@ _tier := "acute" if {
 	_listed_event
 } else := "nonacute"
 
-# Before the rules begin there are no visits to start with, and the request is out of scope.
-default authorized := {}
-
 # METADATA
 # title: A referral starts with the visits of its tier
 authorized := {
@@ -82,15 +77,20 @@ authorized := {
 	visits := rules_in_force.initial_visits[_tier]
 }
 
+# Before the rules begin there are no visits to start with, and the request is out of scope.
+authorized := {} if not rules_in_force.in_force
+
 # A referral need not name an island.
 default _route := null
 
 _route := route.for_island
 
+all_reasons := union({reasons, rules_in_force.reasons, benefit.reasons})
+
 # METADATA
 # title: What a referral gets
 determination := {
-	"reasons": reasons,
+	"reasons": all_reasons,
 	"outcome": "authorized",
 	"authorized": authorized,
 	"route": _route,

@@ -24,7 +24,7 @@ aspects := [
 	"significant", "sustainable", "within_reasonable_period",
 ]
 
-shown(request) := table.shown(findings) if findings := referral.reasons with input as request
+shown(request) := table.shown(findings) if findings := referral.all_reasons with input as request
 
 acute_visits := {"evaluation_visits": 1, "treatment_visits": 11, "max_units_per_visit": 4}
 
@@ -249,7 +249,7 @@ test_a_change_holds_from_its_date_on[name] if {
 			"visits": [3, 7, 3],
 		},
 	}
-	result := {"shows": table.shown(referral.reasons), "grant": referral.authorized} with input as table.request(base, case)
+	result := {"shows": table.shown(referral.all_reasons), "grant": referral.authorized} with input as table.request(base, case)
 		with data.therapy.parameters.outpatient_pt.acute_categories.periods as changed.acute_categories
 		with data.therapy.parameters.outpatient_pt.acute_events.periods as changed.acute_events
 		with data.therapy.parameters.outpatient_pt.eligible_categories.periods as changed.eligible_categories

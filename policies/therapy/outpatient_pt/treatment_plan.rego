@@ -10,8 +10,6 @@ import data.therapy.lib.text
 import data.therapy.member.benefit
 import data.therapy.outpatient_pt.rules_in_force
 
-reasons contains each if some each in union({rules_in_force.reasons, benefit.reasons})
-
 # METADATA
 # title: A plan of care is pended for each missing part
 reasons contains reason.at("PT_PLAN_OF_CARE_INCOMPLETE", ["plan_of_care", part]) if {
@@ -38,9 +36,11 @@ reasons contains reason.at("PT_PLAN_OF_CARE_INCOMPLETE", ["plan_of_care", "goals
 	not text.has(goal, part)
 }
 
+all_reasons := union({reasons, rules_in_force.reasons, benefit.reasons})
+
 # METADATA
 # title: What a plan of care gets
 determination := {
-	"reasons": reasons,
+	"reasons": all_reasons,
 	"outcome": "authorized",
 }

@@ -35,7 +35,7 @@ base := {
 
 incomplete(part) := concat("", ["PT_PLAN_OF_CARE_INCOMPLETE /plan_of_care/", part])
 
-shown(request) := table.shown(findings) if findings := treatment_plan.reasons with input as request
+shown(request) := table.shown(findings) if findings := treatment_plan.all_reasons with input as request
 
 test_complete if shown(base) == []
 

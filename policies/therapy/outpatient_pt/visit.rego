@@ -12,8 +12,6 @@ import data.therapy.member.benefit
 import data.therapy.outpatient_pt.discontinuation
 import data.therapy.outpatient_pt.rules_in_force
 
-reasons contains each if some each in union({rules_in_force.reasons, benefit.reasons, discontinuation.reasons})
-
 # METADATA
 # title: A treatment visit without a complete plan of care on file is pended
 reasons contains reason.at("PT_PLAN_OF_CARE_MISSING", ["plan_of_care_complete"]) if {
@@ -97,10 +95,12 @@ outcome := "authorized" if {
 	_units_authorized > 0
 } else := "denied"
 
+all_reasons := union({reasons, rules_in_force.reasons, benefit.reasons, discontinuation.reasons})
+
 # METADATA
 # title: What a visit gets
 determination := {
-	"reasons": reasons,
+	"reasons": all_reasons,
 	"outcome": outcome,
 	"authorized": {
 		"units": _units_authorized,

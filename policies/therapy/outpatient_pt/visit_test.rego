@@ -30,7 +30,7 @@ after(evaluations, treatments) := {
 	"prior_visits": {"evaluation": evaluations, "treatment": treatments},
 }
 
-shown(request) := table.shown(findings) if findings := visit.reasons with input as request
+shown(request) := table.shown(findings) if findings := visit.all_reasons with input as request
 
 test_fine[name] if {
 	some name, change in {"treatment": {}, "evaluation": evaluation_visit}
@@ -50,7 +50,7 @@ test_treatment_visit_limit[name] if {
 		"acute, 12 used": {"tier": "acute", "before": after(1, 12), "limit": [["PT-4"]]},
 	}
 	request := object.union_n([base, {"tier": case.tier}, case.before])
-	findings := visit.reasons with input as request
+	findings := visit.all_reasons with input as request
 	table.shown(findings) == ["PT_TREATMENT_VISIT_LIMIT /prior_visits/treatment" | some _ in case.limit]
 	[one.clauses | some one in reason.described(findings)] == case.limit
 }
@@ -66,7 +66,7 @@ test_evaluation_visit_limit[name] if {
 		"acute, none used after 11 treatments": {"tier": "acute", "before": after(0, 11), "limit": []},
 	}
 	request := object.union_n([base, {"tier": case.tier, "visit": {"kind": "evaluation"}}, case.before])
-	findings := visit.reasons with input as request
+	findings := visit.all_reasons with input as request
 	table.shown(findings) == ["PT_EVALUATION_VISIT_LIMIT /prior_visits/evaluation" | some _ in case.limit]
 	[one.clauses | some one in reason.described(findings)] == case.limit
 }
@@ -89,7 +89,7 @@ test_units[name] if {
 		"4 where 99 were": {"units": 4, "already": 99, "granted": 0, "message": [4, 0]},
 	}
 	request := object.union(base, {"visit": {"units": case.units, "units_already_authorized": case.already}})
-	findings := visit.reasons with input as request
+	findings := visit.all_reasons with input as request
 	table.shown(findings) == ["PT_UNITS_OVER_VISIT_LIMIT /visit/units" | case.message]
 	table.messages(findings) == [message |
 		message := sprintf("The request is over the visit's unit limit: %d requested, %d of 4 remaining.", case.message)
@@ -100,7 +100,7 @@ test_units[name] if {
 
 test_remedy_of_units if {
 	request := object.union(base, {"visit": {"units": 4, "units_already_authorized": 1}})
-	findings := visit.reasons with input as request
+	findings := visit.all_reasons with input as request
 	[one] := reason.described(findings)
 	one.remedy == "Reduce the units to 3. If none remain, do not bill any more units for this visit."
 }
@@ -166,7 +166,7 @@ test_messages[name] if {
 			"message": "The referral's evaluation visits are used up: 2 used, 1 authorized.",
 		},
 	}
-	findings := visit.reasons with input as object.union(base, case.change)
+	findings := visit.all_reasons with input as object.union(base, case.change)
 	[one] := reason.described(findings)
 	one.message == case.message
 	one.remedy == object.get(case, "remedy", one.remedy)
@@ -282,7 +282,7 @@ test_numbers_are_the_same_however_they_are_written[name] if {
 		},
 	}
 	request := object.union(base, json.unmarshal(case.change))
-	findings := visit.reasons with input as request
+	findings := visit.all_reasons with input as request
 	table.messages(findings) == case.messages
 	grant := visit.determination.authorized with input as request
 	grant.units == case.units
@@ -442,7 +442,7 @@ test_a_change_holds_from_its_date_on[name] if {
 			"grant": [5, 6],
 		},
 	}
-	result := {"reasons": reason.described(visit.reasons), "grant": visit.determination.authorized} with input as object.union(base, case.change)
+	result := {"reasons": reason.described(visit.all_reasons), "grant": visit.determination.authorized} with input as object.union(base, case.change)
 		with data.therapy.parameters.outpatient_pt.initial_visits.periods as more_visits
 		with data.therapy.parameters.units_per_visit.periods as more_units
 	[one.message | some one in result.reasons] == case.messages

@@ -11,12 +11,6 @@ import data.therapy.lib.reason
 import data.therapy.lib.units
 import data.therapy.member.benefit
 
-reasons contains each if some each in _reasons_on_request
-
-reasons contains each if some each in _reasons_on_line[_]
-
-_reasons_on_request contains each if some each in benefit.reasons
-
 # METADATA
 # title: A claim whose medical necessity was not established is denied
 _reasons_on_request contains reason.at("OT_NOT_MEDICALLY_NECESSARY", ["medical_necessity"]) if {
@@ -107,7 +101,7 @@ lines := [line |
 		"status": _status(i),
 		"units_requested": _requested[i],
 		"units_authorized": _units_authorized(i),
-		"reasons": reason.codes(_reasons_on_request | object.get(_reasons_on_line, i, set())),
+		"reasons": reason.codes(_all_on_request | object.get(_reasons_on_line, i, set())),
 	}
 ]
 
@@ -123,7 +117,7 @@ _status(i) := "denied" if {
 	_units_for_line[i] > 0
 } else := "pended"
 
-_effects_on_request := reason.effects_on_request(_reasons_on_request)
+_effects_on_request := reason.effects_on_request(_all_on_request)
 
 default _units_authorized(_) := 0
 
@@ -140,10 +134,14 @@ outcome := "authorized" if {
 	available > 0
 } else := "pended"
 
+all_reasons := union({_all_on_request, {each | some each in _reasons_on_line[_]}})
+
+_all_on_request := union({_reasons_on_request, benefit.reasons})
+
 # METADATA
 # title: What a claim gets
 determination := {
-	"reasons": reasons,
+	"reasons": all_reasons,
 	"every_line_denied": every_line_denied,
 	"outcome": outcome,
 	"authorized": {

@@ -23,7 +23,7 @@ claimed(lines) := object.union(base, {"service_lines": [{"procedure_code": code,
 	some [code, units] in lines
 ]})
 
-shown(request) := table.shown(findings) if findings := claim.reasons with input as request
+shown(request) := table.shown(findings) if findings := claim.all_reasons with input as request
 
 decided(request) := decision if decision := data.therapy.decision with input as request
 
@@ -64,7 +64,7 @@ test_codes_that_are_not_listed[code] if {
 }
 
 test_message_of_a_code_that_is_not_listed if {
-	findings := claim.reasons with input as claimed([["97140", 1]])
+	findings := claim.all_reasons with input as claimed([["97140", 1]])
 	table.messages(findings) == [concat(" ", [
 		"This procedure code is not one of the 11 codes",
 		"authorized for pediatric occupational therapy.",
@@ -89,7 +89,7 @@ test_add_on[name] if {
 }
 
 test_message_of_an_add_on if {
-	findings := claim.reasons with input as claimed([["97130", 1]])
+	findings := claim.all_reasons with input as claimed([["97130", 1]])
 	[one] := reason.described(findings)
 	one.message == "Procedure code 97130 is an add-on to 97129, but 97129 is not on this claim."
 	one.remedy == "Bill 97130 on the same claim as 97129, or remove the line."
@@ -239,7 +239,7 @@ test_units_of_lines[name] if {
 	lines := claim.lines with input as request
 	[[line.procedure_code, line.units_requested, line.units_authorized, line.status] | some line in lines] == case.lines
 	[line.line | some line in lines] == numbers.range(1, count(case.lines))
-	findings := claim.reasons with input as request
+	findings := claim.all_reasons with input as request
 	table.shown(findings) == [over_limit(i) | some [i, _, _] in case.over]
 	table.messages(findings) == [message |
 		some [_, asked, left] in case.over
@@ -448,7 +448,7 @@ test_numbers_are_the_same_however_they_are_written if {
 		{"procedure_code": "97530", "units": 2.0},
 		{"procedure_code": "97110", "units": 5.00},
 		{"procedure_code": "97112", "units": 1.0}]}`))
-	findings := claim.reasons with input as request
+	findings := claim.all_reasons with input as request
 	table.messages(findings) == [
 		"This line is over the visit's unit limit: 5 requested, 1 of 4 remaining for it.",
 		"This line is over the visit's unit limit: 1 requested, 0 of 4 remaining for it.",
@@ -513,7 +513,7 @@ test_a_change_holds_from_its_date_on[name] if {
 		},
 	}
 	request := object.union(claimed([["97112", 2], ["97110", 2], ["97530", 5]]), case.change)
-	result := {"messages": table.messages(claim.reasons), "grant": claim.determination.authorized} with input as request
+	result := {"messages": table.messages(claim.all_reasons), "grant": claim.determination.authorized} with input as request
 		with data.therapy.parameters.pediatric_ot.procedure_codes.periods as other_codes
 		with data.therapy.parameters.units_per_visit.periods as fewer_units
 	result.messages == case.messages
