@@ -162,7 +162,7 @@ class Run:
         first = self.phase(REGO_TESTS, mutants, tree_digest(*read), self.rego_tests)
         left = [mutant for mutant in mutants if first[mutant].killer == SURVIVED]
         held_against = [ROOT / f"proof/{name}.py" for name in ("strategies", "oracle", "judged")]
-        read += [*held_against, ROOT / killers.LINTS, Path(corpus.__file__)]
+        read += [*held_against, *(ROOT / lint for lint in killers.LINTS), Path(corpus.__file__)]
         return first | self.phase(SUITE, left, tree_digest(*read), self.suite)
 
     def phase(

@@ -25,7 +25,7 @@ from tools.rego_tests import STRICT_EVAL, pages_of_tests, values_of
 
 ROOT = Path(__file__).resolve().parents[2]
 POLICIES = ROOT / "policies"
-LINTS = Path("tests/contract/test_register.py")
+LINTS = (Path("tests/contract/test_register.py"), Path("tests/contract/test_rules.py"))
 # Processor seconds. A mutant that takes longer is noticed too: compared at last, a number of many digits takes OPA
 # minutes. Without a mutant the steps take one, ten and ten on a slow machine.
 SECONDS, SECONDS_OF_ALL_TESTS, SECONDS_OF_CORPUS = 10, 100, 100
@@ -42,8 +42,9 @@ class Workplace:
     @classmethod
     def made(cls, root: Path, opa: Path) -> Workplace:
         shutil.copytree(POLICIES, root / "policies")
-        (root / LINTS).parent.mkdir(parents=True)
-        shutil.copyfile(ROOT / LINTS, root / LINTS)
+        for lint in LINTS:
+            (root / lint).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copyfile(ROOT / lint, root / lint)
         return cls(root, opa)
 
     @contextmanager
@@ -208,7 +209,10 @@ class Lints:
         pytest: list[str | Path] = [sys.executable, "-m", "pytest", "-x", "-q", "--tb=no", "-p", "no:cacheprovider"]
         environment = {"OPA": str(place.opa), "PYTHONDONTWRITEBYTECODE": "1"}
         done = finished(
-            [*pytest, f"--rootdir={place.root}", place.root / LINTS], place.root, environment, SECONDS_OF_CORPUS
+            [*pytest, f"--rootdir={place.root}", *(place.root / lint for lint in LINTS)],
+            place.root,
+            environment,
+            SECONDS_OF_CORPUS,
         )
         failed = re.search(r"^(?:FAILED|ERROR) .*?(test_\w+(?:\[.*\])?|test_\w+\.py)(?: |$)", done.stdout, re.MULTILINE)
         return (failed[1] if failed else done.stdout[-300:]) if done.returncode else None
