@@ -44,6 +44,7 @@ KINDS = [
     ("a.yaml", "# a comment\nx: y\n\nmessage: It VERB on a clause.\n"),
     ("a.yaml", "x: y\nmessage: >-\n  A sentence that\n  VERB on a clause.\n"),
     ("a.yaml", "x: y\n\n\nz: w  # this VERB on a clause\n"),
+    ("a.yaml", "x: 'VERB on := true'\ny: z\n\nmessage: It VERB on a clause.\n"),
     ("a.json", '{\n"title": "x y",\n"pattern": "a VERB on b",\n"description": "It VERB on a clause."\n}\n'),
     ("a.html", "<p>\n{% if x %}\n\nIt <em>VERB</em> on {{ y }}</p>\n"),
     ("a.html", '\n\n\n{% set heads = ["Clause", "What it VERB on"] %}\n'),

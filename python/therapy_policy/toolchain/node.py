@@ -90,7 +90,7 @@ def _not_available(problem: Exception, project: Path) -> ReviewToolsNotAvailable
     return ReviewToolsNotAvailable(
         f"The npm packages of {_name(project)} are not available: {problem}\n"
         f"Install Node.js {MINIMUM_NODE} or later with npm, so that `node` and `npm` are on PATH, "
-        "see that npm reaches its registry, and try again."
+        "check that npm reaches its registry, and try again."
     )
 
 
@@ -130,7 +130,7 @@ def _node_and_npm(progress: Progress) -> tuple[Path, list[str]]:
 
 
 def _get_node(kept: Path, progress: Progress) -> None:
-    progress(f"There is no usable Node.js with npm on PATH. Getting one from PyPI ({NODE_PACKAGE}, some 60 MB) …")
+    progress(f"There is no usable Node.js with npm on PATH. Getting one from PyPI ({NODE_PACKAGE}, about 60 MB) …")
     with workplace() as name:
         made = Path(name) / "node"
         from_pypi(NODE_PACKAGE, made, Path(name), dict(os.environ), progress)
