@@ -11,7 +11,7 @@ import pytest
 from therapy_policy import BundleNotUsable
 from therapy_policy.policy import bundles
 
-ROOT = Path(__file__).parents[1]
+ROOT = Path(__file__).parents[2]
 VERSION_PAGE = "policies/therapy/register/policy/data.yaml"
 
 

@@ -431,5 +431,5 @@ def test_find_opa_tells_on_stderr(machine: Machine, capfd: pytest.CaptureFixture
 def test_make_leaves_the_opa_of_the_environment_alone() -> None:
     show = ["make", "--silent", "--eval", 'show: ; @echo "$$OPA"', "show"]
     mine = {**os.environ, "OPA": "/one/of/mine"}
-    done = subprocess.run(show, cwd=Path(__file__).parents[1], env=mine, capture_output=True, text=True)
+    done = subprocess.run(show, cwd=Path(__file__).parents[2], env=mine, capture_output=True, text=True)
     assert done.stdout == "/one/of/mine\n"
