@@ -1,8 +1,8 @@
 """Turns the published form of requests, schemas/request.json, into what the policy validates with.
 
 The one schema is turned into two checks. The table of forms is data: therapy/lib/validation.rego compares a request
-with it and lists every field that is not valid. The `well_formed` rules are one conjunction for each request type, quick
-to say yes; only a request that they do not recognize is compared with the table.
+with it and lists every field that is not valid. The `well_formed` rules are one conjunction for each request type,
+quick to say yes; only a request that they do not recognize is compared with the table.
 """
 
 from __future__ import annotations
@@ -190,8 +190,8 @@ class Validators:
                 "",
                 "# METADATA",
                 "# title: Quick check of requests",
-                "# description: One conjunction for each request type recognizes most valid requests. Whatever it does not",
-                "#   recognize is compared with the table of forms.",
+                "# description: One conjunction for each request type recognizes most valid requests. Any other",
+                "#   request is compared with the table of forms.",
                 "package therapy.request",
                 "",
                 *rules,

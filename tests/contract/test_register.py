@@ -54,7 +54,9 @@ def parameters(tree: Any = None, path: str = "") -> Iterator[tuple[str, dict[str
 
 
 def test_every_code_has_a_rule_and_every_rule_with_a_code_has_a_title() -> None:
-    rules = read_rego({str(path.relative_to(POLICIES)): path.read_text(encoding="utf-8") for path in rule_files()}).rules
+    rules = read_rego(
+        {str(path.relative_to(POLICIES)): path.read_text(encoding="utf-8") for path in rule_files()}
+    ).rules
     named = {(rule.file, rule.row): rule.texts & CODES.keys() for rule in rules}
     assert {code for codes in named.values() for code in codes} == CODES.keys()
     assert [where for where, codes in named.items() if len(codes) > 1] == []

@@ -2,8 +2,8 @@
 
 # METADATA
 # title: Quick check of requests
-# description: One conjunction for each request type recognizes most valid requests. Whatever it does not
-#   recognize is compared with the table of forms.
+# description: One conjunction for each request type recognizes most valid requests. Any other
+#   request is compared with the table of forms.
 package therapy.request
 
 well_formed if {
