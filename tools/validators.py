@@ -1,13 +1,15 @@
 """Turns the published form of requests, schemas/request.json, into what the policy validates with.
 
 The one schema is turned into two checks. The table of forms is data: therapy/lib/validation.rego compares a request
-with it and lists every field that is not valid. The `well_formed` rules are one conjunction for each request type and
-quickly recognize most valid requests; only the others are compared with the table.
+with it and lists every field that is not valid. The `well_formed` rules are one conjunction for each request type,
+quick to say yes; only a request that they do not recognize is compared with the table.
 """
 
 from __future__ import annotations
 
 import json
+import textwrap
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
@@ -203,7 +205,7 @@ class Validators:
         if len(required) == len(fields):
             lines.append(f"count({value}) == {len(required)}")
         else:
-            lines.append(f"object.remove({value}, {rego(list(fields))}) == {{}}")
+            lines.append(f"object.remove({value}, {listed(fields)}) == {{}}")
         kinds = {(self.forms[name]["kind"], self.forms[name]["may_be_null"]) for name in fields.values()}
         if kinds == {("yes_or_no", True)}:
             return [*lines, f"every answer in {value} {{\nanswer in {{true, false, null}}\n}}"]
@@ -218,7 +220,7 @@ class Validators:
         form = self.forms[form_name]
         null = ["null"] if form["may_be_null"] else []
         if form["kind"] == "one_of":
-            return [f"{value} in {{{', '.join([*map(rego, form['values']), *null])}}}"]
+            return [f"{value} in {listed([*form['values'], *([None] if null else [])], '{', '}')}"]
         if form["kind"] == "yes_or_no":
             return [f"{value} in {{{', '.join(['true', 'false', *null])}}}"]
         if not null:
@@ -258,6 +260,14 @@ class Validators:
         if "characters" in form:
             conditions.append(f'trim({value}, "{form["characters"]}") == ""')
         return conditions
+
+
+def listed(values: Iterable[Any], opening: str = "[", closing: str = "]") -> str:
+    """A Rego list or set, on several lines if it is long."""
+    items = ", ".join(map(rego, values))
+    if len(items) <= 60:
+        return f"{opening}{items}{closing}"
+    return "\n".join([opening, *textwrap.wrap(f"{items},", 90, break_on_hyphens=False), closing])
 
 
 def indented(lines: list[str]) -> str:

@@ -1,12 +1,13 @@
 # METADATA
 # title: What the sidecar opens
-# description: Only the two decision entry points and health. Nobody can upload policy, run a query, or read or write data.
+# description: Only the two decision entry points and the health check. Nobody can upload a policy, run a query, or read
+#   or write data.
 package system.authz
 
 default allow := false
 
 # METADATA
-# title: A decision may be asked for
+# title: Callers may request decisions
 allow if {
 	input.method == "POST"
 	input.path in {["v1", "data", "therapy", "decision"], ["v1", "data", "therapy", "decisions"]}
@@ -14,7 +15,7 @@ allow if {
 }
 
 # METADATA
-# title: Health may be asked for
+# title: Callers may check whether the sidecar is healthy
 allow if {
 	input.method in {"GET", "HEAD"}
 	input.path == ["health"]

@@ -70,7 +70,7 @@ _is_plain(path) if {
 	data.therapy.request.plain_fields[path[count(path) - 2]]
 }
 
-# Blank texts get different tokens too, because the notes of an extension name goals by their id; they stay blank and short.
+# Blank texts get different tokens too, because the notes of an extension name goals by their id. Such a token is blank.
 _token(value, i) := concat(" ", ["text", format_int(i + 1, 10)]) if {
 	text.present(value)
 } else := strings.replace_n({"0": " ", "1": "\t"}, format_int(i + 1, 2))
@@ -84,7 +84,7 @@ _kept_decision(decision) := object.union(decision, {"request_id": null, "reasons
 	reasons := [object.union(reason, {"path": _known_path(reason.path)}) | some reason in decision.reasons]
 }
 
-_known_path(path) := concat("/", [step | some written in split(path, "/"); step := _known_step(written)])
+_known_path(path) := concat("/", [_known_step(step) | some step in split(path, "/")])
 
 _known_step(step) := step if {
 	data.therapy.request.fields[step]

@@ -1,7 +1,7 @@
 # METADATA
 # title: Therapy coverage decisions
-# description: The two entry points. A request that is not valid gets the outcome invalid_request, and no coverage rule
-#   is asked. Any other request is determined by the page of its type, and the outcome follows from the reasons.
+# description: The two entry points. A request that is not valid gets the outcome invalid_request and is not evaluated.
+#   The page of its type evaluates any other request, and the outcome follows from the reasons that it gives.
 package therapy
 
 import data.therapy.lib.effective
@@ -18,7 +18,7 @@ import data.therapy.request
 
 # METADATA
 # title: The decision on one request
-# description: Defined for every input there is.
+# description: Every input gets a decision, whatever it is.
 # entrypoint: true
 decision := {
 	"outcome": outcome,
@@ -26,7 +26,7 @@ decision := {
 	"request_id": request_id,
 	"authorized": authorized,
 	"lines": determination.lines,
-	"reasons": reason.described(_reasons_shown),
+	"reasons": reason.details(_visible_reasons),
 	"route": determination.route,
 	"contact": contact,
 	"policy_version": data.therapy.register.policy.version,
@@ -40,7 +40,7 @@ decisions := [one_decision |
 	one_decision := decision with input as one_request
 ] if {
 	validation.is_valid({"value": input.requests, "form": _batch_form})
-} else := [object.union(refusal, {"reasons": reason.described({not_a_batch})})] if {
+} else := [object.union(refusal, {"reasons": reason.details({not_a_batch})})] if {
 	refusal := decision with input as null
 	not_a_batch := validation.error_in_field([], "", "requests", "not valid", _batch_form.expected)
 }
@@ -48,13 +48,12 @@ decisions := [one_decision |
 _batch_form := {"kind": "list", "least": 0, "most": 1000, "expected": "a list of at most 1,000 requests"}
 
 # METADATA
-# title: What a request of each type gets from the page of its type
-# description: A page that leaves something undefined determines nothing, and the request is pended.
-default determination := {"reasons": set(), "outcome": "pended", "lines": [], "route": null}
-
-determination := object.union(_nothing_determined, {"reasons": validation_errors}) if not _valid
-
-determination := object.union(_nothing_determined, _determination_of_type) if _valid
+# title: What the page of its type determines for a request
+# description: Whatever the page does not determine is as if nothing were granted, and the request is pended. A request
+#   that is not valid has its validation errors as reasons, and nothing else.
+determination := object.union(_nothing_determined, {"reasons": validation_errors}) if {
+	not _valid
+} else := object.union(_nothing_determined, _determination_of_type)
 
 _nothing_determined := {
 	"reasons": set(),
@@ -64,6 +63,8 @@ _nothing_determined := {
 	"lines": [],
 	"route": null,
 }
+
+default _determination_of_type := {}
 
 _determination_of_type := claim.determination if input.request_type == "pediatric_ot_claim"
 
@@ -80,7 +81,7 @@ _determination_of_type := continuation.determination if input.request_type == "p
 _determination_of_type := route.determination if input.request_type == "referral_route"
 
 # METADATA
-# title: The outcome, by the first of these that applies
+# title: The outcome of the request, by the first of these that applies
 outcome := "invalid_request" if {
 	"invalid" in _effects
 } else := "not_applicable" if {
@@ -96,8 +97,8 @@ outcome := "invalid_request" if {
 _effects := reason.effects_on_request(determination.reasons)
 
 # METADATA
-# title: The reasons that the decision shows, which are only those of scope if there are any
-_reasons_shown := out_of_scope if {
+# title: The reasons in the decision; a request that is out of scope gets only the reasons for that
+_visible_reasons := out_of_scope if {
 	out_of_scope := reason.of_effect(determination.reasons, "scope")
 	count(out_of_scope) > 0
 } else := determination.reasons
@@ -118,17 +119,19 @@ _nothing := {
 
 # METADATA
 # title: Whom to contact, unless everything requested is authorized or routed
-# description: The contact of the request's date; an invalid request has no date that counts, and gets the newest one.
+# description: The contact as of the request's date. A request that is not valid gets the newest one.
 default contact := null
 
-contact := effective.value(data.therapy.parameters.contact.periods) if {
-	_valid
+contact := effective.newest(data.therapy.parameters.contact.periods) if {
+	not _valid
+} else := effective.value(data.therapy.parameters.contact.periods) if {
 	not outcome in {"authorized", "routed"}
-} else := effective.newest(data.therapy.parameters.contact.periods) if not _valid
+}
 
 # METADATA
-# title: The fields of a request that are not valid
-# description: The quick check of the published schema is asked first; the table of forms finds the errors.
+# title: The fields of a request that are not valid, as reasons
+# description: A quick check recognizes most valid requests. Any other request is compared with the published schema,
+#   field by field.
 validation_errors := set() if {
 	request.well_formed
 } else := validation.errors(input, input.request_type) if {
@@ -152,7 +155,5 @@ request_type := input.request_type if input.request_type in _type_form.values
 default request_id := null
 
 request_id := input.request_id if {
-	_valid
-} else := input.request_id if {
 	validation.is_valid({"value": input.request_id, "form": request.forms["request_id?"]})
 }

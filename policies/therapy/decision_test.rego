@@ -16,7 +16,7 @@ contact := {
 	"fax": ["1-808-432-5691", "1-808-432-5667"],
 }
 
-# One request of each type that nothing stands against.
+# One request of each type that nothing denies or pends.
 requests := {
 	"pediatric_ot_claim": {
 		"request_type": "pediatric_ot_claim",
@@ -123,7 +123,7 @@ requests := {
 
 decided(request) := decision if decision := data.therapy.decision with input as request
 
-# What there is of every decision of a request that nothing stands against.
+# What every decision has of a request that nothing denies or pends.
 fine := {
 	"outcome": "authorized",
 	"request_id": null,
@@ -266,7 +266,7 @@ repeated(element, times) := [element | some _ in numbers.range(1, times)]
 
 text_of(characters) := replace(sprintf("%0*d", [characters, 0]), "0", "é")
 
-# Places that are wrong, or none where the last value fits that does.
+# The places that are not valid; none where the change is valid.
 places := {
 	"claim: nothing stated": {
 		"type": "pediatric_ot_claim",
@@ -288,10 +288,10 @@ places := {
 		"change": {"service_date": null, "units_already_authorized": null, "service_lines": null},
 		"wrong": ["/service_date", "/service_lines", "/units_already_authorized"],
 	},
-	"claim: a member that it has not": {
+	"claim: fields that it does not have": {
 		"type": "pediatric_ot_claim",
-		"change": {"member_name": "x", "a/b~c": null, "": {"deep": 1}},
-		"wrong": ["/", "/a~1b~0c", "/member_name"],
+		"change": {"patient_name": "x", "a/b~c": null, "": {"deep": 1}},
+		"wrong": ["/", "/a~1b~0c", "/patient_name"],
 	},
 	"claim: words": {
 		"type": "pediatric_ot_claim",
@@ -716,7 +716,7 @@ test_request_id[name] if {
 		"number": {"change": {"request_id": 7}, "id": null, "invalid": ["/request_id"]},
 		"list": {"change": {"request_id": ["x"]}, "id": null, "invalid": ["/request_id"]},
 		"false": {"change": {"request_id": false}, "id": null, "invalid": ["/request_id"]},
-		"of a request that is otherwise wrong": {
+		"of a request with another error": {
 			"change": {"request_id": "x", "island": 5},
 			"id": "x",
 			"invalid": ["/island"],
@@ -736,13 +736,13 @@ test_request_id[name] if {
 
 test_outcome[name] if {
 	some name, case in {
-		"scope alone is shown": {
+		"scope alone is listed": {
 			"type": "pt_visit",
 			"change": {"specialty": "pediatric", "benefit_status": "not_covered", "plan_of_care_complete": false},
 			"outcome": "not_applicable",
 			"reasons": ["PT_SPECIALTY_EXCLUDED /specialty"],
 		},
-		"both reasons of scope are shown": {
+		"both reasons of scope are listed": {
 			"type": "pt_extension",
 			"change": {"specialty": "aqua_therapy", "request_date": "2022-05-31", "benefit_status": null},
 			"outcome": "not_applicable",
@@ -805,14 +805,37 @@ test_outcome[name] if {
 	reasons_of(decision) == case.reasons
 }
 
-# A number that is missing from the policy leaves the page of a type undefined, which must not authorize anything.
-test_pended_where_a_page_determines_nothing[name] if {
+# A number that is missing from the policy leaves parts of a page undefined. That must not authorize anything.
+test_nothing_is_authorized_without_a_limit_of_units[name] if {
 	some name in {"pediatric_ot_claim", "pt_visit", "pt_referral"}
 	decision := data.therapy.decision with input as requests[name]
 		with data.therapy.parameters.units_per_visit.periods as []
 	decision.outcome == "pended"
 	decision.authorized == nothing
+	decision.route == null
+	decision.contact == contact
+	every line in decision.lines {
+		line.status == "pended"
+		line.units_authorized == 0
+	}
+}
+
+test_other_reasons_are_listed_without_a_limit_of_units[name] if {
+	some name in {"pediatric_ot_claim", "pt_visit", "pt_referral"}
+	request := object.union(requests[name], {"benefit_status": "not_covered"})
+	decision := data.therapy.decision with input as request with data.therapy.parameters.units_per_visit.periods as []
+	decision.outcome == "denied"
+	reasons_of(decision) == ["BENEFIT_NOT_COVERED /benefit_status"]
+}
+
+# A request type without a page of its own must not be authorized either.
+test_pended_where_no_page_evaluates_the_type if {
+	decision := data.therapy.decision with input as {"request_type": "another"}
+		with data.therapy.request.well_formed as true
+	decision.outcome == "pended"
+	decision.authorized == nothing
 	decision.lines == []
+	decision.reasons == []
 	decision.route == null
 	decision.contact == contact
 }
@@ -940,7 +963,7 @@ test_decisions_of_one_of_each_type if {
 
 test_decisions_of_no_request if all_decided({"requests": []}) == []
 
-test_decisions_beside_other_members if {
+test_decisions_beside_other_fields if {
 	all_decided({"requests": [requests.pt_visit], "sender": "x"}) == [decided(requests.pt_visit)]
 }
 

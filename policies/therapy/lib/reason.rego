@@ -1,7 +1,7 @@
 # METADATA
 # title: Reasons
-# description: A rule names a code and a place of the request. Effect, clauses, interpretation, message and remedy of the
-#   code are in the register; a decision shows a reason with all of them.
+# description: A rule names a code and a place of the request. The register of reason codes has the effect, clauses,
+#   interpretation, message and remedy of each code. A decision lists each reason with all of them.
 package therapy.lib.reason
 
 # METADATA
@@ -9,12 +9,12 @@ package therapy.lib.reason
 at(code, place) := {"code": code, "place": place}
 
 # METADATA
-# title: A reason with a path that is already written
-# description: For places of which a request may have very many. Paths are compared quickly, places are not.
+# title: A reason at a place whose path is given too
+# description: For a rule that may find very many places, because OPA compares paths faster than places.
 at_path(code, place, path) := {"code": code, "place": place, "path": path}
 
 # METADATA
-# title: A reason with the facts that decided it, for its message and remedy
+# title: A reason with the facts that its message and remedy mention
 with_facts(code, place, facts) := {"code": code, "place": place, "facts": facts}
 
 # METADATA
@@ -45,13 +45,13 @@ codes(reasons) := [code |
 ]
 
 # METADATA
-# title: Reasons as a decision shows them, in the order of the register, then of places, then of clauses
-described(reasons) := [described_reason |
-	some [_, _, _, described_reason] in sort([[registered.order, each.place, described_reason.clauses, described_reason] |
+# title: Reasons as a decision lists them, in the order of the register, then of places, then of clauses
+details(reasons) := [entry |
+	some [_, _, _, entry] in sort([[registered.order, each.place, entry.clauses, entry] |
 		some each in reasons
 		registered := data.therapy.register.reason_codes[each.code]
 		facts := {concat("", ["{", name, "}"]): _as_text(fact) | some name, fact in object.get(each, "facts", {})}
-		described_reason := {
+		entry := {
 			"code": each.code,
 			"effect": registered.effect,
 			"clauses": object.get(each, "clauses", registered.clauses),

@@ -11,19 +11,19 @@ white_space := concat("", [
 ])
 
 # METADATA
-# title: A text with at least one character that is not white space
+# title: Whether a value is a text with at least one character that is not white space
 present(value) if {
 	is_string(value)
 	trim(value, white_space) != ""
 }
 
 # METADATA
-# title: An object with a present text in a field
-# description: Negate this rather than `present` of a field; if a field is absent, OPA gives up on the whole negation.
+# title: Whether a field of an object has a present text
+# description: Negate this, never `present` of a field. Where the field is absent, OPA skips the rule with the negation.
 has(object_, field) if present(object_[field])
 
 # METADATA
-# title: An object with a list in a field that has a present text
+# title: Whether a list in a field of an object has a present text
 has_any(object_, field) if {
 	some value in object_[field]
 	present(value)

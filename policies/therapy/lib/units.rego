@@ -1,6 +1,6 @@
 # METADATA
 # title: Units
-# description: A visit has at most one hour, counted in units of 15 minutes, whatever the therapy.
+# description: A visit lasts at most one hour, which is counted in units, whatever the therapy.
 package therapy.lib.units
 
 import data.therapy.lib.effective

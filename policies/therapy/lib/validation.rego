@@ -1,18 +1,20 @@
 # METADATA
 # title: Validation of requests
 # description: Compares a request with the table of forms, which is generated from the published schema, and lists every
-#   field that is not valid. Nothing is listed below a field that is itself not valid. OPA remembers what a function
-#   returned for its arguments and compares them as numbers, which not every number survives. So a value is given to a
-#   function only together with its path, which no other value shares, or once it is known not to be a number.
+#   field that is not valid. Nothing is listed below a field that is itself not valid.
 package therapy.lib.validation
 
 import data.therapy.lib.calendar
 import data.therapy.lib.reason
 import data.therapy.lib.whole_number
 
+# OPA remembers what a function returned for its arguments and compares numbers by value, and a number such as
+# 1e99999999 crashes it. So a function takes a value only together with its path, which no other value shares, or once
+# the value is known not to be a number.
+
 # METADATA
-# title: Every field that is not valid in a request of the named form, as a reason
-# description: The forms of requests are seven levels deep.
+# title: Every field of a request that is not valid, as a reason
+# description: The request is compared with the form of that name, level by level. No form has more than seven levels.
 errors(value, name) := {each |
 	request := [{"place": [], "path": "", "value": value, "form": data.therapy.request.forms[name]}]
 	level_1 := _inside(request)
@@ -60,11 +62,14 @@ _errors_at(node) := {error(node.place, node.path, "not valid", node.form.expecte
 		form_name := node.form.fields[name]
 		not name in stated
 	}
-	unknown := {error_in_field(node.place, node.path, name, "not part of this request type", "the request without this field") |
+	unknown := {error_in_field(node.place, node.path, name, problem, "the request without this field") |
+		problem := "not part of this request type"
 		some name in object.keys(object.remove(node.value, object.keys(node.form.fields)))
 	}
 }
 
+# METADATA
+# title: A field that is not valid, is missing or is not part of the request type makes the request invalid
 error(place, path, problem, expected) := {
 	"code": "REQUEST_INVALID",
 	"place": place,

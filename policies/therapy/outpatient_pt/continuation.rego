@@ -11,7 +11,7 @@ import data.therapy.outpatient_pt.discontinuation
 import data.therapy.outpatient_pt.rules_in_force
 
 # METADATA
-# title: A review is pended for each criterion that cannot be determined, if none is met
+# title: A review is pended for each criterion that the request leaves open, if none is met
 reasons contains reason.under(clause, "DC_UNDETERMINED", ["discontinuation"], {"fields": concat(" and ", fields)}) if {
 	count(discontinuation.reasons) == 0
 	some clause, fields in discontinuation.fields_of_criterion
@@ -21,7 +21,7 @@ reasons contains reason.under(clause, "DC_UNDETERMINED", ["discontinuation"], {"
 all_reasons := union({reasons, rules_in_force.reasons, benefit.reasons, discontinuation.reasons})
 
 # METADATA
-# title: What a continuation review gets
+# title: What a continuation review gets if nothing denies or pends it
 determination := {
 	"reasons": all_reasons,
 	"outcome": "authorized",

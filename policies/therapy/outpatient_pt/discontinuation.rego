@@ -7,7 +7,7 @@ package therapy.outpatient_pt.discontinuation
 import data.therapy.lib.reason
 
 # METADATA
-# title: The fields of a request that say whether each criterion is met
+# title: The fields of a request that say whether each criterion for ending therapy is met
 fields_of_criterion := {
 	"DC-1": ["functional_impairment_resolved", "goals_achieved", "returned_to_prior_function"],
 	"DC-2": ["adapted_with_equipment"],
@@ -61,7 +61,9 @@ reasons contains reason.at("DC_CONTINUATION_CRITERIA_NOT_MET", ["discontinuation
 }
 
 # METADATA
-# title: A criterion is determined when all its fields are stated, or when one of two required halves is false
+# title: Whether a request says if a criterion is met
+# description: It does when it states all fields of the criterion. The cause of progress (DC-3) takes both of its
+#   parts, so one part that is false is enough.
 determined("DC-3") if {
 	some field in fields_of_criterion["DC-3"]
 	input.discontinuation[field] == false

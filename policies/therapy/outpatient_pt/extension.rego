@@ -21,12 +21,14 @@ reasons contains reason.at("EXT_PROGRESS_NOTES_INCOMPLETE", ["documentation", "g
 _has_goals if some _ in _documentation.goals
 
 # METADATA
-# title: An extension with a goal that has no id of its own is pended
+# title: An extension with a goal that has no id is pended
 reasons contains reason.at("EXT_PROGRESS_NOTES_INCOMPLETE", ["documentation", "goals", i, "goal_id"]) if {
 	some i, goal in _documentation.goals
 	not text.has(goal, "goal_id")
 }
 
+# METADATA
+# title: An extension with a goal that has the id of an earlier goal is pended
 reasons contains reason.at("EXT_PROGRESS_NOTES_INCOMPLETE", ["documentation", "goals", i, "goal_id"]) if {
 	some i, goal in _documentation.goals
 	goal.goal_id in array.slice(_goal_ids, 0, i)
@@ -35,7 +37,7 @@ reasons contains reason.at("EXT_PROGRESS_NOTES_INCOMPLETE", ["documentation", "g
 _goal_ids := [goal.goal_id | some goal in _documentation.goals]
 
 # METADATA
-# title: An extension is pended for each initial, last-period or current status of a goal without a measure and its value
+# title: An extension is pended for each initial, last-period or current status without a measure and its value
 reasons contains reason.at("EXT_PROGRESS_NOTES_INCOMPLETE", ["documentation", "goals", i, period]) if {
 	some i, goal in _documentation.goals
 	some period in {"initial_status", "last_period_status", "current_status"}
@@ -77,7 +79,7 @@ reasons contains reason.at("EXT_PROGRESS_NOTES_INCOMPLETE", ["documentation", "g
 _goals_addressed := {goal_id | some goal_id in _documentation.notes[_].goals_addressed}
 
 # METADATA
-# title: An extension with a note that addresses an unknown goal is pended
+# title: An extension with a note that addresses a goal not on the list is pended
 reasons contains reason.at_path("EXT_PROGRESS_NOTES_INCOMPLETE", place, path) if {
 	some j, note in _documentation.notes
 	some k, goal_id in note.goals_addressed

@@ -1,7 +1,7 @@
 # METADATA
 # title: Outpatient PT referral
-# description: An evaluation may begin if the condition is eligible and improvement is expected. The referral starts with
-#   the visits of the acute or of the nonacute tier.
+# description: An evaluation may begin if the condition is eligible and improvement is expected. The referral starts
+#   with the visits of the acute or of the nonacute tier.
 # schemas:
 #   - input: schema.pt_referral
 package therapy.outpatient_pt.referral
@@ -69,6 +69,8 @@ _tier := "acute" if {
 
 # METADATA
 # title: A referral starts with the visits of its tier
+default authorized := {}
+
 authorized := {
 	"evaluation_visits": visits.evaluation,
 	"treatment_visits": visits.treatment,
@@ -77,21 +79,19 @@ authorized := {
 	visits := rules_in_force.initial_visits[_tier]
 }
 
-# Before the rules begin there are no visits to start with, and the request is out of scope.
-authorized := {} if not rules_in_force.in_force
+# METADATA
+# title: A referral is authorized if there are visits that it starts with
+default outcome := "pended"
 
-# A referral need not name an island.
-default _route := null
-
-_route := route.for_island
+outcome := "authorized" if count(authorized) > 0
 
 all_reasons := union({reasons, rules_in_force.reasons, benefit.reasons})
 
 # METADATA
-# title: What a referral gets
+# title: What a referral gets if nothing denies or pends it
 determination := {
 	"reasons": all_reasons,
-	"outcome": "authorized",
+	"outcome": outcome,
 	"authorized": authorized,
-	"route": _route,
+	"route": route.for_island,
 }

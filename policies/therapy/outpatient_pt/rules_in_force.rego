@@ -10,11 +10,11 @@ import data.therapy.lib.reason
 # METADATA
 # title: A request dated before the rules begin is outside their scope
 reasons contains reason.with_facts("PT_BEFORE_EFFECTIVE_DATE", [effective.date_field], {"effective_date": begin}) if {
-	not in_force
+	not _in_force
 	begin := data.therapy.parameters.outpatient_pt.initial_visits.periods[0].from
 }
 
-in_force if initial_visits
+_in_force if initial_visits
 
 # METADATA
 # title: The visits that a referral starts with, by tier, on the request's date

@@ -1,6 +1,6 @@
 # METADATA
 # title: Outpatient PT plan of care
-# description: Treatment may begin with a plan of care that has all its parts. A plan that is not stated has none of them.
+# description: Treatment may begin with a plan of care that has all its parts. A plan that is not stated has none.
 # schemas:
 #   - input: schema.pt_treatment_plan
 package therapy.outpatient_pt.treatment_plan
@@ -39,7 +39,7 @@ reasons contains reason.at("PT_PLAN_OF_CARE_INCOMPLETE", ["plan_of_care", "goals
 all_reasons := union({reasons, rules_in_force.reasons, benefit.reasons})
 
 # METADATA
-# title: What a plan of care gets
+# title: What a plan of care gets if nothing denies or pends it
 determination := {
 	"reasons": all_reasons,
 	"outcome": "authorized",

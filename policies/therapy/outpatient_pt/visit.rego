@@ -88,23 +88,33 @@ _note_numbered if input.progress_note_number == input.visit.number
 _units_authorized := floor(min([input.visit.units, _units_left]))
 
 # METADATA
-# title: A visit is authorized as far as units are left, and denied if none is
+# title: A visit is authorized if all its units are left, partially authorized if some are, and denied if none is
+default outcome := "pended"
+
 outcome := "authorized" if {
 	_units_authorized == input.visit.units
 } else := "partially_authorized" if {
 	_units_authorized > 0
-} else := "denied"
+} else := "denied" if {
+	_units_authorized == 0
+}
+
+# METADATA
+# title: A visit gets as many of its units as are left
+default authorized := {}
+
+authorized := {
+	"units": _units_authorized,
+	concat("_", [input.visit.kind, "visits"]): 1,
+	"max_units_per_visit": units.per_visit,
+}
 
 all_reasons := union({reasons, rules_in_force.reasons, benefit.reasons, discontinuation.reasons})
 
 # METADATA
-# title: What a visit gets
+# title: What a visit gets if nothing denies or pends it
 determination := {
 	"reasons": all_reasons,
 	"outcome": outcome,
-	"authorized": {
-		"units": _units_authorized,
-		concat("_", [input.visit.kind, "visits"]): 1,
-		"max_units_per_visit": units.per_visit,
-	},
+	"authorized": authorized,
 }

@@ -30,11 +30,11 @@ after(evaluations, treatments) := {
 	"prior_visits": {"evaluation": evaluations, "treatment": treatments},
 }
 
-shown(request) := table.shown(findings) if findings := visit.all_reasons with input as request
+summary(request) := table.summary(reasons) if reasons := visit.all_reasons with input as request
 
 test_fine[name] if {
 	some name, change in {"treatment": {}, "evaluation": evaluation_visit}
-	shown(object.union(base, change)) == []
+	summary(object.union(base, change)) == []
 }
 
 test_treatment_visit_limit[name] if {
@@ -50,9 +50,9 @@ test_treatment_visit_limit[name] if {
 		"acute, 12 used": {"tier": "acute", "before": after(1, 12), "limit": [["PT-4"]]},
 	}
 	request := object.union_n([base, {"tier": case.tier}, case.before])
-	findings := visit.all_reasons with input as request
-	table.shown(findings) == ["PT_TREATMENT_VISIT_LIMIT /prior_visits/treatment" | some _ in case.limit]
-	[one.clauses | some one in reason.described(findings)] == case.limit
+	reasons := visit.all_reasons with input as request
+	table.summary(reasons) == ["PT_TREATMENT_VISIT_LIMIT /prior_visits/treatment" | some _ in case.limit]
+	[one.clauses | some one in reason.details(reasons)] == case.limit
 }
 
 test_evaluation_visit_limit[name] if {
@@ -66,9 +66,9 @@ test_evaluation_visit_limit[name] if {
 		"acute, none used after 11 treatments": {"tier": "acute", "before": after(0, 11), "limit": []},
 	}
 	request := object.union_n([base, {"tier": case.tier, "visit": {"kind": "evaluation"}}, case.before])
-	findings := visit.all_reasons with input as request
-	table.shown(findings) == ["PT_EVALUATION_VISIT_LIMIT /prior_visits/evaluation" | some _ in case.limit]
-	[one.clauses | some one in reason.described(findings)] == case.limit
+	reasons := visit.all_reasons with input as request
+	table.summary(reasons) == ["PT_EVALUATION_VISIT_LIMIT /prior_visits/evaluation" | some _ in case.limit]
+	[one.clauses | some one in reason.details(reasons)] == case.limit
 }
 
 test_units[name] if {
@@ -89,9 +89,9 @@ test_units[name] if {
 		"4 where 99 were": {"units": 4, "already": 99, "granted": 0, "message": [4, 0]},
 	}
 	request := object.union(base, {"visit": {"units": case.units, "units_already_authorized": case.already}})
-	findings := visit.all_reasons with input as request
-	table.shown(findings) == ["PT_UNITS_OVER_VISIT_LIMIT /visit/units" | case.message]
-	table.messages(findings) == [message |
+	reasons := visit.all_reasons with input as request
+	table.summary(reasons) == ["PT_UNITS_OVER_VISIT_LIMIT /visit/units" | case.message]
+	table.messages(reasons) == [message |
 		message := sprintf("The request is over the visit's unit limit: %d requested, %d of 4 remaining.", case.message)
 	]
 	grant := visit.determination.authorized with input as request
@@ -100,8 +100,8 @@ test_units[name] if {
 
 test_remedy_of_units if {
 	request := object.union(base, {"visit": {"units": 4, "units_already_authorized": 1}})
-	findings := visit.all_reasons with input as request
-	[one] := reason.described(findings)
+	reasons := visit.all_reasons with input as request
+	[one] := reason.details(reasons)
 	one.remedy == "Reduce the units to 3. If none remain, do not bill any more units for this visit."
 }
 
@@ -128,7 +128,7 @@ test_number[name] if {
 		"progress_note_number": case.number,
 		"prior_visits": {"evaluation": case.before[0], "treatment": case.before[1]},
 	})
-	shown(request) == ["PT_VISIT_OUT_OF_SEQUENCE /visit/number" | case.in_sequence == false]
+	summary(request) == ["PT_VISIT_OUT_OF_SEQUENCE /visit/number" | case.in_sequence == false]
 }
 
 test_messages[name] if {
@@ -166,72 +166,72 @@ test_messages[name] if {
 			"message": "The referral's evaluation visits are used up: 2 used, 1 authorized.",
 		},
 	}
-	findings := visit.all_reasons with input as object.union(base, case.change)
-	[one] := reason.described(findings)
+	reasons := visit.all_reasons with input as object.union(base, case.change)
+	[one] := reason.details(reasons)
 	one.message == case.message
 	one.remedy == object.get(case, "remedy", one.remedy)
 }
 
 test_note[name] if {
 	some name, case in {
-		"the visit's": {"change": {"progress_note_number": 2}, "shows": []},
-		"one less": {"change": {"progress_note_number": 1}, "shows": ["PT_NOTE_NOT_NUMBERED /progress_note_number"]},
-		"one more": {"change": {"progress_note_number": 3}, "shows": ["PT_NOTE_NOT_NUMBERED /progress_note_number"]},
-		"null": {"change": {"progress_note_number": null}, "shows": ["PT_NOTE_NOT_NUMBERED /progress_note_number"]},
-		"absent": {"without": ["/progress_note_number"], "shows": ["PT_NOTE_NOT_NUMBERED /progress_note_number"]},
+		"the visit's": {"change": {"progress_note_number": 2}, "reasons": []},
+		"one less": {"change": {"progress_note_number": 1}, "reasons": ["PT_NOTE_NOT_NUMBERED /progress_note_number"]},
+		"one more": {"change": {"progress_note_number": 3}, "reasons": ["PT_NOTE_NOT_NUMBERED /progress_note_number"]},
+		"null": {"change": {"progress_note_number": null}, "reasons": ["PT_NOTE_NOT_NUMBERED /progress_note_number"]},
+		"absent": {"without": ["/progress_note_number"], "reasons": ["PT_NOTE_NOT_NUMBERED /progress_note_number"]},
 		"absent at an evaluation": {
 			"change": object.remove(evaluation_visit, ["progress_note_number"]),
 			"without": ["/progress_note_number"],
-			"shows": ["PT_NOTE_NOT_NUMBERED /progress_note_number"],
+			"reasons": ["PT_NOTE_NOT_NUMBERED /progress_note_number"],
 		},
 		"of a visit that is out of sequence": {
 			"change": {"visit": {"number": 5}, "progress_note_number": 5},
-			"shows": ["PT_VISIT_OUT_OF_SEQUENCE /visit/number"],
+			"reasons": ["PT_VISIT_OUT_OF_SEQUENCE /visit/number"],
 		},
 	}
-	shown(table.request(base, case)) == case.shows
+	summary(table.request(base, case)) == case.reasons
 }
 
 test_plan_of_care[name] if {
 	some name, case in {
-		"complete": {"change": {"plan_of_care_complete": true}, "shows": []},
+		"complete": {"change": {"plan_of_care_complete": true}, "reasons": []},
 		"incomplete": {
 			"change": {"plan_of_care_complete": false},
-			"shows": ["PT_PLAN_OF_CARE_MISSING /plan_of_care_complete"],
+			"reasons": ["PT_PLAN_OF_CARE_MISSING /plan_of_care_complete"],
 		},
 		"null": {
 			"change": {"plan_of_care_complete": null},
-			"shows": ["PT_PLAN_OF_CARE_MISSING /plan_of_care_complete"],
+			"reasons": ["PT_PLAN_OF_CARE_MISSING /plan_of_care_complete"],
 		},
 		"absent": {
 			"without": ["/plan_of_care_complete"],
-			"shows": ["PT_PLAN_OF_CARE_MISSING /plan_of_care_complete"],
+			"reasons": ["PT_PLAN_OF_CARE_MISSING /plan_of_care_complete"],
 		},
-		"not asked of an evaluation": {
+		"not needed for an evaluation": {
 			"change": object.union(evaluation_visit, {"plan_of_care_complete": false}),
-			"shows": [],
+			"reasons": [],
 		},
 		"absent at an evaluation": {
 			"change": evaluation_visit,
 			"without": ["/plan_of_care_complete"],
-			"shows": [],
+			"reasons": [],
 		},
 	}
-	shown(table.request(base, case)) == case.shows
+	summary(table.request(base, case)) == case.reasons
 }
 
 test_discontinuation[name] if {
 	some name, case in {
-		"null": {"discontinuation": null, "shows": []},
-		"empty": {"discontinuation": {}, "shows": []},
-		"not stated": {"discontinuation": {"goals_achieved": null}, "shows": []},
-		"not met": {"discontinuation": {"goals_achieved": false}, "shows": []},
+		"null": {"discontinuation": null, "reasons": []},
+		"empty": {"discontinuation": {}, "reasons": []},
+		"not stated": {"discontinuation": {"goals_achieved": null}, "reasons": []},
+		"not met": {"discontinuation": {"goals_achieved": false}, "reasons": []},
 		"met": {
 			"discontinuation": {"goals_achieved": true},
-			"shows": ["DC_NO_LONGER_NEEDED /discontinuation/goals_achieved"],
+			"reasons": ["DC_NO_LONGER_NEEDED /discontinuation/goals_achieved"],
 		},
 	}
-	shown(object.union(base, {"discontinuation": case.discontinuation})) == case.shows
+	summary(object.union(base, {"discontinuation": case.discontinuation})) == case.reasons
 }
 
 test_numbers_are_the_same_however_they_are_written[name] if {
@@ -282,8 +282,8 @@ test_numbers_are_the_same_however_they_are_written[name] if {
 		},
 	}
 	request := object.union(base, json.unmarshal(case.change))
-	findings := visit.all_reasons with input as request
-	table.messages(findings) == case.messages
+	reasons := visit.all_reasons with input as request
+	table.messages(reasons) == case.messages
 	grant := visit.determination.authorized with input as request
 	grant.units == case.units
 
@@ -295,11 +295,11 @@ test_reasons_together[name] if {
 	some name, case in {
 		"benefits not covered": {
 			"change": {"benefit_status": "not_covered"},
-			"shows": ["BENEFIT_NOT_COVERED /benefit_status"],
+			"reasons": ["BENEFIT_NOT_COVERED /benefit_status"],
 		},
-		"benefits unverified": {"without": ["/benefit_status"], "shows": ["BENEFIT_UNVERIFIED /benefit_status"]},
-		"specialty": {"change": {"specialty": "lymphedema"}, "shows": ["PT_SPECIALTY_EXCLUDED /specialty"]},
-		"the day that the rules begin": {"change": {"service_date": "2022-06-01"}, "shows": []},
+		"benefits unverified": {"without": ["/benefit_status"], "reasons": ["BENEFIT_UNVERIFIED /benefit_status"]},
+		"specialty": {"change": {"specialty": "lymphedema"}, "reasons": ["PT_SPECIALTY_EXCLUDED /specialty"]},
+		"the day that the rules begin": {"change": {"service_date": "2022-06-01"}, "reasons": []},
 		"everything at once": {
 			"change": {
 				"specialty": "pediatric",
@@ -310,7 +310,7 @@ test_reasons_together[name] if {
 				"plan_of_care_complete": false,
 				"discontinuation": {"adapted_with_equipment": true},
 			},
-			"shows": [
+			"reasons": [
 				"PT_SPECIALTY_EXCLUDED /specialty",
 				"BENEFIT_UNVERIFIED /benefit_status",
 				"PT_PLAN_OF_CARE_MISSING /plan_of_care_complete",
@@ -322,7 +322,7 @@ test_reasons_together[name] if {
 			],
 		},
 	}
-	shown(table.request(base, case)) == case.shows
+	summary(table.request(base, case)) == case.reasons
 }
 
 nothing := {
@@ -442,7 +442,8 @@ test_a_change_holds_from_its_date_on[name] if {
 			"grant": [5, 6],
 		},
 	}
-	result := {"reasons": reason.described(visit.all_reasons), "grant": visit.determination.authorized} with input as object.union(base, case.change)
+	request := object.union(base, case.change)
+	result := {"reasons": reason.details(visit.all_reasons), "grant": visit.authorized} with input as request
 		with data.therapy.parameters.outpatient_pt.initial_visits.periods as more_visits
 		with data.therapy.parameters.units_per_visit.periods as more_units
 	[one.message | some one in result.reasons] == case.messages

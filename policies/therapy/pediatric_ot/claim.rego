@@ -1,7 +1,7 @@
 # METADATA
 # title: Pediatric OT claim
-# description: One claim for one pediatric occupational therapy visit. Benefits and medical necessity count for the whole
-#   claim. Each line is then evaluated for itself, and the lines share the units that the visit has left.
+# description: One claim for one pediatric occupational therapy visit. Benefits and medical necessity affect the
+#   whole claim. Each line is then evaluated by itself, and the lines share the units that the visit has left.
 # schemas:
 #   - input: schema.pediatric_ot_claim
 package therapy.pediatric_ot.claim
@@ -124,7 +124,7 @@ default _units_authorized(_) := 0
 _units_authorized(i) := _units_for_line[i] if _status(i) in {"authorized", "partially_authorized"}
 
 # METADATA
-# title: A claim is authorized if every line gets all its units, in part if some line gets a unit, and pended if none does
+# title: A claim is authorized if its lines get all their units, partially if they get some, and pended if they get none
 outcome := "authorized" if {
 	every i, requested in _requested {
 		_units_for_line[i] == requested
@@ -139,18 +139,24 @@ all_reasons := union({_all_on_request, {each | some each in _reasons_on_line[_]}
 _all_on_request := union({_reasons_on_request, benefit.reasons})
 
 # METADATA
-# title: What a claim gets
+# title: A claim gets the units of its lines, and the procedure codes of those lines that get a unit
+default authorized := {}
+
+authorized := {
+	"units": sum([available | some available in _units_for_line]),
+	"procedure_codes": sort({input.service_lines[i].procedure_code |
+		some i, available in _units_for_line
+		available > 0
+	}),
+	"max_units_per_visit": units.per_visit,
+}
+
+# METADATA
+# title: What a claim gets if nothing denies or pends it as a whole
 determination := {
 	"reasons": all_reasons,
 	"every_line_denied": every_line_denied,
 	"outcome": outcome,
-	"authorized": {
-		"units": sum([available | some available in _units_for_line]),
-		"procedure_codes": sort({input.service_lines[i].procedure_code |
-			some i, available in _units_for_line
-			available > 0
-		}),
-		"max_units_per_visit": units.per_visit,
-	},
+	"authorized": authorized,
 	"lines": lines,
 }

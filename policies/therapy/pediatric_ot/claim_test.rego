@@ -23,7 +23,7 @@ claimed(lines) := object.union(base, {"service_lines": [{"procedure_code": code,
 	some [code, units] in lines
 ]})
 
-shown(request) := table.shown(findings) if findings := claim.all_reasons with input as request
+summary(request) := table.summary(reasons) if reasons := claim.all_reasons with input as request
 
 decided(request) := decision if decision := data.therapy.decision with input as request
 
@@ -36,7 +36,7 @@ over_limit(i) := concat("", ["OT_UNITS_OVER_VISIT_LIMIT /service_lines/", format
 test_each_listed_code[code] if {
 	some code in array.concat(array.slice(listed_codes, 0, 4), array.slice(listed_codes, 5, 11))
 	request := claimed([[code, 4]])
-	shown(request) == []
+	summary(request) == []
 	decision := decided(request)
 	decision.outcome == "authorized"
 	decision.authorized.procedure_codes == [code]
@@ -44,7 +44,7 @@ test_each_listed_code[code] if {
 
 test_the_add_on_is_listed if {
 	request := claimed([["97129", 1], ["97130", 3]])
-	shown(request) == []
+	summary(request) == []
 	decided(request).authorized.procedure_codes == ["97129", "97130"]
 }
 
@@ -60,12 +60,12 @@ test_codes_that_are_not_listed[code] if {
 		"00000", "92525", "92527", "97109", "97111", "97113", "97128", "97131", "97164", "97169",
 		"97529", "97531", "97534", "97536", "97161", "97140", "ABCDE", "9753O", "99999",
 	]
-	shown(claimed([[code, 1]])) == [not_listed(0)]
+	summary(claimed([[code, 1]])) == [not_listed(0)]
 }
 
 test_message_of_a_code_that_is_not_listed if {
-	findings := claim.all_reasons with input as claimed([["97140", 1]])
-	table.messages(findings) == [concat(" ", [
+	reasons := claim.all_reasons with input as claimed([["97140", 1]])
+	table.messages(reasons) == [concat(" ", [
 		"This procedure code is not one of the 11 codes",
 		"authorized for pediatric occupational therapy.",
 	])]
@@ -73,64 +73,64 @@ test_message_of_a_code_that_is_not_listed if {
 
 test_add_on[name] if {
 	some name, case in {
-		"alone": {"lines": [["97130", 1]], "shows": [without_primary(0)]},
-		"after its primary": {"lines": [["97129", 1], ["97130", 1]], "shows": []},
-		"before its primary": {"lines": [["97130", 1], ["97129", 1]], "shows": []},
-		"with another code": {"lines": [["97530", 1], ["97130", 1]], "shows": [without_primary(1)]},
+		"alone": {"lines": [["97130", 1]], "reasons": [without_primary(0)]},
+		"after its primary": {"lines": [["97129", 1], ["97130", 1]], "reasons": []},
+		"before its primary": {"lines": [["97130", 1], ["97129", 1]], "reasons": []},
+		"with another code": {"lines": [["97530", 1], ["97130", 1]], "reasons": [without_primary(1)]},
 		"with a code that is not listed": {
 			"lines": [["97140", 1], ["97130", 1]],
-			"shows": [not_listed(0), without_primary(1)],
+			"reasons": [not_listed(0), without_primary(1)],
 		},
-		"twice alone": {"lines": [["97130", 1], ["97130", 1]], "shows": [without_primary(0), without_primary(1)]},
-		"twice with one primary": {"lines": [["97130", 1], ["97129", 1], ["97130", 1]], "shows": []},
-		"primary alone": {"lines": [["97129", 1]], "shows": []},
+		"twice alone": {"lines": [["97130", 1], ["97130", 1]], "reasons": [without_primary(0), without_primary(1)]},
+		"twice with one primary": {"lines": [["97130", 1], ["97129", 1], ["97130", 1]], "reasons": []},
+		"primary alone": {"lines": [["97129", 1]], "reasons": []},
 	}
-	shown(claimed(case.lines)) == case.shows
+	summary(claimed(case.lines)) == case.reasons
 }
 
 test_message_of_an_add_on if {
-	findings := claim.all_reasons with input as claimed([["97130", 1]])
-	[one] := reason.described(findings)
+	reasons := claim.all_reasons with input as claimed([["97130", 1]])
+	[one] := reason.details(reasons)
 	one.message == "Procedure code 97130 is an add-on to 97129, but 97129 is not on this claim."
 	one.remedy == "Bill 97130 on the same claim as 97129, or remove the line."
 }
 
 test_medical_necessity[name] if {
 	some name, case in {
-		"established": {"change": {"medical_necessity": "established"}, "shows": []},
+		"established": {"change": {"medical_necessity": "established"}, "reasons": []},
 		"not established": {
 			"change": {"medical_necessity": "not_established"},
-			"shows": ["OT_NOT_MEDICALLY_NECESSARY /medical_necessity"],
+			"reasons": ["OT_NOT_MEDICALLY_NECESSARY /medical_necessity"],
 		},
 		"undetermined": {
 			"change": {"medical_necessity": "undetermined"},
-			"shows": ["OT_MEDICAL_NECESSITY_UNDETERMINED /medical_necessity"],
+			"reasons": ["OT_MEDICAL_NECESSITY_UNDETERMINED /medical_necessity"],
 		},
 		"null": {
 			"change": {"medical_necessity": null},
-			"shows": ["OT_MEDICAL_NECESSITY_UNDETERMINED /medical_necessity"],
+			"reasons": ["OT_MEDICAL_NECESSITY_UNDETERMINED /medical_necessity"],
 		},
 		"absent": {
 			"without": ["/medical_necessity"],
-			"shows": ["OT_MEDICAL_NECESSITY_UNDETERMINED /medical_necessity"],
+			"reasons": ["OT_MEDICAL_NECESSITY_UNDETERMINED /medical_necessity"],
 		},
 	}
-	shown(table.request(base, case)) == case.shows
+	summary(table.request(base, case)) == case.reasons
 }
 
 test_benefits[name] if {
 	some name, case in {
-		"covered": {"change": {"benefit_status": "covered"}, "shows": []},
+		"covered": {"change": {"benefit_status": "covered"}, "reasons": []},
 		"not covered": {
 			"change": {"benefit_status": "not_covered"},
-			"shows": ["BENEFIT_NOT_COVERED /benefit_status"],
+			"reasons": ["BENEFIT_NOT_COVERED /benefit_status"],
 		},
-		"absent": {"without": ["/benefit_status"], "shows": ["BENEFIT_UNVERIFIED /benefit_status"]},
+		"absent": {"without": ["/benefit_status"], "reasons": ["BENEFIT_UNVERIFIED /benefit_status"]},
 	}
-	shown(table.request(base, case)) == case.shows
+	summary(table.request(base, case)) == case.reasons
 }
 
-# Lines as code, units asked, units authorized and status; `over` has the lines beyond the limit, as index, units asked
+# Lines as code, units requested, units authorized, status. `over` has the lines over the limit: index, units requested,
 # and units that are left for them.
 units_cases := {
 	"1 of 4": {"already": 0, "lines": [["97530", 1, 1, "authorized"]], "over": []},
@@ -196,7 +196,7 @@ units_cases := {
 		],
 		"over": [[4, 1, 0]],
 	},
-	"primary lines come before an add-on that was asked first": {
+	"primary lines come before an add-on that is first on the claim": {
 		"already": 0,
 		"lines": [
 			["97130", 2, 0, "pended"],
@@ -214,7 +214,7 @@ units_cases := {
 		],
 		"over": [[0, 2, 1]],
 	},
-	"add-ons share in the order asked": {
+	"add-ons share in the order of the claim": {
 		"already": 0,
 		"lines": [
 			["97130", 2, 2, "authorized"],
@@ -233,17 +233,20 @@ units_cases := {
 test_units_of_lines[name] if {
 	some name, case in units_cases
 	request := object.union(
-		claimed([[code, asked] | some [code, asked, _, _] in case.lines]),
+		claimed([[code, requested] | some [code, requested, _, _] in case.lines]),
 		{"units_already_authorized": case.already},
 	)
 	lines := claim.lines with input as request
 	[[line.procedure_code, line.units_requested, line.units_authorized, line.status] | some line in lines] == case.lines
 	[line.line | some line in lines] == numbers.range(1, count(case.lines))
-	findings := claim.all_reasons with input as request
-	table.shown(findings) == [over_limit(i) | some [i, _, _] in case.over]
-	table.messages(findings) == [message |
-		some [_, asked, left] in case.over
-		message := sprintf("This line is over the visit's unit limit: %d requested, %d of 4 remaining for it.", [asked, left])
+	reasons := claim.all_reasons with input as request
+	table.summary(reasons) == [over_limit(i) | some [i, _, _] in case.over]
+	table.messages(reasons) == [message |
+		some [_, requested, left] in case.over
+		message := sprintf(
+			"This line is over the visit's unit limit: %d requested, %d of 4 remaining for it.",
+			[requested, left],
+		)
 	]
 	[line.reasons | some line in lines] == [["OT_UNITS_OVER_VISIT_LIMIT" | some [i, _, _] in case.over; i == j] |
 		some j, _ in case.lines
@@ -253,7 +256,7 @@ test_units_of_lines[name] if {
 test_grant[name] if {
 	some name, case in units_cases
 	request := object.union(
-		claimed([[code, asked] | some [code, asked, _, _] in case.lines]),
+		claimed([[code, requested] | some [code, requested, _, _] in case.lines]),
 		{"units_already_authorized": case.already},
 	)
 	grant := claim.determination.authorized with input as request
@@ -267,7 +270,7 @@ test_grant[name] if {
 test_outcome_by_units[name] if {
 	some name, case in units_cases
 	request := object.union(
-		claimed([[code, asked] | some [code, asked, _, _] in case.lines]),
+		claimed([[code, requested] | some [code, requested, _, _] in case.lines]),
 		{"units_already_authorized": case.already},
 	)
 	statuses := concat(" and ", {status | some [_, _, _, status] in case.lines})
@@ -319,7 +322,7 @@ test_denied_lines_take_no_units if {
 }
 
 test_a_denied_line_has_no_reason_for_its_units if {
-	shown(claimed([["97140", 99], ["97130", 5]])) == [not_listed(0), without_primary(1)]
+	summary(claimed([["97140", 99], ["97130", 5]])) == [not_listed(0), without_primary(1)]
 }
 
 nothing := {
@@ -428,7 +431,7 @@ test_reasons_in_order if {
 		"medical_necessity": null,
 		"units_already_authorized": 2,
 	})
-	shown(request) == [
+	summary(request) == [
 		"BENEFIT_NOT_COVERED /benefit_status",
 		"OT_MEDICAL_NECESSITY_UNDETERMINED /medical_necessity",
 		not_listed(9),
@@ -448,8 +451,8 @@ test_numbers_are_the_same_however_they_are_written if {
 		{"procedure_code": "97530", "units": 2.0},
 		{"procedure_code": "97110", "units": 5.00},
 		{"procedure_code": "97112", "units": 1.0}]}`))
-	findings := claim.all_reasons with input as request
-	table.messages(findings) == [
+	reasons := claim.all_reasons with input as request
+	table.messages(reasons) == [
 		"This line is over the visit's unit limit: 5 requested, 1 of 4 remaining for it.",
 		"This line is over the visit's unit limit: 1 requested, 0 of 4 remaining for it.",
 	]
@@ -465,7 +468,7 @@ test_minus_nothing_is_nothing if {
 	json.marshal(decided(request).authorized.units) == "2"
 }
 
-test_modifiers_are_not_judged[name] if {
+test_modifiers_are_not_evaluated[name] if {
 	some name, modifiers in {"none": [], "null": null, "some": ["GO", "59", "XU", "ZZ"]}
 	lines := [{"procedure_code": "97530", "units": 4, "modifiers": modifiers}]
 	decision := decided(object.union(base, {"service_lines": lines}))
@@ -513,7 +516,7 @@ test_a_change_holds_from_its_date_on[name] if {
 		},
 	}
 	request := object.union(claimed([["97112", 2], ["97110", 2], ["97530", 5]]), case.change)
-	result := {"messages": table.messages(claim.all_reasons), "grant": claim.determination.authorized} with input as request
+	result := {"messages": table.messages(claim.all_reasons), "grant": claim.authorized} with input as request
 		with data.therapy.parameters.pediatric_ot.procedure_codes.periods as other_codes
 		with data.therapy.parameters.units_per_visit.periods as fewer_units
 	result.messages == case.messages
