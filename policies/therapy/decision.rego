@@ -49,7 +49,7 @@ _batch_form := {"kind": "list", "least": 0, "most": 1000, "expected": "a list of
 
 # METADATA
 # title: What the page of its type determines for a request
-# description: Whatever the page does not determine is as if nothing were granted, and the request is pended. A request
+# description: If the page does not determine something, nothing is authorized and the request is pended. A request
 #   that is not valid has its validation errors as reasons, and nothing else.
 determination := object.union(_nothing_determined, {"reasons": validation_errors}) if {
 	not _valid

@@ -1,16 +1,16 @@
 # METADATA
 # title: Reasons
-# description: A rule names a code and a place of the request. The register of reason codes has the effect, clauses,
+# description: A rule names a code and a field of the request. The register of reason codes has the effect, clauses,
 #   interpretation, message and remedy of each code. A decision lists each reason with all of them.
 package therapy.lib.reason
 
 # METADATA
-# title: A reason at a place of the request
+# title: A reason at a field of the request
 at(code, place) := {"code": code, "place": place}
 
 # METADATA
-# title: A reason at a place whose path is given too
-# description: For a rule that may find very many places, because OPA compares paths faster than places.
+# title: A reason at a field whose path is given too
+# description: For a rule that may name very many fields, because OPA compares paths faster than places.
 at_path(code, place, path) := {"code": code, "place": place, "path": path}
 
 # METADATA

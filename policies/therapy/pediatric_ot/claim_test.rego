@@ -131,7 +131,7 @@ test_benefits[name] if {
 }
 
 # Lines as code, units requested, units authorized, status. `over` has the lines over the limit: index, units requested,
-# and units that are left for them.
+# and units that remain for them.
 units_cases := {
 	"1 of 4": {"already": 0, "lines": [["97530", 1, 1, "authorized"]], "over": []},
 	"4 of 4": {"already": 0, "lines": [["97530", 4, 4, "authorized"]], "over": []},
