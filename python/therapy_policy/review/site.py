@@ -524,8 +524,8 @@ class Site:
             mentions = (mention for mention in page.mentions if mention.row == number)
             for mention in sorted(mentions, key=lambda mention: mention.column):
                 start, target = mention.column - 1, self._address(mention, here)
-                if target and start >= at and "\n" not in mention.written:
-                    end = start + len(mention.written.encode())
+                if target and start >= at and "\n" not in mention.source:
+                    end = start + len(mention.source.encode())
                     made += escape(text[at:start].decode())
                     made += Markup('<a href="{}">{}</a>').format(target, text[start:end].decode())
                     at = end
@@ -533,12 +533,12 @@ class Site:
 
     def _address(self, mention: Mention, here: list[Page]) -> str | None:
         """Where something that a page names is on the site; None where it is not."""
-        if isinstance(mention.names, str):
-            return f"reasons.html#{mention.names}" if mention.names in self.policy.codes else None
-        if parameter := self.policy.parameter_at(mention.names):
+        if isinstance(mention.target, str):
+            return f"reasons.html#{mention.target}" if mention.target in self.policy.codes else None
+        if parameter := self.policy.parameter_at(mention.target):
             return f"numbers.html#{parameter}"
         for page in self.policy.pages.values():
-            if page.package == mention.names:
+            if page.package == mention.target:
                 return f"#{page.anchor}" if page in here else self.place(page)
         return None
 
