@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 import therapy_policy.client.sidecar
+import therapy_policy.client.transport
 from tests.client.servers import Misbehave
 from therapy_policy import EmbeddedClient, SidecarClient
 from therapy_policy.errors import EngineError, EngineNotAvailable, RequestTooLarge
@@ -147,7 +148,8 @@ def test_a_proxy_that_finds_the_request_too_large(misbehaving: Start) -> None:
 
 @pytest.mark.parametrize("length", ["Content-Length: 1000", "Transfer-Encoding: chunked", "Connection: close"])
 def test_an_endless_answer(length: str, misbehaving: Start, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(therapy_policy.client.sidecar, "MAX_ANSWER_BYTES", 500)
+    for module in (therapy_policy.client.sidecar, therapy_policy.client.transport):
+        monkeypatch.setattr(module, "MAX_ANSWER_BYTES", 500)
     chunk = b"fff\r\n" + b" " * 0xFFF + b"\r\n"
     with (
         SidecarClient(misbehaving(raw(HEAD + length.encode() + b"\r\n\r\n", *[chunk] * 1000, forever=True))) as client,

@@ -33,7 +33,7 @@ from therapy_policy.review.figures import Figures, RegoTest
 from therapy_policy.review.reading import Branch, Page, Passage, Policy, Rule
 from therapy_policy.review.requests import Stated, in_words, members, stated
 from therapy_policy.review.try_it import try_it_files
-from therapy_policy.toolchain.node import rendered_svg
+from therapy_policy.toolchain.node import render_svg
 
 HERE = Path(__file__).parent
 MARKER = "therapy-policy-review.json"
@@ -551,7 +551,7 @@ class Site:
             return Markup("")
         self.tell("Drawing the way through an episode of care …")
         try:
-            drawn = rendered_svg(self.graph(), self.tell)
+            drawn = render_svg(self.graph(), self.tell)
         except ValueError as problem:
             raise PolicyNotReadable(f"therapy/register/episode: it cannot be drawn. {problem}") from None
         svg = drawn[drawn.index("<svg") :]
