@@ -573,7 +573,7 @@ def test_an_episode_that_cannot_be_drawn(monkeypatch: pytest.MonkeyPatch) -> Non
 def test_drawing_that_does_not_end(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(node, "RENDER_SECONDS", 0.001)
     with pytest.raises(ReviewToolsNotAvailable, match="did not draw"):
-        node.rendered_svg("digraph { a -> b }")
+        node.render_svg("digraph { a -> b }")
 
 
 # --- Where it writes -------------------------------------------------------------------------------------------------

@@ -57,7 +57,8 @@ def test_each_wrong_place_is_said_in_words() -> None:
     for place in (
         "/visit/number\n  expected: a whole number from 1 to 999, in plain digits\n  found: a number with an exponent",
         "/visit/units\n  expected: a whole number from 1 to 99, in plain digits\n  found: a text of 1 character\n",
-        "/member_number\n  expected: the request without this field\n  found: an unknown member: a text of 8 characters\n",
+        "/member_number\n  expected: the request without this field\n"
+        "  found: an unknown field: a text of 8 characters\n",
         "/prior_visits\n  expected: an object (the visits already used under this authorization)\n  found: nothing\n",
         "/tier\n  expected: acute or nonacute\n  found: a text of 7 characters\n",
     ):

@@ -1,4 +1,4 @@
-"""Bundles by the names that people give them."""
+"""Loading a bundle by name."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ VERSION_PAGE = "policies/therapy/register/policy/data.yaml"
 
 @pytest.fixture
 def repository(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A git repository with the policies of today, in which the test stands."""
+    """A git repository with the current policies; the test runs in it."""
     shutil.copytree(ROOT / "policies", tmp_path / "policies")
     git = ["git", "-c", "user.name=A", "-c", "user.email=a@example.org"]
     for command in (["init", "--quiet"], ["add", "."], ["commit", "--quiet", "-m", "one"], ["tag", "one"]):
@@ -26,12 +26,12 @@ def repository(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path
 
 
-def test_a_revision_is_the_policy_of_then(repository: Path) -> None:
+def test_a_revision_is_the_policy_at_that_time(repository: Path) -> None:
     page = repository / VERSION_PAGE
     page.write_text(page.read_text(encoding="utf-8").replace("version: ", "version: 9"), encoding="utf-8")
-    then, now = bundles.load("one"), bundles.load("policies")
-    assert now.version == f"9{then.version}"
-    assert then.archive == bundles.packaged_bundle().archive
+    old, new = bundles.load("one"), bundles.load("policies")
+    assert new.version == f"9{old.version}"
+    assert old.archive == bundles.packaged_bundle().archive
 
 
 def test_a_bundle_file_a_directory_and_its_parent_are_one_policy(repository: Path) -> None:
@@ -40,19 +40,19 @@ def test_a_bundle_file_a_directory_and_its_parent_are_one_policy(repository: Pat
 
 
 @pytest.mark.parametrize("name", ["two", "--output=made", "-h", "", "one:policies", "policies/therapy"])
-def test_what_is_no_bundle_is_refused_and_nothing_is_made(repository: Path, name: str) -> None:
+def test_a_name_without_a_bundle_is_rejected_and_no_file_is_written(repository: Path, name: str) -> None:
     before = sorted(repository.rglob("*"))
     with pytest.raises(BundleNotUsable):
         bundles.load(name)
     assert sorted(repository.rglob("*")) == before
 
 
-def test_a_file_that_is_no_bundle_is_refused(repository: Path) -> None:
-    with pytest.raises(BundleNotUsable, match="no bundle that OPA can use"):
+def test_a_file_that_is_not_a_bundle_is_rejected(repository: Path) -> None:
+    with pytest.raises(BundleNotUsable, match="is not a bundle that OPA can use"):
         bundles.load(VERSION_PAGE)
 
 
-def test_a_bundle_of_another_policy_is_refused(repository: Path) -> None:
+def test_a_bundle_of_another_policy_is_rejected(repository: Path) -> None:
     shutil.rmtree(repository / "policies/therapy/register")
     with pytest.raises(BundleNotUsable):
         bundles.load("policies")

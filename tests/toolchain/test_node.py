@@ -1,4 +1,4 @@
-"""What the review takes from npm: had once, the same everywhere, and an answer for whoever cannot have it."""
+"""The npm packages of the review: installed once, the same everywhere, with a clear error if they are unavailable."""
 
 from __future__ import annotations
 
@@ -8,14 +8,14 @@ from pathlib import Path
 import pytest
 
 from therapy_policy import ReviewToolsNotAvailable
-from therapy_policy.toolchain.node import NODE_PACKAGE, PROJECT, installed, rendered_svg
+from therapy_policy.toolchain.node import NODE_PACKAGE, PROJECT, installed, render_svg
 
 NOWHERE = "http://127.0.0.1:9"
 
 
 @pytest.fixture
-def said(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> list[str]:
-    """Steps that were told, on a machine with an empty cache and no registry."""
+def steps(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> list[str]:
+    """The reported steps, on a machine with an empty cache and no registry."""
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
     monkeypatch.setenv("npm_config_registry", NOWHERE)
     monkeypatch.setenv("npm_config_cache", str(tmp_path / "npm"))
@@ -47,39 +47,39 @@ def test_it_is_installed_once() -> None:
     assert told == []
 
 
-def test_a_graph_is_drawn_alike_each_time() -> None:
+def test_a_graph_renders_the_same_each_time() -> None:
     dot = 'digraph { rankdir=LR; referral -> "évaluation <1>" [label="authorized"] }'
-    drawn = rendered_svg(dot)
-    assert "évaluation &lt;1&gt;" in drawn
-    assert drawn == rendered_svg(dot)
+    svg = render_svg(dot)
+    assert "évaluation &lt;1&gt;" in svg
+    assert svg == render_svg(dot)
 
 
-def test_what_is_no_graph() -> None:
+def test_text_that_is_not_a_graph() -> None:
     with pytest.raises(ValueError, match="syntax error in line 1"):
-        rendered_svg("digraph {")
+        render_svg("digraph {")
 
 
-def test_no_registry(said: list[str], tmp_path: Path) -> None:
+def test_no_registry(steps: list[str], tmp_path: Path) -> None:
     with pytest.raises(ReviewToolsNotAvailable, match="Install Node") as raised:
-        installed(said.append)
+        installed(steps.append)
     assert "npm ci failed" in str(raised.value)
     assert not list(tmp_path.glob("therapy-policy/*"))
 
 
-def test_no_node(said: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_no_node(steps: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PATH", str(tmp_path))
     with pytest.raises(ReviewToolsNotAvailable, match="Install Node"):
-        installed(said.append)
-    assert NODE_PACKAGE in said[0]
+        installed(steps.append)
+    assert NODE_PACKAGE in steps[0]
     assert not [path for path in tmp_path.glob("therapy-policy/*") if not path.name.startswith(".partial")]
 
 
-def test_an_old_node_is_refused(said: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_old_node_is_rejected(steps: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     for name in ("node", "npm"):
         program = tmp_path / name
         program.write_text("#!/bin/sh\necho v16.20.2\n")
         program.chmod(0o755)
     monkeypatch.setenv("PATH", str(tmp_path))
     with pytest.raises(ReviewToolsNotAvailable):
-        installed(said.append)
-    assert "Node.js 16.20.2" in said[0]
+        installed(steps.append)
+    assert "Node.js 16.20.2" in steps[0]

@@ -10,7 +10,7 @@ from typing import Any, Literal
 
 from therapy_policy.classes.policy_values import REPEATED
 from therapy_policy.policy.bundles import Bundle
-from therapy_policy.policy.rego import ENTRY_PACKAGE, DataPath, Rego, Rule
+from therapy_policy.policy.rego import ENTRY_PACKAGE, DataPath, Rego, RegoRule
 
 
 class _Nothing:
@@ -95,7 +95,7 @@ class Differences:
     new: Rego
     data: tuple[Change, ...]
     rules: tuple[ChangedRule, ...]
-    changed: tuple[Rule, ...]  # each that says what no rule of the other bundle says in its place
+    changed: tuple[RegoRule, ...]  # each that says what no rule of the other bundle says in its place
     repeated_alike: bool  # whether what decisions only repeat begins on the same date
 
     @property
@@ -113,7 +113,7 @@ class Differences:
         It cannot where no rule differs that it can ask, nor anything that such a rule can read.
         """
         for rules in (self.old, self.new):
-            packages, read = rules.reached({ENTRY_PACKAGE}, request_type)
+            packages, read = rules.reachable({ENTRY_PACKAGE}, request_type)
             if any(rule.package in packages and rule.applies_to(request_type) for rule in self.changed):
                 return True
             if any(self._can_matter(change, read) for change in self.data):
@@ -162,33 +162,33 @@ def _begin_of_repeated(bundle: Bundle) -> str | None:
     return str(periods[0]["from"]) if periods else None
 
 
-def _only_in(rules: Rego, others: Rego) -> list[Rule]:
-    left = Counter((rule.package, rule.says) for rule in others.rules)
+def _only_in(rules: Rego, others: Rego) -> list[RegoRule]:
+    left = Counter((rule.package, rule.content) for rule in others.rules)
     found = []
     for rule in rules.rules:
-        if left[rule.package, rule.says]:
-            left[rule.package, rule.says] -= 1
+        if left[rule.package, rule.content]:
+            left[rule.package, rule.content] -= 1
         else:
             found.append(rule)
     return found
 
 
-def _changed(gone: list[Rule], come: list[Rule]) -> Iterator[ChangedRule]:
+def _changed(gone: list[RegoRule], come: list[RegoRule]) -> Iterator[ChangedRule]:
     before, after = ({_known_by(rule): rule for rule in rules} for rules in (gone, come))
     for known_by, rule in sorted({**before, **after}.items()):
         change: RuleChange = "other" if known_by in before and known_by in after else "gone"
         yield ChangedRule("come" if known_by not in before else change, rule.file, *known_by[1:])
 
 
-def _known_by(rule: Rule) -> tuple[str, str, str, str]:
+def _known_by(rule: RegoRule) -> tuple[str, str, str, str]:
     return rule.file, ".".join(rule.package), rule.name, rule.title or ""
 
 
 def _reworded(old: Rego, new: Rego) -> Iterator[ChangedRule]:
     """Rules that say the same under another METADATA, and packages with another one."""
-    before = {(rule.package, rule.says): rule for rule in old.rules}
+    before = {(rule.package, rule.content): rule for rule in old.rules}
     for rule in new.rules:
-        same = before.get((rule.package, rule.says))
+        same = before.get((rule.package, rule.content))
         if same and same.metadata != rule.metadata:
             yield ChangedRule("words", rule.file, ".".join(rule.package), rule.name, rule.title or "")
     pages_before = {page.package: page for page in old.pages}

@@ -1,4 +1,4 @@
-"""A decision, and how it is asked for: what both clients have in common."""
+"""The decision, and what both clients share: the methods that request one."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ Outcome = Literal[
 
 
 class Authorized(TypedDict):
-    """What is authorized: zeros and an empty list unless the outcome is `authorized` or `partially_authorized`."""
+    """What is authorized. Zeros and an empty list unless the outcome is `authorized` or `partially_authorized`."""
 
     units: int  # of 15 minutes
-    procedure_codes: list[str]  # CPT codes that got a unit, sorted, each once
+    procedure_codes: list[str]  # CPT codes with at least one authorized unit, sorted, without duplicates
     evaluation_visits: int
     treatment_visits: int
     max_units_per_visit: int  # units of 15 minutes
@@ -33,30 +33,30 @@ class Line(TypedDict):
     status: Literal["authorized", "partially_authorized", "denied", "pended"]
     units_requested: int  # of 15 minutes
     units_authorized: int  # of 15 minutes
-    reasons: list[str]  # the codes of the reasons that bear on the line
+    reasons: list[str]  # codes of the reasons that affect the line
 
 
 class Reason(TypedDict):
-    """Why: a rule that applies, with the clauses of the source that it rests on."""
+    """A rule that applies to the request, with the clauses of the source that it is based on."""
 
     code: str
     effect: Literal["invalid", "scope", "deny", "pend", "info"]
     clauses: list[str]  # ids, such as PT-5
-    interpretation: str | None  # id, such as INT-2, where the source is silent
-    message: str  # one sentence for a person; never repeats free text of the request
-    remedy: str | None  # what would lift the reason
+    interpretation: str | None  # id, such as INT-2, if the source is silent
+    message: str  # one sentence for people; never contains free text from the request
+    remedy: str | None  # how to resolve the reason; None if nothing can
     path: str  # JSON Pointer (RFC 6901) into the request; "" for the whole
 
 
 class Route(TypedDict):
-    """Where an island's referrals are described."""
+    """Where the referrals of an island are handled."""
 
     chapter: str  # of the Affiliated Practitioner Manual
     network: str | None
 
 
 class Contact(TypedDict):
-    """Whom to ask (AUTH-1)."""
+    """Whom to contact about prior authorization (AUTH-1)."""
 
     name: str
     hours: str
@@ -64,28 +64,31 @@ class Contact(TypedDict):
 
 
 class Decision(TypedDict):
-    """The policy's answer to one request: a plain `dict`, all of whose members are always there.
+    """The policy's answer to one request: a plain `dict` in which every field is always present.
 
     Nothing is authorized unless `outcome` is `authorized` or `partially_authorized`.
     """
 
     outcome: Outcome
-    request_type: str | None  # None where it is none that the policy knows
-    request_id: str | None  # as asked
+    request_type: str | None  # None if the policy does not know the request type
+    request_id: str | None  # as in the request
     authorized: Authorized
-    lines: list[Line]  # of a valid pediatric_ot_claim, in the order asked
-    reasons: list[Reason]  # every one that applies
+    lines: list[Line]  # of a valid pediatric_ot_claim, in the order requested; empty for other types
+    reasons: list[Reason]  # all that apply
     route: Route | None
     contact: Contact | None
     policy_version: str
 
 
 class Client(ABC):
-    """Asks an engine for decisions; it may be shared by any number of threads.
+    """Gets decisions from an engine. Any number of threads can share a client.
 
-    A method that decides raises `RequestNotJson` or `RequestTooLarge` before the engine is asked anything,
-    `EngineNotAvailable` if no engine answers, or the client is closed, and `EngineError` for an answer that is no
-    decision. A request of the wrong form is no error: the decision on it is `invalid_request`.
+    Every method that decides raises:
+        RequestNotJson, RequestTooLarge: before the engine receives anything.
+        EngineNotAvailable: no engine answers, or the client is closed.
+        EngineError: the engine's response is not a decision.
+
+    A request that does not match the published schema raises nothing: its decision has the outcome `invalid_request`.
     """
 
     def decide(self, request: object) -> Decision:
@@ -93,18 +96,19 @@ class Client(ABC):
         return _decision(self._ask("therapy/decision", request_text(request)))
 
     def decide_text(self, text: str | bytes) -> Decision:
-        """Decide one request that is given as JSON text; the policy sees its numbers as they are written."""
+        """Decide one request given as JSON text (bytes are UTF-8). The policy sees its numbers exactly as written."""
         return _decision(self._ask("therapy/decision", checked_text(text)))
 
     def decide_many(self, requests: Iterable[object]) -> list[Decision]:
-        """Decide requests, in order; several times as fast as one by one.
+        """Decide requests, JSON values as in `decide`, and return the decisions in the same order.
 
-        All are read before the first is decided, so give a very long run of them in parts.
+        This is several times faster than one call per request. All requests are read before the first is decided, so
+        split a very long series into parts.
         """
         return self._decide_batches(_each(requests, request_text))
 
     def decide_texts(self, texts: Iterable[str | bytes]) -> list[Decision]:
-        """Decide requests that are given as JSON texts, in order; as `decide_many` otherwise."""
+        """Decide requests given as JSON texts, and return the decisions in the same order; see `decide_many`."""
         return self._decide_batches(_each(texts, checked_text))
 
     def _decide_batches(self, texts: list[str]) -> list[Decision]:
@@ -112,17 +116,17 @@ class Client(ABC):
         for batch, count in batches(texts):
             answer = self._ask("therapy/decisions", batch)
             if not isinstance(answer, list) or len(answer) != count:
-                raise EngineError("The engine did not answer with one decision for each request." + _ADVICE)
+                raise EngineError("The engine did not return one decision for each request." + _CHECK_ENGINE)
             decisions.extend(map(_decision, answer))
         return decisions
 
     @abstractmethod
     def _ask(self, entry_point: str, text: str) -> object:
-        """Give an entry point of the policy its input, as JSON text, and return what it answers."""
+        """Send JSON text to an entry point of the policy and return its result."""
 
     @abstractmethod
     def close(self) -> None:
-        """Let go of the engine; what is asked afterwards raises `EngineNotAvailable`. To close again does nothing."""
+        """Release the engine. Later requests raise `EngineNotAvailable`; a second call does nothing."""
 
     def __enter__(self) -> Self:
         return self
@@ -145,13 +149,13 @@ def _each(values: Iterable[_Value], as_text: Callable[[_Value], str]) -> list[st
 
 
 _OUTCOMES = frozenset(get_args(Outcome))
-_ADVICE = " See that it runs the therapy policy, of a version that this client knows."
+_CHECK_ENGINE = " Check that it runs a compatible version of the therapy policy."
 
 
 def _decision(answer: object) -> Decision:
-    """See that an answer has the members and the outcome of a decision; what is deeper inside is the policy's."""
+    """Check that an answer has the fields and an outcome of a decision. The policy vouches for what is inside them."""
     if not isinstance(answer, dict) or answer.keys() != Decision.__required_keys__:
-        raise EngineError("The engine answered with something that is no decision." + _ADVICE)
+        raise EngineError("The engine's response is not a therapy-policy decision." + _CHECK_ENGINE)
     if answer["outcome"] not in _OUTCOMES:
-        raise EngineError("The engine answered with an outcome that is unknown here." + _ADVICE)
+        raise EngineError("The engine's response has an unknown outcome." + _CHECK_ENGINE)
     return cast(Decision, answer)

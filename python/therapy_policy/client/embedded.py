@@ -1,4 +1,4 @@
-"""Decisions in-process: the policy as WebAssembly, without any server."""
+"""Decisions in this process, without a server: the policy as WebAssembly."""
 
 from __future__ import annotations
 
@@ -12,21 +12,21 @@ from therapy_policy.client.request_text import MAX_REQUEST_BYTES
 from therapy_policy.errors import EngineError, EngineNotAvailable, TherapyPolicyError
 from therapy_policy.files import packaged_file
 
-# The SDK offers a policy 2 pages of 64 KiB to start with, and refuses one that asks for more ("incompatible import
-# type"). How much this one asks for grows with its texts; pages that it does not ask for cost nothing.
+# By default the SDK offers a policy 2 pages of 64 KiB and rejects a policy that needs more ("incompatible import
+# type"). This policy's need grows with its texts; unused pages cost nothing.
 opapywasm.runtime._DEFAULT_MEMORY_PAGES = 16
 
-MAX_RESULT_BYTES = 64 << 20  # a request of the largest size that is wrong in every place is answered with some 25 MB
+MAX_RESULT_BYTES = 64 << 20  # the largest request, with an error in every field, gets an answer of about 25 MB
 EVALUATION_SECONDS = 10.0  # a full batch takes about 0.1
 
 
 class EmbeddedClient(Client):
     """Decides in this process, without a server.
 
-    To make one takes about 0.3 s, for the policy is compiled; make one, and share it between threads. As many of them
-    decide at the same time as there are processors, and further ones wait their turn.
+    Creating a client takes about 0.3 s, because the policy is compiled: create one and share it between threads. As
+    many threads as there are processors decide at the same time; the others wait their turn.
 
-    `wasm` and `data` are those of another compiled bundle than the one that this package ships.
+    `wasm` and `data` (JSON) replace the compiled policy and its data that this package ships.
 
     Raises `EngineNotAvailable` if the compiled policy is missing or cannot be loaded.
     """
@@ -35,10 +35,10 @@ class EmbeddedClient(Client):
         config = opapywasm.PolicyConfig(
             pool_size=os.cpu_count() or 1,
             borrow_timeout_seconds=None,
-            max_input_bytes=2 * MAX_REQUEST_BYTES,  # a batch has a few more bytes than its requests
+            max_input_bytes=2 * MAX_REQUEST_BYTES,  # a batch is a few bytes longer than its requests
             max_result_bytes=MAX_RESULT_BYTES,
             max_cstring_scan_bytes=MAX_RESULT_BYTES + 1,
-            parse_raw_json_input=False,  # already checked, and more strictly
+            parse_raw_json_input=False,  # checked already, and more strictly
             eval_timeout_seconds=EVALUATION_SECONDS,
         )
         try:
@@ -56,17 +56,17 @@ class EmbeddedClient(Client):
         try:
             answer = self._policy.evaluate(text, entry_point)
         except opapywasm.OpaPolicyClosedError:
-            failure = EngineNotAvailable("This client is closed. Make another one.")
+            failure = EngineNotAvailable("This client is closed. Create another one.")
         except opapywasm.OpaWasmError as error:
             failure = EngineError(
-                f"The embedded policy failed ({type(error).__name__}), or took over {EVALUATION_SECONDS:g} s. "
-                "Nothing is decided; have the request reviewed by a person."
+                f"The embedded policy failed ({type(error).__name__}) or took more than {EVALUATION_SECONDS:g} s. "
+                "Nothing was decided. Have a person review the request."
             )
         else:
             if answer is opapywasm.UNDEFINED:
-                raise EngineError("The embedded policy has no answer. Install therapy-policy anew.")
+                raise EngineError("The embedded policy returned no result. Reinstall therapy-policy.")
             return answer
-        raise failure  # not in the handler: the SDK's own error, which may quote the request, would be carried along
+        raise failure  # outside the handler: otherwise it would carry the SDK's error, which may quote the request
 
     def close(self) -> None:
         self._policy.close()

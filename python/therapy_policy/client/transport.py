@@ -1,6 +1,6 @@
 """One HTTP session with an OPA sidecar, with a deadline for each whole exchange.
 
-`OpaClient` supplies the session. It is tightened here: no proxy, `.netrc` or redirect is followed, and nothing is sent
+`OpaClient` supplies the session. This module restricts it: it uses no proxy, `.netrc` or redirect, and sends nothing
 twice.
 """
 
@@ -19,21 +19,21 @@ import urllib3
 from opa_client.opa import OpaClient  # type: ignore[import-untyped]
 from urllib3.connection import HTTPConnection, HTTPSConnection
 
-MAX_ANSWER_BYTES = 64 << 20  # a request of the largest size with an error in every field is answered with some 25 MB
+MAX_ANSWER_BYTES = 64 << 20  # the largest request, with an error in every field, gets about 25 MB
 
 
 class OpaSession(OpaClient):  # type: ignore[misc]
-    """One session with the sidecar; for one thread at a time."""
+    """One session with the sidecar, used by one thread at a time."""
 
     def __init__(self, host: str, port: int, tls: bool, connect_seconds: float) -> None:
-        # Answers are short and come from nearby: compressing them would cost both sides more than it saves.
+        # Responses are short and come from nearby: compression would cost both sides more than it saves.
         headers = {"Accept-Encoding": "identity", "Content-Type": "application/json"}
         super().__init__(host, port, ssl=tls, headers=headers, retries=0, timeout=connect_seconds)
         self.process = os.getpid()
 
     def _init_session(self) -> requests.Session:
         session: requests.Session = super()._init_session()
-        session.trust_env = False  # HTTP_PROXY applies even to localhost, and .netrc would add a password
+        session.trust_env = False  # otherwise HTTP_PROXY applies even to localhost, and .netrc adds a password
         if self.ssl:
             session.verify = os.environ.get("REQUESTS_CA_BUNDLE") or True
         adapter: Any
@@ -42,24 +42,24 @@ class OpaSession(OpaClient):  # type: ignore[misc]
         return session
 
     def exchange(self, method: str, url: str, body: bytes | None, deadline: float) -> tuple[int, bytes]:
-        """Return the answer's status and content, of which at most one byte more than `MAX_ANSWER_BYTES` is read.
+        """Return the status and content of the response, cut off one byte after `MAX_ANSWER_BYTES`.
 
-        `deadline` is a time by `time.monotonic`, in seconds.
+        `deadline` is a `time.monotonic` time, in seconds.
         """
         _deadline.set(deadline)
-        # `timeout` applies to connecting alone; everything after that keeps to the deadline.
+        # `timeout` limits only the connecting; the deadline limits everything after it.
         with self._session.request(
             method, url, data=body, timeout=self.timeout, allow_redirects=False, stream=True
         ) as answer:
             content = b""
-            # Read on until nothing comes: only that shows an answer that is shorter than announced.
+            # Read until nothing comes: only then does a response that is shorter than announced raise an error.
             while piece := answer.raw.read(MAX_ANSWER_BYTES + 1 - len(content), decode_content=False):
                 content += piece
             return answer.status_code, content
 
 
-# A timeout of `requests` applies to each read, so a server that sends a byte now and then could hold a call forever.
-# The connections below ask before each send and each read how much time is left.
+# The timeout of `requests` applies to each read, so a server that sends a byte now and then could block a call forever.
+# The connections below check before each send and each read how much time is left.
 
 _deadline: ContextVar[float] = ContextVar("deadline")  # of the exchange in this thread, by time.monotonic
 

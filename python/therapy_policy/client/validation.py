@@ -1,7 +1,6 @@
-"""What is wrong with a request, by the published schema alone: no engine is asked.
+"""Validate a request against the published schema, schemas/request.json, without an engine.
 
-The schema is schemas/request.json. The places are those that the REQUEST_INVALID reasons of a decision name, and what
-is expected there is said in the same words.
+The errors are those that the REQUEST_INVALID reasons of a decision report: the same paths, in the same words.
 """
 
 from __future__ import annotations
@@ -19,19 +18,19 @@ from jsonschema.exceptions import ValidationError
 from therapy_policy.files import packaged_json
 from therapy_policy.wording import count_of
 
-Place = tuple[str | int, ...]
+FieldPath = tuple[str | int, ...]
 
 
 @dataclass(frozen=True)
 class NotPlainDigits:
-    """A number that is not a whole number in plain digits, such as 4.5 or 4e0; `kind` says what it is instead."""
+    """A number that is not a whole number in plain digits, such as 4.5 or 4e0; `kind` describes it."""
 
     kind: str
 
 
 @dataclass(frozen=True)
-class ValidationFinding:
-    """One wrong place, `path` (RFC 6901). `found` says what kind of thing is there, never its text."""
+class FieldError:
+    """One validation error at `path`, a JSON Pointer (RFC 6901). `found` describes the value there, never quotes it."""
 
     path: str
     expected: str
@@ -42,16 +41,16 @@ class ValidationFinding:
 
 
 def parse(text: str) -> Any:
-    """Parse the JSON text of a request, keeping whole numbers in plain digits apart from all others.
+    """Parse the JSON text of a request; a number that is not a whole number in plain digits is a `NotPlainDigits`.
 
-    Raises ValueError where the text is no JSON.
+    Raises `ValueError` if the text is not JSON.
     """
     return json.loads(text, parse_int=_number, parse_float=_number)
 
 
 def _number(text: str) -> int | NotPlainDigits:
     plain = re.fullmatch(r"(-?[0-9]+)(\.0+)?", text)
-    # int() refuses thousands of digits; fifteen are far beyond every range of the schema.
+    # int() rejects thousands of digits; fifteen are far beyond every range of the schema.
     if plain and len(plain[1]) <= 15:
         return int(plain[1])
     if plain:
@@ -59,14 +58,16 @@ def _number(text: str) -> int | NotPlainDigits:
     return NotPlainDigits("a number with an exponent" if "e" in text.lower() else "a number with a fraction")
 
 
-def validation_errors(request: Any) -> list[ValidationFinding]:
-    """Each wrong place of a request, as `parse` gives it, once and in the order in which decisions list them.
+def validation_errors(request: Any) -> list[FieldError]:
+    """List each invalid field of a request that `parse` returned, in the order of decisions; [] if it is valid.
 
-    Nothing below a place that is itself wrong is named. A valid request gives [].
+    A field is left out if the object or list that contains it is itself invalid.
     """
-    wrong = {place for error in _validator().iter_errors(request) for place in _places(error)}
+    invalid = {path for error in _validator().iter_errors(request) for path in _paths(error)}
     return [
-        _finding(request, place) for place in sorted(wrong) if not any(place[:n] in wrong for n in range(len(place)))
+        _field_error(request, path)
+        for path in sorted(invalid)
+        if not any(path[:n] in invalid for n in range(len(path)))
     ]
 
 
@@ -81,45 +82,45 @@ def _forms() -> dict[str, dict[str, Any]]:
     return forms
 
 
-def _places(error: ValidationError) -> Iterator[Place]:
-    place = tuple(error.absolute_path)
+def _paths(error: ValidationError) -> Iterator[FieldPath]:
+    path = tuple(error.absolute_path)
     instance: Any = error.instance
     required: Any = error.validator_value
     schema: Any = error.schema
-    if error.validator == "anyOf":  # always this or null; what is wrong with this is what is wrong
+    if error.validator == "anyOf":  # always a schema or null; only the errors by that schema are of interest
         for inner in error.context or ():
             if inner.schema_path[0] == 0:
-                yield from _places(inner)
+                yield from _paths(inner)
     elif error.validator == "required":
-        yield from ((*place, name) for name in required if name not in instance)
+        yield from ((*path, name) for name in required if name not in instance)
     elif error.validator == "additionalProperties":
-        yield from ((*place, name) for name in instance if name not in schema["properties"])
+        yield from ((*path, name) for name in instance if name not in schema["properties"])
     else:
-        yield place
+        yield path
 
 
-def _finding(request: Any, place: Place) -> ValidationFinding:
-    pointer = "".join("/" + str(step).replace("~", "~0").replace("/", "~1") for step in place)
-    if not place:
-        return ValidationFinding(pointer, "a JSON object in the published request format", _kind(request))
-    *parents, last = place
+def _field_error(request: Any, path: FieldPath) -> FieldError:
+    pointer = "".join("/" + str(step).replace("~", "~0").replace("/", "~1") for step in path)
+    if not path:
+        return FieldError(pointer, "a JSON object in the published request format", _describe(request))
+    *parents, last = path
     holder = request
     for step in parents:
         holder = holder[step]
-    form = _form(request, place)
+    form = _form(request, path)
     if form is None:
-        return ValidationFinding(pointer, "the request without this field", f"an unknown member: {_kind(holder[last])}")
+        return FieldError(pointer, "the request without this field", f"an unknown field: {_describe(holder[last])}")
     missing = isinstance(holder, dict) and last not in holder
-    return ValidationFinding(pointer, form["expected"], "nothing" if missing else _kind(holder[last]))
+    return FieldError(pointer, form["expected"], "nothing" if missing else _describe(holder[last]))
 
 
-def _form(request: Any, place: Place) -> dict[str, Any] | None:
-    """Look up the form of what belongs at a place; None for an unknown member."""
+def _form(request: Any, path: FieldPath) -> dict[str, Any] | None:
+    """Look up the form of the field at a path; None for an unknown field."""
     forms = _forms()
-    if place == ("request_type",):
+    if path == ("request_type",):
         return forms["request_type"]
     form = forms[request["request_type"]]
-    for step in place:
+    for step in path:
         name = form["element"] if form["kind"] == "list" else form["fields"].get(step)
         if name is None:
             return None
@@ -127,7 +128,7 @@ def _form(request: Any, place: Place) -> dict[str, Any] | None:
     return form
 
 
-def _kind(value: Any) -> str:
+def _describe(value: Any) -> str:
     match value:
         case None:
             return "null"

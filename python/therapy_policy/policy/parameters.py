@@ -1,4 +1,4 @@
-"""The parameters of a policy, its numbers and lists, each with the periods in which its values apply."""
+"""The parameters of a policy: its numbers and lists, each with the periods in which its values apply."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ from typing import Any
 
 
 @dataclass(frozen=True)
-class Period:
-    """A period of a parameter: it applies from its first date up to and including its last."""
+class ParameterPeriod:
+    """A value of a parameter, which applies from the date `start` through the date `end`."""
 
     start: str  # YYYY-MM-DD
     end: str | None  # YYYY-MM-DD; None for the newest period
@@ -21,14 +21,14 @@ class Period:
 class Parameter:
     """A number or list of the policy."""
 
-    name: str  # as in outpatient_pt.initial_visits
+    name: str  # such as outpatient_pt.initial_visits
     title: str
     clauses: tuple[str, ...]
-    periods: tuple[Period, ...]
+    periods: tuple[ParameterPeriod, ...]
 
     @property
     def entries(self) -> Iterator[tuple[str, str]]:
-        """The entries of all its periods that cite a clause of their own: the name of each, and the clause."""
+        """The entries of its periods that cite their own clause: name and clause, without duplicates."""
         seen = set()
         for period in self.periods:
             if isinstance(period.value, dict):
@@ -39,7 +39,7 @@ class Parameter:
 
 
 def parameters_of(tree: Mapping[str, Any]) -> dict[str, Parameter]:
-    """All parameters below `data.therapy.parameters`, by their dotted names."""
+    """Return all parameters in `data.therapy.parameters`, by their dotted names."""
     return {parameter.name: parameter for parameter in _parameters(tree, ())}
 
 
@@ -55,7 +55,7 @@ def _parameters(tree: Mapping[str, Any], path: tuple[str, ...]) -> Iterator[Para
             title=value.get("title", name),
             clauses=tuple(value.get("clauses", ())),
             periods=tuple(
-                Period(start, end, period["value"])
+                ParameterPeriod(start, end, period["value"])
                 for start, end, period in zip(starts, [*ends, None], value["periods"], strict=True)
             ),
         )

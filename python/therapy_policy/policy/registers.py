@@ -1,4 +1,4 @@
-"""What the review needs of the registers and parameters of a bundle, and what their words mean, in plain ones."""
+"""The form of a bundle's registers and parameters that the review needs, and their terms in plain words."""
 
 from __future__ import annotations
 
@@ -9,15 +9,18 @@ from typing import Any
 from jsonschema import Draft7Validator
 from jsonschema.exceptions import ValidationError
 
-# What the policy says stands in the registers themselves.
+# The registers contain the policy's own texts; these are the words for their terms.
 KINDS = {
-    "rule": ("decided by rule", "The engine decides it from what a request states."),
-    "attested": ("attested", "A clinician or clerk states it; the engine takes what they state and does not judge it."),
-    "info": ("information", "It is information for people; it asks for nothing that could be decided."),
-    "external": ("another document", "It points to another document; what stands there is not part of this policy."),
+    "rule": ("decided by rule", "The engine decides it from the fields of a request."),
+    "attested": (
+        "attested",
+        "A clinician or clerk states it in the request; the engine relies on that and does not evaluate it.",
+    ),
+    "info": ("information", "It is information for people and requires no decision."),
+    "external": ("another document", "It refers to another document, which is not part of this policy."),
 }
 EFFECTS = {
-    "invalid": "not judged",
+    "invalid": "not evaluated",
     "scope": "outside the rules",
     "deny": "denies",
     "pend": "pends",
@@ -26,9 +29,9 @@ EFFECTS = {
 APPLIES_TO = {"request": "the whole request", "line": "one service line", "units": "units beyond a limit"}
 VISIBLE_IN = {
     "reasons": "Each decision that is based on it gives a reason that cites it.",
-    "requests": "It shapes what a request asks for, so it is behind every decision on such a request; no reason cites "
-    "it, and nothing counts it.",
-    "rules": "It shapes how the rules count and list, so no reason cites it, and nothing counts it.",
+    "requests": "It determines which fields a request has, so every decision on such a request depends on it. No "
+    "reason cites it, and its uses are not counted.",
+    "rules": "It determines how the rules count and list. No reason cites it, and its uses are not counted.",
 }
 VERDICTS = ("confirmed", "to_change")
 
@@ -39,28 +42,28 @@ NUMBER: Schema = {"type": "integer"}
 
 
 def applies_to(entry: Mapping[str, Any]) -> str:
-    """Return what a reason code applies to, a key of APPLIES_TO: the whole request unless its entry says otherwise."""
+    """Return what a reason code applies to, a key of APPLIES_TO: by default, the whole request."""
     return str(entry.get("applies_to", entry.get("bears_on", "request")))
 
 
 def problem_of(therapy: Mapping[str, Any], request_types: Iterable[str]) -> str | None:
-    """Say what the review cannot read in the document `data.therapy`, by its path; None where it can read all.
+    """Describe the first part of the document `data.therapy` that the review cannot read; None if there is none.
 
-    The register of the source and that of the episode may be missing; an earlier policy has none.
+    The registers `source` and `episode` may be missing, because earlier policies have none.
     """
     errors = Draft7Validator(_schema(therapy, request_types)).iter_errors(therapy)
-    # What is missing as a whole is said before what refers to it.
+    # Report a missing register before the entries that refer to it.
     first = min(errors, key=lambda error: (len(error.absolute_path), str(error.absolute_path)), default=None)
-    return None if first is None else f"{'/'.join(map(str, ['therapy', *first.absolute_path]))}: {_said(first)}"
+    return None if first is None else f"{'/'.join(map(str, ['therapy', *first.absolute_path]))}: {_describe(first)}"
 
 
-def _said(error: ValidationError) -> str:
+def _describe(error: ValidationError) -> str:
     if error.validator == "enum":
-        there: Any = error.validator_value
-        values = ", ".join("null" if value is None else str(value) for value in there)
-        return f"{error.instance!r} is none of these: {shorten(values, 200, placeholder=' …')}"
+        allowed: Any = error.validator_value
+        values = ", ".join("null" if value is None else str(value) for value in allowed)
+        return f"{error.instance!r} is not one of these: {shorten(values, 200, placeholder=' …')}"
     if error.validator == "pattern":
-        return f'{error.instance!r} is no date like "2026-03-31", in quotes'
+        return f'{error.instance!r} is not a date in quotes, such as "2026-03-31"'
     return shorten(error.message, 200, placeholder=" …")
 
 
@@ -130,16 +133,16 @@ def _schema(therapy: Mapping[str, Any], request_types: Iterable[str]) -> Schema:
     }
 
 
-def _object(members: Schema, optional: Schema | None = None) -> Schema:
-    return {"type": "object", "required": list(members), "properties": members | (optional or {})}
+def _object(fields: Schema, optional: Schema | None = None) -> Schema:
+    return {"type": "object", "required": list(fields), "properties": fields | (optional or {})}
 
 
-def _entries(members: Schema, optional: Schema | None = None) -> Schema:
-    return {"type": "object", "additionalProperties": _object(members, optional)}
+def _entries(fields: Schema, optional: Schema | None = None) -> Schema:
+    return {"type": "object", "additionalProperties": _object(fields, optional)}
 
 
-def _names(found: Any, *path: str) -> list[str]:
-    """The names of the entries at a path; none where there is nothing of the kind."""
+def _names(document: Any, *path: str) -> list[str]:
+    """The names of the entries at a path; [] if there are none."""
     for name in path:
-        found = found.get(name) if isinstance(found, Mapping) else None
-    return list(found) if isinstance(found, Mapping) else []
+        document = document.get(name) if isinstance(document, Mapping) else None
+    return list(document) if isinstance(document, Mapping) else []

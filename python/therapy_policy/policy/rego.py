@@ -1,7 +1,7 @@
-"""The one reader of Rego: the pages and rules of a bundle by their syntax trees, as `opa parse` writes them.
+"""The only reader of Rego: the pages and rules of a bundle, from the syntax trees that `opa parse` writes.
 
-Whatever asks what a rule says, reads or is about asks here, and no rule is read by the pattern of its text. So a page
-may be worded and laid out for people.
+All code that needs a rule's content, references or METADATA gets them here. Nothing matches patterns in the text of a
+rule, so a page can be worded and laid out for people.
 """
 
 from __future__ import annotations
@@ -20,38 +20,38 @@ from therapy_policy.errors import BundleNotUsable
 from therapy_policy.toolchain.opa import find_opa
 
 Node = Any  # of a syntax tree
-DataPath = tuple[str, ...]  # of a document below `data`, such as ("therapy", "parameters")
+DataPath = tuple[str, ...]  # of a document in `data`, such as ("therapy", "parameters")
 
 ENTRY_PACKAGE: DataPath = ("therapy",)  # the package of the entry points
 
 
 @dataclass(frozen=True)
 class Mention:
-    """A text or a reference to `data` in a page: where it is, how it is written, and what it names."""
+    """A string or a reference to `data` in a page: its position, its source text, and its target."""
 
     row: int  # counted from 1
     column: int  # counted from 1, in bytes of UTF-8
-    written: str
-    names: str | DataPath
+    source: str
+    target: str | DataPath
 
 
 @dataclass(frozen=True)
-class Branch:
-    """A rule, or one `else` of it, which is limited to some request types if its body names them."""
+class RuleBranch:
+    """A rule, or one `else` of a rule. It applies to some request types only, if its body names them."""
 
     only_for: frozenset[str] | None  # the request types; None for all
     reads: frozenset[DataPath]
-    value: Node = field(compare=False)  # the term that it gives
+    value: Node = field(compare=False)  # the term of its value
     body: Sequence[Node] = field(compare=False)
 
     def applies_to(self, request_type: str) -> bool:
-        """Whether it can apply to requests of a type."""
+        """Whether the branch can apply to requests of a type."""
         return self.only_for is None or request_type in self.only_for
 
 
 @dataclass(frozen=True)
-class Rule:
-    """One rule of a page. Rules of one name may have several definitions; each is a rule of its own here."""
+class RegoRule:
+    """One definition of a rule in a page. Several definitions can share a name; each is its own `RegoRule`."""
 
     file: str
     package: DataPath
@@ -60,10 +60,10 @@ class Rule:
     title: str | None
     description: str
     metadata: str  # all of its METADATA, as JSON
-    says: str  # all of it but comments and METADATA, as JSON
-    branches: tuple[Branch, ...]
+    content: str  # its syntax tree without comments and METADATA, as JSON
+    branches: tuple[RuleBranch, ...]
     texts: frozenset[str]  # the strings in it
-    names: frozenset[str]  # the variables in it, among them the rules of its own page
+    names: frozenset[str]  # the variables in it, including rules of its own page
     mentions: tuple[Mention, ...] = field(compare=False)
     first_row: int  # of its METADATA, or of the rule itself
     row: int
@@ -71,48 +71,48 @@ class Rule:
 
     @cached_property
     def reads(self) -> frozenset[DataPath]:
-        """The documents that it reads, as far as their paths are fixed."""
+        """The documents that the rule reads; each path ends before its first variable."""
         return frozenset(path for branch in self.branches for path in branch.reads)
 
     def applies_to(self, request_type: str) -> bool:
-        """Whether some branch of it can apply to requests of a type."""
+        """Whether some branch of the rule can apply to requests of a type."""
         return any(branch.applies_to(request_type) for branch in self.branches)
 
 
 @dataclass(frozen=True)
 class Page:
-    """One file of Rego."""
+    """One Rego file."""
 
-    file: str  # its path in the bundle, as in therapy/outpatient_pt/visit.rego
+    file: str  # its path in the bundle, such as therapy/outpatient_pt/visit.rego
     package: DataPath
     title: str
     description: str
     metadata: str  # of the package, as JSON
-    imports: Mapping[str, DataPath] = field(compare=False)  # by the name that the page uses for each
-    rules: tuple[Rule, ...]
+    imports: Mapping[str, DataPath] = field(compare=False)  # by the name in the page
+    rules: tuple[RegoRule, ...]
     mentions: tuple[Mention, ...] = field(compare=False)  # in its imports and rules
 
 
 @dataclass(frozen=True)
 class Rego:
-    """All pages of a bundle, tests left out."""
+    """All pages of a bundle, without tests."""
 
     pages: tuple[Page, ...]
 
     @cached_property
-    def rules(self) -> tuple[Rule, ...]:
+    def rules(self) -> tuple[RegoRule, ...]:
         """All rules, page by page."""
         return tuple(rule for page in self.pages for rule in page.rules)
 
     @cached_property
     def words(self) -> frozenset[str]:
-        """The names and strings in all rules, among them each field that a rule reads by name."""
+        """The names and strings in all rules, including each field that a rule reads by name."""
         return frozenset(word for rule in self.rules for word in rule.texts | rule.names)
 
     @cached_property
-    def packages(self) -> dict[DataPath, list[Rule]]:
+    def packages(self) -> dict[DataPath, list[RegoRule]]:
         """The rules of each package."""
-        rules: dict[DataPath, list[Rule]] = {page.package: [] for page in self.pages}
+        rules: dict[DataPath, list[RegoRule]] = {page.package: [] for page in self.pages}
         for rule in self.rules:
             rules[rule.package].append(rule)
         return rules
@@ -122,10 +122,10 @@ class Rego:
         """All documents that some rule reads."""
         return frozenset(path for rule in self.rules for path in rule.reads)
 
-    def reached(self, start: set[DataPath], request_type: str | None) -> tuple[set[DataPath], set[DataPath]]:
-        """The packages that rules of some packages use, directly or not, and all documents that these rules read.
+    def reachable(self, start: set[DataPath], request_type: str | None) -> tuple[set[DataPath], set[DataPath]]:
+        """The packages that the rules in `start` use, directly or indirectly, and all documents that these rules read.
 
-        Only branches that apply to a request type count; None stands for any.
+        Only branches that apply to the request type count; None means any type.
         """
         packages: set[DataPath] = set()
         reads: set[DataPath] = set()
@@ -152,20 +152,20 @@ class Rego:
             if len(path) <= size or path[:size] == package
         )
 
-    def of_request_type(self, request_type: str) -> list[DataPath]:
-        """The packages that the entry page asks for requests of one type, and for no others, in its order."""
-        asked: dict[DataPath, None] = {}
+    def packages_for(self, request_type: str) -> list[DataPath]:
+        """The packages that the entry page uses only for some request types, this one among them, in its order."""
+        packages: dict[DataPath, None] = {}
         for rule in self.packages.get(ENTRY_PACKAGE, []):
             for branch in rule.branches:
                 if branch.only_for is not None and request_type in branch.only_for:
                     for package in self.packages:
                         if package != ENTRY_PACKAGE and self._is_read(package, set(branch.reads)):
-                            asked[package] = None
-        return list(asked)
+                            packages[package] = None
+        return list(packages)
 
 
 def read_rego(texts: Mapping[str, str]) -> Rego:
-    """Read pages of Rego, given by their paths in the bundle.
+    """Read Rego pages, given as texts by their paths in the bundle.
 
     Raises `OpaNotAvailable`, and `BundleNotUsable` if a page is not Rego.
     """
@@ -174,7 +174,7 @@ def read_rego(texts: Mapping[str, str]) -> Rego:
 
 @cache
 def syntax_tree(text: str) -> Node:
-    """The syntax tree of a page as `opa parse` writes it, with METADATA and locations, without other comments.
+    """Return the syntax tree of a page as `opa parse` writes it, with METADATA and locations, without other comments.
 
     Callers share the tree and must not change it. Raises `OpaNotAvailable`, and `BundleNotUsable` if it is not Rego.
     """
@@ -189,7 +189,7 @@ def syntax_tree(text: str) -> Node:
         ]
         done = subprocess.run(command, cwd=scratch, capture_output=True)
     if done.returncode:
-        raise BundleNotUsable(f"A page is not Rego that OPA can read:\n{done.stderr.decode(errors='replace').strip()}")
+        raise BundleNotUsable(f"OPA cannot read a page. Correct this:\n{done.stderr.decode(errors='replace').strip()}")
     return json.loads(done.stdout)
 
 
@@ -197,27 +197,27 @@ opa_binary = cache(find_opa)
 
 
 def text_at(node: Node) -> str:
-    """The text of a page that a node was made from."""
+    """Return the source text of a node."""
     return base64.b64decode(node["location"]["text"]).decode()
 
 
 def texts_in(node: Node) -> list[str]:
-    """The strings in a part of a rule, in order."""
+    """List the strings in a part of a rule, in order."""
     return list(_values(node, "string"))
 
 
 def names_in(node: Node) -> set[str]:
-    """The variables in a part of a rule, among them rules of its own page."""
+    """Return the variables in a part of a rule, including rules of its own page."""
     return set(_values(node, "var"))
 
 
 def references_in(node: Node) -> list[DataPath]:
-    """The references to fields of a rule of its own page, as in ("determination", "outcome")."""
+    """List the references to fields of a rule in the same page, such as ("determination", "outcome")."""
     return [path for path in _references(node) if len(path) > 1]
 
 
 def fields_of(node: Node) -> list[tuple[str, Node]]:
-    """The fields of an object as a rule writes it, with their values; none for anything else."""
+    """List the fields and values of an object literal; [] for any other node."""
     if not isinstance(node, dict) or node.get("type") != "object":
         return []
     return [(key["value"], value) for key, value in node["value"] if key["type"] == "string"]
@@ -257,11 +257,11 @@ def _page(file: str, tree: Node) -> Page:
     )
 
 
-def _rule(file: str, package: DataPath, tree: Node, imports: Mapping[str, Node]) -> Rule:
+def _rule(file: str, package: DataPath, tree: Node, imports: Mapping[str, Node]) -> RegoRule:
     plain = _plain(tree, imports)
     metadata = [each for each in tree.get("annotations", []) if each["scope"] in ("rule", "document")]
     row = int(tree["location"]["row"])
-    return Rule(
+    return RegoRule(
         file,
         package,
         str(tree["head"].get("name") or tree["head"]["ref"][0]["value"]),
@@ -289,7 +289,7 @@ def _without_locations(node: Node) -> Node:
 
 
 def _plain(node: Node, imports: Mapping[str, Node]) -> Node:
-    """A tree without METADATA and locations, each import by its whole path, all generated names the same."""
+    """A tree without METADATA and locations, with full paths for imports and one name for all generated variables."""
     if isinstance(node, list):
         return [_plain(each, imports) for each in node]
     if not isinstance(node, dict):
@@ -317,11 +317,11 @@ def _values(node: Node, kind: str) -> Iterator[str]:
             yield from _values(each, kind)
 
 
-def _branches(rule: Node) -> Iterator[Branch]:
+def _branches(rule: Node) -> Iterator[RuleBranch]:
     only = [types for each in rule["body"] if (types := _request_types(each)) is not None]
     own = {name: each for name, each in rule.items() if name != "else"}
     value = rule["head"].get("value") or rule["head"].get("key")
-    yield Branch(frozenset.intersection(*only) if only else None, frozenset(_reads(own)), value, rule["body"])
+    yield RuleBranch(frozenset.intersection(*only) if only else None, frozenset(_reads(own)), value, rule["body"])
     if "else" in rule:
         yield from _branches(rule["else"])
 
@@ -351,7 +351,7 @@ def _request_types(expression: Node) -> frozenset[str] | None:
 
 
 def _reads(node: Node) -> Iterator[DataPath]:
-    """The path of each reference to `data`, as far as it is fixed."""
+    """The path of each reference to `data`, up to its first variable."""
     if isinstance(node, dict):
         if node.get("type") == "ref" and node["value"][0] == {"type": "var", "value": "data"}:
             yield _constants(node["value"][1:])
@@ -377,13 +377,13 @@ def _mentions(node: Node) -> Iterator[Mention]:
             yield from _mentions(each)
     elif isinstance(node, dict):
         kind, location = node.get("type"), node.get("location")
-        names: str | DataPath | None = None
+        target: str | DataPath | None = None
         if kind == "string":
-            names = node["value"]
+            target = node["value"]
         elif kind == "ref" and node["value"][0].get("value") == "data":
-            names = _constants(node["value"][1:])
-        if names is not None and location:
-            yield Mention(location["row"], location["col"], text_at(node), names)
+            target = _constants(node["value"][1:])
+        if target is not None and location:
+            yield Mention(location["row"], location["col"], text_at(node), target)
         for name, each in node.items():
             if name != "location":
                 yield from _mentions(each)

@@ -165,7 +165,7 @@ class Policy:
     def _passages(self, page: rego.Page, lines: list[str]) -> Iterator[Passage]:
         """Divide a page before each titled rule, except that a further definition of a rule stays with its first."""
         starts: list[int] = []
-        groups: list[list[rego.Rule]] = []
+        groups: list[list[rego.RegoRule]] = []
         for rule in sorted(page.rules, key=lambda rule: rule.row):
             if not groups or (rule.title and all(rule.name != each.name or each.title for each in groups[-1])):
                 starts.append(rule.first_row)
@@ -181,11 +181,11 @@ class Policy:
                 tuple(dict.fromkeys(name for rule in group for name in self._parameters_read(rule))),
             )
 
-    def _rule(self, rule: rego.Rule) -> Rule:
+    def _rule(self, rule: rego.RegoRule) -> Rule:
         codes = tuple(sorted(rule.texts & self.codes.keys()))
         return Rule(rule.name, rule.title or "", rule.description, codes, rule.file, rule.row)
 
-    def _parameters_read(self, rule: rego.Rule) -> list[str]:
+    def _parameters_read(self, rule: rego.RegoRule) -> list[str]:
         return [name for path in sorted(rule.reads) if (name := self.parameter_at(path))]
 
     def parameter_at(self, path: DataPath) -> str | None:
@@ -211,7 +211,7 @@ class Policy:
     @cached_property
     def roots(self) -> dict[str, list[Page]]:
         """By request type: the pages that the entry page asks for it."""
-        roots = {kind: self._pages(self.bundle.rego.of_request_type(kind)) for kind in self.request_types}
+        roots = {kind: self._pages(self.bundle.rego.packages_for(kind)) for kind in self.request_types}
         if nowhere := [kind for kind, pages in roots.items() if not pages]:
             raise PolicyNotReadable(f"{self.entry_page.path} does not say where requests of the type {nowhere[0]} go")
         return roots
@@ -222,7 +222,7 @@ class Policy:
     def closure(self, request_type: str) -> list[Page]:
         """The pages that decisions of a request type depend on: those asked for it, then all that they use."""
         roots = self.roots[request_type]
-        packages, _ = self.bundle.rego.reached({page.package for page in roots}, request_type)
+        packages, _ = self.bundle.rego.reachable({page.package for page in roots}, request_type)
         return [*roots, *self._used(packages - {page.package for page in roots})]
 
     @cached_property
@@ -245,7 +245,7 @@ class Policy:
                     rules[code].append(rule)
         for page in self.pages.values():
             for mention in page.mentions:
-                name = mention.names
+                name = mention.target
                 if isinstance(name, str) and name in rules and not any(rule.name for rule in rules[name]):
                     rules[name].append(Rule("", page.title, "", (name,), page.path, mention.row))
         return rules
@@ -296,7 +296,7 @@ class Policy:
             raise PolicyNotReadable(f"{self.entry_page.path} does not say which outcome follows from each effect")
         return branches
 
-    def _branch(self, branch: rego.Branch) -> Branch:
+    def _branch(self, branch: rego.RuleBranch) -> Branch:
         effects = {entry["effect"] for entry in self.codes.values()}
         named = [text for text in rego.texts_in(branch.body) if text in effects]
         outcome = branch.value["value"] if branch.value["type"] == "string" else None

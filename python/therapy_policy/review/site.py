@@ -33,7 +33,7 @@ from therapy_policy.review.figures import Figures, RegoTest
 from therapy_policy.review.reading import Branch, Page, Passage, Policy, Rule
 from therapy_policy.review.requests import Stated, in_words, members, stated
 from therapy_policy.review.try_it import try_it_files
-from therapy_policy.toolchain.node import rendered_svg
+from therapy_policy.toolchain.node import render_svg
 
 HERE = Path(__file__).parent
 MARKER = "therapy-policy-review.json"
@@ -524,8 +524,8 @@ class Site:
             mentions = (mention for mention in page.mentions if mention.row == number)
             for mention in sorted(mentions, key=lambda mention: mention.column):
                 start, target = mention.column - 1, self._address(mention, here)
-                if target and start >= at and "\n" not in mention.written:
-                    end = start + len(mention.written.encode())
+                if target and start >= at and "\n" not in mention.source:
+                    end = start + len(mention.source.encode())
                     made += escape(text[at:start].decode())
                     made += Markup('<a href="{}">{}</a>').format(target, text[start:end].decode())
                     at = end
@@ -533,12 +533,12 @@ class Site:
 
     def _address(self, mention: Mention, here: list[Page]) -> str | None:
         """Where something that a page names is on the site; None where it is not."""
-        if isinstance(mention.names, str):
-            return f"reasons.html#{mention.names}" if mention.names in self.policy.codes else None
-        if parameter := self.policy.parameter_at(mention.names):
+        if isinstance(mention.target, str):
+            return f"reasons.html#{mention.target}" if mention.target in self.policy.codes else None
+        if parameter := self.policy.parameter_at(mention.target):
             return f"numbers.html#{parameter}"
         for page in self.policy.pages.values():
-            if page.package == mention.names:
+            if page.package == mention.target:
                 return f"#{page.anchor}" if page in here else self.place(page)
         return None
 
@@ -551,7 +551,7 @@ class Site:
             return Markup("")
         self.tell("Drawing the way through an episode of care …")
         try:
-            drawn = rendered_svg(self.graph(), self.tell)
+            drawn = render_svg(self.graph(), self.tell)
         except ValueError as problem:
             raise PolicyNotReadable(f"therapy/register/episode: it cannot be drawn. {problem}") from None
         svg = drawn[drawn.index("<svg") :]

@@ -17,7 +17,7 @@ import opapywasm.runtime
 from therapy_policy import wording
 from therapy_policy.client import request_text
 from therapy_policy.policy.bundles import Bundle
-from therapy_policy.toolchain.fetching import Progress, to_stderr
+from therapy_policy.toolchain.fetching import ReportStep, to_stderr
 from therapy_policy.toolchain.node import installed
 
 PACKAGE = Path(__file__).parent
@@ -29,7 +29,7 @@ def try_it_files(
     bundle: Bundle,
     schema: Mapping[str, Any],
     examples: Sequence[Mapping[str, Any]],
-    progress: Progress = to_stderr,
+    progress: ReportStep = to_stderr,
 ) -> dict[str, str | bytes]:
     """Return the files that stand beside the page of templates/try_it.html, by name.
 

