@@ -58,9 +58,7 @@ determination := object.union(_nothing_determined, _determination_of_type) if _v
 
 _nothing_determined := {
 	"reasons": set(),
-	"every_line_denied": false,
 	"outcome": "pended",
-	"authorized": {},
 	"lines": [],
 	"route": null,
 }
