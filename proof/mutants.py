@@ -1,10 +1,10 @@
-"""`make mutants`: changes the policy in one place at a time, and lists the changes that no test notices.
+"""`make mutants`: makes one small change to the policy at a time, and lists the changes that no test notices.
 
-Each mutant of the hand-written Rego, of the parameters and of the reason codes is first held against the Rego unit
-tests alone, then against a fixed corpus of requests and the lints of the registers. Those that survive all of them are
-listed with their diff, unless proof/equivalent_mutants.yaml says why nothing can tell them apart. Results are
-kept as they come: a run that was stopped goes on where it was. Progress on standard error, the report on standard
-output; exit 1 if a mutant survives, 2 if there is nothing to measure against.
+Each mutant of the hand-written Rego, of the parameters and of the reason codes is first run with the Rego unit tests,
+then with a fixed corpus of requests and the lints of the registers. The report shows the diff of each mutant that
+survives, unless proof/equivalent_mutants.yaml says why no decision can differ. Results are saved as the run proceeds,
+so an interrupted run resumes where it stopped. Progress is on standard error and the report on standard output. Exit 1
+if a mutant survives, 2 if the tests fail without a mutant.
 """
 
 from __future__ import annotations
@@ -32,13 +32,13 @@ from rich.syntax import Syntax
 from rich.table import Table
 
 from proof.mutation import corpus, data, killers, rego
-from proof.mutation.killers import POLICIES, ROOT, Workplace
+from proof.mutation.killers import POLICIES, ROOT, Workspace
 from proof.mutation.mutant import Mutant, Vocabularies
 from therapy_policy.toolchain.opa import find_opa
 from tools.rego_tests import GENERATED
 
 EQUIVALENTS = ROOT / "proof/equivalent_mutants.yaml"
-EXAMPLES = 800  # drawn for the corpus, of valid requests and of nearly valid ones each
+EXAMPLES = 800  # random requests in the corpus: this many valid ones, and as many nearly valid ones
 REGO_TESTS, SUITE = "Rego tests", "suite"
 STILLBORN, SURVIVED = "stillborn", "survived"
 COLUMNS = ("made", STILLBORN, f"killed by {REGO_TESTS}", f"killed by {SUITE}", "equivalent", "surviving")
@@ -46,36 +46,36 @@ COLUMNS = ("made", STILLBORN, f"killed by {REGO_TESTS}", f"killed by {SUITE}", "
 
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--only", action="append", metavar="FILE", help="mutants of this file of policies/ alone")
+    parser.add_argument("--only", action="append", metavar="FILE", help="only mutants of this file in policies/")
     parser.add_argument("--sample", type=int, metavar="N", help="a random sample of N mutants")
-    parser.add_argument("--seed", type=int, default=0, help="of the sample (default 0)")
+    parser.add_argument("--seed", type=int, default=0, help="seed of the sample (default 0)")
     parser.add_argument("--limit", type=int, metavar="N", help="the first N mutants")
-    parser.add_argument("--state", type=Path, default=ROOT / "build/mutants.jsonl", help="where results are kept")
-    parser.add_argument("--json", type=Path, metavar="FILE", help="write the summary there")
-    asked = parser.parse_args()
+    parser.add_argument("--state", type=Path, default=ROOT / "build/mutants.jsonl", help="file for the results")
+    parser.add_argument("--json", type=Path, metavar="FILE", help="also write the summary to a file")
+    options = parser.parse_args()
     opa = find_opa()
-    mutants = selected(all_mutants(opa), asked.only, asked.sample, asked.seed, asked.limit)
+    mutants = select(all_mutants(opa), options.only, options.sample, options.seed, options.limit)
     if not mutants:
-        print(f"There is no mutant to make; --only takes one of: {', '.join(mutable_files())}", file=sys.stderr)
+        print(f"No mutant to run; --only takes one of: {', '.join(mutable_files())}", file=sys.stderr)
         return 2
     try:
-        verdicts = Run(opa, Results(asked.state)).verdicts(mutants)
+        verdicts = Run(opa, Results(options.state)).verdicts(mutants)
     except RuntimeError as problem:
         print(problem, file=sys.stderr)
         return 2
     except KeyboardInterrupt:
-        print(f"Stopped. Run it again to go on; what is known so far is in {asked.state}.", file=sys.stderr)
+        print(f"Stopped. Run it again to resume; the results so far are in {options.state}.", file=sys.stderr)
         return 130
     whole = len(mutants) == len(all_mutants(opa))
-    report = Report(verdicts, list_of_equivalents(), whole)
+    report = MutantReport(verdicts, equivalents(), whole)
     report.show(Console())
-    if asked.json:
-        asked.json.parent.mkdir(parents=True, exist_ok=True)
-        asked.json.write_text(json.dumps(report.summary(), indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
+    if options.json:
+        options.json.parent.mkdir(parents=True, exist_ok=True)
+        options.json.write_text(json.dumps(report.summary(), indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
     return 1 if report.surviving or report.stale else 0
 
 
-# --- What is mutated -------------------------------------------------------------------------------------------------
+# --- Mutable files ---------------------------------------------------------------------------------------------------
 
 
 def mutable_files() -> list[str]:
@@ -93,14 +93,14 @@ DATA: dict[str, Callable[[str, str, Vocabularies], list[Mutant]]] = {
 @cache
 def all_mutants(opa: Path) -> list[Mutant]:
     vocabularies = Vocabularies(ROOT / "schemas")
-    made = []
+    mutants = []
     for file in mutable_files():
         text = text_of(file)
         if file in DATA:
-            made += DATA[file](file, text, vocabularies)
+            mutants += DATA[file](file, text, vocabularies)
         else:
-            made += rego.mutants(file, text, rego.parse(text), vocabularies)
-    return made
+            mutants += rego.mutants(file, text, rego.parse(text), vocabularies)
+    return mutants
 
 
 @cache
@@ -108,29 +108,29 @@ def text_of(file: str) -> str:
     return (POLICIES / file).read_text(encoding="utf-8")
 
 
-def selected(
+def select(
     mutants: list[Mutant], only: list[str] | None, sample: int | None, seed: int, limit: int | None
 ) -> list[Mutant]:
-    chosen = [each for each in mutants if not only or any(each.file.endswith(name) for name in only)]
-    if sample is not None and sample < len(chosen):
-        places = sorted(random.Random(seed).sample(range(len(chosen)), sample))
-        chosen = [chosen[place] for place in places]
-    return chosen[:limit]
+    selection = [each for each in mutants if not only or any(each.file.endswith(name) for name in only)]
+    if sample is not None and sample < len(selection):
+        indexes = sorted(random.Random(seed).sample(range(len(selection)), sample))
+        selection = [selection[index] for index in indexes]
+    return selection[:limit]
 
 
-# --- What becomes of each --------------------------------------------------------------------------------------------
+# --- The verdicts ----------------------------------------------------------------------------------------------------
 
 
 @dataclass(frozen=True)
 class Verdict:
-    """What the killers said of a mutant: "stillborn", "survived", or which one noticed it and what failed."""
+    """The result for a mutant: "stillborn", "survived", or the killer that noticed it and the test that failed."""
 
     killer: str
     by: str = ""
 
 
 class Results:
-    """Verdicts in a file, one a line, each under the mutant and all that its killer read; added to as they come."""
+    """Verdicts in a file, one per line; the key is the mutant and a digest of the files that its killer reads."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
@@ -140,7 +140,7 @@ class Results:
                 try:
                     entry = json.loads(line)
                 except json.JSONDecodeError:
-                    continue  # the last line of a run that was cut off
+                    continue  # the last line of an interrupted run
                 self.known[entry["key"]] = Verdict(entry["killer"], entry["by"])
 
     def add(self, key: str, verdict: Verdict) -> None:
@@ -151,92 +151,92 @@ class Results:
 
 
 class Run:
-    """Holds mutants against the killers, on as many workers as the machine has processors."""
+    """Runs the killers on mutants, with one worker per processor."""
 
     def __init__(self, opa: Path, results: Results) -> None:
         self.opa, self.results = opa, results
 
     def verdicts(self, mutants: list[Mutant]) -> dict[Mutant, Verdict]:
-        """Raises RuntimeError if the tests fail, or the policy and the oracle disagree, without any mutant."""
-        read = [POLICIES, Path(killers.__file__)]
-        first = self.phase(REGO_TESTS, mutants, tree_digest(*read), self.rego_tests)
-        left = [mutant for mutant in mutants if first[mutant].killer == SURVIVED]
-        held_against = [ROOT / f"proof/{name}.py" for name in ("strategies", "oracle", "judged")]
-        read += [*held_against, *(ROOT / lint for lint in killers.LINTS), Path(corpus.__file__)]
-        return first | self.phase(SUITE, left, tree_digest(*read), self.suite)
+        """Raises RuntimeError if the tests fail without a mutant, or if the policy and the oracle disagree."""
+        files = [POLICIES, Path(killers.__file__)]
+        by_rego_tests = self.phase(REGO_TESTS, mutants, tree_digest(*files), self.rego_tests)
+        survivors = [mutant for mutant in mutants if by_rego_tests[mutant].killer == SURVIVED]
+        files += [ROOT / f"proof/{name}.py" for name in ("strategies", "oracle", "comparison")]
+        files += [*(ROOT / lint for lint in killers.LINTS), Path(corpus.__file__)]
+        return by_rego_tests | self.phase(SUITE, survivors, tree_digest(*files), self.suite)
 
     def phase(
-        self, name: str, mutants: list[Mutant], digest: str, prepare: Callable[[Workplace, Path], Judge]
+        self, name: str, mutants: list[Mutant], digest: str, prepare: Callable[[Workspace, Path], Killer]
     ) -> dict[Mutant, Verdict]:
         keys = {mutant: f"{name} {digest} {mutant.identity()}" for mutant in mutants}
         missing = [mutant for mutant in mutants if keys[mutant] not in self.results.known]
         if missing:
-            for mutant, verdict in self.judged(name, missing, prepare):
+            for mutant, verdict in self.run(name, missing, prepare):
                 self.results.add(keys[mutant], verdict)
         return {mutant: self.results.known[keys[mutant]] for mutant in mutants}
 
-    def judged(
-        self, name: str, mutants: list[Mutant], prepare: Callable[[Workplace, Path], Judge]
+    def run(
+        self, name: str, mutants: list[Mutant], prepare: Callable[[Workspace, Path], Killer]
     ) -> Iterator[tuple[Mutant, Verdict]]:
         workers = min(os.cpu_count() or 1, len(mutants))
         with tempfile.TemporaryDirectory(prefix="mutants-") as scratch, progress_bar() as bar:
-            task = bar.add_task(f"{name}: getting ready", total=None)
-            places: queue.SimpleQueue[Workplace] = queue.SimpleQueue()
+            task = bar.add_task(f"{name}: preparing", total=None)
+            workspaces: queue.SimpleQueue[Workspace] = queue.SimpleQueue()
             for number in range(workers):
-                places.put(Workplace.made(Path(scratch) / f"worker-{number}", self.opa))
-            first = places.get()
-            judge = prepare(first, Path(scratch))
-            places.put(first)
+                workspaces.put(Workspace.create(Path(scratch) / f"worker-{number}", self.opa))
+            first = workspaces.get()
+            killer = prepare(first, Path(scratch))
+            workspaces.put(first)
 
-            def judged(mutant: Mutant) -> tuple[Mutant, Verdict]:
-                place = places.get()
+            def verdict_on(mutant: Mutant) -> tuple[Mutant, Verdict]:
+                workspace = workspaces.get()
                 try:
-                    with place.mutated(mutant):
-                        return mutant, judge(place, mutant)
+                    with workspace.with_mutant(mutant):
+                        return mutant, killer(workspace, mutant)
                 except killers.TooLongError:
                     return mutant, Verdict(name, "OPA takes too long")
                 finally:
-                    places.put(place)
+                    workspaces.put(workspace)
 
             bar.update(task, description=name, total=len(mutants))
             pool = ThreadPoolExecutor(workers)
             try:
-                for done in as_completed([pool.submit(judged, mutant) for mutant in mutants]):
+                for done in as_completed([pool.submit(verdict_on, mutant) for mutant in mutants]):
                     yield done.result()
                     bar.advance(task)
             finally:
                 pool.shutdown(cancel_futures=True)
 
-    def rego_tests(self, place: Workplace, _: Path) -> Judge:
-        tests = killers.RegoTests(place)
-        if not tests.hold(place):
-            raise RuntimeError("the Rego tests fail without any mutant; run `make rego-test`")
+    def rego_tests(self, workspace: Workspace, _: Path) -> Killer:
+        tests = killers.RegoTests(workspace)
+        if not tests.pass_all(workspace):
+            raise RuntimeError("the Rego tests fail without a mutant; run `make rego-test`")
 
-        def judge(place: Workplace, mutant: Mutant) -> Verdict:
-            if killers.is_stillborn(place):
+        def kill(workspace: Workspace, mutant: Mutant) -> Verdict:
+            if killers.is_stillborn(workspace):
                 return Verdict(STILLBORN)
-            by = tests.notice(place, mutant)
+            by = tests.notice(workspace, mutant)
             return Verdict(REGO_TESTS, by) if by else Verdict(SURVIVED)
 
-        return judge
+        return kill
 
-    def suite(self, place: Workplace, scratch: Path) -> Judge:
-        requests = corpus.written(EXAMPLES)
+    def suite(self, workspace: Workspace, scratch: Path) -> Killer:
+        requests = corpus.as_json(EXAMPLES)
         (scratch / "corpus.json").write_text(requests, encoding="utf-8")
-        test = killers.CorpusTest(place, scratch / "corpus.json")
-        lints = killers.Lints(place)
-        wrong = list(corpus.disagreements(requests, test.before))
-        if wrong:
-            raise RuntimeError(f"the policy and the oracle disagree on {len(wrong)} decisions, without any mutant")
+        test = killers.CorpusTest(workspace, scratch / "corpus.json")
+        lints = killers.Lints(workspace)
+        differences = list(corpus.disagreements(requests, test.before))
+        if differences:
+            raise RuntimeError(f"without a mutant, the policy and the oracle disagree on {len(differences)} decisions")
 
-        def judge(place: Workplace, mutant: Mutant) -> Verdict:
-            by = test.notice(place, mutant) or lints.notice(place)
+        def kill(workspace: Workspace, mutant: Mutant) -> Verdict:
+            by = test.notice(workspace, mutant) or lints.notice(workspace)
             return Verdict(SUITE, by) if by else Verdict(SURVIVED)
 
-        return judge
+        return kill
 
 
-Judge = Callable[[Workplace, Mutant], Verdict]
+Killer = Callable[[Workspace, Mutant], Verdict]
 
 
 def tree_digest(*paths: Path) -> str:
@@ -258,7 +258,7 @@ def progress_bar() -> Progress:
 
 @dataclass(frozen=True)
 class Equivalent:
-    """An entry of the list: an edit of the rule that begins with `rule`, and why no input can tell the difference."""
+    """An entry of the list: a change to the rule that begins with `rule`, and why no decision can differ."""
 
     file: str
     rule: str
@@ -267,13 +267,13 @@ class Equivalent:
     because: str
 
 
-def list_of_equivalents(path: Path = EQUIVALENTS) -> list[Equivalent]:
+def equivalents(path: Path = EQUIVALENTS) -> list[Equivalent]:
     return [Equivalent(**entry) for entry in yaml.safe_load(path.read_text(encoding="utf-8"))]
 
 
 @dataclass
-class Report:
-    """What became of the mutants; `whole` says that all of them are here, so that a stale entry shows."""
+class MutantReport:
+    """The verdicts on mutants. If `whole` is true, they are all here, so that an entry without a mutant is stale."""
 
     verdicts: dict[Mutant, Verdict]
     equivalents: list[Equivalent]
@@ -284,31 +284,31 @@ class Report:
     def __post_init__(self) -> None:
         self.counts: dict[str, Counter[str]] = {}
         listed = {(each.file, each.rule, each.was, each.becomes): each for each in self.equivalents}
-        met = set()
+        used = set()
         for mutant, verdict in self.verdicts.items():
-            key = tuple(described(mutant).values())
+            key = tuple(description(mutant).values())
             survived = verdict.killer == SURVIVED
             if survived and key in listed:
-                met.add(key)
+                used.add(key)
             elif survived:
                 self.surviving.append(mutant)
             column = {STILLBORN: STILLBORN, SURVIVED: "equivalent" if key in listed else "surviving"}
             counted = self.counts.setdefault(mutant.operator, Counter())
             counted.update(["made", column.get(verdict.killer, f"killed by {verdict.killer}")])
         if self.whole:
-            self.stale = [each for key, each in listed.items() if key not in met]
+            self.stale = [each for key, each in listed.items() if key not in used]
 
     def total(self) -> Counter[str]:
         return sum(self.counts.values(), Counter())
 
     def scores(self) -> dict[str, float]:
-        """The share of the mutants that can be told apart which the Rego tests kill alone, and with the suite."""
+        """The share of the mutants that the Rego tests kill alone, and with the suite; equivalent ones do not count."""
         total = self.total()
-        alive = total["made"] - total[STILLBORN] - total["equivalent"]
+        killable = total["made"] - total[STILLBORN] - total["equivalent"]
         alone = total[f"killed by {REGO_TESTS}"]
         return {
-            REGO_TESTS: alone / alive if alive else 1.0,
-            SUITE: (alone + total[f"killed by {SUITE}"]) / alive if alive else 1.0,
+            REGO_TESTS: alone / killable if killable else 1.0,
+            SUITE: (alone + total[f"killed by {SUITE}"]) / killable if killable else 1.0,
         }
 
     def show(self, console: Console) -> None:
@@ -322,7 +322,7 @@ class Report:
             console.print(Syntax("\n".join(mutant.diff(text_of(mutant.file))), "diff", background_color="default"))
         for entry in self.stale:
             console.print(
-                f"\nstale, no surviving mutant of {entry.file}, {entry.rule} is:\n- {entry.was}\n+ {entry.becomes}",
+                f"\nstale, without a surviving mutant: {entry.file}, {entry.rule}\n- {entry.was}\n+ {entry.becomes}",
                 markup=False,
             )
         console.print(table)
@@ -335,9 +335,9 @@ class Report:
             "scores": self.scores(),
             "all": dict(self.total()),
             "operators": {operator: dict(counted) for operator, counted in sorted(self.counts.items())},
-            "surviving": [described(mutant) for mutant in self.surviving],
+            "surviving": [description(mutant) for mutant in self.surviving],
             "killed by suite": [
-                described(mutant) | {"by": verdict.by}
+                description(mutant) | {"by": verdict.by}
                 for mutant, verdict in self.verdicts.items()
                 if verdict.killer == SUITE
             ],
@@ -345,8 +345,8 @@ class Report:
         }
 
 
-def described(mutant: Mutant) -> dict[str, str]:
-    """How a mutant is named: its file, its rule, the lines that go and the lines that come."""
+def description(mutant: Mutant) -> dict[str, str]:
+    """How a list names a mutant: its file, its rule, the lines removed and the lines added."""
     text = text_of(mutant.file)
     was, becomes = mutant.lines(text)
     return {"file": mutant.file, "rule": mutant.heading(text), "was": was, "becomes": becomes}

@@ -1,8 +1,7 @@
-"""The coverage policy a second time, in plain Python, to hold the Rego policy against.
+"""The coverage policy a second time, in plain Python, for comparison with the Rego policy.
 
-It is written from the clauses alone and repeats their numbers and lists on purpose: a second copy that was
-derived from the first could not disagree with it. Sentences for people (`message`, `remedy`) and
-`policy_version` are left out.
+It is written from the clauses alone and repeats their numbers and lists on purpose: a copy made from the first could
+not disagree with it. It leaves out the sentences for people (`message`, `remedy`) and `policy_version`.
 """
 
 import datetime
@@ -12,10 +11,10 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
-MISSING = object()  # stands for an `input` that is not there at all
+MISSING = object()  # represents an `input` that is missing
 
 
-# --- Numbers as they were written ------------------------------------------------------------------------------------
+# --- Numbers as they are spelled --------------------------------------------------------------------------------------
 
 
 @dataclass(frozen=True)
@@ -26,52 +25,52 @@ class Literal:
 
 
 def parse(text: str) -> object:
-    """Parse JSON text, keeping `4e0` apart from `4`: a `Literal` for all that is not written as `4` or `4.0`.
+    """Parse JSON text; every number that is not spelled like `4` or `4.0` becomes a `Literal`, such as `4e0`.
 
-    Raises json.JSONDecodeError where the text is no JSON.
+    Raises json.JSONDecodeError if the text is not valid JSON.
     """
     return json.loads(text, parse_int=_number, parse_float=_number, parse_constant=Literal)
 
 
 def _number(text: str) -> int | Literal:
-    # Fifteen digits are far above every range here; int() refuses texts of more than 4,300 digits.
+    # Fifteen digits are far above every range here; int() rejects texts of more than 4,300 digits.
     match = re.fullmatch(r"(-?[0-9]{1,15})(\.0+)?", text)
     return int(match[1]) if match else Literal(text)
 
 
-# --- What a valid request is -----------------------------------------------------------------------------------------
+# --- Valid requests --------------------------------------------------------------------------------------------------
 
 Path = tuple[str | int, ...]
-Check = Callable[[Any], Iterator[Path]]  # the wrong places in a value, () being the value itself
+Check = Callable[[Any], Iterator[Path]]  # the paths of the errors in a value; () is the value itself
 
 
-def that(holds: Callable[[Any], bool]) -> Check:
+def passing(test: Callable[[Any], bool]) -> Check:
     def check(value: Any) -> Iterator[Path]:
-        if not holds(value):
+        if not test(value):
             yield ()
 
     return check
 
 
 def one_of(*names: str) -> Check:
-    return that(lambda value: isinstance(value, str) and value in names)
+    return passing(lambda value: isinstance(value, str) and value in names)
 
 
-def spelt(pattern: str) -> Check:
-    return that(lambda value: isinstance(value, str) and re.fullmatch(pattern, value) is not None)
+def matching(pattern: str) -> Check:
+    return passing(lambda value: isinstance(value, str) and re.fullmatch(pattern, value) is not None)
 
 
 def characters(low: int, high: int) -> Check:
-    return that(lambda value: isinstance(value, str) and low <= len(value) <= high)
+    return passing(lambda value: isinstance(value, str) and low <= len(value) <= high)
 
 
 def whole(low: int, high: int) -> Check:
-    def holds(value: Any) -> bool:
+    def is_whole(value: Any) -> bool:
         if isinstance(value, float):
             return re.fullmatch(r"-?[0-9]+\.0", repr(value)) is not None and low <= value <= high
         return isinstance(value, int) and not isinstance(value, bool) and low <= value <= high
 
-    return that(holds)
+    return passing(is_whole)
 
 
 def list_of(element: Check, low: int = 0, high: int = 200) -> Check:
@@ -91,13 +90,13 @@ def record(required: dict[str, Check], optional: dict[str, Check]) -> Check:
             yield ()
             return
         yield from ((name,) for name in required if name not in value)
-        for name, member in value.items():
+        for name, content in value.items():
             if name in required:
-                yield from ((name, *below) for below in required[name](member))
+                yield from ((name, *below) for below in required[name](content))
             elif name not in optional:
                 yield (name,)
-            elif member is not None:
-                yield from ((name, *below) for below in optional[name](member))
+            elif content is not None:
+                yield from ((name, *below) for below in optional[name](content))
 
     return check
 
@@ -112,8 +111,8 @@ def is_date(value: Any) -> bool:
     return True
 
 
-flag = that(lambda value: isinstance(value, bool))
-date = that(is_date)
+flag = passing(lambda value: isinstance(value, bool))
+date = passing(is_date)
 text = characters(0, 4000)
 texts = list_of(text)
 
@@ -185,8 +184,8 @@ DISCONTINUATION = record(
 )
 
 SERVICE_LINE = record(
-    {"procedure_code": spelt("[0-9A-Z]{5}"), "units": whole(1, 99)},
-    {"modifiers": list_of(spelt("[0-9A-Z]{2}"), high=4)},
+    {"procedure_code": matching("[0-9A-Z]{5}"), "units": whole(1, 99)},
+    {"modifiers": list_of(matching("[0-9A-Z]{2}"), high=4)},
 )
 
 CONDITION = record(
@@ -252,23 +251,23 @@ SHAPES: dict[str, Check] = {
     "pt_continuation": request_shape(
         {"review_date": date, "specialty": SPECIALTY, "discontinuation": DISCONTINUATION}, {}
     ),
-    # No benefit_status: the way to a chapter of the manual rests on no coverage.
+    # No benefit_status: the chapter of the manual does not depend on coverage.
     "referral_route": record({"request_type": text, "island": ISLAND}, {"request_id": REQUEST_ID}),
 }
 
 
-def asked_type(request: object) -> str | None:
+def request_type_of(request: object) -> str | None:
     kind = request.get("request_type") if isinstance(request, dict) else None
     return kind if isinstance(kind, str) and kind in SHAPES else None
 
 
-def asked_id(request: object) -> str | None:
+def request_id_of(request: object) -> str | None:
     name = request.get("request_id") if isinstance(request, dict) else None
     return None if list(REQUEST_ID(name)) else name
 
 
-def wrong_places(request: object) -> Iterator[Path]:
-    kind = asked_type(request)
+def validation_errors(request: object) -> Iterator[Path]:
+    kind = request_type_of(request)
     if not isinstance(request, dict):
         yield ()
     elif kind is None:
@@ -277,16 +276,16 @@ def wrong_places(request: object) -> Iterator[Path]:
         yield from SHAPES[kind](request)
 
 
-def tidy(value: Any) -> Any:
-    """A valid request without its nulls, which mean the same as absence, and with every number an int."""
+def normalize(value: Any) -> Any:
+    """A valid request without nulls, which mean the same as missing fields, and with every number an int."""
     if isinstance(value, dict):
-        return {name: tidy(member) for name, member in value.items() if member is not None}
+        return {name: normalize(content) for name, content in value.items() if content is not None}
     if isinstance(value, list):
-        return [tidy(item) for item in value]
+        return [normalize(item) for item in value]
     return int(value) if isinstance(value, float) else value
 
 
-# Unicode's White_Space property; str.isspace() says yes to U+001C to U+001F as well.
+# Unicode's White_Space property; str.isspace() also includes U+001C to U+001F.
 WHITE_SPACE = frozenset(
     map(
         chr,
@@ -310,7 +309,7 @@ class Row(NamedTuple):
     effect: str
     clauses: tuple[str, ...] = ()
     interpretation: str | None = None
-    whole_request: bool = True  # False: it bears on a line or on units only
+    whole_request: bool = True  # False: the reason applies only to a line or to units
 
 
 REASONS: dict[str, Row] = {
@@ -366,15 +365,15 @@ def reason(code: str, *path: str | int, clause: str | None = None) -> Reason:
 
 
 def in_order(reasons: Iterable[Reason]) -> list[Reason]:
-    # Two steps at one depth below one parent are both names or both indexes, so tuples of them compare.
+    # Two steps at one depth below one parent are both names or both indexes, so the tuples can be compared.
     return sorted(set(reasons), key=lambda r: (TABLE_ORDER[r.code], r.path, r.clauses))
 
 
-def having(effect: str, reasons: Iterable[Reason]) -> list[Reason]:
+def with_effect(effect: str, reasons: Iterable[Reason]) -> list[Reason]:
     return [r for r in reasons if REASONS[r.code].effect == effect]
 
 
-def on_the_whole(reasons: Iterable[Reason]) -> list[Reason]:
+def on_request(reasons: Iterable[Reason]) -> list[Reason]:
     return [r for r in reasons if REASONS[r.code].whole_request]
 
 
@@ -382,7 +381,7 @@ def pointer(path: Path) -> str:
     return "".join("/" + str(step).replace("~", "~0").replace("/", "~1") for step in path)
 
 
-# --- What bears on several request types -----------------------------------------------------------------------------
+# --- Rules for several request types ---------------------------------------------------------------------------------
 
 UNITS_IN_A_VISIT = 4
 EVALUATION_VISITS = 1
@@ -410,37 +409,37 @@ def pt_scope(request: dict[str, Any], date_name: str) -> Iterator[Reason]:
         yield reason("PT_SPECIALTY_EXCLUDED", "specialty")
 
 
-def criteria_met(stated: dict[str, bool]) -> Iterator[Reason]:
-    """The discontinuation criteria that are met; a field that is not stated says nothing."""
+def criteria_met(criteria: dict[str, bool]) -> Iterator[Reason]:
+    """The discontinuation criteria that are met; a missing field meets no criterion."""
     for name in ("functional_impairment_resolved", "goals_achieved", "returned_to_prior_function"):
-        if stated.get(name) is True:
+        if criteria.get(name) is True:
             yield reason("DC_NO_LONGER_NEEDED", "discontinuation", name)
-    if stated.get("adapted_with_equipment") is True:
+    if criteria.get("adapted_with_equipment") is True:
         yield reason("DC_ADAPTED", "discontinuation", "adapted_with_equipment")
-    if stated.get("extended_period_of_service") is True and stated.get("progress_cause_indeterminate") is True:
+    if criteria.get("extended_period_of_service") is True and criteria.get("progress_cause_indeterminate") is True:
         yield reason("DC_PROGRESS_INDETERMINATE", "discontinuation", "progress_cause_indeterminate")
-    if stated.get("unable_to_participate") is True:
+    if criteria.get("unable_to_participate") is True:
         yield reason("DC_UNABLE_TO_PARTICIPATE", "discontinuation", "unable_to_participate")
     for name in ("home_program_noncompliance", "lacks_scheduled_participation"):
-        if stated.get(name) is True:
+        if criteria.get(name) is True:
             yield reason("DC_NONCOMPLIANT", "discontinuation", name)
-    if stated.get("meets_continuation_criteria") is False:
+    if criteria.get("meets_continuation_criteria") is False:
         yield reason("DC_CONTINUATION_CRITERIA_NOT_MET", "discontinuation", "meets_continuation_criteria")
 
 
-def criteria_untold(stated: dict[str, bool]) -> Iterator[str]:
-    """The clauses of the criteria that cannot be told, given that none is met."""
-    if not {"functional_impairment_resolved", "goals_achieved", "returned_to_prior_function"} <= stated.keys():
+def criteria_undetermined(criteria: dict[str, bool]) -> Iterator[str]:
+    """The clauses of the criteria that cannot be determined, if none is met."""
+    if not {"functional_impairment_resolved", "goals_achieved", "returned_to_prior_function"} <= criteria.keys():
         yield "DC-1"
-    if "adapted_with_equipment" not in stated:
+    if "adapted_with_equipment" not in criteria:
         yield "DC-2"
-    if False not in (stated.get("extended_period_of_service"), stated.get("progress_cause_indeterminate")):
+    if False not in (criteria.get("extended_period_of_service"), criteria.get("progress_cause_indeterminate")):
         yield "DC-3"
-    if "unable_to_participate" not in stated:
+    if "unable_to_participate" not in criteria:
         yield "DC-4"
-    if not {"home_program_noncompliance", "lacks_scheduled_participation"} <= stated.keys():
+    if not {"home_program_noncompliance", "lacks_scheduled_participation"} <= criteria.keys():
         yield "DC-5"
-    if "meets_continuation_criteria" not in stated:
+    if "meets_continuation_criteria" not in criteria:
         yield "DC-6"
 
 
@@ -453,7 +452,7 @@ OT_LISTED = OT_EVALUATIONS | OT_PROCEDURES | {ADD_ON}
 
 
 def ot_line_denials(claim: dict[str, Any]) -> dict[int, str]:
-    """The lines denied for their own sake: index to reason code."""
+    """The lines that are denied for a reason of their own: index to reason code."""
     codes = [line["procedure_code"] for line in claim["service_lines"]]
     denials = {}
     for index, code in enumerate(codes):
@@ -464,16 +463,16 @@ def ot_line_denials(claim: dict[str, Any]) -> dict[int, str]:
     return denials
 
 
-def ot_shares(claim: dict[str, Any]) -> dict[int, int]:
-    """What each line that is not denied for its own sake gets of the visit's units: index to units."""
+def ot_units(claim: dict[str, Any]) -> dict[int, int]:
+    """The units of the visit for each line without a denial of its own: index to units."""
     lines = claim["service_lines"]
     eligible = [index for index in range(len(lines)) if index not in ot_line_denials(claim)]
     left = units_left(claim["units_already_authorized"])
-    shares = {}
+    units = {}
     for index in sorted(eligible, key=lambda i: (lines[i]["procedure_code"] == ADD_ON, i)):
-        shares[index] = min(lines[index]["units"], left)
-        left -= shares[index]
-    return shares
+        units[index] = min(lines[index]["units"], left)
+        left -= units[index]
+    return units
 
 
 def pediatric_ot_claim(claim: dict[str, Any]) -> Iterator[Reason]:
@@ -485,13 +484,13 @@ def pediatric_ot_claim(claim: dict[str, Any]) -> Iterator[Reason]:
         yield reason("OT_MEDICAL_NECESSITY_UNDETERMINED", "medical_necessity")
     for index, code in ot_line_denials(claim).items():
         yield reason(code, "service_lines", index, "procedure_code")
-    for index, share in ot_shares(claim).items():
-        if share < claim["service_lines"][index]["units"]:
+    for index, units in ot_units(claim).items():
+        if units < claim["service_lines"][index]["units"]:
             yield reason("OT_UNITS_OVER_VISIT_LIMIT", "service_lines", index, "units")
 
 
-MAY_BE_ACUTE = {"acute", "acute_exacerbation_of_chronic"}
-NO_TIER_NAMED = {"subacute", "neurodevelopmental", "function_limiting_chronic"}
+ACUTE_CATEGORIES = {"acute", "acute_exacerbation_of_chronic"}
+CATEGORIES_WITHOUT_TIER = {"subacute", "neurodevelopmental", "function_limiting_chronic"}
 
 
 def has_listed_event(condition: dict[str, Any]) -> bool:
@@ -504,9 +503,9 @@ def pt_referral(request: dict[str, Any]) -> Iterator[Reason]:
     condition = request["condition"]
     if condition["category"] == "other":
         yield reason("PT_CONDITION_NOT_ELIGIBLE", "condition", "category")
-    if condition["category"] in MAY_BE_ACUTE and not has_listed_event(condition):
+    if condition["category"] in ACUTE_CATEGORIES and not has_listed_event(condition):
         yield reason("PT_ACUTE_EVENT_NOT_LISTED", "condition", "acute_event")
-    if condition["category"] in NO_TIER_NAMED:
+    if condition["category"] in CATEGORIES_WITHOUT_TIER:
         yield reason("PT_TIER_NOT_NAMED", "condition", "category")
     expected = request.get("expected_improvement", {})
     for aspect in IMPROVEMENT_ASPECTS:
@@ -558,7 +557,7 @@ def pt_visit(request: dict[str, Any]) -> Iterator[Reason]:
 
 
 def progress_notes(goals: list[dict[str, Any]], notes: list[dict[str, Any]]) -> Iterator[Path]:
-    """The places, below `/documentation`, at which the notes fall short of EXT-1."""
+    """The paths, below `/documentation`, where the notes do not meet EXT-1."""
     ids = [goal["goal_id"] for goal in goals]
     addressed = {goal_id for note in notes for goal_id in note["goals_addressed"]}
     if not goals:
@@ -585,11 +584,11 @@ def progress_notes(goals: list[dict[str, Any]], notes: list[dict[str, Any]]) -> 
                 yield ("notes", j, "goals_addressed", k)
 
 
-def extension_papers(papers: dict[str, Any]) -> Iterator[Reason]:
-    for place in progress_notes(papers.get("goals", []), papers.get("notes", [])):
-        yield reason("EXT_PROGRESS_NOTES_INCOMPLETE", "documentation", *place)
+def extension_documentation(documentation: dict[str, Any]) -> Iterator[Reason]:
+    for path in progress_notes(documentation.get("goals", []), documentation.get("notes", [])):
+        yield reason("EXT_PROGRESS_NOTES_INCOMPLETE", "documentation", *path)
 
-    interventions = papers.get("planned_interventions", [])
+    interventions = documentation.get("planned_interventions", [])
     if not interventions:
         yield reason("EXT_INTERVENTIONS_INCOMPLETE", "documentation", "planned_interventions")
     for index, intervention in enumerate(interventions):
@@ -597,22 +596,22 @@ def extension_papers(papers: dict[str, Any]) -> Iterator[Reason]:
             if not present(intervention.get(part)):
                 yield reason("EXT_INTERVENTIONS_INCOMPLETE", "documentation", "planned_interventions", index, part)
 
-    factors = papers.get("impeding_factors", {})
+    factors = documentation.get("impeding_factors", {})
     if any_present(factors.get("identified", [])) == factors.get("none_identified", False):
         yield reason("EXT_IMPEDING_FACTORS_MISSING", "documentation", "impeding_factors")
 
-    if not present(papers.get("response_summary")):
+    if not present(documentation.get("response_summary")):
         yield reason("EXT_RESPONSE_SUMMARY_MISSING", "documentation", "response_summary")
-    if "limiting_issues" not in papers:
+    if "limiting_issues" not in documentation:
         yield reason("EXT_RESPONSE_SUMMARY_MISSING", "documentation", "limiting_issues")
 
-    prognosis = papers.get("prognosis", {})
+    prognosis = documentation.get("prognosis", {})
     if not present(prognosis.get("statement")):
         yield reason("EXT_PROGNOSIS_INCOMPLETE", "documentation", "prognosis", "statement")
     if not any_present(prognosis.get("discharge_criteria", [])):
         yield reason("EXT_PROGNOSIS_INCOMPLETE", "documentation", "prognosis", "discharge_criteria")
 
-    changes = papers.get("plan_of_care_changes", {})
+    changes = documentation.get("plan_of_care_changes", {})
     if "significant_change" not in changes:
         yield reason("EXT_PLAN_CHANGES_UNEXPLAINED", "documentation", "plan_of_care_changes", "significant_change")
     elif changes["significant_change"]:
@@ -620,7 +619,7 @@ def extension_papers(papers: dict[str, Any]) -> Iterator[Reason]:
             if not present(changes.get(part)):
                 yield reason("EXT_PLAN_CHANGES_UNEXPLAINED", "documentation", "plan_of_care_changes", part)
 
-    if papers.get("extension_form_completed") is not True:
+    if documentation.get("extension_form_completed") is not True:
         yield reason("EXT_FORM_MISSING", "documentation", "extension_form_completed")
 
 
@@ -628,7 +627,7 @@ def pt_extension(request: dict[str, Any]) -> Iterator[Reason]:
     yield from pt_scope(request, "request_date")
     obstacles = [
         *benefit(request),
-        *extension_papers(request.get("documentation", {})),
+        *extension_documentation(request.get("documentation", {})),
         *criteria_met(request.get("discontinuation", {})),
     ]
     yield from obstacles or [reason("EXT_READY_FOR_CLINICAL_REVIEW")]
@@ -637,11 +636,11 @@ def pt_extension(request: dict[str, Any]) -> Iterator[Reason]:
 def pt_continuation(request: dict[str, Any]) -> Iterator[Reason]:
     yield from pt_scope(request, "review_date")
     yield from benefit(request)
-    stated = request["discontinuation"]
-    met = list(criteria_met(stated))
+    criteria = request["discontinuation"]
+    met = list(criteria_met(criteria))
     yield from met
     if not met:
-        for clause in criteria_untold(stated):
+        for clause in criteria_undetermined(criteria):
             yield reason("DC_UNDETERMINED", "discontinuation", clause=clause)
 
 
@@ -673,30 +672,30 @@ MOST_REQUESTS = 1000
 
 
 def decide(request: object) -> dict[str, Any]:
-    """Decide one request, which is any parsed JSON value or MISSING, but for the sentences meant for people."""
-    wrong = list(wrong_places(request))
-    if wrong:
-        return decision(request, "invalid_request", [reason("REQUEST_INVALID", *path) for path in wrong])
+    """Decide one request, which is any parsed JSON value or MISSING; the sentences for people are left out."""
+    errors = list(validation_errors(request))
+    if errors:
+        return decision(request, "invalid_request", [reason("REQUEST_INVALID", *path) for path in errors])
 
-    asked = tidy(request)
-    reasons = in_order(RULES[asked["request_type"]](asked))
-    if scope := having("scope", reasons):
-        return decision(request, "not_applicable", scope, route=route_of(asked))
-    settled = settled_by(on_the_whole(reasons))
+    valid = normalize(request)
+    reasons = in_order(RULES[valid["request_type"]](valid))
+    if scope := with_effect("scope", reasons):
+        return decision(request, "not_applicable", scope, route=route_of(valid))
+    forced = forced_outcome(on_request(reasons))
 
-    if asked["request_type"] == "pediatric_ot_claim":
-        lines = ot_lines(asked, reasons, settled)
-        paid = [line for line in lines if line["units_authorized"]]
+    if valid["request_type"] == "pediatric_ot_claim":
+        lines = ot_lines(valid, reasons, forced)
+        with_units = [line for line in lines if line["units_authorized"]]
         return decision(
             request,
-            ot_outcome(lines, settled, every_line_denied=len(ot_line_denials(asked)) == len(lines)),
+            ot_outcome(lines, forced, every_line_denied=len(ot_line_denials(valid)) == len(lines)),
             reasons,
             lines=lines,
-            units=sum(line["units_authorized"] for line in paid),
-            procedure_codes=sorted({line["procedure_code"] for line in paid}),
+            units=sum(line["units_authorized"] for line in with_units),
+            procedure_codes=sorted({line["procedure_code"] for line in with_units}),
         )
-    if asked["request_type"] == "pt_visit" and not settled:
-        visit = asked["visit"]
+    if valid["request_type"] == "pt_visit" and not forced:
+        visit = valid["visit"]
         units = min(visit["units"], units_left(visit["units_already_authorized"]))
         if not units:
             return decision(request, "denied", reasons)
@@ -709,19 +708,19 @@ def decide(request: object) -> dict[str, Any]:
             evaluation_visits=int(visit["kind"] == "evaluation"),
             treatment_visits=int(visit["kind"] == "treatment"),
         )
-    if asked["request_type"] == "pt_referral" and not settled:
-        condition = asked["condition"]
-        acute = condition["category"] in MAY_BE_ACUTE and has_listed_event(condition)
+    if valid["request_type"] == "pt_referral" and not forced:
+        condition = valid["condition"]
+        acute = condition["category"] in ACUTE_CATEGORIES and has_listed_event(condition)
         return decision(
             request,
             "authorized",
             reasons,
             evaluation_visits=EVALUATION_VISITS,
             treatment_visits=TREATMENT_VISITS["acute" if acute else "nonacute"],
-            route=route_of(asked),
+            route=route_of(valid),
         )
-    outcome = "routed" if asked["request_type"] == "referral_route" else settled or "authorized"
-    return decision(request, outcome, reasons, route=route_of(asked))
+    outcome = "routed" if valid["request_type"] == "referral_route" else forced or "authorized"
+    return decision(request, outcome, reasons, route=route_of(valid))
 
 
 def decide_many(value: object) -> list[dict[str, Any]]:
@@ -732,22 +731,22 @@ def decide_many(value: object) -> list[dict[str, Any]]:
     return [decide(request) for request in requests]
 
 
-def settled_by(reasons: list[Reason]) -> str | None:
-    """The outcome that reasons on the whole request force, if any."""
-    if having("deny", reasons):
+def forced_outcome(reasons: list[Reason]) -> str | None:
+    """The outcome that the reasons for the whole request lead to, if there is one."""
+    if with_effect("deny", reasons):
         return "denied"
-    return "pended" if having("pend", reasons) else None
+    return "pended" if with_effect("pend", reasons) else None
 
 
-def ot_lines(claim: dict[str, Any], reasons: list[Reason], settled: str | None) -> list[dict[str, Any]]:
-    shares = ot_shares(claim)
+def ot_lines(claim: dict[str, Any], reasons: list[Reason], forced: str | None) -> list[dict[str, Any]]:
+    units_of_line = ot_units(claim)
     lines = []
     for index, line in enumerate(claim["service_lines"]):
         own = [r for r in reasons if r.path[:2] == ("service_lines", index)]
-        units = 0 if settled else shares.get(index, 0)
-        if settled == "denied" or having("deny", own):
+        units = 0 if forced else units_of_line.get(index, 0)
+        if forced == "denied" or with_effect("deny", own):
             status = "denied"
-        elif settled == "pended" or not units:
+        elif forced == "pended" or not units:
             status = "pended"
         else:
             status = "authorized" if units == line["units"] else "partially_authorized"
@@ -758,26 +757,26 @@ def ot_lines(claim: dict[str, Any], reasons: list[Reason], settled: str | None) 
                 "status": status,
                 "units_requested": line["units"],
                 "units_authorized": units,
-                "reasons": [r.code for r in in_order(on_the_whole(reasons) + own)],
+                "reasons": [r.code for r in in_order(on_request(reasons) + own)],
             }
         )
     return lines
 
 
-def ot_outcome(lines: list[dict[str, Any]], settled: str | None, *, every_line_denied: bool) -> str:
+def ot_outcome(lines: list[dict[str, Any]], forced: str | None, *, every_line_denied: bool) -> str:
     if every_line_denied:
         return "denied"
-    if settled:
-        return settled
+    if forced:
+        return forced
     if all(line["status"] == "authorized" for line in lines):
         return "authorized"
     return "partially_authorized" if any(line["units_authorized"] for line in lines) else "pended"
 
 
-def route_of(asked: dict[str, Any]) -> dict[str, Any] | None:
-    if "island" not in asked:
+def route_of(request: dict[str, Any]) -> dict[str, Any] | None:
+    if "island" not in request:
         return None
-    chapter = CHAPTERS[asked["island"]]
+    chapter = CHAPTERS[request["island"]]
     return {"chapter": chapter, "network": NETWORKS[chapter]}
 
 
@@ -795,8 +794,8 @@ def decision(
 ) -> dict[str, Any]:
     return {
         "outcome": outcome,
-        "request_type": asked_type(request),
-        "request_id": asked_id(request),
+        "request_type": request_type_of(request),
+        "request_id": request_id_of(request),
         "authorized": {
             "units": units,
             "procedure_codes": list(procedure_codes),

@@ -1,6 +1,6 @@
-"""The classes of requests that the packaged policy can tell apart, as `therapy_policy.classes.model` has them.
+"""The request classes of the packaged policy, as `therapy_policy.classes.model` describes them.
 
-What the other groups of a request type can notice of a group is told by the oracle here, not by what is to be proven.
+The oracle, not the policy that is to be proven, gives the signatures of the groups of a request type.
 """
 
 from collections.abc import Hashable, Sequence

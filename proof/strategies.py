@@ -1,7 +1,7 @@
-"""Hypothesis strategies for requests: valid ones of every type, broken ones, and any JSON at all.
+"""Hypothesis strategies for requests: valid ones of every type, invalid ones, and any JSON value.
 
-Most drawn requests are ordinary, with one thing or another odd about them, so that every outcome and every reason
-turns up often; all shrink to few members and short values. Everything drawn is plain JSON: `json.dumps` writes it.
+Most random requests are ordinary except for one or two details, so that every outcome and every reason occurs often.
+All of them shrink to few fields and short values. All values are plain JSON, which `json.dumps` can write.
 """
 
 import copy
@@ -12,13 +12,13 @@ from hypothesis import strategies as st
 from hypothesis.strategies import DrawFn, SearchStrategy
 
 Json = Any
-Place = tuple[str | int, ...]
+FieldPath = tuple[str | int, ...]
 
 _ABSENT = object()
 
 
 def mostly(usual: SearchStrategy[Any], odd: SearchStrategy[Any], times: int = 9) -> SearchStrategy[Any]:
-    """`usual`, `times` times as often as `odd`; st.one_of drops repeated branches, so it cannot be weighted."""
+    """`usual`, `times` times as often as `odd`; st.one_of drops repeated branches, so it cannot have weights."""
     return st.sampled_from([usual] * times + [odd]).flatmap(lambda chosen: chosen)
 
 
@@ -26,20 +26,20 @@ def pick(*values: Any) -> SearchStrategy[Any]:
     return st.sampled_from(values)
 
 
-def maybe(stated: SearchStrategy[Any], times: int = 9) -> SearchStrategy[Any]:
-    """An optional member: mostly stated, else absent or null."""
-    return mostly(stated, pick(_ABSENT, None), times)
+def maybe(content: SearchStrategy[Any], times: int = 9) -> SearchStrategy[Any]:
+    """An optional field: usually with content, sometimes absent or null."""
+    return mostly(content, pick(_ABSENT, None), times)
 
 
-def record(**members: SearchStrategy[Any]) -> SearchStrategy[dict[str, Any]]:
-    return st.fixed_dictionaries(members).map(
-        lambda value: {name: member for name, member in value.items() if member is not _ABSENT}
+def record(**fields: SearchStrategy[Any]) -> SearchStrategy[dict[str, Any]]:
+    return st.fixed_dictionaries(fields).map(
+        lambda value: {name: content for name, content in value.items() if content is not _ABSENT}
     )
 
 
 # --- Values ----------------------------------------------------------------------------------------------------------
 
-# Blank and tricky-not-blank: U+001C and U+200B are no White_Space, whatever str.isspace or a browser thinks.
+# Blank texts, and texts that only look blank: U+001C and U+200B are not White_Space, unlike for str.isspace.
 blanks = pick("", " ", "\t\n", "\u00a0\u3000", "\u2028\u0085")
 texts = mostly(pick("a", "b", "knee flexion 90°"), pick("\x1c", "\u200b", "\x00", "😀", " a ", "x" * 4000, "😀" * 4000))
 any_texts = mostly(texts, blanks, 4)
@@ -51,23 +51,23 @@ islands = pick("oahu", "maui", "hawaii", "kauai", "lanai", "molokai")
 request_ids = pick("1", "x" * 64, " ", "😀" * 64, "a/b~c")
 
 
-def request(request_type: str, **members: SearchStrategy[Any]) -> SearchStrategy[dict[str, Any]]:
+def request(request_type: str, **fields: SearchStrategy[Any]) -> SearchStrategy[dict[str, Any]]:
     benefit = mostly(pick("covered"), pick("not_covered", "unverified", None, _ABSENT), 6)
     if request_type != "referral_route":
-        members = {"benefit_status": benefit, **members}
-    return record(request_type=st.just(request_type), request_id=mostly(pick(_ABSENT, None), request_ids, 2), **members)
+        fields = {"benefit_status": benefit, **fields}
+    return record(request_type=st.just(request_type), request_id=mostly(pick(_ABSENT, None), request_ids, 2), **fields)
 
 
-# --- Lists and documents that are complete, and one that lacks one part ----------------------------------------------
+# --- Complete lists and documents, and documents with one part missing ----------------------------------------------
 
 
-def places(value: Json, path: Place = ()) -> list[Place]:
-    """The path of every value inside `value`, itself excluded."""
-    members = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
-    return [found for step, member in members for found in ((*path, step), *places(member, (*path, step)))]
+def paths(value: Json, path: FieldPath = ()) -> list[FieldPath]:
+    """The path of every value inside `value`, without `value` itself."""
+    items = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
+    return [each for step, inner in items for each in ((*path, step), *paths(inner, (*path, step)))]
 
 
-def at(value: Json, path: Place) -> Json:
+def value_at(value: Json, path: FieldPath) -> Json:
     for step in path:
         value = value[step]
     return value
@@ -77,11 +77,11 @@ REQUIRED = {"goal_id", "visit_number", "goals_addressed"}  # inside a plan or a 
 
 
 @st.composite
-def lacking_one_part(draw: DrawFn, complete: SearchStrategy[dict[str, Any]]) -> dict[str, Any]:
-    """A complete document with one part removed, blanked or negated; it stays valid."""
+def missing_one_part(draw: DrawFn, complete: SearchStrategy[dict[str, Any]]) -> dict[str, Any]:
+    """A complete document with one part removed, made blank or negated; it stays valid."""
     document = copy.deepcopy(draw(complete))
-    *parents, step = draw(st.sampled_from(places(document)))
-    holder = at(document, tuple(parents))
+    *parents, step = draw(st.sampled_from(paths(document)))
+    holder = value_at(document, tuple(parents))
     value = holder[step]
     if isinstance(value, bool):
         holder[step] = draw(pick(not value, None))
@@ -97,9 +97,9 @@ def lacking_one_part(draw: DrawFn, complete: SearchStrategy[dict[str, Any]]) -> 
 
 
 def document(complete: SearchStrategy[dict[str, Any]], loose: SearchStrategy[dict[str, Any]]) -> SearchStrategy[Any]:
-    """An optional document: a whole one, one that lacks one part, or anything that is valid."""
-    whole_or_nearly = st.one_of(complete, lacking_one_part(complete), lacking_one_part(lacking_one_part(complete)))
-    return maybe(mostly(whole_or_nearly, loose, 5))
+    """An optional document: a complete one, one with a part missing, or any valid one."""
+    complete_or_nearly = st.one_of(complete, missing_one_part(complete), missing_one_part(missing_one_part(complete)))
+    return maybe(mostly(complete_or_nearly, loose, 5))
 
 
 def discontinuations(nothing_met: bool) -> SearchStrategy[dict[str, Any]]:
@@ -135,7 +135,7 @@ def discontinuations(nothing_met: bool) -> SearchStrategy[dict[str, Any]]:
 
 OT_LISTED = ("97530", "97129", "97130", "92526", "97110", "97112", "97535", "97165", "97166", "97167", "97168")
 codes = mostly(
-    # Often enough together for the add-on to meet its primary.
+    # Often together, so that the add-on has its primary procedure.
     mostly(pick("97530", "97129", "97130"), pick(*OT_LISTED), 1),
     pick("97140", "00000", "ZZZZZ", "9753O"),
     6,
@@ -160,7 +160,7 @@ improvement = st.fixed_dictionaries({aspect: st.just(True) for aspect in aspects
 improvements = mostly(
     improvement,
     st.one_of(
-        lacking_one_part(improvement),
+        missing_one_part(improvement),
         st.fixed_dictionaries({}, optional={aspect: pick(True, False, None) for aspect in aspects}),
     ),
     2,
@@ -216,7 +216,7 @@ pt_treatment_plans = request(
 )
 
 
-# The numbers of a visit hang together, so pt_visits draws them; the members before them stand alone.
+# The numbers of a visit depend on each other, so pt_visits draws them; the fields here are independent.
 visits_without_numbers = request(
     "pt_visit",
     service_date=dates,
@@ -276,7 +276,7 @@ def complete_documentation(draw: DrawFn) -> dict[str, Any]:
         {"visit_number": number, "goals_addressed": draw(st.lists(pick(*ids), max_size=2, unique=True))}
         for number in numbers
     ]
-    notes[-1]["goals_addressed"] = ids  # so that each goal is addressed by one note at least
+    notes[-1]["goals_addressed"] = ids  # so that at least one note addresses each goal
     goals: list[dict[str, Any]] = []
     for goal_id in ids:
         measure = draw(texts)
@@ -289,7 +289,7 @@ def complete_documentation(draw: DrawFn) -> dict[str, Any]:
                 "current_status": {**status, "value": draw(texts)},
             }
         )
-    # Copied, since nothing in a document may be the same object as anything else in it.
+    # A copy, because no two parts of a document may be the same object.
     return copy.deepcopy(
         {
             "goals": goals,
@@ -374,7 +374,7 @@ def valid_requests() -> SearchStrategy[dict[str, Any]]:
     return st.one_of(*REQUESTS.values())
 
 
-# --- Requests that break something, and any JSON ---------------------------------------------------------------------
+# --- Invalid requests, and any JSON value ----------------------------------------------------------------------------
 
 UNKNOWN_NAMES = ("x", "", "a/b", "a~b", "~1", "0", "requestType", "é", "😀", "\x00")
 WRONG_NUMBERS = (0, -1, 100, 1000, 4.5, -0.0, 4.0, 1e22, 1e16, 0.1, 10**30, 2**63)
@@ -410,8 +410,8 @@ WRONG_TEXTS = (
 OTHERS: tuple[Json, ...] = (None, True, False, "x", 1, [], {}, [None], [[]], {"x": 1})
 
 
-def spoil_value(draw: DrawFn, value: Json) -> Json:
-    """Another value for `value`, one that would often be wrong in its place."""
+def wrong_value(draw: DrawFn, value: Json) -> Json:
+    """A replacement for `value` that is often not valid in its field."""
     if isinstance(value, str):
         return draw(st.one_of(pick(*OTHERS), pick(*WRONG_DATES), pick(*WRONG_TEXTS)))
     if isinstance(value, int | float) and not isinstance(value, bool):
@@ -424,32 +424,32 @@ def spoil_value(draw: DrawFn, value: Json) -> Json:
 
 @st.composite
 def nearly_valid_requests(draw: DrawFn) -> dict[str, Any]:
-    """A valid request, changed at one to three random places; now and then it stays valid."""
+    """A valid request with one to three random changes; sometimes it stays valid."""
     value: dict[str, Any] = copy.deepcopy(draw(valid_requests()))
     for _ in range(draw(pick(1, 1, 2, 3))):
-        all_places = places(value)
-        if not all_places:
+        all_paths = paths(value)
+        if not all_paths:
             break
         # Mostly not request_type: a wrong one hides everything else.
-        usual = [place for place in all_places if place != ("request_type",)] or all_places
-        *parents, step = draw(mostly(st.sampled_from(usual), st.sampled_from(all_places)))
-        holder = at(value, tuple(parents))
-        how = draw(pick("delete", "null", "replace", "replace", "replace", "add"))
-        if how == "delete":
+        usual = [path for path in all_paths if path != ("request_type",)] or all_paths
+        *parents, step = draw(mostly(st.sampled_from(usual), st.sampled_from(all_paths)))
+        holder = value_at(value, tuple(parents))
+        change = draw(pick("delete", "null", "replace", "replace", "replace", "add"))
+        if change == "delete":
             del holder[step]
-        elif how == "null":
+        elif change == "null":
             holder[step] = None
-        elif how == "replace":
-            holder[step] = copy.deepcopy(spoil_value(draw, holder[step]))
+        elif change == "replace":
+            holder[step] = copy.deepcopy(wrong_value(draw, holder[step]))
         else:
-            objects = [place for place in [(), *all_places] if isinstance(at(value, place), dict)]
-            at(value, draw(st.sampled_from(objects)))[draw(pick(*UNKNOWN_NAMES))] = copy.deepcopy(
+            objects = [path for path in [(), *all_paths] if isinstance(value_at(value, path), dict)]
+            value_at(value, draw(st.sampled_from(objects)))[draw(pick(*UNKNOWN_NAMES))] = copy.deepcopy(
                 draw(pick(None, 1, "x", {}))
             )
     return value
 
 
-MEMBER_NAMES = (
+FIELD_NAMES = (
     "request_type",
     "request_id",
     "requests",
@@ -473,11 +473,11 @@ def json_values() -> SearchStrategy[Json]:
         pick(*REQUESTS),
         pick("", "/", "~", string.digits),
     )
-    names = st.one_of(pick(*MEMBER_NAMES), st.text(max_size=3))
+    names = st.one_of(pick(*FIELD_NAMES), st.text(max_size=3))
 
     def compound(inner: SearchStrategy[Json]) -> SearchStrategy[Json]:
-        members = st.dictionaries(names, inner, max_size=4)
-        typed = st.builds(lambda kind, rest: rest | {"request_type": kind}, pick(*REQUESTS), members)
-        return st.one_of(st.lists(inner, max_size=3), members, typed)
+        objects = st.dictionaries(names, inner, max_size=4)
+        typed = st.builds(lambda kind, rest: rest | {"request_type": kind}, pick(*REQUESTS), objects)
+        return st.one_of(st.lists(inner, max_size=3), objects, typed)
 
     return st.recursive(scalars, compound, max_leaves=12)

@@ -57,9 +57,7 @@ determination := object.union(_nothing_determined, {"reasons": validation_errors
 
 _nothing_determined := {
 	"reasons": set(),
-	"every_line_denied": false,
 	"outcome": "pended",
-	"authorized": {},
 	"lines": [],
 	"route": null,
 }

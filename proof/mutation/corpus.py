@@ -1,4 +1,4 @@
-"""The corpus: a fixed list of requests that between them reach every rule, its boundaries and every kind of mistake."""
+"""The corpus: a fixed list of requests that reaches every rule, its boundaries and every kind of error."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ from hypothesis import HealthCheck, Phase, given, seed, settings
 from hypothesis.strategies import SearchStrategy
 
 from proof import oracle, strategies
-from proof.judged import without_prose
+from proof.comparison import without_wording
 
 Json = Any
 BATCH = 1000
 SOME_NUMBER = 7777
-# Written as they stand, in place of SOME_NUMBER: Python's own JSON would write them otherwise, or not at all.
+# Spellings that replace SOME_NUMBER in the text: Python's own JSON would spell them differently, or not at all.
 NUMBERS = (
     "3.0",
     "4",
@@ -38,13 +38,13 @@ NUMBERS = (
 )
 
 
-def written(examples: int) -> str:
-    """The corpus as JSON: a list of what `therapy/decisions` may be asked; `examples` of each kind are drawn."""
+def as_json(examples: int) -> str:
+    """The corpus as JSON: a list of inputs of `therapy/decisions`, with this many random `examples` of each kind."""
     requests = [
         *boundaries(),
-        *drawn(strategies.valid_requests(), examples),
-        *drawn(strategies.nearly_valid_requests(), examples),
-        *drawn(strategies.json_values(), examples // 10),
+        *random_values(strategies.valid_requests(), examples),
+        *random_values(strategies.nearly_valid_requests(), examples),
+        *random_values(strategies.json_values(), examples // 10),
     ]
     texts = list(dict.fromkeys(map(json.dumps, requests)))
     texts += [json.dumps(each).replace(str(SOME_NUMBER), number) for each in numbers() for number in NUMBERS]
@@ -58,20 +58,20 @@ def batch(texts: list[str]) -> str:
     return f'{{"requests": [{", ".join(texts)}]}}'
 
 
-def disagreements(corpus: str, decided: list[list[dict[str, Any]]]) -> Iterator[tuple[Json, Json]]:
-    """The decisions of the oracle and of the policy, where they are not the same; none, if both are right."""
+def disagreements(corpus: str, decisions: list[list[dict[str, Any]]]) -> Iterator[tuple[Json, Json]]:
+    """The pairs of decisions of the oracle and of the policy that differ."""
     batches = oracle.parse(corpus)
     assert isinstance(batches, list)
     expected = [decision for each in batches for decision in oracle.decide_many(each)]
-    for one, other in itertools.zip_longest(expected, map(without_prose, itertools.chain(*decided))):
-        # As text, for 4 and 4.0 are equal in Python and not the same decision.
+    for one, other in itertools.zip_longest(expected, map(without_wording, itertools.chain(*decisions))):
+        # As text, because 4 and 4.0 are equal in Python but not the same decision.
         if json.dumps(one, sort_keys=True) != json.dumps(other, sort_keys=True):
             yield one, other
 
 
-def drawn(strategy: SearchStrategy[Json], examples: int) -> list[Json]:
+def random_values(strategy: SearchStrategy[Json], examples: int) -> list[Json]:
     """The same examples of a strategy every time."""
-    found: list[Json] = []
+    values: list[Json] = []
 
     @settings(
         max_examples=examples,
@@ -83,10 +83,10 @@ def drawn(strategy: SearchStrategy[Json], examples: int) -> list[Json]:
     @seed(20220601)
     @given(strategy)
     def collect(value: Json) -> None:
-        found.append(value)
+        values.append(value)
 
     collect()
-    return found
+    return values
 
 
 # --- Requests by hand ------------------------------------------------------------------------------------------------
@@ -104,33 +104,33 @@ UNMET = {
     "lacks_scheduled_participation": False,
     "meets_continuation_criteria": True,
 }
-CATEGORIES = (*oracle.MAY_BE_ACUTE, *oracle.NO_TIER_NAMED, "other")
+CATEGORIES = (*oracle.ACUTE_CATEGORIES, *oracle.CATEGORIES_WITHOUT_TIER, "other")
 EVENTS = ("new_post_operative", "fracture", "new_stroke", "exacerbation_due_to_event", "none", None)
 
 
-def covered(request_type: str, **members: Json) -> dict[str, Json]:
-    return {"request_type": request_type, "benefit_status": "covered", **members}
+def covered(request_type: str, **fields: Json) -> dict[str, Json]:
+    return {"request_type": request_type, "benefit_status": "covered", **fields}
 
 
 def route(island: str) -> dict[str, Json]:
     return {"request_type": "referral_route", "island": island}
 
 
-def claim(*lines: tuple[str, Json], already: Json = 0, **members: Json) -> dict[str, Json]:
+def claim(*lines: tuple[str, Json], already: Json = 0, **fields: Json) -> dict[str, Json]:
     service_lines = [{"procedure_code": code, "units": units} for code, units in lines]
     common = {"service_date": "2024-02-29", "medical_necessity": "established", "units_already_authorized": already}
-    return covered("pediatric_ot_claim", **common, service_lines=service_lines) | members
+    return covered("pediatric_ot_claim", **common, service_lines=service_lines) | fields
 
 
-def referral(category: str, event: str | None, **members: Json) -> dict[str, Json]:
+def referral(category: str, event: str | None, **fields: Json) -> dict[str, Json]:
     expected = dict.fromkeys(oracle.IMPROVEMENT_ASPECTS, True)
     condition = {"category": category, "acute_event": event}
     common = {"referral_date": "2022-06-01", "specialty": "none", "condition": condition}
-    return covered("pt_referral", **common, expected_improvement=expected) | members
+    return covered("pt_referral", **common, expected_improvement=expected) | fields
 
 
 def visit(
-    tier: str, kind: str, prior: tuple[Json, Json], units: Json, already: Json, **members: Json
+    tier: str, kind: str, prior: tuple[Json, Json], units: Json, already: Json, **fields: Json
 ) -> dict[str, Json]:
     number = sum(prior) + 1
     return (
@@ -138,15 +138,15 @@ def visit(
         | {"visit": {"number": number, "kind": kind, "units": units, "units_already_authorized": already}}
         | {"prior_visits": {"evaluation": prior[0], "treatment": prior[1]}, "progress_note_number": number}
         | {"plan_of_care_complete": True}
-        | members
+        | fields
     )
 
 
-def review(**members: Json) -> dict[str, Json]:
-    return covered("pt_continuation", review_date="2024-02-29", specialty="none", discontinuation=UNMET) | members
+def review(**fields: Json) -> dict[str, Json]:
+    return covered("pt_continuation", review_date="2024-02-29", specialty="none", discontinuation=UNMET) | fields
 
 
-def extension(goals: list[Json], notes: list[Json], **members: Json) -> dict[str, Json]:
+def extension(goals: list[Json], notes: list[Json], **fields: Json) -> dict[str, Json]:
     part = {"technique": "a", "amount": "b", "frequency": "c", "duration": "d"}
     documentation = {
         "goals": goals,
@@ -160,7 +160,7 @@ def extension(goals: list[Json], notes: list[Json], **members: Json) -> dict[str
         "extension_form_completed": True,
     }
     common = {"request_date": "2024-02-29", "specialty": "none", "requested_visits": 6}
-    return covered("pt_extension", **common, documentation=documentation | members)
+    return covered("pt_extension", **common, documentation=documentation | fields)
 
 
 def goal(goal_id: str, measure: str = "pain") -> dict[str, Json]:
@@ -198,30 +198,30 @@ def boundaries() -> Iterator[Json]:
         yield visit(tier, kind, (2, prior), 4, 1)
     for units, already in itertools.product(range(1, 7), range(7)):
         yield visit("nonacute", "treatment", (1, 1), units, already)
-    for member, stated in itertools.product(UNMET, (True, False, None)):
-        yield review(discontinuation=UNMET | {member: stated})
-        for other, told in itertools.product(("extended_period_of_service", "goals_achieved"), (True, None)):
-            yield review(discontinuation=UNMET | {member: stated, other: told})
+    for field, answer in itertools.product(UNMET, (True, False, None)):
+        yield review(discontinuation=UNMET | {field: answer})
+        for other, other_answer in itertools.product(("extended_period_of_service", "goals_achieved"), (True, None)):
+            yield review(discontinuation=UNMET | {field: answer, other: other_answer})
     for goals, notes in itertools.product(
         ([], [goal("1")], [goal("1"), goal("2")], [goal("1"), goal("1")], [goal(" ")]),
         ([], [note(1, "1")], [note(2, "1"), note(1, "2", "1")], [note(1, "1"), note(1, "2")], [note(2, "1", "3")]),
     ):
         yield extension(goals, notes)
     complete = extension([goal("1")], [note(1, "1")])
-    for member in complete["documentation"]:
-        yield complete | {"documentation": complete["documentation"] | {member: None}}
+    for field in complete["documentation"]:
+        yield complete | {"documentation": complete["documentation"] | {field: None}}
 
 
 def numbers() -> Iterator[Json]:
-    """Requests with a number that may be written in many ways."""
+    """Requests with a number that JSON can spell in many ways."""
     yield claim(("97530", SOME_NUMBER))
     yield claim(("97530", 1), ("97110", 2), already=SOME_NUMBER)
     yield visit("acute", "treatment", (1, 1), SOME_NUMBER, 0)
     yield visit("acute", "treatment", (1, 1), 2, SOME_NUMBER)
     yield visit("acute", "evaluation", (0, 3), 2, 0, progress_note_number=SOME_NUMBER)
-    for member in ("evaluation", "treatment"):
+    for field in ("evaluation", "treatment"):
         yield visit(
-            "acute", "treatment", (1, 1), 2, 0, prior_visits={"evaluation": 1, "treatment": 2, member: SOME_NUMBER}
+            "acute", "treatment", (1, 1), 2, 0, prior_visits={"evaluation": 1, "treatment": 2, field: SOME_NUMBER}
         )
     yield extension([goal("1")], [note(1, "1"), note(2), note(3), note(SOME_NUMBER)])
     yield extension([goal("1")], [note(1, "1")]) | {"requested_visits": SOME_NUMBER}

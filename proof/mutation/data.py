@@ -1,4 +1,4 @@
-"""Mutants of the policy data: the parameters, and what decides in the register of reason codes, edited as YAML."""
+"""Mutants of the policy data: edits of the YAML of the parameters and of the register of reason codes."""
 
 from __future__ import annotations
 
@@ -12,22 +12,22 @@ import yaml
 
 from proof.mutation.mutant import Mutant, Vocabularies
 
-# Prose for the people who read the file; no rule reads it.
+# Text for people; no rule reads it.
 PROSE = {"title", "service"}
-# In this order each is milder than the one before; an effect becomes its neighbours.
+# From most to least serious; an effect becomes one of its neighbors.
 EFFECTS = ("invalid", "scope", "deny", "pend", "info")
 
 
 def mutants_of_parameters(file: str, text: str, vocabularies: Vocabularies) -> list[Mutant]:
-    return list(_Data(file, text, vocabularies).values(document(text)))
+    return list(_Data(file, text, vocabularies).values(parse(text)))
 
 
 def mutants_of_reason_codes(file: str, text: str, vocabularies: Vocabularies) -> list[Mutant]:
-    return list(_Data(file, text, vocabularies).codes(document(text)))
+    return list(_Data(file, text, vocabularies).codes(parse(text)))
 
 
-def document(text: str) -> yaml.MappingNode:
-    """The YAML of a file, each node with the place where it stands."""
+def parse(text: str) -> yaml.MappingNode:
+    """The YAML of a file, each node with its position."""
     node = yaml.compose(text, yaml.SafeLoader)
     assert isinstance(node, yaml.MappingNode)
     return node
@@ -54,7 +54,7 @@ class _Data:
             for value in node.value:
                 yield self.removed(node, value, value)
                 yield from self.values(value)
-            yield from self.member_added(node)
+            yield from self.element_added(node)
         elif isinstance(node, yaml.ScalarNode):
             yield from self.scalar(node)
 
@@ -73,7 +73,7 @@ class _Data:
             yield self.edit("string changed", node, json.dumps(other, ensure_ascii=False))
 
     def removed(self, parent: yaml.CollectionNode, first: yaml.Node, last: yaml.Node) -> Mutant:
-        """A member of a list or an entry of a mapping goes, and with it its comma or its lines."""
+        """Remove an element of a list or an entry of a mapping, and its comma or its lines."""
         start, end = first.start_mark.index, last.end_mark.index
         if parent.flow_style:
             before, after = self.text[:start], self.text[end:]
@@ -81,38 +81,38 @@ class _Data:
                 end += comma.end()
             elif comma := re.search(r",\s*\Z", before):
                 start = comma.start()
-            return Mutant(self.file, "member removed", start, end, "")
+            return Mutant(self.file, "element removed", start, end, "")
         start = self.text.rfind("\n", 0, start) + 1
         # A block ends where the next token begins, a scalar or a flow collection on its own line.
         in_line = self.text[self.text.rfind("\n", 0, end) + 1 : end].strip()
         end = self.text.find("\n", end) + 1 if in_line else self.text.rfind("\n", 0, end) + 1
-        # A collection that is left empty is null in YAML, so it is written as what it was.
+        # YAML reads an empty collection as null, so write the empty list or mapping.
         empty = ""
         if len(parent.value) == 1:
             empty = f"{' ' * first.start_mark.column}{'[]' if isinstance(parent, yaml.SequenceNode) else '{}'}\n"
-        return Mutant(self.file, "member removed", start, end, empty)
+        return Mutant(self.file, "element removed", start, end, empty)
 
-    def member_added(self, node: yaml.SequenceNode) -> Iterator[Mutant]:
+    def element_added(self, node: yaml.SequenceNode) -> Iterator[Mutant]:
         if node.flow_style and all(isinstance(each, yaml.ScalarNode) for each in node.value):
             values = [each.value for each in node.value]
-            known = self.vocabularies.holding(values)
-            addition = self.vocabularies.addition(values) if known else unlike(values)
+            known_list = self.vocabularies.smallest_list_with(values)
+            addition = self.vocabularies.addition(values) if known_list else similar_name(values)
             if addition:
                 end = node.value[-1].end_mark.index
-                yield Mutant(self.file, "member added", end, end, f", {addition}")
+                yield Mutant(self.file, "element added", end, end, f", {addition}")
 
     def entry_added(self, node: yaml.MappingNode) -> Iterator[Mutant]:
-        """A table of entries that are alike gets one more, a copy of the last under a name that it lacks."""
+        """Add a copy of the last entry to a table of similar entries, under a new name."""
         names = [key.value for key, _ in node.value]
         if not all(isinstance(value, yaml.MappingNode) for _, value in node.value):
             return
-        if self.vocabularies.holding(names):
+        if self.vocabularies.smallest_list_with(names):
             return  # such a table has an entry for each name that a request can have
         key, value = node.value[-1]
         column = " " * key.start_mark.column
         copied = self.text[key.end_mark.index : value.end_mark.index]
         end = value.end_mark.index
-        yield Mutant(self.file, "member added", end, end, f'\n{column}"{unlike(names)}"{copied}')
+        yield Mutant(self.file, "element added", end, end, f'\n{column}"{similar_name(names)}"{copied}')
 
     # --- reason codes
 
@@ -137,7 +137,7 @@ class _Data:
             interpretation = fields["interpretation"]
             if interpretation.value != "null":
                 yield self.edit("interpretation nulled", interpretation, "null")
-            yield self.edit("interpretation changed", interpretation, following(interpretation.value, interpretations))
+            yield self.edit("interpretation changed", interpretation, next_value(interpretation.value, interpretations))
         for order, next_order in itertools.pairwise(orders):
             yield self.swapped(order, next_order)
 
@@ -159,10 +159,10 @@ class _Data:
         return Mutant(self.file, "order swapped", start, end, second.value + between + first.value)
 
 
-def unlike(values: list[str]) -> str:
-    """A value of the same look as the last one, and none of them: its last character is another digit."""
+def similar_name(values: list[str]) -> str:
+    """A new value that looks like the last one: its last character is another digit."""
     return next(value for digit in "0123456789" if (value := values[-1][:-1] + digit) not in values)
 
 
-def following(value: str, values: list[str]) -> str:
+def next_value(value: str, values: list[str]) -> str:
     return values[(values.index(value) + 1) % len(values)] if value in values else values[0]

@@ -1,4 +1,4 @@
-"""A mutant: one edit at one place of one file, such as a person could make by mistake."""
+"""A mutant: one edit in one file, such as a person could make by mistake."""
 
 from __future__ import annotations
 
@@ -24,8 +24,8 @@ class Mutant:
 
     def identity(self) -> str:
         """The same in every run, as long as the edit is the same."""
-        written = json.dumps([self.file, self.operator, self.start, self.end, self.replacement])
-        return hashlib.sha256(written.encode()).hexdigest()[:16]
+        text = json.dumps([self.file, self.operator, self.start, self.end, self.replacement])
+        return hashlib.sha256(text.encode()).hexdigest()[:16]
 
     def applied(self, text: str) -> str:
         return text[: self.start] + self.replacement + text[self.end :]
@@ -36,22 +36,22 @@ class Mutant:
         return list(difflib.unified_diff(before, after, self.file, f"{self.file}, mutated", lineterm="", n=2))
 
     def lines(self, text: str) -> tuple[str, str]:
-        """The lines that go and the lines that come, without indentation: how the edit is named in a list."""
+        """The lines removed and the lines added, without indentation: how a list names the edit."""
         changed = [line for line in self.diff(text)[2:] if line[:1] in "+-"]
         was, becomes = ([line[1:].strip() for line in changed if line[0] == sign] for sign in "-+")
         return "\n".join(filter(None, was)), "\n".join(filter(None, becomes))
 
     def heading(self, text: str) -> str:
-        """The line that begins the rule, the parameter or the reason code in which the edit stands."""
+        """The first line of the rule, the parameter or the reason code that contains the edit."""
         comments = re.compile(r"(?:#.*\n|\s)*").match(text, self.start, self.end)
         lines = text[: text.find("\n", comments.end() if comments else self.start)].splitlines()
-        return next(line for line in reversed(lines) if re.match(r"(?!else\b)[A-Za-z]", line))
+        return next(line for line in reversed(lines) if re.match(r"(?!else\b)[A-Za-z_]", line))
 
 
 class Vocabularies:
-    """The closed lists of names that the published schemas know: the values of an enum, the members of an object.
+    """The fixed lists of names in the published schemas: the values of an enum, the fields of an object.
 
-    With them a list grows by a name that requests can really have, and a name becomes another real one.
+    With them, a mutant adds a name that requests can really have, or replaces a name with another real one.
     """
 
     def __init__(self, schemas: Path) -> None:
@@ -59,8 +59,8 @@ class Vocabularies:
         self.enums = sorted(
             {each for schema in whole for each in _lists(schema, "enum")}, key=lambda each: (len(each), each)
         )
-        members = {each for schema in whole for each in _lists(schema, "properties")}
-        self._all = [*self.enums, *sorted(members, key=lambda each: (len(each), each))]
+        fields = {each for schema in whole for each in _lists(schema, "properties")}
+        self._all = [*self.enums, *sorted(fields, key=lambda each: (len(each), each))]
 
     def another(self, value: str) -> str | None:
         """The next value of the smallest enum that has this one."""
@@ -69,7 +69,7 @@ class Vocabularies:
                 return enum[(enum.index(value) + 1) % len(enum)]
         return None
 
-    def holding(self, values: list[str]) -> tuple[str, ...] | None:
+    def smallest_list_with(self, values: list[str]) -> tuple[str, ...] | None:
         """The smallest list that has all the values; None if no list has them."""
         return next((each for each in self._all if values and set(values) <= set(each)), None)
 

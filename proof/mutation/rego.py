@@ -1,4 +1,4 @@
-"""Mutants of a page of Rego. OPA's own parser says where each part of it stands; an edit replaces one such place."""
+"""Mutants of a page of Rego. OPA's parser gives the position of each part; an edit replaces one part."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from therapy_policy.policy.rego import syntax_tree, text_at
 
 Node = dict[str, Any]
 
-# What each operator becomes. A comparison moves by its boundary, and turns round.
+# The replacements of each operator. A comparison includes or excludes its boundary, or is reversed.
 SYMBOLS = {
     "comparison changed": {
         "==": ["!="],
@@ -26,18 +26,18 @@ SYMBOLS = {
     "arithmetic changed": {"+": ["-"], "-": ["+"], "|": ["&"], "&": ["|"]},
     "function changed": {"min": ["max"], "max": ["min"], "floor": [""]},
 }
-SEVERAL_LETTERS = re.compile(r"\\u[0-9a-f]{4}")
+UNICODE_ESCAPE = re.compile(r"\\u[0-9a-f]{4}")
 
 
 def parse(text: str) -> Node:
-    """The AST of a page; raises `BundleNotUsable` if it is not Rego."""
+    """The AST of a page; raises `BundleNotUsable` if it is not valid Rego."""
     ast: Node = copy.deepcopy(syntax_tree(text))
     for rule in ast.get("rules", []):
         branch = rule
         while branch := branch.get("else", {}):
             bare = re.match(r"(else\b.* )if ([^{\n]+)$", text_at(branch).split("\n")[0])
             if bare:
-                # OPA does not say where such a condition stands, so it is read once more, alone, in the same place.
+                # OPA gives no position for such a condition, so parse it again, alone, in the same position.
                 row, column = branch["location"]["row"], branch["location"]["col"] + bare.start(2)
                 again = "package p" + "\n" * (row - 1) + "x if ".ljust(column - 1) + bare[2] + "\n"
                 branch["body"] = parse(again)["rules"][0]["body"]
@@ -47,10 +47,10 @@ def parse(text: str) -> Node:
 def mutants(file: str, text: str, ast: Node, vocabularies: Vocabularies) -> list[Mutant]:
     """Every mutant of a page, each edit once, in the order of the page."""
     page = _Page(file, text, ast, vocabularies)
-    made: dict[tuple[int, int, str], Mutant] = {}
+    by_edit: dict[tuple[int, int, str], Mutant] = {}
     for each in page.mutants():
-        made.setdefault((each.start, each.end, each.replacement), each)
-    return [made[key] for key in sorted(made)]
+        by_edit.setdefault((each.start, each.end, each.replacement), each)
+    return [by_edit[key] for key in sorted(by_edit)]
 
 
 class _Page:
@@ -64,23 +64,23 @@ class _Page:
         for rule in self.rules:
             yield from self.rule(rule)
             for node in inside(rule):
-                if self.is_written(node):
+                if self.is_in_text(node):
                     yield from self.conditions(node)
                     yield from self.term(node)
 
-    # --- places
+    # --- positions
 
     def span(self, node: Node) -> tuple[int, int]:
         location = node["location"]
         start = self.line_starts[location["row"] - 1] + location["col"] - 1
         return start, start + len(text_at(node))
 
-    def is_written(self, node: Node) -> bool:
-        """Whether the node stands in the text as it says; the parser adds some that do not."""
+    def is_in_text(self, node: Node) -> bool:
+        """Whether the node is in the text at its position; the parser adds some nodes that are not."""
         if "location" not in node:
             return False
         start, end = self.span(node)
-        assert self.text[start:end] == text_at(node), f"{self.file}:{node['location']['row']} is not where OPA says"
+        assert self.text[start:end] == text_at(node), f"{self.file}:{node['location']['row']} is not at OPA's position"
         return True
 
     def edit(self, operator: str, span: tuple[int, int], replacement: str) -> Mutant:
@@ -94,7 +94,7 @@ class _Page:
         if "else" in rule:
             yield from self.never("else branch removed", rule)
         elif sum(_name(each) == _name(rule) for each in self.rules) == 1:
-            # Without its only definition a name is an error to the compiler, so the rule stays and never holds.
+            # A name without a definition does not compile, so the rule stays and is never true.
             yield from self.never("rule removed", rule)
         branch = rule
         while branch := branch.get("else", {}):
@@ -103,8 +103,8 @@ class _Page:
             yield self.edit("else branch removed", (start, next_start), "")
         if rule.get("default") and "location" in rule["head"]["value"]:
             yield from self.default(rule["head"]["value"])
-        if rule["head"].get("args") and len(conditions := self.written_conditions(rule)) == 1:
-            # An argument that nothing reads is an error to the compiler, so the condition cannot only be dropped.
+        if rule["head"].get("args") and len(conditions := self.removable_conditions(rule)) == 1:
+            # An argument without a use does not compile, so the condition cannot be dropped.
             yield from self.negated(conditions[0])
 
     def with_comments(self, start: int) -> int:
@@ -113,7 +113,7 @@ class _Page:
         return start
 
     def never(self, operator: str, branch: Node) -> Iterator[Mutant]:
-        for condition in self.written_conditions(branch)[:1]:
+        for condition in self.removable_conditions(branch)[:1]:
             yield self.edit(operator, self.span(condition), "false")
 
     def negated(self, condition: Node) -> Iterator[Mutant]:
@@ -123,16 +123,16 @@ class _Page:
 
     def default(self, value: Node) -> Iterator[Mutant]:
         other = {"true": "false", "false": "true", "null": "false", "set()": '{"x"}', "{}": '{"x": 1}', "[]": '["x"]'}
-        written = text_at(value)
+        text = text_at(value)
         if value["type"] == "string":
-            yield self.edit("default flipped", self.span(value), self.another(written))
-        elif written in other:
-            yield self.edit("default flipped", self.span(value), other[written])
+            yield self.edit("default flipped", self.span(value), self.another(text))
+        elif text in other:
+            yield self.edit("default flipped", self.span(value), other[text])
 
     # --- conditions
 
-    def written_conditions(self, holder: Node) -> list[Node]:
-        """The conditions of a body that bring in no variable, so that the rest stands without them."""
+    def removable_conditions(self, holder: Node) -> list[Node]:
+        """The conditions of a body that define no variable, so that the rest compiles without them."""
         return [each for each in holder.get("body") or [] if self.is_condition(each)]
 
     def is_condition(self, expression: Node) -> bool:
@@ -147,9 +147,9 @@ class _Page:
         holders = [node, node.get("value"), node.get("terms")]
         for holder in holders:
             if isinstance(holder, dict) and isinstance(holder.get("body"), list):
-                found = self.written_conditions(holder)
+                removable = self.removable_conditions(holder)
                 operator = "`and` weakened" if len(holder["body"]) > 1 else "condition dropped"
-                for condition in found:
+                for condition in removable:
                     yield self.edit(operator, self.span(condition), "true")
         if node.get("negated"):
             start, _ = self.span(node)
@@ -167,55 +167,55 @@ class _Page:
     # --- terms
 
     def term(self, node: Node) -> Iterator[Mutant]:
-        kind, written = node.get("type"), text_at(node)
+        kind, text = node.get("type"), text_at(node)
         if kind == "ref":
             for operator, others in SYMBOLS.items():
-                for other in others.get(written, []):
+                for other in others.get(text, []):
                     yield self.edit(operator, self.span(node), other)
-        elif kind == "number" and re.fullmatch(r"-?[0-9]+", written):
+        elif kind == "number" and re.fullmatch(r"-?[0-9]+", text):
             for step in (1, -1):
-                yield self.edit("constant ±1", self.span(node), str(int(written) + step))
-        elif kind == "boolean" and written in {"true", "false"}:
-            yield self.edit("true to false", self.span(node), "false" if written == "true" else "true")
-        elif kind == "string" and written[:1] in {'"', "`"}:
+                yield self.edit("constant ±1", self.span(node), str(int(text) + step))
+        elif kind == "boolean" and text in {"true", "false"}:
+            yield self.edit("true to false", self.span(node), "false" if text == "true" else "true")
+        elif kind == "string" and text[:1] in {'"', "`"}:
             yield from self.string(node)
-        elif kind in {"array", "set", "object"} and written[:1] in {"[", "{"}:
+        elif kind in {"array", "set", "object"} and text[:1] in {"[", "{"}:
             yield from self.literal(node)
 
     def string(self, node: Node) -> Iterator[Mutant]:
         start, end = self.span(node)
-        written = text_at(node)
-        yield self.edit("string changed", (start, end), self.another(written))
-        for letter in SEVERAL_LETTERS.finditer(written):
-            yield self.edit("member removed", (start + letter.start(), start + letter.end()), "")
+        text = text_at(node)
+        yield self.edit("string changed", (start, end), self.another(text))
+        for letter in UNICODE_ESCAPE.finditer(text):
+            yield self.edit("element removed", (start + letter.start(), start + letter.end()), "")
 
-    def another(self, written: str) -> str:
-        """Another value of its enum, where it is a value of one; else the same text, misspelt."""
-        other = self.vocabularies.another(written[1:-1])
-        return f'"{other}"' if other else f"{written[:-1]}_{written[-1]}"
+    def another(self, text: str) -> str:
+        """Another value of its enum, if it is a value of one; if not, the same text, misspelled."""
+        other = self.vocabularies.another(text[1:-1])
+        return f'"{other}"' if other else f"{text[:-1]}_{text[-1]}"
 
     def literal(self, node: Node) -> Iterator[Mutant]:
         pairs = [each if isinstance(each, list) else [each, each] for each in node["value"]]
-        # The parser sorts the members of a set.
+        # The parser sorts the elements of a set.
         spans = sorted((self.span(first)[0], self.span(last)[1]) for first, last in pairs)
         start, end = self.span(node)
         for index, (from_, to) in enumerate(spans):
             if len(spans) == 1:
                 yield self.edit(
-                    "member removed", (start, end), {"array": "[]", "set": "set()", "object": "{}"}[node["type"]]
+                    "element removed", (start, end), {"array": "[]", "set": "set()", "object": "{}"}[node["type"]]
                 )
             elif index + 1 < len(spans):
-                yield self.edit("member removed", (from_, spans[index + 1][0]), "")
+                yield self.edit("element removed", (from_, spans[index + 1][0]), "")
             else:
-                yield self.edit("member removed", (spans[index - 1][1], to), "")
+                yield self.edit("element removed", (spans[index - 1][1], to), "")
         if node["type"] != "object" and all(each["type"] == "string" for each in node["value"]):
             addition = self.vocabularies.addition([each["value"] for each in node["value"]])
             if addition:
-                yield self.edit("member added", (spans[-1][1], spans[-1][1]), f', "{addition}"')
+                yield self.edit("element added", (spans[-1][1], spans[-1][1]), f', "{addition}"')
 
 
 def inside(node: Any) -> Iterator[Node]:
-    """Every node of an AST, the first one included."""
+    """Every node of an AST, including the first one."""
     if isinstance(node, dict):
         yield node
         for key, value in node.items():

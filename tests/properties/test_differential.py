@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from hypothesis.strategies import DrawFn, SearchStrategy
 
 from proof import oracle, strategies
-from proof.judged import without_prose
+from proof.comparison import without_wording
 from proof.strategies import Json, mostly, pick
 from tests.properties.compared import written
 from tests.properties.published import any_requests, nearly_valid_requests
@@ -55,8 +55,8 @@ def agree(
         assert asking_sidecar.decide_text(texts[0]) == over_http[0]
 
         pairs: dict[str, list[tuple[object, object]]] = {
-            "embedded": [(without_prose(found), wanted) for found, wanted in zip(in_process, expected, strict=True)],
-            "sidecar": [(without_prose(found), wanted) for found, wanted in zip(over_http, expected, strict=True)],
+            "embedded": [(without_wording(found), wanted) for found, wanted in zip(in_process, expected, strict=True)],
+            "sidecar": [(without_wording(found), wanted) for found, wanted in zip(over_http, expected, strict=True)],
             "both, byte for byte": [
                 (written(one), written(other)) for one, other in zip(in_process, over_http, strict=True)
             ],
@@ -147,4 +147,4 @@ def test_whatever_the_entry_point_for_many_is_given(sidecar: RunningSidecar, val
         session.trust_env = False
         answer = session.post(f"{sidecar.url}/v1/data/therapy/decisions", json={"input": value}, timeout=SECONDS)
     assert answer.status_code == 200
-    assert [without_prose(decision) for decision in answer.json()["result"]] == oracle.decide_many(value)
+    assert [without_wording(decision) for decision in answer.json()["result"]] == oracle.decide_many(value)

@@ -24,7 +24,7 @@ from hypothesis import strategies as st
 from hypothesis.strategies import DrawFn
 
 from proof import oracle, strategies
-from proof.judged import without_prose
+from proof.comparison import without_wording
 from proof.strategies import Json, mostly, pick
 from tests.properties.published import any_requests, nearly_valid_requests, put
 from tests.running import RunningSidecar
@@ -133,13 +133,13 @@ def texts_with(number: str) -> Iterator[str]:
     yield number
     for path in sorted(EXAMPLES.glob("*.json")):
         example = json.loads(path.read_text(encoding="utf-8"))
-        for place in strategies.places(example):
+        for place in strategies.paths(example):
             changed = copy.deepcopy(example)
             put(changed, place, mark)
             yield json.dumps(changed).replace(f'"{mark}"', number)
-        for place in [(), *strategies.places(example)]:
+        for place in [(), *strategies.paths(example)]:
             changed = copy.deepcopy(example)
-            holder = strategies.at(changed, place)
+            holder = strategies.value_at(changed, place)
             if isinstance(holder, list):
                 holder.append(mark)
             elif isinstance(holder, dict):
@@ -157,9 +157,9 @@ def test_a_number_at_every_place(
     assert len(texts) > 250
     expected = [oracle.decide(oracle.parse(text)) for text in texts]
     for client in (embedded, asking_sidecar):
-        assert [without_prose(decision) for decision in client.decide_texts(texts)] == expected
+        assert [without_wording(decision) for decision in client.decide_texts(texts)] == expected
         # One by one as well, some of them.
-        assert [without_prose(client.decide_text(text)) for text in texts[::10]] == expected[::10]
+        assert [without_wording(client.decide_text(text)) for text in texts[::10]] == expected[::10]
     assert_well(sidecar, asking_sidecar)
 
 
@@ -176,9 +176,9 @@ def test_a_number_where_no_request_should_be(sidecar: RunningSidecar, asking_sid
             value: Any = oracle.parse(body)
             given_input = value.get("input", oracle.MISSING) if isinstance(value, dict) else oracle.MISSING
             if path == "decision":
-                assert without_prose(result) == oracle.decide(given_input)
+                assert without_wording(result) == oracle.decide(given_input)
             else:
-                assert [without_prose(each) for each in result] == oracle.decide_many(given_input)
+                assert [without_wording(each) for each in result] == oracle.decide_many(given_input)
     assert_well(sidecar, asking_sidecar)
 
 
@@ -430,7 +430,7 @@ def test_any_json_text(
     by_clients = [client.decide_text(text) for client in (embedded, asking_sidecar)]
     plainly = decision_or_refusal(exchange(sidecar, message(f'{{"input": {text}}}'.encode())))
     for decision in (*by_clients, plainly):
-        assert without_prose(decision) == expected
+        assert without_wording(decision) == expected
     assert_well(sidecar, asking_sidecar)
 
 
@@ -441,7 +441,7 @@ def test_clients_agree_on_any_bytes(embedded: EmbeddedClient, asking_sidecar: Si
     assert answer_of(embedded.decide_texts, [TEXT, text]) == answer_of(asking_sidecar.decide_texts, [TEXT, text])
     if answer not in REFUSALS:
         expected = oracle.decide(as_characters(oracle.parse(text.decode())))
-        assert without_prose(json.loads(answer)) == expected
+        assert without_wording(json.loads(answer)) == expected
 
 
 REFUSALS = ("RequestNotJson", "RequestTooLarge")
@@ -491,7 +491,7 @@ def odd_values(draw: DrawFn) -> Json:
     """A request, or any JSON value, with something odd at some of its places."""
     value = copy.deepcopy(draw(any_requests))
     for _ in range(draw(st.integers(0, 3))):
-        found = strategies.places(value)
+        found = strategies.paths(value)
         if not found:
             return draw(odd_scalars)
         put(value, draw(st.sampled_from(found)), draw(odd_scalars))
@@ -505,7 +505,7 @@ def test_clients_agree_on_any_value(embedded: EmbeddedClient, asking_sidecar: Si
     many = [APPROVED, value, APPROVED]
     assert answer_of(embedded.decide_many, many) == answer_of(asking_sidecar.decide_many, many)
     if answer not in REFUSALS:
-        assert without_prose(json.loads(answer)) == oracle.decide(as_characters(value))
+        assert without_wording(json.loads(answer)) == oracle.decide(as_characters(value))
 
 
 # --- Deep nesting ----------------------------------------------------------------------------------------------------

@@ -19,7 +19,7 @@ from hypothesis import strategies as st
 from hypothesis.strategies import DataObject, DrawFn
 
 from proof import oracle, strategies
-from proof.strategies import Json, Place
+from proof.strategies import FieldPath, Json
 from tests.properties.compared import written
 from tests.properties.published import (
     SCHEMA,
@@ -352,7 +352,7 @@ EXTENSION = smallest(form_of("pt_extension")) | {"discontinuation": None}
 put(EXTENSION, FACTORS, {"identified": ["an old fracture"]})
 
 # A request without the statement, the place of the statement, and the statement.
-SPEAKING_AGAINST: dict[str, tuple[Request, Place, Json]] = {
+SPEAKING_AGAINST: dict[str, tuple[Request, FieldPath, Json]] = {
     "a benefit that is not covered": (pt_visit(4), ("benefit_status",), "not_covered"),
     "necessity that is not established": (ot_claim(("97530", 1)), ("medical_necessity",), "not_established"),
     "an aspect that is not expected": (REFERRAL, ("expected_improvement", "sustainable"), False),
@@ -497,7 +497,7 @@ class Shuffled:
         self._moved: dict[str, str] = {}
         self.value = self._shuffle(value, (), ())
 
-    def _shuffle(self, value: Json, old: Place, new: Place) -> Json:
+    def _shuffle(self, value: Json, old: FieldPath, new: FieldPath) -> Json:
         self._moved[pointer(old)] = pointer(new)
         if isinstance(value, dict):
             return {name: self._shuffle(inner, (*old, name), (*new, name)) for name, inner in value.items()}
@@ -702,7 +702,7 @@ def test_no_free_text_of_a_valid_request_is_repeated(engine: Client, request: Re
     assert_not_repeated(marker, request, decision)
 
 
-def marked_at(value: Json, place: Place, marker: str, odd: Place | None) -> Json:
+def marked_at(value: Json, place: FieldPath, marker: str, odd: FieldPath | None) -> Json:
     """The value, with the marker in every string that is no word of the published form, and at one odd place."""
     if place == odd:
         return f"{value} {marker}" if isinstance(value, str) else marker
@@ -719,6 +719,6 @@ def is_word(text: str) -> bool:
 
 @given(any_requests, markers, st.data())
 def test_no_text_of_any_request_is_repeated(engine: Client, request: Json, marker: str, data: DataObject) -> None:
-    odd = data.draw(strategies.mostly(st.none(), st.sampled_from([(), *strategies.places(request)]), 1))
+    odd = data.draw(strategies.mostly(st.none(), st.sampled_from([(), *strategies.paths(request)]), 1))
     marked = marked_at(request, (), marker, odd)
     assert_not_repeated(marker, marked, engine.decide(marked))

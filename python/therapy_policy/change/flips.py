@@ -19,8 +19,8 @@ from typing import Any, Literal, NamedTuple
 
 from therapy_policy.classes import request_types
 from therapy_policy.classes.dimensions import ABSENT, Choose, Dimension, Request, Value
-from therapy_policy.classes.enumeration import Piece, decide_each, pieces, progress, workers
-from therapy_policy.classes.model import Block, Class, signature
+from therapy_policy.classes.enumeration import Piece, class_progress, decide_each, pieces, workers
+from therapy_policy.classes.model import Block, RequestClass, signature
 from therapy_policy.client.decision import Decision
 from therapy_policy.errors import BundleNotUsable
 from therapy_policy.policy.bundles import Bundle
@@ -195,7 +195,9 @@ class Judge:
             for pair in zip(*self._decided(requests), strict=True)
         ]
 
-    def flips(self, request_type: str, requests: Sequence[object], classes: Sequence[Class], found: How) -> Flips:
+    def flips(
+        self, request_type: str, requests: Sequence[object], classes: Sequence[RequestClass], found: How
+    ) -> Flips:
         """The requests that are decided otherwise, by kind of flip; each comes with its class."""
         flips: Flips = {}
         for request, cls, old, new in zip(requests, classes, *self._decided(requests), strict=True):
@@ -221,7 +223,7 @@ class Judge:
 
 
 def _flips_on(
-    request_type: str, request: object, cls: Class, old: Decision | None, new: Decision | None, found: How
+    request_type: str, request: object, cls: RequestClass, old: Decision | None, new: Decision | None, found: How
 ) -> Flips:
     flip = flip_of(request_type, old, new, found)
     if flip is None:
@@ -250,7 +252,7 @@ def _flips_of(piece: Piece) -> tuple[Piece, Flips]:
         classes = [block.class_at(number) for number in piece.numbers]
         return piece, _judge.flips(kind.name, [kind.write(cls) for cls in classes], classes, "classes")
     choose = at_the_ends(random.Random(str(piece)))
-    classes = [kind.near_quiet(choose) if choose((True, True, False)) else kind.draw(choose) for _ in piece.numbers]
+    classes = [kind.near_baseline(choose) if choose((True, True, False)) else kind.draw(choose) for _ in piece.numbers]
     return piece, _judge.flips(kind.name, [kind.write(cls, choose) for cls in classes], classes, "drawn")
 
 
@@ -371,7 +373,7 @@ def decide_both(
     outcome = Outcome({}, {}, {}, {name: judge.kinds[name].dimensions for name in todo})
     processes = (os.cpu_count() or 1) if sum(map(len, todo.values())) > WORTH_PROCESSES else 1
     begin = (_begin, old, new, blocks) if processes > 1 else (_use, judge, blocks)
-    with workers(processes, _flips_of, *begin) as work, progress() as tell:
+    with workers(processes, _flips_of, *begin) as work, class_progress() as tell:
         for name, of_type in todo.items():
             decided = Counter[bool]()
             for done, (piece, flips) in enumerate(work(of_type), start=1):
@@ -379,7 +381,7 @@ def decide_both(
                 add(outcome.flips, flips)
                 tell(name, done, len(of_type))
             kind = judge.kinds[name]
-            requests = list(misshapen(kind.write(kind.quiet))) if can_differ[name] else []
+            requests = list(misshapen(kind.write(kind.baseline))) if can_differ[name] else []
             flips, by_form = judge.flips_by_form(name, requests)
             add(outcome.flips, flips)
             size = sum(block.size for block in kind.blocks)

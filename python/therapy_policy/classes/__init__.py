@@ -1,4 +1,4 @@
-"""The classes of valid requests that the rules can tell apart: a model of what rules read, one file a request type."""
+"""A model of what the rules read: the classes of valid requests that they can distinguish, one file per type."""
 
 from __future__ import annotations
 
@@ -30,9 +30,9 @@ REQUEST_TYPES: dict[str, Callable[[PolicyValues, Signatures], RequestType]] = {
 
 
 def request_types(bundles: Sequence[Mapping[str, Any]], signatures: Signatures) -> dict[str, RequestType]:
-    """The request types, by name, with the classes that none of the bundles' numbers, dates and lists divides.
+    """The request types by name; the numbers, dates and lists of the bundles distinguish no two requests of a class.
 
-    `bundles` holds the data of each. `signatures` gives the `signature` of each request, by whatever decides it.
+    `bundles` is the data of each bundle. `signatures` returns the `signature` of each request's decision.
     """
     policy = PolicyValues(bundles)
     return {name: make(policy, signatures) for name, make in REQUEST_TYPES.items()}

@@ -1,4 +1,4 @@
-"""Going through classes of requests: in pieces, in several processes, with progress on standard error."""
+"""Goes through classes of requests in pieces, in several processes, with progress on standard error."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ from therapy_policy.client.decision import Client, Decision
 from therapy_policy.errors import TherapyPolicyError
 
 CHUNK = 500  # classes in one piece of work
-SLICE = 500  # classes of a block, at most, of which its slice consists
+SLICE = 500  # classes in the slice of a block, at most
 
 
 @dataclass(frozen=True)
 class Piece:
-    """Some classes of a block, or (without one) classes drawn at random, each by its number."""
+    """Some classes of a block, or (without a block) random classes, each by its number."""
 
     request_type: str
     block: int | None
@@ -29,13 +29,13 @@ class Piece:
 
 
 def stride(size: int) -> int:
-    """Every how many classes of a block one is of its slice: a prime, to meet every value of a part."""
+    """The step from one class of a slice to the next: a prime, so that a slice has every value of a part."""
     least = -(-size // SLICE)
     return next(n for n in itertools.count(least) if n == 1 or all(n % divisor for divisor in range(2, n)))
 
 
 def pieces(kind: RequestType, quick: bool, drawn: int) -> Iterator[Piece]:
-    """All classes of each block, or (`quick`) a fixed slice of them, and so many classes drawn at random."""
+    """All classes of each block, or (`quick`) a fixed slice of them, and `drawn` random classes."""
     for number, block in enumerate(kind.blocks):
         every = range(0, block.size, stride(block.size) if quick else 1)
         for start in range(0, len(every), CHUNK):
@@ -45,7 +45,7 @@ def pieces(kind: RequestType, quick: bool, drawn: int) -> Iterator[Piece]:
 
 
 def decide_each(client: Client, requests: Sequence[object]) -> Sequence[Decision | None]:
-    """A decision on each, or None where the engine has none."""
+    """A decision on each request, or None where the engine returns none."""
     try:
         return client.decide_many(requests)
     except TherapyPolicyError:
@@ -53,7 +53,7 @@ def decide_each(client: Client, requests: Sequence[object]) -> Sequence[Decision
 
 
 def decide_one(client: Client, request: object) -> Decision | None:
-    """A decision, or None where the engine has none."""
+    """A decision, or None where the engine returns none."""
     try:
         return client.decide(request)
     except TherapyPolicyError:
@@ -67,13 +67,13 @@ Result = TypeVar("Result")
 def workers(
     processes: int, work: Callable[[Piece], Result], begin: Callable[..., None] | None = None, *with_these: Any
 ) -> Iterator[Callable[[Sequence[Piece]], Iterator[Result]]]:
-    """Something that does `work` on pieces, in as many processes as asked for, each of which first calls `begin`."""
+    """A function that does `work` on pieces, in this many processes, each of which calls `begin` first."""
     if processes == 1:
         _begin(begin, with_these)
         yield lambda todo: map(work, todo)
         return
-    # Fresh processes: the engine has threads, which a fork would not carry along.
-    with multiprocessing.get_context("spawn").Pool(processes, _begin_apart, (begin, with_these)) as pool:
+    # New processes: the engine has threads, which a fork would not copy.
+    with multiprocessing.get_context("spawn").Pool(processes, _begin_in_process, (begin, with_these)) as pool:
         yield lambda todo: pool.imap_unordered(work, todo)
 
 
@@ -82,14 +82,14 @@ def _begin(begin: Callable[..., None] | None, with_these: tuple[Any, ...]) -> No
         begin(*with_these)
 
 
-def _begin_apart(begin: Callable[..., None] | None, with_these: tuple[Any, ...]) -> None:
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the process that started this one
+def _begin_in_process(begin: Callable[..., None] | None, with_these: tuple[Any, ...]) -> None:
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # only the parent process handles Ctrl-C
     _begin(begin, with_these)
 
 
 @contextmanager
-def progress() -> Iterator[Callable[[str, int, int], None]]:
-    """A bar on standard error where that is a terminal, else a line when a request type is done."""
+def class_progress() -> Iterator[Callable[[str, int, int], None]]:
+    """A progress bar if standard error is a terminal, and a line for each finished request type if not."""
     from rich.console import Console
     from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
@@ -98,11 +98,11 @@ def progress() -> Iterator[Callable[[str, int, int], None]]:
     with Progress(*columns, TimeRemainingColumn(), console=console, disable=not console.is_terminal) as bar:
         tasks: dict[str, Any] = {}
 
-        def tell(name: str, done: int, todo: int) -> None:
+        def report(name: str, done: int, todo: int) -> None:
             if name not in tasks:
                 tasks[name] = bar.add_task(name, total=todo)
             bar.update(tasks[name], completed=done)
             if done == todo and not console.is_terminal:
                 print(f"{name}: done", file=sys.stderr, flush=True)
 
-        yield tell
+        yield report

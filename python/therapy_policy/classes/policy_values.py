@@ -13,22 +13,22 @@ from therapy_policy.classes.dimensions import (
 )
 from therapy_policy.policy.parameters import parameters_of
 
-REPEATED = "contact"  # the parameter that decisions repeat as it stands; all that can bear on one is where it begins
+REPEATED = "contact"  # the parameter that decisions repeat unchanged; only its first date can change a decision
 
 
 class PolicyValues:
     """The numbers, dates and lists of one bundle, or of several together, of all their periods."""
 
     def __init__(self, bundles: Sequence[Mapping[str, Any]]) -> None:
-        """`bundles` holds the data of each, as `Bundle.data` gives it."""
+        """`bundles` is the data of each bundle, as `Bundle.data` gives it."""
         self.parameters = [parameters_of(data["therapy"]["parameters"]) for data in bundles]
         self.forms = [data["therapy"]["request"]["forms"] for data in bundles]
         years = {year for data in bundles for year in data["therapy"]["lib"]["calendar"]["years"]}
         self.every_day = days(min(years), max(years))
-        self.recent = max(self.begins())
+        self.recent = max(self.start_dates())
 
     def values(self, parameter: str) -> list[Any]:
-        """What a parameter, by its dotted path, is in each period of each bundle."""
+        """The value of a parameter, by its dotted path, in each period of each bundle."""
         return [
             period.value
             for parameters in self.parameters
@@ -36,8 +36,8 @@ class PolicyValues:
             for period in parameters[parameter].periods
         ]
 
-    def begins(self, without: str = "") -> set[str]:
-        """The dates on which periods begin, of all parameters but those of the area `without`."""
+    def start_dates(self, without: str = "") -> set[str]:
+        """The dates on which periods start, for all parameters except those of the area `without`."""
         return {
             period.start
             for parameters in self.parameters
@@ -47,35 +47,35 @@ class PolicyValues:
         }
 
     def _forms_at(self, path: str) -> Iterator[Mapping[str, Any]]:
-        """The form of a member, by its dotted path from the request type on, in each bundle that has it."""
+        """The form of a field, by its dotted path from the request type, in each bundle that has it."""
         for forms in self.forms:
             request_type, *names = path.split(".")
-            found = forms.get(request_type, {})
+            form = forms.get(request_type, {})
             for name in names:
-                form = forms[found["element"]] if "element" in found else found
+                holder = forms[form["element"]] if "element" in form else form
                 # Policies up to 1.0.0 call the fields members.
-                found = forms.get(form.get("fields", form.get("members", {})).get(name), {})
-            if found:
-                yield found
+                form = forms.get(holder.get("fields", holder.get("members", {})).get(name), {})
+            if form:
+                yield form
 
     def choices(self, path: str) -> list[str]:
-        """The names that a member may have."""
+        """The names that a field may have."""
         return list(dict.fromkeys(name for form in self._forms_at(path) for name in form["values"]))
 
-    def most(self, path: str) -> int:
-        """The largest whole number that a member may be."""
+    def maximum(self, path: str) -> int:
+        """The largest whole number that a field may have."""
         return max(int(form["most"]) for form in self._forms_at(path))
 
-    def most_units(self) -> int:
+    def maximum_units(self) -> int:
         return max(map(int, self.values("units_per_visit")))
 
     def date(self, path: str, without: str) -> Dimension:
-        return dates(path, self.every_day, self.begins(without), self.recent)
+        return dates(path, self.every_day, self.start_dates(without), self.recent)
 
     def already_authorized(self, request_type: str, path: str) -> Dimension:
-        """Units that leave so many of the visit's, down to none."""
-        return intervals(path, self.most(f"{request_type}.{path}"), *range(self.most_units() + 1))
+        """Units that leave 4, 3 and so on of the visit's units, down to none."""
+        return intervals(path, self.maximum(f"{request_type}.{path}"), *range(self.maximum_units() + 1))
 
     def units(self, request_type: str, path: str) -> Dimension:
-        """Units up to the most of a visit, each told from the next, and more."""
-        return intervals(path, self.most(f"{request_type}.{path}"), *range(1, self.most_units() + 2))
+        """Units: each number up to the limit of a visit, and more."""
+        return intervals(path, self.maximum(f"{request_type}.{path}"), *range(1, self.maximum_units() + 2))

@@ -17,8 +17,8 @@ def pt_continuation(policy: PolicyValues, signatures: Signatures) -> RequestType
         signatures,
         *pt_date_and_specialty(policy, name, "review_date"),
         benefit(policy, name),
-        *(answer(f"discontinuation.{criterion}", quiet=False) for criterion in CRITERIA),
-        answer("discontinuation.meets_continuation_criteria", quiet=True),
+        *(answer(f"discontinuation.{criterion}", baseline=False) for criterion in CRITERIA),
+        answer("discontinuation.meets_continuation_criteria", baseline=True),
         REQUEST_ID,
         always=("discontinuation",),
     )

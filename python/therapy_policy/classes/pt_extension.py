@@ -16,23 +16,23 @@ from therapy_policy.classes.dimensions import (
     Dimension,
     Request,
     answer,
-    anything,
-    elements,
-    first_of_all,
+    any_value,
+    baseline_first,
     flag,
-    member,
+    list_at,
+    one_field,
     parts_of_each,
     present,
-    put,
+    set_value,
     text,
     texts,
 )
-from therapy_policy.classes.model import Group, Partial, RequestType, Signatures, group
+from therapy_policy.classes.model import DimensionGroup, GroupValue, RequestType, Signatures, dimension_group
 from therapy_policy.classes.policy_values import PolicyValues
 from therapy_policy.classes.shared import DISCONTINUATION, REQUEST_ID, benefit, pt_date_and_specialty
 
-# What the notes say of the goals: how the goals are named, whether the notes are numbered 1 to n, and of each note
-# which goals it addresses, by their place, or UNKNOWN for a text that names no goal.
+# What the notes say about the goals: the ids of the goals, whether the notes are numbered 1 to n, and for each note
+# which goals it addresses, by position, or UNKNOWN for a text that is not the id of a goal.
 Notes = tuple[tuple[str, ...], str, tuple[tuple[Any, ...], ...]]
 UNKNOWN = "unknown"
 FIRST_IDS = ("present", "blank")
@@ -48,14 +48,14 @@ Status = tuple[str, str, str]
 INITIAL = ("complete", "a measure but no value", "no measure")
 LATER = (
     "complete",
-    "complete, but another measure than initially",
+    "complete, but not the initial measure",
     "incomplete",
-    "incomplete, and another measure than initially",
+    "incomplete, and not the initial measure",
 )
 STATUSES: tuple[Status, ...] = tuple(
     (initial, last, current)
     for initial, last, current in itertools.product(INITIAL, LATER, LATER)
-    if initial != INITIAL[2] or {last, current} <= {LATER[0], LATER[2]}  # none is another than one that is not there
+    if initial != INITIAL[2] or {last, current} <= {LATER[0], LATER[2]}  # no other measure without a first one
 )
 COMPLETE = STATUSES[0]
 
@@ -72,7 +72,7 @@ def note_values() -> Iterator[Notes]:
                         yield ids, numbering, addressed
 
 
-PLAIN: dict[int, Notes] = {
+COMPLETE_NOTES: dict[int, Notes] = {
     1: (("present",), NUMBERED, ((0,),)),
     2: (("present", "another, present"), NUMBERED, ((0, 1),)),
 }
@@ -84,7 +84,7 @@ def write_notes(request: Request, value: Notes, choose: Choose) -> None:
     for kind in ids:
         options = PRESENT if kind.endswith("present") else BLANKS
         names.append(names[0] if kind == "the same" else choose([name for name in options if name not in names]))
-    put(request, "documentation.goals", [{"goal_id": name} for name in names] or choose((ABSENT, None, [])))
+    set_value(request, "documentation.goals", [{"goal_id": name} for name in names] or choose((ABSENT, None, [])))
     right = list(itertools.permutations(range(1, len(addressed) + 1)))
     numbers = choose(right if numbering == NUMBERED else MISNUMBERINGS[len(addressed)])
     unknown = [name for name in (*WORDS, *BLANKS) if name not in names]
@@ -92,12 +92,12 @@ def write_notes(request: Request, value: Notes, choose: Choose) -> None:
         {"visit_number": number, "goals_addressed": [choose(unknown) if n == UNKNOWN else names[n] for n in goals]}
         for number, goals in zip(numbers, addressed, strict=True)
     ]
-    put(request, "documentation.notes", notes or choose((ABSENT, None, [])))
+    set_value(request, "documentation.notes", notes or choose((ABSENT, None, [])))
 
 
 def read_notes(request: Request) -> Notes:
-    names = [goal["goal_id"] for goal in elements(request, "documentation.goals")]
-    notes = elements(request, "documentation.notes")
+    names = [goal["goal_id"] for goal in list_at(request, "documentation.goals")]
+    notes = list_at(request, "documentation.notes")
     ids: list[str] = []
     for place, name in enumerate(names):
         kind = "present" if present(name) else "blank"
@@ -112,37 +112,37 @@ def read_notes(request: Request) -> Notes:
 
 
 def write_statuses(request: Request, value: tuple[Status, ...], choose: Choose) -> None:
-    for goal, (initial, *later) in zip(elements(request, "documentation.goals"), value, strict=True):
+    for goal, (initial, *later) in zip(list_at(request, "documentation.goals"), value, strict=True):
         measure = choose(PRESENT)
-        said = {
+        initial_options = {
             "complete": [{"measure": measure, "value": choose(PRESENT)}],
             "a measure but no value": [{"measure": measure}, {"measure": measure, "value": choose(BLANKS)}],
             "no measure": NO_MEASURE,
         }
-        put(goal, "initial_status", choose(said[initial]))
+        set_value(goal, "initial_status", choose(initial_options[initial]))
         for name, status in zip(("last_period_status", "current_status"), later, strict=True):
             other = choose([another for another in PRESENT if another != measure])
-            said = {
+            options = {
                 LATER[0]: [{"measure": measure, "value": choose(PRESENT)}],
                 LATER[1]: [{"measure": other, "value": choose(PRESENT)}],
                 LATER[2]: [*NO_MEASURE, {"measure": measure}, {"measure": measure, "value": choose(BLANKS)}],
                 LATER[3]: [{"measure": other}, {"measure": other, "value": choose(BLANKS)}],
             }
-            put(goal, name, choose(said[status]))
+            set_value(goal, name, choose(options[status]))
 
 
 NO_MEASURE: list[Any] = [ABSENT, None, {}, {"value": "a"}, {"measure": " ", "value": "b"}, {"measure": None}]
 
 
 def read_statuses(request: Request) -> tuple[Status, ...]:
-    return tuple(status_of(goal) for goal in elements(request, "documentation.goals"))
+    return tuple(status_of(goal) for goal in list_at(request, "documentation.goals"))
 
 
 def status_of(goal: Request) -> Status:
-    stated = [goal.get(name) or {} for name in ("initial_status", "last_period_status", "current_status")]
-    measures = [status.get("measure") if present(status.get("measure")) else None for status in stated]
+    statuses = [goal.get(name) or {} for name in ("initial_status", "last_period_status", "current_status")]
+    measures = [status.get("measure") if present(status.get("measure")) else None for status in statuses]
     complete = [
-        measure is not None and present(status.get("value")) for measure, status in zip(measures, stated, strict=True)
+        measure is not None and present(status.get("value")) for measure, status in zip(measures, statuses, strict=True)
     ]
     initial = INITIAL[0] if complete[0] else INITIAL[1] if measures[0] is not None else INITIAL[2]
     other = [None not in (measures[0], measure) and measure != measures[0] for measure in measures]
@@ -150,43 +150,43 @@ def status_of(goal: Request) -> Status:
     return initial, last, current
 
 
-def goals_and_notes() -> Group:
-    """What the notes say of the goals, with complete statuses; and the statuses, with notes that say all."""
+def goals_and_notes() -> DimensionGroup:
+    """What the notes say about the goals, with complete statuses; and the statuses, with complete notes."""
     notes = Dimension(
         "documentation.goals and .notes",
         tuple(note_values()),
         write_notes,
         read_notes,
         about="0 to 2 goals, each id present or blank, the second the same as the first or another; 0 to 2 notes, "
-        "numbered 1 to n or not; each addresses 0 to 2 goals in every order, of the list or unknown",
+        "numbered 1 to n or not; each addresses 0 to 2 goals in every order, listed or unknown",
     )
     statuses = Dimension(
         "documentation.goals' statuses",
         tuple(value for count in range(3) for value in itertools.product(STATUSES, repeat=count)),
         write_statuses,
         read_statuses,
-        about="of each goal: the initial status complete, a measure without a value, or no measure; the last-period "
-        "and the current status each complete or incomplete, each with another measure than initially or not",
+        about="for each goal: the initial status complete, a measure without a value, or no measure; the last-period "
+        "and the current status each complete or incomplete, each with the initial measure or another one",
     )
-    values = first_of_all(
-        (PLAIN[1], (COMPLETE,)),
+    values = baseline_first(
+        (COMPLETE_NOTES[1], (COMPLETE,)),
         itertools.chain(
             ((value, (COMPLETE,) * len(value[0])) for value in notes.values),
-            ((PLAIN[n], of_each) for n in PLAIN for of_each in itertools.product(STATUSES, repeat=n)),
+            ((COMPLETE_NOTES[n], of_each) for n in COMPLETE_NOTES for of_each in itertools.product(STATUSES, repeat=n)),
         ),
     )
 
-    def draw(choose: Choose) -> Partial:
+    def draw(choose: Choose) -> GroupValue:
         value = choose(notes.values)
         return value, tuple(choose(STATUSES) for _ in value[0])
 
-    def split(partial: Partial) -> list[Partial]:
-        value, of_each = partial
+    def split(group_value: GroupValue) -> list[GroupValue]:
+        value, of_each = group_value
         count = len(of_each)
-        return [(value, (COMPLETE,) * count), (PLAIN[count], of_each)] if count else [partial]
+        return [(value, (COMPLETE,) * count), (COMPLETE_NOTES[count], of_each)] if count else [group_value]
 
     size = sum(len(STATUSES) ** len(value[0]) for value in notes.values)
-    return Group("goals and notes", (notes, statuses), values, size, draw, split)
+    return DimensionGroup("goals and notes", (notes, statuses), values, size, draw, split)
 
 
 INTERVENTION_PARTS = ("technique", "amount", "frequency", "duration")
@@ -197,37 +197,37 @@ def pt_extension(policy: PolicyValues, signatures: Signatures) -> RequestType:
     return RequestType(
         name,
         (
-            group(
+            dimension_group(
                 "date and specialty",
                 *pt_date_and_specialty(policy, name, "request_date"),
-                anything("requested_visits", *range(1, policy.most(f"{name}.requested_visits") + 1)),
+                any_value("requested_visits", *range(1, policy.maximum(f"{name}.requested_visits") + 1)),
                 REQUEST_ID,
             ),
-            group("benefit", benefit(policy, name)),
+            dimension_group("benefit", benefit(policy, name)),
             goals_and_notes(),
-            group(
+            dimension_group(
                 "interventions",
                 parts_of_each(
                     "documentation.planned_interventions",
                     dict.fromkeys(INTERVENTION_PARTS, (PRESENT, MISSING)),
                 ),
             ),
-            group(
-                "other papers",
-                texts("documentation.impeding_factors.identified", quiet=False),
-                flag("documentation.impeding_factors.none_identified", quiet=True),
+            dimension_group(
+                "other documentation",
+                texts("documentation.impeding_factors.identified", baseline=False),
+                flag("documentation.impeding_factors.none_identified", baseline=True),
                 text("documentation.response_summary"),
-                member(
+                one_field(
                     "documentation.limiting_issues",
                     {"stated, even if empty": ([], ["a"], [""], [" ", "b"]), "not stated": (ABSENT, None)},
-                    lambda found: "not stated" if found is ABSENT else "stated, even if empty",
+                    lambda content: "not stated" if content is ABSENT else "stated, even if empty",
                 ),
                 text("documentation.prognosis.statement"),
                 texts("documentation.prognosis.discharge_criteria"),
-                answer("documentation.plan_of_care_changes.significant_change", quiet=False),
+                answer("documentation.plan_of_care_changes.significant_change", baseline=False),
                 text("documentation.plan_of_care_changes.explanation"),
                 text("documentation.plan_of_care_changes.clinical_rationale"),
-                flag("documentation.extension_form_completed", quiet=True),
+                flag("documentation.extension_form_completed", baseline=True),
             ),
             DISCONTINUATION,
         ),

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from therapy_policy.classes.dimensions import (
     ABSENT,
-    alike,
     answer,
-    member,
+    group_names,
+    one_field,
 )
 from therapy_policy.classes.model import RequestType, Signatures, product
 from therapy_policy.classes.policy_values import PolicyValues
@@ -25,26 +25,27 @@ IMPROVEMENT_ASPECTS = (
 def pt_referral(policy: PolicyValues, signatures: Signatures) -> RequestType:
     name = "pt_referral"
     lists = policy.values("outpatient_pt.acute_categories") + policy.values("outpatient_pt.eligible_categories")
+    categories = policy.choices(f"{name}.condition.category")
     events = policy.values("outpatient_pt.acute_events")
     return product(
         name,
         signatures,
         *pt_date_and_specialty(policy, name, "referral_date"),
         benefit(policy, name),
-        member(
+        one_field(
             "condition.category",
-            alike(policy.choices(f"{name}.condition.category"), lambda one: tuple(one in those for those in lists)),
+            group_names(categories, lambda category: tuple(category in each for each in lists)),
         ),
-        member(
+        one_field(
             "condition.acute_event",
-            alike(
+            group_names(
                 policy.choices(f"{name}.condition.acute_event"),
-                lambda one: tuple(one in those for those in events),
-                unstated="none",
+                lambda event: tuple(event in each for each in events),
+                default="none",
             ),
         ),
-        *(answer(f"expected_improvement.{aspect}", quiet=True) for aspect in IMPROVEMENT_ASPECTS),
-        member("island", {"not stated": (ABSENT, None)} | islands(policy, name)),
+        *(answer(f"expected_improvement.{aspect}", baseline=True) for aspect in IMPROVEMENT_ASPECTS),
+        one_field("island", {"not stated": (ABSENT, None)} | islands(policy, name)),
         REQUEST_ID,
         optional=("expected_improvement",),
     )

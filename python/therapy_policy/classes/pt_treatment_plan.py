@@ -37,7 +37,7 @@ def pt_treatment_plan(policy: PolicyValues, signatures: Signatures) -> RequestTy
             },
         ),
         text("plan_of_care.expected_potential"),
-        flag("plan_of_care.patient_caregiver_education", quiet=True),
+        flag("plan_of_care.patient_caregiver_education", baseline=True),
         REQUEST_ID,
         optional=("plan_of_care",),
     )

@@ -7,14 +7,14 @@ from therapy_policy.classes.dimensions import (
     Choose,
     Dimension,
     Request,
-    alike,
     flag,
+    group_names,
     intervals,
-    look,
-    member,
-    put,
+    one_field,
+    set_value,
+    value_at,
 )
-from therapy_policy.classes.model import RequestType, Signatures, group
+from therapy_policy.classes.model import RequestType, Signatures, dimension_group
 from therapy_policy.classes.policy_values import PolicyValues
 from therapy_policy.classes.shared import DISCONTINUATION, REQUEST_ID, benefit, pt_date_and_specialty
 
@@ -40,10 +40,10 @@ def progress_note_number(most: int) -> Dimension:
     def write(request: Request, value: str, choose: Choose) -> None:
         number = request["visit"]["number"]
         other = (ABSENT, None, other_than(number, most, choose))
-        put(request, "progress_note_number", number if value == SAME else choose(other))
+        set_value(request, "progress_note_number", number if value == SAME else choose(other))
 
     def read(request: Request) -> str:
-        return SAME if look(request, "progress_note_number") == request["visit"]["number"] else NOT_SAME
+        return SAME if value_at(request, "progress_note_number") == request["visit"]["number"] else NOT_SAME
 
     return Dimension("progress_note_number", (SAME, NOT_SAME), write, read)
 
@@ -59,25 +59,25 @@ def pt_visit(policy: PolicyValues, signatures: Signatures) -> RequestType:
 
     def prior_visits(kind: str) -> Dimension:
         path = f"prior_visits.{kind}"
-        return intervals(path, policy.most(f"{name}.{path}"), *sorted({0, *(tier[kind] for tier in tiers)}))
+        return intervals(path, policy.maximum(f"{name}.{path}"), *sorted({0, *(tier[kind] for tier in tiers)}))
 
     return RequestType(
         name,
         (
-            group(
+            dimension_group(
                 "the visit",
-                member("tier", alike(sorted(policy.choices(f"{name}.tier"), reverse=True))),
-                member("visit.kind", alike(sorted(policy.choices(f"{name}.visit.kind"), reverse=True))),
+                one_field("tier", group_names(sorted(policy.choices(f"{name}.tier"), reverse=True))),
+                one_field("visit.kind", group_names(sorted(policy.choices(f"{name}.visit.kind"), reverse=True))),
                 prior_visits("evaluation"),
                 prior_visits("treatment"),
-                visit_number(policy.most(f"{name}.visit.number")),
-                progress_note_number(policy.most(f"{name}.progress_note_number")),
+                visit_number(policy.maximum(f"{name}.visit.number")),
+                progress_note_number(policy.maximum(f"{name}.progress_note_number")),
                 policy.already_authorized(name, "visit.units_already_authorized"),
                 policy.units(name, "visit.units"),
-                flag("plan_of_care_complete", quiet=True),
+                flag("plan_of_care_complete", baseline=True),
             ),
-            group("date and specialty", *pt_date_and_specialty(policy, name, "service_date"), REQUEST_ID),
-            group("benefit", benefit(policy, name)),
+            dimension_group("date and specialty", *pt_date_and_specialty(policy, name, "service_date"), REQUEST_ID),
+            dimension_group("benefit", benefit(policy, name)),
             DISCONTINUATION,
         ),
         signatures,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from therapy_policy.classes.dimensions import (
-    member,
+    one_field,
 )
 from therapy_policy.classes.model import RequestType, Signatures, product
 from therapy_policy.classes.policy_values import PolicyValues
@@ -12,4 +12,4 @@ from therapy_policy.classes.shared import REQUEST_ID, islands
 
 def referral_route(policy: PolicyValues, signatures: Signatures) -> RequestType:
     name = "referral_route"
-    return product(name, signatures, member("island", islands(policy, name)), REQUEST_ID)
+    return product(name, signatures, one_field("island", islands(policy, name)), REQUEST_ID)

@@ -11,42 +11,42 @@ from therapy_policy.classes.dimensions import (
     Choose,
     Dimension,
     Request,
-    alike,
-    anything,
+    any_value,
     flag,
-    look,
-    member,
-    put,
+    group_names,
+    one_field,
+    set_value,
+    value_at,
 )
-from therapy_policy.classes.model import group
+from therapy_policy.classes.model import dimension_group
 from therapy_policy.classes.policy_values import PolicyValues
 
-REQUEST_ID = anything("request_id", ABSENT, None, "1", "x" * 64, "a/b~c")
+REQUEST_ID = any_value("request_id", ABSENT, None, "1", "x" * 64, "a/b~c")
 
 
 def benefit(policy: PolicyValues, request_type: str) -> Dimension:
     choices = policy.choices(f"{request_type}.benefit_status")
-    return member("benefit_status", alike(choices, unstated="unverified"))
+    return one_field("benefit_status", group_names(choices, default="unverified"))
 
 
 def pt_date_and_specialty(policy: PolicyValues, request_type: str, date: str) -> tuple[Dimension, Dimension]:
     excluded = policy.values("outpatient_pt.excluded_specialties")
 
-    def tell(specialty: str) -> Hashable:
-        return specialty == "none", tuple(specialty in those for those in excluded)
+    def classify(specialty: str) -> Hashable:
+        return specialty == "none", tuple(specialty in each for each in excluded)
 
     choices = policy.choices(f"{request_type}.specialty")
-    return policy.date(date, without="pediatric_ot"), member("specialty", alike(choices, tell))
+    return policy.date(date, without="pediatric_ot"), one_field("specialty", group_names(choices, classify))
 
 
 def islands(policy: PolicyValues, request_type: str) -> dict[str, Sequence[Any]]:
     routes = policy.values("referral.routes")
 
-    def tell(island: str) -> Hashable:
-        found = [each.get(island, {}) for each in routes]
-        return tuple((route.get("chapter"), route.get("network")) for route in found)
+    def classify(island: str) -> Hashable:
+        route_of_island = [each.get(island, {}) for each in routes]
+        return tuple((route.get("chapter"), route.get("network")) for route in route_of_island)
 
-    return alike(policy.choices(f"{request_type}.island"), tell)
+    return group_names(policy.choices(f"{request_type}.island"), classify)
 
 
 CRITERIA = (
@@ -59,28 +59,28 @@ CRITERIA = (
     "unable_to_participate",
     "home_program_noncompliance",
     "lacks_scheduled_participation",
-)  # each of them ends therapy when it is true; meets_continuation_criteria does when it is false
-HALVES = ("extended_period_of_service", "progress_cause_indeterminate")  # which end it together only
+)  # each ends therapy if it is true; meets_continuation_criteria ends it if it is false
+PAIR = ("extended_period_of_service", "progress_cause_indeterminate")  # these end it only together
 BOTH, NOT_BOTH = "both true", "not both true"
 
 
-def write_halves(request: Request, value: str, choose: Choose) -> None:
+def write_pair(request: Request, value: str, choose: Choose) -> None:
     pairs = itertools.product((ABSENT, None, False, True), repeat=2)
     answers = choose([pair for pair in pairs if (pair == (True, True)) == (value == BOTH)])
-    for name, stated in zip(HALVES, answers, strict=True):
-        put(request, f"discontinuation.{name}", stated)
+    for name, answer in zip(PAIR, answers, strict=True):
+        set_value(request, f"discontinuation.{name}", answer)
 
 
-def read_halves(request: Request) -> str:
-    return BOTH if all(look(request, f"discontinuation.{name}") is True for name in HALVES) else NOT_BOTH
+def read_pair(request: Request) -> str:
+    return BOTH if all(value_at(request, f"discontinuation.{name}") is True for name in PAIR) else NOT_BOTH
 
 
-# Where what is not stated says nothing, which is everywhere but in a continuation review.
-DISCONTINUATION = group(
+# For a visit and an extension, a missing field says nothing; a continuation review needs an answer to each.
+DISCONTINUATION = dimension_group(
     "discontinuation",
-    *(flag(f"discontinuation.{name}", quiet=False) for name in CRITERIA if name not in HALVES),
-    Dimension(f"discontinuation.{HALVES[0]} and {HALVES[1]}", (NOT_BOTH, BOTH), write_halves, read_halves),
-    member(
+    *(flag(f"discontinuation.{name}", baseline=False) for name in CRITERIA if name not in PAIR),
+    Dimension(f"discontinuation.{PAIR[0]} and {PAIR[1]}", (NOT_BOTH, BOTH), write_pair, read_pair),
+    one_field(
         "discontinuation.meets_continuation_criteria",
         {"true or not stated": (ABSENT, None, True), "false": (False,)},
     ),
