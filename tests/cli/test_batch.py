@@ -1,4 +1,4 @@
-"""`therapy-policy batch`: one decision a line, whatever the line; stopped, it goes on to the very same output."""
+"""`therapy-policy batch`: one decision per line, whatever the line; a resumed run gives the same output."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ ROUTE = b'{"request_type": "referral_route", "island": "maui"}'
 
 
 def decisions(client: EmbeddedClient, lines: list[bytes]) -> bytes:
-    """Decide lines one by one, as the output must have them; give a line that is no JSON as b"null"."""
+    """Decide lines one by one, as the output must be; give b"null" for a line that is not JSON."""
     return b"".join(as_line(client.decide_text(line)) for line in lines)
 
 
@@ -51,7 +51,7 @@ def many(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="session")
 def many_decided(many: Path) -> bytes:
-    """Decide `many` in a run that nothing interrupts."""
+    """Decide `many` without an interruption."""
     output = many.with_name("decided.jsonl")
     assert run("batch", many, "--output", output).returncode == 1
     return output.read_bytes()
@@ -61,7 +61,7 @@ def files_in(directory: Path) -> set[str]:
     return {path.name for path in directory.iterdir()}
 
 
-# --- What is decided
+# --- Decisions
 
 
 def test_every_line_is_decided_as_it_would_be_alone(tmp_path: Path, client: EmbeddedClient) -> None:
@@ -112,7 +112,7 @@ def test_lines_of_every_kind_get_one_decision_each(tmp_path: Path, client: Embed
         b"[]": b"[]",
     }
     source = tmp_path / "in.jsonl"
-    source.write_bytes(b"\n".join(lines))  # the last line has no end of its own
+    source.write_bytes(b"\n".join(lines))  # the last line has no line ending
     result = run("batch", source, "--output", "-")
     assert result.stdout == decisions(client, list(lines.values()))
     assert result.returncode == 1
@@ -136,7 +136,7 @@ def test_an_empty_file_has_no_decisions(tmp_path: Path) -> None:
     assert result.stderr.decode().startswith("0 decisions")
 
 
-def test_nothing_of_a_request_is_told(tmp_path: Path) -> None:
+def test_nothing_from_a_request_is_printed(tmp_path: Path) -> None:
     text = b'{"request_type": "pt_treatment_plan", "plan_of_care": {"diagnosis": "rare-condition"'
     result = run("batch", "-", "--output", "-", stdin=text + b"}\n" + text + b"}}\n")
     assert b"rare-condition" not in result.stdout + result.stderr
@@ -146,7 +146,7 @@ def test_nothing_of_a_request_is_told(tmp_path: Path) -> None:
 
 
 def peak_kilobytes(process: subprocess.Popen[bytes]) -> int:
-    """Wait for a process; return the most memory that it held."""
+    """Wait for a process; return its peak memory."""
     _, status, usage = os.wait4(process.pid, 0)
     process.returncode = os.waitstatus_to_exitcode(status)
     return usage.ru_maxrss
@@ -175,11 +175,11 @@ def test_memory_does_not_grow_with_a_line(tmp_path: Path) -> None:
     assert peak_of_batch(long) < peak_of_batch(short) + 10_000
 
 
-# --- Stopped, and gone on with
+# --- Interrupted and resumed
 
 
 def stop_in_the_middle(process: subprocess.Popen[bytes], partial: Path, number: signal.Signals) -> bytes:
-    """Send a signal once something is decided; return what the command says on standard error."""
+    """Send a signal once something is decided; return the standard error of the command."""
     deadline = time.monotonic() + 30
     while not (partial.exists() and partial.stat().st_size > 100_000):
         assert process.poll() is None, "it ended before it could be stopped"
@@ -196,24 +196,24 @@ def test_stopped_then_resumed(
 ) -> None:
     output, partial = tmp_path / "a name.jsonl", tmp_path / "a name.jsonl.partial"
     process = start("batch", many, "--output", output)
-    told = stop_in_the_middle(process, partial, number).decode()
+    errors = stop_in_the_middle(process, partial, number).decode()
     assert process.returncode == status
     assert files_in(tmp_path) == {partial.name, f"{partial.name}.json"}
     kept = partial.read_bytes()
     assert kept.endswith(b"\n")
     assert many_decided.startswith(kept)
     assert len(kept) < len(many_decided)
-    kept_told, how_to_go_on = told.splitlines()
-    assert kept_told.startswith(f"{kept.count(10):,} decisions are kept in {partial}")
+    kept_message, how_to_resume = errors.splitlines()
+    assert kept_message.startswith(f"{kept.count(10):,} decisions are kept in {partial}")
 
-    # Just what it said to do.
-    program, *arguments = shlex.split(how_to_go_on.removeprefix("to go on: "))
+    # The command that it printed.
+    program, *arguments = shlex.split(how_to_resume.removeprefix("To resume, run: "))
     assert program == "therapy-policy"
     result = run(*arguments)
     assert result.returncode == 1
     assert output.read_bytes() == many_decided
     assert files_in(tmp_path) == {output.name}
-    # The summary is of all lines, those before the stop included.
+    # The summary includes the lines before the interruption.
     assert f"{many_decided.count(10):,} decisions" in result.stderr.decode()
 
 
@@ -229,7 +229,7 @@ def test_killed_and_half_a_line_written(tmp_path: Path, many: Path, many_decided
 
 @pytest.fixture
 def stopped(tmp_path: Path) -> Path:
-    """Write the input of a run that was stopped after two lines, with `out.jsonl` unfinished beside it."""
+    """Write the input and the unfinished output of a run that was interrupted after two lines."""
     source, output = tmp_path / "in.jsonl", tmp_path / "out.jsonl"
     source.write_bytes(ROUTE + b"\n" + ROUTE + b"\n" + ROUTE + b"\n")
     first_two = b"".join(run("batch", source, "--output", "-").stdout.splitlines(keepends=True)[:2])
@@ -280,7 +280,7 @@ def test_two_runs_do_not_write_the_same_output(stopped: Path) -> None:
         for option in ("--resume", "--force"):
             result = run("batch", stopped, "--output", stopped.with_name("out.jsonl"), option)
             assert result.returncode == 2
-            assert "another run" in one_error(result)
+            assert "Another run" in one_error(result)
 
 
 def test_nothing_to_resume_starts_with_the_first_line(tmp_path: Path) -> None:
@@ -297,9 +297,9 @@ def test_standard_input_cannot_be_resumed(tmp_path: Path) -> None:
     process.stdin.write(ROUTE + b"\n")
     process.stdin.write((ROUTE + b"\n") * 2000)
     process.stdin.flush()
-    told = stop_in_the_middle(process, partial, signal.SIGINT)
+    errors = stop_in_the_middle(process, partial, signal.SIGINT)
     assert process.returncode == 130
-    assert b"standard input cannot be resumed" in told
+    assert b"Standard input cannot be resumed" in errors
     result = run("batch", "-", "--output", output, "--resume", stdin=ROUTE)
     assert result.returncode == 2
     assert "--force" in one_error(result)
@@ -322,18 +322,18 @@ def test_an_existing_output_is_replaced_by_force_alone(tmp_path: Path) -> None:
 def test_files_that_cannot_be_used(tmp_path: Path) -> None:
     source = tmp_path / "in.jsonl"
     source.write_bytes(ROUTE)
-    for arguments, told in (
+    for arguments, message in (
         ((tmp_path / "missing.jsonl", "--output", tmp_path / "out.jsonl"), "No such file"),
         ((tmp_path, "--output", tmp_path / "out.jsonl"), "Is a directory"),
         ((source, "--output", tmp_path / "missing" / "out.jsonl"), "No such file"),
-        ((source, "--output", tmp_path), "is no file"),
-        ((source, "--output", "/dev/null", "--force"), "is no file"),
+        ((source, "--output", tmp_path), "is not a file"),
+        ((source, "--output", "/dev/null", "--force"), "is not a file"),
         ((source, "--output", source, "--force"), "the input itself"),
         ((source, "--output", "-", "--resume"), "cannot be resumed"),
     ):
         result = run("batch", *arguments)
         assert result.returncode == 2
-        assert told in one_error(result)
+        assert message in one_error(result)
     assert files_in(tmp_path) == {"in.jsonl"}
     assert source.read_bytes() == ROUTE
 
@@ -355,7 +355,7 @@ def test_an_engine_that_goes_away_leaves_a_run_to_resume(stopped: Path) -> None:
     assert output.read_bytes().count(b"\n") == 3
 
 
-def test_a_reader_that_went_away_is_no_error(many: Path) -> None:
+def test_a_reader_that_closed_the_pipe_is_not_an_error(many: Path) -> None:
     process = start("batch", many, "--output", "-")
     assert process.stdout is not None
     assert process.stdout.readline().startswith(b"{")

@@ -1,4 +1,4 @@
-"""`therapy-policy replay`: a log decides again as it did, and what differs under another bundle is exactly that."""
+"""`therapy-policy replay`: the same policy repeats every decision; another policy differs only where it decides so."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from proof import strategies
 from tests.cli.command import COMMAND, EXAMPLES, ROOT, as_line, environment, one_error, run, run_in_terminal, start
 from tests.running import running_sidecar
 from therapy_policy import EmbeddedClient, SidecarClient
-from therapy_policy.bulk.replay import differences
+from therapy_policy.bulk.replay import differences_between
 from therapy_policy.policy.bundles import load
 
 SECRET = "Xylophone"
@@ -49,7 +49,7 @@ def entry_of(request: Any, result: Any, path: str = "therapy/decision") -> bytes
     return json.dumps({"decision_id": "1", "path": path, "input": request, "result": result}).encode() + b"\n"
 
 
-def is_judged(client: EmbeddedClient, request: Any) -> bool:
+def is_evaluated(client: EmbeddedClient, request: Any) -> bool:
     return client.decide(request)["outcome"] != "invalid_request"
 
 
@@ -58,11 +58,11 @@ def is_judged(client: EmbeddedClient, request: Any) -> bool:
 
 @dataclass(frozen=True)
 class SidecarLog:
-    """A log that a real sidecar wrote, and what it was asked: each request alone, and all of them in batches."""
+    """The log of a real sidecar, and its requests: each by itself, and all of them in batches."""
 
     path: Path
     requests: list[Any]
-    more_than_requests: int  # decisions on bodies that hold no request
+    more_than_requests: int  # decisions on bodies without a request
 
     @property
     def lines(self) -> list[bytes]:
@@ -84,7 +84,7 @@ def drawn_requests() -> list[Any]:
 
 
 def with_secrets(value: Any) -> Any:
-    """The value with a word in every text that has a space, which only free texts have."""
+    """The value with a word added to every text that has a space: only free text has one."""
     if isinstance(value, dict):
         return {name: with_secrets(inner) for name, inner in value.items()}
     if isinstance(value, list):
@@ -122,12 +122,12 @@ def post(url: str, path: str, body: bytes) -> None:
 
 def test_a_masked_log_replays_to_the_same_decisions(sidecar_log: SidecarLog, client: EmbeddedClient) -> None:
     status, report = report_of(sidecar_log.path)
-    judged = sum(is_judged(client, request) for request in sidecar_log.requests)
-    refused = len(sidecar_log.requests) - judged
-    assert judged > 60
+    evaluated = sum(is_evaluated(client, request) for request in sidecar_log.requests)
+    refused = len(sidecar_log.requests) - evaluated
+    assert evaluated > 60
     assert refused > 10
     assert report["differences"] == []
-    assert (report["identical"], report["different"]) == (2 * judged, 0)
+    assert (report["identical"], report["different"]) == (2 * evaluated, 0)
     (not_replayable,) = report["not_replayable"]
     assert not_replayable["why"] == "refused"
     assert not_replayable["count"] == 2 * refused + sidecar_log.more_than_requests
@@ -143,7 +143,7 @@ def test_the_report_for_a_person_says_the_same(sidecar_log: SidecarLog) -> None:
     assert f"{report['decisions']:,} decisions in {report['entries']:,} entries" in written
     assert f"{report['identical']:,}  identical" in written
     assert "0  different" in written
-    assert f"{report['not_replayable'][0]['count']}  refused" in written
+    assert f"{report['not_replayable'][0]['count']}  rejected as invalid" in written
     assert f"(first: line {report['not_replayable'][0]['first']['line']})" in written
     assert result.stderr == b""
     assert result.returncode == 0
@@ -151,7 +151,7 @@ def test_the_report_for_a_person_says_the_same(sidecar_log: SidecarLog) -> None:
 
 @pytest.fixture(scope="module")
 def six_visits(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A copy of the policies that grants six treatment visits where five are granted."""
+    """A copy of the policies that authorizes six treatment visits where the original authorizes five."""
     policies = tmp_path_factory.mktemp("six") / "policies"
     shutil.copytree(ROOT / "policies", policies)
     parameters = policies / "therapy/parameters/data.yaml"
@@ -178,11 +178,11 @@ def test_under_another_bundle_exactly_the_decisions_that_flip_differ(
 
     status, report = report_of(sidecar_log.path, "--bundle", six_visits)
     assert report["different"] == 2 * len(flipping)
-    assert report["identical"] == 2 * (sum(is_judged(client, each) for each in sidecar_log.requests) - len(flipping))
+    assert report["identical"] == 2 * (sum(is_evaluated(client, each) for each in sidecar_log.requests) - len(flipping))
     assert report["policy_versions"] == {"then": {"1.0.0": report["identical"] + report["different"]}, "now": "9.8.7"}
     assert status == 1
 
-    # One line for each, since the entries of requests that were asked alone stand in the order of asking.
+    # One line each, because the entries of single requests are in the order of the requests.
     alone = [line for line in sidecar_log.lines if b'"path":"therapy/decision"' in line]
     asked_of_lines = list(zip(sidecar_log.requests, alone[: len(sidecar_log.requests)], strict=True))
     flipped, same = tmp_path / "flipped", tmp_path / "same"
@@ -195,7 +195,7 @@ def test_under_another_bundle_exactly_the_decisions_that_flip_differ(
     assert (status, report["different"], report["differences"]) == (0, 0, [])
 
 
-def test_differences_are_told_by_kind_with_a_first_example(
+def test_differences_are_grouped_by_kind_with_a_first_example(
     client: EmbeddedClient, six_visits: Path, tmp_path: Path
 ) -> None:
     log = tmp_path / "log"
@@ -203,7 +203,7 @@ def test_differences_are_told_by_kind_with_a_first_example(
     log.write_bytes(b"\n" + entry_of({"requests": asked}, client.decide_many(asked), "therapy/decisions"))
     _, report = report_of(log, "--bundle", six_visits)
     gone = {
-        "what": "reason_went",
+        "what": "reason_removed",
         "code": "PT_TREATMENT_VISIT_LIMIT",
         "clauses": "PT-3",
         "path": "/prior_visits/treatment",
@@ -227,7 +227,7 @@ def test_differences_are_told_by_kind_with_a_first_example(
 
 @dataclass(frozen=True)
 class Batch:
-    """A file of requests, and what `batch` makes of it."""
+    """A file of requests, and the output of `batch` for it."""
 
     requests: Path
     output: Path
@@ -240,7 +240,7 @@ def batch(tmp_path_factory: pytest.TempPathFactory) -> Batch:
     return Batch(EXAMPLES / "claims.jsonl", output)
 
 
-def test_the_output_of_a_batch_replays_refused_requests_too(batch: Batch) -> None:
+def test_the_output_of_a_batch_replays_invalid_requests_too(batch: Batch) -> None:
     status, report = report_of(batch.output, "--requests", batch.requests)
     assert status == 0
     assert report["identical"] == report["decisions"] == batch.requests.read_bytes().count(b"\n")
@@ -269,44 +269,44 @@ CHANGES: dict[str, tuple[Change, list[dict[str, Any]]]] = {
     ),
     "units": (
         lambda then: then["authorized"].update(units=3),
-        [{"what": "authorized", "member": "units", "then": 3, "now": 0}],
+        [{"what": "authorized", "field": "units", "then": 3, "now": 0}],
     ),
     "procedure code": (
         lambda then: then["authorized"].update(procedure_codes=["97110"]),
-        [{"what": "procedure_code_went", "code": "97110"}],
+        [{"what": "procedure_code_removed", "code": "97110"}],
     ),
-    "reason came": (lambda then: then["reasons"].pop(0), [{"what": "reason_came"} | REASON]),
+    "reason added": (lambda then: then["reasons"].pop(0), [{"what": "reason_added"} | REASON]),
     "reason went": (
         lambda then: then["reasons"].append(
             then["reasons"][0] | {"code": "OLD_CODE", "path": "/service_lines/1/units", "clauses": ["OT-3", "OT-4"]}
         ),
-        [{"what": "reason_went", "code": "OLD_CODE", "clauses": "OT-3, OT-4", "path": "/service_lines/*/units"}],
+        [{"what": "reason_removed", "code": "OLD_CODE", "clauses": "OT-3, OT-4", "path": "/service_lines/*/units"}],
     ),
     "clause": (
         lambda then: then["reasons"][0].update(clauses=["UM-1"]),
-        [{"what": "reason_went"} | REASON | {"clauses": "UM-1"}, {"what": "reason_came"} | REASON],
+        [{"what": "reason_removed"} | REASON | {"clauses": "UM-1"}, {"what": "reason_added"} | REASON],
     ),
     "message": (
         lambda then: then["reasons"][0].update(message="x", remedy=None),
-        [{"what": "reason_changed"} | REASON | {"members": "message, remedy"}],
+        [{"what": "reason_changed"} | REASON | {"fields": "message, remedy"}],
     ),
     "effect": (
         lambda then: then["reasons"][0].update(effect="pend", interpretation="INT-1"),
-        [{"what": "reason_changed"} | REASON | {"members": "effect, interpretation"}],
+        [{"what": "reason_changed"} | REASON | {"fields": "effect, interpretation"}],
     ),
     "order": (lambda then: then["reasons"].reverse(), [{"what": "order_of_reasons"}]),
     "line status": (
         lambda then: then["lines"][0].update(status="pended", units_authorized=1),
         [
-            {"what": "line", "member": "status", "then": "pended", "now": "denied"},
-            {"what": "line", "member": "units_authorized", "then": 1, "now": 0},
+            {"what": "line", "field": "status", "then": "pended", "now": "denied"},
+            {"what": "line", "field": "units_authorized", "then": 1, "now": 0},
         ],
     ),
     "line reasons": (
         lambda then: then["lines"][0].update(reasons=["OLD_CODE"]),
         [
-            {"what": "line_reason_went", "code": "OLD_CODE"},
-            {"what": "line_reason_came", "code": "BENEFIT_NOT_COVERED"},
+            {"what": "line_reason_removed", "code": "OLD_CODE"},
+            {"what": "line_reason_added", "code": "BENEFIT_NOT_COVERED"},
         ],
     ),
     "lines": (lambda then: then["lines"].pop(), [{"what": "number_of_lines"}]),
@@ -315,15 +315,15 @@ CHANGES: dict[str, tuple[Change, list[dict[str, Any]]]] = {
     "id": (lambda then: then.update(request_id=SECRET), [{"what": "request_id"}]),
     "number": (
         lambda then: then["authorized"].update(units=0.0),
-        [{"what": "authorized", "member": "units", "then": None, "now": 0}],
+        [{"what": "authorized", "field": "units", "then": None, "now": 0}],
     ),
     "false for a number": (
         lambda then: then["authorized"].update(units=False),
-        [{"what": "authorized", "member": "units", "then": None, "now": 0}],
+        [{"what": "authorized", "field": "units", "then": None, "now": 0}],
     ),
     "line code": (
         lambda then: then["lines"][0].update(procedure_code=SECRET),
-        [{"what": "line", "member": "procedure_code"}],
+        [{"what": "line", "field": "procedure_code"}],
     ),
     "twice": (lambda then: then["reasons"].append(then["reasons"][0]), [{"what": "form"}]),
     "version": (lambda then: then.update(policy_version="0.9.0"), []),
@@ -344,7 +344,7 @@ def changed_decision(name: str, client: EmbeddedClient) -> Any:
 
 @pytest.mark.parametrize("name", CHANGES)
 def test_every_part_of_a_decision_is_compared(name: str, client: EmbeddedClient) -> None:
-    found = differences(changed_decision(name, client) | {"policy_version": "0.9.0"}, client.decide(CLAIM))
+    found = differences_between(changed_decision(name, client) | {"policy_version": "0.9.0"}, client.decide(CLAIM))
     assert [dict(kind) for kind in found] == CHANGES[name][1]
 
 
@@ -369,12 +369,12 @@ def test_every_kind_of_difference_is_reported(client: EmbeddedClient, tmp_path: 
     assert written.count("(first: line ") == len(report["differences"])
     assert "1  outcome: pended -> denied (first: line 1)" in written
     assert "2  authorized units: no whole number -> 0" in written
-    assert "1  route: another" in written
-    assert "1  reason changed: BENEFIT_NOT_COVERED (UM-2) at /benefit_status: another message, remedy" in written
+    assert "1  route: different" in written
+    assert "1  reason changed: BENEFIT_NOT_COVERED (UM-2) at /benefit_status: different message, remedy" in written
     assert SECRET not in written
 
 
-# --- What cannot be replayed
+# --- Decisions that cannot be replayed
 
 
 def test_what_the_log_does_not_hold_is_counted_and_never_compared(client: EmbeddedClient, tmp_path: Path) -> None:
@@ -440,7 +440,7 @@ def test_nothing_of_a_request_is_told(client: EmbeddedClient, tmp_path: Path) ->
         assert SECRET not in (result.stdout + result.stderr).decode()
 
 
-# --- Files that are none
+# --- Files that are not logs
 
 
 def test_a_cut_line_is_named_and_the_rest_is_replayed(client: EmbeddedClient, tmp_path: Path) -> None:
@@ -449,7 +449,7 @@ def test_a_cut_line_is_named_and_the_rest_is_replayed(client: EmbeddedClient, tm
     for damaged, line in ((entry + entry[:-9], 2), (entry[9:] + entry, 1), (entry + b'{"a": NaN}\n' + entry, 2)):
         log.write_bytes(damaged)
         result = run("replay", log)
-        assert f"1  lost on lines that are cut off or damaged, one counted for each (first: line {line})" in (
+        assert f"1  lost because the line is truncated or damaged (one counted per line) (first: line {line})" in (
             result.stdout.decode()
         )
         assert result.stderr.decode().startswith(f"error: 1 line of the log cannot be read (first: line {line})")
@@ -480,10 +480,10 @@ def test_a_log_without_decisions_is_no_log(log: bytes, said: str) -> None:
     assert result.returncode == 2
 
 
-def test_a_log_of_refused_requests_alone_is_not_called_identical(client: EmbeddedClient) -> None:
+def test_a_log_with_only_invalid_requests_is_not_identical(client: EmbeddedClient) -> None:
     result = run("replay", "-", stdin=entry_of({"request_type": None}, client.decide(None)))
     assert b"0  identical" in result.stdout
-    assert b"nothing in the log can be replayed" in result.stderr
+    assert b"Nothing in the log can be replayed" in result.stderr
     assert result.returncode == 2
 
 
@@ -537,7 +537,7 @@ def test_without_opa_another_bundle_cannot_decide(sidecar_log: SidecarLog, tmp_p
 
 @pytest.fixture(scope="module")
 def long_log(sidecar_log: SidecarLog, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A log of some 30 MB."""
+    """A log of about 30 MB."""
     path = tmp_path_factory.mktemp("long") / "long.log"
     log = sidecar_log.path.read_bytes()
     path.write_bytes(log * (30_000_000 // len(log) + 1))

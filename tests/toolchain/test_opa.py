@@ -155,9 +155,7 @@ def test_unusable_opa_in_the_variable_is_rejected(
 @pytest.mark.parametrize(
     "name", ["missing", "a-directory", "not-executable", "~nobody-of-that-name/opa", "no-such-name"]
 )
-def test_variable_that_is_not_a_program_is_rejected(
-    machine: Machine, monkeypatch: pytest.MonkeyPatch, name: str
-) -> None:
+def test_variable_without_a_program_is_rejected(machine: Machine, monkeypatch: pytest.MonkeyPatch, name: str) -> None:
     script(machine.bin / "opa", GOOD)
     (machine.elsewhere / "a-directory").mkdir()
     (machine.elsewhere / "not-executable").write_text(GOOD)

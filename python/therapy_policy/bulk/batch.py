@@ -1,7 +1,7 @@
-"""Many requests, one a line, to as many decisions, one a line and in the same order.
+"""Decide a file of requests, one per line, into a file of decisions, one per line, in the same order.
 
-The output gets its name only when it is finished. Until then it is `OUT.partial`, which holds whole lines only, and
-`OUT.partial.json` beside it notes the input that it is made from, so that a run that was stopped can go on.
+The output gets its name only when it is finished. Until then it is `OUT.partial`, which has complete lines only.
+`OUT.partial.json` identifies the input, so that an interrupted run can be resumed.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ CHUNK_BYTES = 4 * 1024 * 1024
 
 @dataclass
 class Tally:
-    """What the lines decided so far came to."""
+    """Counts over the lines decided so far."""
 
     lines: int = 0
     outcomes: Counter[str] = field(default_factory=Counter)
@@ -64,23 +64,23 @@ def run(
     resume: bool,
     force: bool,
 ) -> int:
-    """Decide every line of `source` into `target`, either of which may be `-`; returns how many requests are invalid.
+    """Decide every line of `source` into `target`, either of which may be `-`; return the number of invalid requests.
 
-    Raises FileNotUsable, Stopped, OSError, or what the engine raises. What was decided before that is kept.
+    Raises `FileNotUsable`, `Stopped`, `OSError`, or an exception of the engine. Earlier decisions are kept.
     """
     with open_input(source) as requests, stoppable():
         about = os.fstat(requests.fileno())
         size = about.st_size if stat.S_ISREG(about.st_mode) else None
         if target == "-":
             if resume:
-                raise FileNotUsable("what went to standard output cannot be resumed; give --output a file name")
+                raise FileNotUsable("A run to standard output cannot be resumed. Give --output a file name.")
             tally = Tally()
             _decide_all(requests, size, engine, tally, write_out, show_progress=not sys.stdout.isatty())
         else:
             note = {"input_bytes": size, "input_modified_ns": about.st_mtime_ns} if size is not None else None
             if Path(target).exists() and os.path.samestat(about, os.stat(target)):
-                raise FileNotUsable(f"{target} is the input itself; give --output another name")
-            with Partial(Path(target), source, note, resume=resume, force=force) as partial:
+                raise FileNotUsable(f"{target} is the input itself. Give --output another name.")
+            with PartialOutput(Path(target), source, note, resume=resume, force=force) as partial:
                 tally = partial.tally
                 _decide_all(requests, size, engine, tally, partial.write, show_progress=True)
                 partial.finish()
@@ -97,24 +97,25 @@ def _decide_all(
     *,
     show_progress: bool,
 ) -> None:
-    """Decide the lines that `tally` does not have yet, and add them to it."""
+    """Decide the lines that `tally` does not include yet, and add them to it."""
     lines = lines_of(requests, MAX_REQUEST_BYTES)
-    with engine() as client, progress_bar(size, show_progress) as tell:
+    with engine() as client, progress_bar(size, show_progress) as advance:
         for _ in range(tally.lines):
             if (decided_before := next(lines, None)) is None:
-                raise FileNotUsable("the input has fewer lines than were already decided; start anew with --force")
-            tell(decided_before[1], 0)
+                raise FileNotUsable("The input has fewer lines than were already decided. Use --force to start over.")
+            advance(decided_before[1], 0)
         for chunk, taken in _chunks(lines):
             decisions = decide_lines(client, chunk)
             versions = tally.policy_versions | {decision["policy_version"] for decision in decisions}
             if len(versions) > 1:
                 raise FileNotUsable(
-                    f"the policy changed on the way: versions {' and '.join(sorted(versions))}; start anew with --force"
+                    f"The policy changed during the run: versions {' and '.join(sorted(versions))}. "
+                    "Use --force to start over."
                 )
             write(b"".join(_line(decision) for _, decision in zip(chunk, decisions, strict=True)))
             for decision in decisions:
                 tally.add(decision)
-            tell(taken, tally.lines)
+            advance(taken, tally.lines)
 
 
 def _line(decision: Decision) -> bytes:
@@ -133,7 +134,7 @@ def _chunks(lines: Iterator[tuple[bytes, int]]) -> Iterator[tuple[list[bytes], i
 
 
 def decide_lines(client: Client, lines: list[bytes]) -> list[Decision]:
-    """Decide lines, in order; one that is no JSON is decided as null is, which is no request either."""
+    """Decide lines, in order; a line that is not JSON is decided like `null`, which is not a request either."""
     try:
         return client.decide_texts(lines)
     except (RequestNotJson, RequestTooLarge):
@@ -148,11 +149,11 @@ def _is_json(line: bytes) -> bool:
     return True
 
 
-class Partial:
-    """The output while it is unfinished: whole lines, in `OUT.partial`, and a note of the input beside it.
+class PartialOutput:
+    """The unfinished output: complete lines in `OUT.partial`, and a note that identifies the input.
 
-    Leaving it without `finish` keeps the whole lines and says on standard error how to go on; raises FileNotUsable or
-    OSError.
+    Leaving the context without `finish` keeps the complete lines and prints how to resume. Raises `FileNotUsable` and
+    `OSError`.
     """
 
     def __init__(self, output: Path, source: str, note: dict[str, int] | None, *, resume: bool, force: bool) -> None:
@@ -160,26 +161,30 @@ class Partial:
         self.path = output.with_name(output.name + ".partial")
         self.note_path = output.with_name(output.name + ".partial.json")
         self.tally = Tally()
-        self.whole_bytes = 0
+        self.complete_bytes = 0
 
-    def __enter__(self) -> Partial:
+    def __enter__(self) -> PartialOutput:
         if self.output.exists() and not self.output.is_file():
-            raise FileNotUsable(f"{self.output} is no file; give --output the name of a file, or - for standard output")
+            raise FileNotUsable(
+                f"{self.output} is not a file. Give --output the name of a file, or - for standard output."
+            )
         if self.output.exists() and not self.force:
-            raise FileNotUsable(f"{self.output} is there already; give another name, or --force to replace it")
+            raise FileNotUsable(f"{self.output} already exists. Give another name, or use --force to replace it.")
         if self.resume and self.note is None:
-            raise FileNotUsable(f"only a file can be resumed, which {self.source} is not; start anew with --force")
+            raise FileNotUsable(f"Only a file can be resumed, and {self.source} is not one. Use --force to start over.")
         if self.path.exists() and not (self.resume or self.force):
-            raise FileNotUsable(f"{self.path} holds an unfinished run; go on with --resume, or start anew with --force")
-        going_on = self.resume and self.path.exists()
-        if self.resume and not going_on:
-            print(f"there is no {self.path} to resume; starting with the first line", file=sys.stderr)
+            raise FileNotUsable(
+                f"{self.path} holds an unfinished run. Use --resume to continue it, or --force to start over."
+            )
+        resuming = self.resume and self.path.exists()
+        if self.resume and not resuming:
+            print(f"There is no {self.path} to resume. Starting with the first line.", file=sys.stderr)
         self.file = open(os.open(self.path, os.O_WRONLY | os.O_CREAT, 0o666), "wb", buffering=0)
         try:
             self._lock()
-            if going_on:
-                self._read_whole_lines()
-            self.file.seek(self.whole_bytes)
+            if resuming:
+                self._count_complete_lines()
+            self.file.seek(self.complete_bytes)
             self.file.truncate()
             self.note_path.write_text(json.dumps(self.note), encoding="utf-8")
         except BaseException:
@@ -192,52 +197,52 @@ class Partial:
             try:
                 fcntl.flock(self.file, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except OSError:
-                raise FileNotUsable(f"another run is writing {self.path}; wait for it, or give another name") from None
+                raise FileNotUsable(f"Another run is writing {self.path}. Wait for it, or give another name.") from None
 
-    def _read_whole_lines(self) -> None:
+    def _count_complete_lines(self) -> None:
         try:
             note = json.loads(self.note_path.read_text(encoding="utf-8"))
         except (OSError, ValueError):
-            raise FileNotUsable(f"{self.note_path} cannot be read; start anew with --force") from None
+            raise FileNotUsable(f"{self.note_path} cannot be read. Use --force to start over.") from None
         if note != self.note:
             raise FileNotUsable(
-                f"{self.source} has changed since {self.path} was made from it, or is another file; "
-                "start anew with --force"
+                f"{self.source} is a different file, or has changed since the run that wrote {self.path}. "
+                "Use --force to start over."
             )
         with self.path.open("rb") as lines:
             for line in lines:
                 try:
                     self.tally.add(json.loads(line if line.endswith(b"\n") else b""))
                 except (ValueError, KeyError, TypeError):
-                    break  # cut off here, as a machine that went down leaves it
-                self.whole_bytes += len(line)
+                    break  # cut off here, as after a crash of the machine
+                self.complete_bytes += len(line)
 
     def write(self, data: bytes) -> None:
-        """Write whole lines."""
+        """Write complete lines."""
         rest = memoryview(data)
         while rest:
             rest = rest[self.file.write(rest) :]
-        self.whole_bytes += len(data)
+        self.complete_bytes += len(data)
 
     def finish(self) -> None:
-        """Give the output its name."""
+        """Rename the output to its final name."""
         os.fsync(self.file.fileno())
         self.file.close()
         os.replace(self.path, self.output)
 
     def __exit__(self, kind: type[BaseException] | None, problem: BaseException | None, trace: object) -> None:
         self.file.close()
-        if self.whole_bytes and self.path.exists():  # else it has its own name by now
-            os.truncate(self.path, self.whole_bytes)
+        if self.complete_bytes and self.path.exists():  # otherwise it has its final name
+            os.truncate(self.path, self.complete_bytes)
             with self.path.open("rb") as lines:
-                print(f"{sum(1 for _ in lines):,} decisions are kept in {self.path}", file=sys.stderr)
-            print(self._how_to_go_on(), file=sys.stderr)
+                print(f"{sum(1 for _ in lines):,} decisions are kept in {self.path}.", file=sys.stderr)
+            print(self._how_to_resume(), file=sys.stderr)
         else:
             self.path.unlink(missing_ok=True)
             self.note_path.unlink(missing_ok=True)
 
-    def _how_to_go_on(self) -> str:
+    def _how_to_resume(self) -> str:
         if self.note is None:
-            return "standard input cannot be resumed; start anew with --force"
+            return "Standard input cannot be resumed. Use --force to start over."
         command = ["therapy-policy", "batch", self.source, "--output", str(self.output), "--resume"]
-        return f"to go on: {shlex.join(command + (['--force'] if self.force else []))}"
+        return f"To resume, run: {shlex.join(command + (['--force'] if self.force else []))}"
