@@ -28,6 +28,7 @@ from therapy_policy.toolchain.opa import find_opa
 from tools.validators import Validators
 
 ROOT = Path(__file__).resolve().parent.parent
+GLOSSARY = Path("python/therapy_policy/review/glossary.md")
 
 
 def main() -> int:
@@ -55,6 +56,8 @@ def copy_sources(fresh: Path) -> None:
     for part in ("policies", "schemas"):
         shutil.copytree(ROOT / part, fresh / part)
     shutil.copyfile(ROOT / "README.md", fresh / "README.md")
+    (fresh / GLOSSARY).parent.mkdir(parents=True)
+    shutil.copyfile(ROOT / GLOSSARY, fresh / GLOSSARY)
 
 
 def same(new: Path, old: Path) -> bool:
@@ -66,7 +69,7 @@ def generate(root: Path) -> list[Path]:
     opa = find_opa()
     made = [*schemas(root), *validators(root), *tables(root), manifest(root)]
     subprocess.run([opa, "fmt", "--write", root / "policies/therapy/request"], check=True)
-    return [*made, readme(root), *bundles(root)]
+    return [*made, readme(root), glossary(root), *bundles(root)]
 
 
 def read_yaml(path: Path) -> Any:
@@ -180,6 +183,17 @@ def readme(root: Path) -> Path:
     _, _, after = rest.partition(end)
     (root / made).write_text("\n".join([before + begin, "", *rows, "", end]) + after, encoding="utf-8")
     return made
+
+
+def glossary(root: Path) -> Path:
+    """The glossary of the documents, a copy of the one that the site shows."""
+    copy = Path("docs/glossary.md")
+    heading, _, rest = (root / GLOSSARY).read_text(encoding="utf-8").partition("\n")
+    (root / copy).parent.mkdir()
+    (root / copy).write_text(
+        f"{heading}\n\n<!-- Generated from {GLOSSARY} by `make generate`; do not edit. -->\n{rest}", encoding="utf-8"
+    )
+    return copy
 
 
 def bundles(root: Path) -> list[Path]:
