@@ -28,6 +28,7 @@ from therapy_policy.toolchain.opa import find_opa
 from tools.validators import Validators
 
 ROOT = Path(__file__).resolve().parent.parent
+GLOSSARY = Path("python/therapy_policy/review/glossary.md")
 
 
 def main() -> int:
@@ -54,6 +55,8 @@ def main() -> int:
 def copy_sources(fresh: Path) -> None:
     for part in ("policies", "schemas"):
         shutil.copytree(ROOT / part, fresh / part)
+    (fresh / GLOSSARY).parent.mkdir(parents=True)
+    shutil.copyfile(ROOT / GLOSSARY, fresh / GLOSSARY)
 
 
 def same(new: Path, old: Path) -> bool:
@@ -65,7 +68,7 @@ def generate(root: Path) -> list[Path]:
     opa = find_opa()
     made = [*schemas(root), *validators(root), *tables(root), manifest(root)]
     subprocess.run([opa, "fmt", "--write", root / "policies/therapy/request"], check=True)
-    return [*made, reason_codes(root), *bundles(root)]
+    return [*made, reason_codes(root), glossary(root), *bundles(root)]
 
 
 def read_yaml(path: Path) -> Any:
@@ -202,6 +205,17 @@ def reason_codes(root: Path) -> Path:
     page = REASON_CODES.format(version=version, policies="../policies/therapy", rows="\n".join(rows))
     (root / made).write_text(page, encoding="utf-8")
     return made
+
+
+def glossary(root: Path) -> Path:
+    """The glossary of the documents, a copy of the one that the site shows."""
+    copy = Path("docs/glossary.md")
+    heading, _, rest = (root / GLOSSARY).read_text(encoding="utf-8").partition("\n")
+    (root / copy).parent.mkdir(exist_ok=True)
+    (root / copy).write_text(
+        f"{heading}\n\n<!-- Generated from {GLOSSARY} by `make generate`; do not edit. -->\n{rest}", encoding="utf-8"
+    )
+    return copy
 
 
 def bundles(root: Path) -> list[Path]:

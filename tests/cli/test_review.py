@@ -382,7 +382,7 @@ def test_a_decision_table_is_in_the_order_of_the_outcome(site: Path) -> None:
 @pytest.mark.parametrize("name", TYPES)
 def test_a_decision_table_has_every_code_that_the_classes_have(site: Path, name: str) -> None:
     rows = {str(row["id"]).removeprefix("row-") for row in page(site / f"{name}.html").select("tr[id]")}
-    counted = {code for _, code, _ in Figures().deciding(name) if code}
+    counted = {code for _, code, _ in Figures().deciding_codes(name) if code}
     assert counted <= rows
     informing = {code for code, one in REGISTER["reason_codes"].items() if one["effect"] == "info"}
     assert rows - counted <= informing | {"REQUEST_INVALID"}
@@ -464,7 +464,7 @@ def test_a_clause_shows_no_code_of_the_entries_of_another(site: Path) -> None:
 
 def test_every_page_of_rules_is_covered(site: Path) -> None:
     for path in bundles.packaged_bundle().texts:
-        _, _, reached = Figures().of_page(path)
+        _, _, reached = Figures().tests_of_page(path)
         assert reached == 100
 
 

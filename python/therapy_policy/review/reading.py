@@ -1,8 +1,7 @@
 """A bundle as the review reads it: its pages of Rego in passages, and what depends on what.
 
-Everything here comes from the bundle: from the syntax trees of its rules and their METADATA, from its registers and
-from its parameters. What the review cannot read raises `PolicyNotReadable`, rather than leaving something out of the
-site.
+All of it comes from the bundle: from the syntax trees of its rules and their METADATA, from its registers and from its
+parameters. If the review cannot read something, it raises `PolicyNotReadable`; it never leaves anything out.
 """
 
 from __future__ import annotations
@@ -20,13 +19,13 @@ from therapy_policy.policy.parameters import Parameter, parameters_of
 from therapy_policy.policy.registers import applies_to, problem_of
 from therapy_policy.policy.rego import ENTRY_PACKAGE, DataPath, Mention
 
-OUTCOME = "outcome"  # the rule of the entry page whose branches say which outcome follows
-DETERMINATION = "determination"  # the rule in which a page says what the entry page asks it for
+OUTCOME = "outcome"  # the rule of the entry page whose branches give the outcome
+DETERMINATION = "determination"  # the rule of a page that the entry page asks
 
 
 @dataclass(frozen=True)
-class Rule:
-    """A rule with a title, or the line of a page that names something: what it says, and where it is."""
+class TitledRule:
+    """A rule with a title, or a line of a page that names something."""
 
     name: str
     title: str
@@ -38,11 +37,11 @@ class Rule:
 
 @dataclass(frozen=True)
 class Passage:
-    """Some lines of a page that belong together: a titled rule with its further definitions and helpers, or others."""
+    """Lines of a page that belong together, such as a titled rule with its other definitions and its helpers."""
 
     first: int  # the number of the first line
     lines: tuple[str, ...]
-    rules: tuple[Rule, ...]  # those with titles
+    rules: tuple[TitledRule, ...]  # those with titles
     parameters: tuple[str, ...]  # the names of the parameters that the lines read, each once
 
 
@@ -50,7 +49,7 @@ class Passage:
 class Page:
     """One page of Rego."""
 
-    path: str  # in the bundle, as in therapy/outpatient_pt/visit.rego
+    path: str  # in the bundle, such as therapy/outpatient_pt/visit.rego
     package: DataPath
     title: str
     description: str
@@ -59,11 +58,11 @@ class Page:
 
     @property
     def anchor(self) -> str:
-        """What its place on a site is called, as in outpatient_pt.visit."""
+        """The name of its anchor on the site, such as outpatient_pt.visit."""
         return self.path.removesuffix(".rego").removeprefix("therapy/").replace("/", ".")
 
     @property
-    def rules(self) -> list[Rule]:
+    def rules(self) -> list[TitledRule]:
         """Its rules with titles, in order."""
         return [rule for passage in self.passages for rule in passage.rules]
 
@@ -74,21 +73,21 @@ class Page:
 
 
 @dataclass(frozen=True)
-class Branch:
-    """One way to an outcome, in the order in which the policy checks them."""
+class OutcomeBranch:
+    """One condition for an outcome; the policy checks them in order."""
 
-    outcome: str | None  # None where the determination of the request's type says
-    effect: str | None  # the effect of the reasons that lead there
-    part: str | None  # or the part of the determination that does
+    outcome: str | None  # None if the determination of the request type gives it
+    effect: str | None  # the effect of the reasons that lead to it
+    part: str | None  # or the part of the determination that leads to it
 
 
-class Policy:
-    """What a bundle holds, by the names that people use."""
+class PolicyView:
+    """The content of a bundle, by the names that people use."""
 
     def __init__(self, bundle: Bundle, request_types: Iterable[str]) -> None:
-        """Read a bundle that judges these types of request.
+        """Read a bundle that decides these request types.
 
-        Raises `PolicyNotReadable` where a register or a parameter is not as the review needs it.
+        Raises `PolicyNotReadable` if a register or a parameter does not have the form that the review needs.
         """
         self.bundle = bundle
         self.request_types = list(request_types)
@@ -98,8 +97,8 @@ class Policy:
     @cached_property
     def therapy(self) -> dict[str, Any]:
         """The document below `data.therapy`, without the rules."""
-        found: dict[str, Any] = self.bundle.data["therapy"]
-        return found
+        document: dict[str, Any] = self.bundle.data["therapy"]
+        return document
 
     @cached_property
     def clauses(self) -> dict[str, Any]:
@@ -116,7 +115,7 @@ class Policy:
 
     @cached_property
     def interpretations(self) -> dict[str, Any]:
-        """The interpretations, by number, each with a review, null where nobody has looked at it."""
+        """The interpretations, by number, each with its review; None if nobody has reviewed it yet."""
         register: dict[str, Any] = self.therapy["register"]["interpretations"]
         names = sorted(register, key=lambda name: (len(name), name))  # INT-2 before INT-10
         return {name: {"review": None} | register[name] for name in names}
@@ -128,11 +127,11 @@ class Policy:
 
     @cached_property
     def episode(self) -> dict[str, Any]:
-        """The way through an episode of care."""
+        """The steps of an episode of care, and which outcome leads from one step to another."""
         return self.therapy["register"].get("episode") or {"steps": {}, "leads_to": []}
 
     def paragraphs(self, clause: str) -> list[int]:
-        """The paragraphs of the source that say a clause, counted from 1."""
+        """The paragraphs of the source that contain a clause, counted from 1."""
         return [number for number, each in enumerate(self.source["paragraphs"], start=1) if clause in each["clauses"]]
 
     # --- Parameters
@@ -140,14 +139,16 @@ class Policy:
     @cached_property
     def parameters(self) -> dict[str, Parameter]:
         """The parameters, in the order of the clauses that they come from, each with its periods."""
-        place = {clause: number for number, clause in enumerate(self.clauses)}
-        found = parameters_of(self.therapy["parameters"]).values()
-        ordered = sorted(found, key=lambda each: ([place[clause] for clause in each.clauses], each.name))
+        position = {clause: number for number, clause in enumerate(self.clauses)}
+        ordered = sorted(
+            parameters_of(self.therapy["parameters"]).values(),
+            key=lambda each: ([position[clause] for clause in each.clauses], each.name),
+        )
         return {parameter.name: parameter for parameter in ordered}
 
     @cached_property
     def first_date(self) -> str:
-        """The first date that a request can bear; a period from then on holds for every date."""
+        """The first date that a request can have; a period that starts then applies to every date."""
         return f"{min(self.therapy['lib']['calendar']['years'])}-01-01"
 
     # --- Pages and rules
@@ -163,7 +164,7 @@ class Policy:
         return Page(page.file, page.package, page.title, page.description, passages, page.mentions)
 
     def _passages(self, page: rego.Page, lines: list[str]) -> Iterator[Passage]:
-        """Divide a page before each titled rule, except that a further definition of a rule stays with its first."""
+        """Divide a page before each titled rule, but keep all definitions of a rule together."""
         starts: list[int] = []
         groups: list[list[rego.RegoRule]] = []
         for rule in sorted(page.rules, key=lambda rule: rule.row):
@@ -181,9 +182,9 @@ class Policy:
                 tuple(dict.fromkeys(name for rule in group for name in self._parameters_read(rule))),
             )
 
-    def _rule(self, rule: rego.RegoRule) -> Rule:
+    def _rule(self, rule: rego.RegoRule) -> TitledRule:
         codes = tuple(sorted(rule.texts & self.codes.keys()))
-        return Rule(rule.name, rule.title or "", rule.description, codes, rule.file, rule.row)
+        return TitledRule(rule.name, rule.title or "", rule.description, codes, rule.file, rule.row)
 
     def _parameters_read(self, rule: rego.RegoRule) -> list[str]:
         return [name for path in sorted(rule.reads) if (name := self.parameter_at(path))]
@@ -200,7 +201,7 @@ class Policy:
 
     @cached_property
     def entry_page(self) -> Page:
-        """The page that says what a decision is made of."""
+        """The page that puts a decision together."""
         try:
             return self._by_package[ENTRY_PACKAGE]
         except KeyError:
@@ -212,22 +213,22 @@ class Policy:
     def roots(self) -> dict[str, list[Page]]:
         """By request type: the pages that the entry page asks for it."""
         roots = {kind: self._pages(self.bundle.rego.packages_for(kind)) for kind in self.request_types}
-        if nowhere := [kind for kind, pages in roots.items() if not pages]:
-            raise PolicyNotReadable(f"{self.entry_page.path} does not say where requests of the type {nowhere[0]} go")
+        if missing := [kind for kind, pages in roots.items() if not pages]:
+            raise PolicyNotReadable(f"{self.entry_page.path} does not say where requests of the type {missing[0]} go")
         return roots
 
     def _pages(self, packages: Iterable[DataPath]) -> list[Page]:
         return [self._by_package[package] for package in packages]
 
-    def closure(self, request_type: str) -> list[Page]:
-        """The pages that decisions of a request type depend on: those asked for it, then all that they use."""
+    def pages_of(self, request_type: str) -> list[Page]:
+        """The pages that decide a request type: the ones that the entry page asks, then all that they use."""
         roots = self.roots[request_type]
         packages, _ = self.bundle.rego.reachable({page.package for page in roots}, request_type)
         return [*roots, *self._used(packages - {page.package for page in roots})]
 
     @cached_property
     def common_pages(self) -> list[Page]:
-        """The pages that belong to no request type: those of every request, then those of the sidecar itself."""
+        """The pages that belong to no single request type: those for every request, then those of the sidecar."""
         rest = [page for page in self.pages.values() if page != self.entry_page and not self.types_of[page.path]]
         every = [page for page in rest if page.package[:1] == ENTRY_PACKAGE]
         return [self.entry_page, *every, *(page for page in rest if page not in every)]
@@ -236,9 +237,9 @@ class Policy:
         return sorted(self._pages(packages), key=lambda page: ("lib" in page.package, page.path))
 
     @cached_property
-    def rules_of_code(self) -> dict[str, list[Rule]]:
-        """The rules that give each reason code: those with titles or, where none has one, the lines that name it."""
-        rules: dict[str, list[Rule]] = {code: [] for code in self.codes}
+    def rules_of_code(self) -> dict[str, list[TitledRule]]:
+        """The rules that give each reason code: titled rules or, if there are none, the lines that name the code."""
+        rules: dict[str, list[TitledRule]] = {code: [] for code in self.codes}
         for page in self.pages.values():
             for rule in page.rules:
                 for code in rule.codes:
@@ -247,13 +248,13 @@ class Policy:
             for mention in page.mentions:
                 name = mention.target
                 if isinstance(name, str) and name in rules and not any(rule.name for rule in rules[name]):
-                    rules[name].append(Rule("", page.title, "", (name,), page.path, mention.row))
+                    rules[name].append(TitledRule("", page.title, "", (name,), page.path, mention.row))
         return rules
 
     @cached_property
-    def readers(self) -> dict[str, list[Rule]]:
-        """The titled rules that use each parameter: those that read it, or a helper of their page that does."""
-        readers: dict[str, list[Rule]] = {name: [] for name in self.parameters}
+    def readers(self) -> dict[str, list[TitledRule]]:
+        """The titled rules that use each parameter, by themselves or through a helper of their page."""
+        readers: dict[str, list[TitledRule]] = {name: [] for name in self.parameters}
         for page in self.bundle.rego.pages:
             for name in dict.fromkeys(name for rule in page.rules for name in self._parameters_read(rule)):
                 using = {id(rule) for rule in page.rules if name in self._parameters_read(rule)}
@@ -262,29 +263,29 @@ class Policy:
                 rules = [self._rule(rule) for rule in page.rules if rule.title and id(rule) in using]
                 if not rules:
                     row = min(rule.row for rule in page.rules if id(rule) in using)
-                    rules = [Rule("", page.title, "", (), page.file, row)]
+                    rules = [TitledRule("", page.title, "", (), page.file, row)]
                 readers[name].extend(rules)
         return readers
 
     @cached_property
     def types_of(self) -> dict[str, list[str]]:
-        """The request types whose decisions rest on each page; none for a page of every request."""
-        found: dict[str, list[str]] = {path: [] for path in self.pages}
+        """The request types whose decisions depend on each page; none for a page for every request."""
+        types: dict[str, list[str]] = {path: [] for path in self.pages}
         for request_type in self.request_types:
-            for page in self.closure(request_type):
-                found[page.path].append(request_type)
-        return found
+            for page in self.pages_of(request_type):
+                types[page.path].append(request_type)
+        return types
 
     def codes_of(self, request_type: str) -> list[str]:
         """The reason codes that a decision of a request type can have, in the order of the register."""
-        paths = {page.path for page in [*self.closure(request_type), *self.common_pages]}
+        paths = {page.path for page in [*self.pages_of(request_type), *self.common_pages]}
         return [code for code in self.codes if any(rule.page in paths for rule in self.rules_of_code[code])]
 
     # --- Outcomes
 
     @cached_property
-    def branches(self) -> list[Branch]:
-        """What leads to which outcome, in the order in which the policy checks; the last is for all that is left."""
+    def branches(self) -> list[OutcomeBranch]:
+        """The conditions for each outcome, in the order of the policy; the last one is for all other requests."""
         branches = [
             self._branch(branch)
             for rule in self.bundle.rego.packages[ENTRY_PACKAGE]
@@ -296,14 +297,14 @@ class Policy:
             raise PolicyNotReadable(f"{self.entry_page.path} does not say which outcome follows from each effect")
         return branches
 
-    def _branch(self, branch: rego.RuleBranch) -> Branch:
+    def _branch(self, branch: rego.RuleBranch) -> OutcomeBranch:
         effects = {entry["effect"] for entry in self.codes.values()}
-        named = [text for text in rego.texts_in(branch.body) if text in effects]
+        effects_in_body = [text for text in rego.texts_in(branch.body) if text in effects]
         outcome = branch.value["value"] if branch.value["type"] == "string" else None
         parts = [path[1] for path in rego.references_in([branch.value, branch.body]) if path[0] == DETERMINATION]
-        return Branch(outcome, named[0] if named else None, parts[0] if parts else None)
+        return OutcomeBranch(outcome, effects_in_body[0] if effects_in_body else None, parts[0] if parts else None)
 
-    def rules_of_part(self, request_type: str, part: str | None = None) -> list[Rule]:
+    def rules_of_part(self, request_type: str, part: str | None = None) -> list[TitledRule]:
         """The titled rules that give a part of the determination of a request type, or (without one) every part."""
         rules = []
         for page in self.roots[request_type]:
@@ -314,16 +315,16 @@ class Policy:
                             rules += [each for each in page.rules if each.name in rego.names_in(value)]
         return list(dict.fromkeys(rules))
 
-    def deciding(self, decision: Decision) -> Any:
-        """The reason that decides: the first of the effect that the outcome follows from; None where there is none.
+    def deciding_reason(self, decision: Decision) -> Any:
+        """The deciding reason: the first one whose effect leads to the outcome; None if there is none.
 
-        One on the whole request goes before one on a line or on units.
+        A reason for the whole request comes before one for a line or for units.
         """
         of_outcome = {branch.effect for branch in self.branches if branch.outcome == decision["outcome"]}
         effects = of_outcome - {None} or {branch.effect for branch in self.branches}
         reasons = [reason for reason in decision["reasons"] if reason["effect"] in effects]
-        on_the_whole = [reason for reason in reasons if self.codes[reason["code"]]["applies_to"] == "request"]
-        return next(iter([*on_the_whole, *reasons]), None)
+        on_request = [reason for reason in reasons if self.codes[reason["code"]]["applies_to"] == "request"]
+        return next(iter([*on_request, *reasons]), None)
 
 
 def _in_order(register: Mapping[str, Any]) -> dict[str, Any]:
@@ -331,5 +332,5 @@ def _in_order(register: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _helpers(page: rego.Page, using: set[int]) -> set[str]:
-    """The names of those rules that have no title of their own."""
+    """The names of the rules without a title."""
     return {rule.name for rule in page.rules if id(rule) in using and not rule.title}
