@@ -1,6 +1,6 @@
 """`make generate`: writes every generated file of the repository, the same bytes from the same sources.
 
-What stands once in policies/ and schemas/ is turned here into what else needs it: the validators in Rego and the
+What is written once in policies/ and schemas/ is turned here into what else needs it: the validators in Rego and the
 tables that they look things up in, one schema for each request type, the manifest, the page of reason codes in docs/,
 and the compiled bundle that the Python package ships.
 """
