@@ -33,6 +33,7 @@ from therapy_policy.review.figures import Figures, RegoTest
 from therapy_policy.review.reading import OutcomeBranch, Page, Passage, PolicyView, TitledRule
 from therapy_policy.review.requests import Field, Layout, fields, in_words, layout
 from therapy_policy.review.try_it import try_it_files
+from therapy_policy.toolchain.node import render_svg
 
 HERE = Path(__file__).parent
 MARKER = "therapy-policy-review.json"
