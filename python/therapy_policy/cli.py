@@ -1,6 +1,6 @@
 """The command `therapy-policy`.
 
-Results go to standard output, everything else to standard error. Engines are imported by the commands that ask one.
+Results go to standard output, everything else to standard error. Only the commands that use an engine import it.
 """
 
 from __future__ import annotations
@@ -70,7 +70,7 @@ def main() -> None:
 
 def _status() -> int:
     for stream in (sys.stdout, sys.stderr):
-        if stream is not None:  # what a terminal cannot show becomes an escape
+        if stream is not None:  # escape what a terminal cannot show
             stream.reconfigure(errors="backslashreplace")  # type: ignore[union-attr]
     try:
         status = app(prog_name="therapy-policy", standalone_mode=False)
@@ -103,7 +103,7 @@ def _error(message: str, status: int) -> int:
 
 
 def _write_out(data: bytes) -> None:
-    """Write to standard output at once; ends the command quietly where the reader has closed it."""
+    """Write to standard output without a buffer; exit quietly if its reader has closed it."""
     if sys.stdout is None:
         raise FileNotUsable("Standard output is closed.")
     try:
@@ -114,12 +114,12 @@ def _write_out(data: bytes) -> None:
 
 
 def _write_text(text: str) -> None:
-    """Write text for people; what their terminal cannot show becomes an escape."""
+    """Write text for people, with escapes for what their terminal cannot show."""
     _write_out(text.encode(sys.stdout.encoding if sys.stdout else "utf-8", "backslashreplace"))
 
 
 def _reader_gone() -> int:
-    # Otherwise Python would try again to write when it ends, and complain.
+    # Otherwise Python would try to write again when it exits, and print an error.
     os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     return READER_GONE
 
@@ -136,7 +136,7 @@ def _print_report(report: Any, as_json: bool) -> None:
 
 
 def _on_console(print_on: Callable[[Console], None]) -> str:
-    """What is printed on a console that is like standard output."""
+    """Return what a function prints on a console like standard output."""
     from rich.console import Console
 
     console = Console(highlight=False, markup=False, emoji=False)
@@ -147,7 +147,7 @@ def _on_console(print_on: Callable[[Console], None]) -> str:
 
 
 def _content(file: str) -> bytes:
-    """The bytes of a request file; of a longer file, only as many as show that it is too long."""
+    """Read the bytes of a request file, at most one more than a request can have."""
     with open_input(file) as stream:
         return stream.read(MAX_REQUEST_BYTES + 1)
 
@@ -317,7 +317,7 @@ def replay(
         typer.Option(
             "--requests",
             metavar="IN.jsonl",
-            help="The input of batch, if LOG is its output, which holds decisions only.",
+            help="The input of batch, if LOG is its output, which contains only decisions.",
         ),
     ] = None,
     bundle: BundleName = None,
@@ -394,8 +394,9 @@ def diff(
     Exit status: 0 no change in behavior (wording may differ), 1 some decision changes, 2 a file or usage error, 3 no
     engine or no OPA.
     """
-    from therapy_policy.change.diff import difference, examples
-    from therapy_policy.change.render import page, print_difference
+    from therapy_policy.change.diff import diff as compare
+    from therapy_policy.change.diff import examples
+    from therapy_policy.change.render import html_page, print_report
     from therapy_policy.classes import REQUEST_TYPES
     from therapy_policy.files import stoppable
 
@@ -405,14 +406,14 @@ def diff(
         raise FileNotUsable(f"{html} cannot be written. Give --html the name of a file in an existing directory.")
     with stoppable():
         bundles = _bundle(old), _bundle(new)
-        document = difference(*bundles, request_type or list(REQUEST_TYPES), examples(), quick=quick)
+        document = compare(*bundles, request_type or list(REQUEST_TYPES), examples(), quick=quick)
     if html is not None:
         with open(html, "w", encoding="utf-8") as file:
-            file.write(page(document))
+            file.write(html_page(document))
     if as_json:
         _print_json(document)
     else:
-        _write_text(_on_console(partial(print_difference, document)))
+        _write_text(_on_console(partial(print_report, document)))
     return INVALID if document["behavior_changed"] else DECIDED
 
 

@@ -1,23 +1,23 @@
-"""Every exception that a caller of this package may meet, and the exit status to which each leads.
+"""Every exception that this package raises to its callers, with the exit status of the command.
 
-    TherapyPolicyError            3  anything that goes wrong in this package
-      RequestError                2  a request that no engine can be asked about
+    TherapyPolicyError            3  any error of this package
+      RequestError                2  a request that cannot be sent to an engine
         RequestNotJson            2
         RequestTooLarge           2
       EngineNotAvailable          3  no engine answers
       EngineError                 3  the engine's answer is not a decision
       SidecarUrlInvalid           2  (also a ValueError)
       PortInUse                   3  the sidecar cannot listen on its port
-      ToolNotAvailable            3  something that the package runs cannot be found or fetched
+      ToolNotAvailable            3  a program that the package runs cannot be found or downloaded
         OpaNotAvailable           3
         ReviewToolsNotAvailable   3
-      FileNotUsable               2  a file cannot be read or written as asked
+      FileNotUsable               2  a file cannot be read or written
         OutputNotUsable           2
       BundleNotUsable             2  a bundle cannot be found, compiled or read
         PolicyNotReadable         2
-    Stopped               128 + signal  a signal asked to stop (a BaseException, as KeyboardInterrupt is)
+    Stopped               128 + signal  a signal stopped the command (a BaseException, like KeyboardInterrupt)
 
-No message repeats anything of a request: its text may be about a patient.
+No message contains anything from a request, because its text may be about a patient.
 """
 
 from __future__ import annotations
@@ -29,16 +29,16 @@ NO_ENGINE = 3
 
 
 class TherapyPolicyError(Exception):
-    """Anything that goes wrong in this package; the message says what to do."""
+    """Any error of this package. The message says what to do."""
 
     exit_status = NO_ENGINE
 
 
 class RequestError(TherapyPolicyError):
-    """A request that no engine can be asked about.
+    """A request that cannot be sent to an engine.
 
-    `problem` says what is wrong in words, without any of the request's text. `index` is the request's position in the
-    list that was asked about, counted from 0; it is None for a single request.
+    `problem` describes the error without any of the request's text. `index` is the request's position in a list of
+    requests, counted from 0; it is None for a single request.
     """
 
     exit_status = USAGE
@@ -76,15 +76,15 @@ class SidecarUrlInvalid(TherapyPolicyError, ValueError):
 
 
 class PortInUse(TherapyPolicyError):
-    """The sidecar cannot listen on the port, because something else does."""
+    """The sidecar cannot listen on the port, for example because another program does."""
 
 
 class ToolNotAvailable(TherapyPolicyError):
-    """A program that the package runs was not found and could not be fetched; the message says what was tried."""
+    """A program that the package runs was not found and could not be downloaded. The message says what was tried."""
 
 
 class OpaNotAvailable(ToolNotAvailable):
-    """No usable OPA was found or could be fetched."""
+    """No usable OPA was found, downloaded or built."""
 
 
 class ReviewToolsNotAvailable(ToolNotAvailable):
@@ -92,7 +92,7 @@ class ReviewToolsNotAvailable(ToolNotAvailable):
 
 
 class FileNotUsable(TherapyPolicyError):
-    """A file cannot be read or written as asked; the message says what to do."""
+    """A file cannot be read or written. The message says what to do."""
 
     exit_status = USAGE
 
@@ -102,17 +102,17 @@ class OutputNotUsable(FileNotUsable):
 
 
 class BundleNotUsable(TherapyPolicyError):
-    """The bundle does not exist, or is not a bundle of this policy; the message says what was tried."""
+    """The bundle does not exist, or is not a bundle of this policy. The message says what to do."""
 
     exit_status = USAGE
 
 
 class PolicyNotReadable(BundleNotUsable):
-    """The bundle holds something that the review cannot read; the message says what."""
+    """The bundle has a part that the review cannot read. The message says which."""
 
 
 class Stopped(BaseException):
-    """A signal asked to stop; `signal_number` is which."""
+    """A signal, `signal_number`, stopped the command."""
 
     def __init__(self, signal_number: int) -> None:
         super().__init__(signal_number)

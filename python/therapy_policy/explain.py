@@ -1,7 +1,7 @@
-"""A decision for a person to read: what was decided, on which clauses, and what would lift what stands against it.
+"""Explain a decision to a person: what was decided, based on which clauses, and how to resolve each reason.
 
-The sentences come from the decision and from the registers of the packaged policy; nothing of the request is shown
-but its reference and the places that the decision names.
+The sentences come from the decision and from the registers of the packaged policy. Of the request, only its ID and the
+paths in the decision are shown.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ from therapy_policy.wording import (
 
 
 def explain(decision: Decision, console: Console) -> None:
-    """Print a decision to a console, at its width; without colours where it has none."""
+    """Print a decision to a console, at its width, and in color if it has colors."""
     register = packaged_json("data.json")["therapy"]["register"]
 
     console.print()
@@ -48,7 +48,7 @@ def explain(decision: Decision, console: Console) -> None:
 
 
 def headline(decision: Decision) -> str:
-    """Say in a sentence what was decided on what."""
+    """Return a sentence with the request type, the request ID and the outcome."""
     kind, reference = decision["request_type"], decision["request_id"]
     definitions = packaged_json("request.schema.json")["definitions"]
     title = definitions.get(kind, {}).get("title", "The request")
@@ -57,7 +57,7 @@ def headline(decision: Decision) -> str:
 
 
 def _grid() -> Table:
-    """Labels on the left, and what they label beside them."""
+    """Return an empty table of labels and values."""
     grid = Table.grid(padding=(0, 2, 0, 0))
     grid.add_column(no_wrap=True, style="dim")
     grid.add_column(overflow="fold")
@@ -73,7 +73,7 @@ def _facts(decision: Decision, packaged_version: str) -> Table:
         grid.add_row("contact", Text(printable(contact_in_words(contact))))
     version = decision["policy_version"]
     if version != packaged_version:
-        version += f"; the summaries of clauses below are those of version {packaged_version}"
+        version += f"; the clause summaries below are from version {packaged_version}"
     grid.add_row("policy", Text(printable(f"version {version}")))
     return grid
 
@@ -99,13 +99,13 @@ def _lines(decision: Decision) -> Table:
 
 
 def merged(decision: Decision, effect: str) -> Iterator[tuple[Any, list[str]]]:
-    """Yield the reasons of one effect, those that differ in their place alone as one, with all its places."""
-    found: dict[tuple[Any, ...], tuple[Any, list[str]]] = {}
+    """Yield the reasons with one effect, each with its paths; reasons that differ only in the path are merged."""
+    reasons: dict[tuple[Any, ...], tuple[Any, list[str]]] = {}
     for reason in decision["reasons"]:
         if reason["effect"] == effect:
             same = (reason["code"], *reason["clauses"], reason["message"], reason["remedy"])
-            found.setdefault(same, (reason, []))[1].append(reason["path"])
-    yield from found.values()
+            reasons.setdefault(same, (reason, []))[1].append(reason["path"])
+    yield from reasons.values()
 
 
 def _entry(number: int, reason: Any, paths: list[str], register: Any) -> Table:
@@ -124,8 +124,8 @@ def _grounds(reason: Any, paths: list[str], register: Any) -> Table:
         grid.add_row(f"clause {clause}", Text(register["clauses"].get(clause, {}).get("summary", "")))
     if reason["interpretation"]:
         interpretation = register["interpretations"].get(reason["interpretation"], {})
-        said = f"{interpretation.get('silence', '')} {interpretation.get('choice', '')}"
-        grid.add_row(reason["interpretation"], Text(said.strip()))
+        text = f"{interpretation.get('silence', '')} {interpretation.get('choice', '')}"
+        grid.add_row(reason["interpretation"], Text(text.strip()))
     remedy = reason["remedy"] or register["reason_codes"].get(reason["code"], {}).get("no_remedy_because")
     if remedy:
         grid.add_row("how to resolve", Text(printable(remedy)))

@@ -1,4 +1,4 @@
-"""Files and streams: what the package ships, what a person names, and how a long run over lines can be stopped."""
+"""Files and streams: packaged files, input files, and long runs over lines."""
 
 from __future__ import annotations
 
@@ -16,17 +16,17 @@ from therapy_policy.errors import FileNotUsable, Stopped
 
 
 def packaged_file(name: str) -> Traversable:
-    """A file of the compiled policy that this package ships: the bundle, its data, the WebAssembly, the schema."""
+    """Return a file of the compiled policy in this package: the bundle, its data, the WebAssembly, or the schema."""
     return resources.files("therapy_policy") / "policy" / "packaged" / name
 
 
 def packaged_json(name: str) -> Any:
-    """The content of a JSON file of the policy that this package ships."""
+    """Return the content of a JSON file of the compiled policy in this package."""
     return json.loads(packaged_file(name).read_text(encoding="utf-8"))
 
 
 def display_name(file: str) -> str:
-    """What to call an input in a message: the file's name, or standard input for `-`."""
+    """Return the name of an input for messages: the file's name, or "standard input" for `-`."""
     return "standard input" if file == "-" else file
 
 
@@ -46,9 +46,9 @@ def open_input(name: str) -> BinaryIO:
 
 
 def lines_of(stream: BinaryIO, max_bytes: int) -> Iterator[tuple[bytes, int]]:
-    """Yield each line without its line ending, and how many bytes it took up.
+    """Yield each line without its line ending, and its size in bytes with it.
 
-    A line of more than `max_bytes` bytes is cut off just past that, so that it is still too long.
+    A line of more than `max_bytes` bytes is cut off just after that, so that it is still too long.
     """
     limit = max_bytes + len(b"\r\n")
     while line := stream.readline(limit):
@@ -63,7 +63,7 @@ def lines_of(stream: BinaryIO, max_bytes: int) -> Iterator[tuple[bytes, int]]:
 def stoppable() -> Iterator[None]:
     """Turn Ctrl-C and SIGTERM into `Stopped`, and ignore further ones while the caller cleans up."""
     stopped = False
-    # A signal that is ignored already, as under nohup, stays ignored.
+    # A signal that is already ignored, as under nohup, stays ignored.
     before = {
         number: handler
         for number in (signal.SIGINT, signal.SIGTERM)
@@ -89,7 +89,10 @@ def stoppable() -> Iterator[None]:
 
 @contextmanager
 def progress_bar(total_bytes: int | None, visible: bool) -> Iterator[Callable[[int, int], None]]:
-    """Show a bar on standard error, if that is a terminal; call it with the bytes just read and all lines decided."""
+    """Show a progress bar if standard error is a terminal.
+
+    Call the function that this yields with the number of bytes just read and of all lines decided so far.
+    """
     from rich.console import Console
     from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn
 

@@ -1,4 +1,4 @@
-"""`therapy-policy source-check`: which paragraphs of a page stand as they were reviewed, on a page made up here."""
+"""`therapy-policy source-check`: which paragraphs of a page changed since the review, on an invented page."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ import yaml
 
 from tests.cli.command import ROOT, one_error, run
 
-# Each paragraph of the page, the words that count of it, and the clauses that it says.
+# Each paragraph of the page, the words that are compared, and its clauses.
 PAGE: list[tuple[str, str, list[str]]] = [
     ("Garden rules", "garden rules", []),
     ("Gates open at 8:00, and close at dusk.", "gates open at 8 00 and close at dusk", ["SITE-1"]),
@@ -42,11 +42,11 @@ def fingerprint(words: str) -> str:
 
 @pytest.fixture(scope="module")
 def bundle(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The policies, with the registers of a source that is PAGE."""
+    """The policies, with registers for the source PAGE."""
     policies = tmp_path_factory.mktemp("garden") / "policies"
     shutil.copytree(ROOT / "policies", policies)
     paragraphs = [{"fingerprint": fingerprint(words), "clauses": clauses} for _, words, clauses in PAGE]
-    # In an order of their own, which `order` puts right.
+    # In a different order, which the field `order` corrects.
     clauses = {
         name: {"order": 10 + order, "kind": "rule", "summary": summary}
         for order, (name, summary) in sorted(enumerate(CLAUSES.items()), key=lambda each: each[1])
@@ -78,19 +78,19 @@ def written(text: str, bundle: Path) -> str:
     return run("source-check", "-", "--bundle", bundle, stdin=text.encode()).stdout.decode()
 
 
-ALL_STAND = [(name, "stands") for name in CLAUSES]
+ALL_UNCHANGED = [(name, "unchanged") for name in CLAUSES]
 
 
-def test_a_page_that_did_not_change_stands(bundle: Path, tmp_path: Path) -> None:
+def test_a_page_that_did_not_change_is_unchanged(bundle: Path, tmp_path: Path) -> None:
     page = tmp_path / "page.txt"
     page.write_text(TEXT, encoding="utf-8")
     result = run("source-check", page, "--bundle", bundle)
     lines = result.stdout.decode().splitlines()
-    assert lines[0] == "Of 7 reviewed paragraphs 7 stand, 0 moved, 0 changed and 0 are gone; 0 are new."
+    assert lines[0] == "7 reviewed paragraphs: 7 unchanged, 0 moved, 0 changed, 0 removed. New paragraphs: 0."
     assert [line.split() for line in lines[2:6]] == [
-        [name, "stands", *summary.split()] for name, summary in CLAUSES.items()
+        [name, "unchanged", *summary.split()] for name, summary in CLAUSES.items()
     ]
-    assert lines[-1] == "The page stands as it was reviewed; there is nothing to do."
+    assert lines[-1] == "The page is unchanged since the review. There is nothing to do."
     assert result.returncode == 0
 
 
@@ -111,7 +111,7 @@ def test_a_page_that_did_not_change_stands(bundle: Path, tmp_path: Path) -> None
 def test_white_space_punctuation_capitals_and_list_marks_do_not_count(text: str, bundle: Path) -> None:
     assert text != TEXT
     status, report = checked(text, bundle)
-    assert statuses(report) == ALL_STAND
+    assert statuses(report) == ALL_UNCHANGED
     assert report["new"] == []
     assert (status, report["unchanged"]) == (0, True)
 
@@ -133,24 +133,24 @@ def test_white_space_punctuation_capitals_and_list_marks_do_not_count(text: str,
 def test_a_word_a_number_or_a_sign_counts(old: str, new: str, changed: list[str], bundle: Path) -> None:
     assert TEXT.count(old) == 1
     status, report = checked(TEXT.replace(old, new), bundle)
-    assert statuses(report) == [(name, "changed" if name in changed else "stands") for name in CLAUSES]
-    assert report["paragraphs"] == {"reviewed": 7, "stands": 6, "moved": 0, "changed": 1, "gone": 0, "new": 0}
+    assert statuses(report) == [(name, "changed" if name in changed else "unchanged") for name in CLAUSES]
+    assert report["paragraphs"] == {"reviewed": 7, "unchanged": 6, "moved": 0, "changed": 1, "removed": 0, "new": 0}
     assert (status, report["unchanged"]) == (1, False)
 
 
-def test_a_changed_paragraph_is_shown_as_it_is_today_with_what_rests_on_it(bundle: Path) -> None:
-    said = written(TEXT.replace("Six (6)", "Seven (7)"), bundle)
-    assert f"changed: line 7, in the place of fingerprint {fingerprint('six 6 tulips = one bunch')}" in said
-    assert "• Seven (7) tulips = one bunch" in said
-    assert f"new fingerprint: {fingerprint('seven 7 tulips = one bunch')}" in said
-    assert "PT_TREATMENT_VISIT_LIMIT" in said
-    assert "outpatient_pt.initial_visits" in said
-    assert "units_per_visit" not in said  # which rests on PT-5, and that stands
-    assert said.splitlines()[-1].startswith("What to do: review each clause that does not stand")
-    assert "policies/therapy/register/source/data.yaml" in said.splitlines()[-1]
+def test_a_changed_paragraph_is_shown_with_its_current_text_and_what_is_based_on_it(bundle: Path) -> None:
+    output = written(TEXT.replace("Six (6)", "Seven (7)"), bundle)
+    assert f"changed: line 7, in place of fingerprint {fingerprint('six 6 tulips = one bunch')}" in output
+    assert "• Seven (7) tulips = one bunch" in output
+    assert f"new fingerprint: {fingerprint('seven 7 tulips = one bunch')}" in output
+    assert "PT_TREATMENT_VISIT_LIMIT" in output
+    assert "outpatient_pt.initial_visits" in output
+    assert "units_per_visit" not in output  # based on PT-5, which is unchanged
+    assert output.splitlines()[-1].startswith("What to do: review each clause that is changed or removed")
+    assert "policies/therapy/register/source/data.yaml" in output.splitlines()[-1]
 
 
-def test_the_fingerprint_that_is_shown_makes_the_page_stand_again(bundle: Path, tmp_path: Path) -> None:
+def test_the_new_fingerprint_makes_the_page_unchanged(bundle: Path, tmp_path: Path) -> None:
     page = TEXT.replace("12 seats", "13 seats")
     _, report = checked(page, bundle)
     (paragraph,) = next(clause for clause in report["clauses"] if clause["id"] == "UM-2")["paragraphs"]
@@ -159,7 +159,7 @@ def test_the_fingerprint_that_is_shown_makes_the_page_stand_again(bundle: Path, 
     source = policies / "therapy/register/source/data.yaml"
     text = source.read_text(encoding="utf-8")
     assert text.count(paragraph["fingerprint"]) == 1
-    source.write_text(text.replace(paragraph["fingerprint"], paragraph["today"]["fingerprint"]), encoding="utf-8")
+    source.write_text(text.replace(paragraph["fingerprint"], paragraph["current"]["fingerprint"]), encoding="utf-8")
     assert checked(page, compiled(policies))[0] == 0
 
 
@@ -167,70 +167,82 @@ def without(*numbers: int) -> str:
     return "\n".join(text for number, (text, _, _) in enumerate(PAGE, start=1) if number not in numbers)
 
 
-def test_a_clause_is_gone_with_all_its_paragraphs_and_changed_with_some(bundle: Path) -> None:
+def test_a_clause_is_removed_with_all_its_paragraphs_and_changed_with_some(bundle: Path) -> None:
     status, report = checked(without(4, 7), bundle)
-    assert statuses(report) == [("SITE-1", "stands"), ("PT-3", "changed"), ("PT-5", "stands"), ("UM-2", "gone")]
-    assert report["paragraphs"]["gone"] == 2
+    assert statuses(report) == [
+        ("SITE-1", "unchanged"),
+        ("PT-3", "changed"),
+        ("PT-5", "unchanged"),
+        ("UM-2", "removed"),
+    ]
+    assert report["paragraphs"]["removed"] == 2
     assert status == 1
-    assert f"gone: the paragraph of fingerprint {fingerprint('12 seats by the pond')}" in written(without(7), bundle)
+    assert f"removed: the paragraph with fingerprint {fingerprint('12 seats by the pond')}" in written(
+        without(7), bundle
+    )
 
 
-def test_a_moved_paragraph_still_stands(bundle: Path) -> None:
+def test_a_moved_paragraph_is_unchanged(bundle: Path) -> None:
     texts = [text for text, _, _ in PAGE]
     moved = "\n".join([*texts[:1], texts[6], *texts[1:6]])
     status, report = checked(moved, bundle)
-    assert statuses(report) == ALL_STAND
-    assert report["paragraphs"] == {"reviewed": 7, "stands": 6, "moved": 1, "changed": 0, "gone": 0, "new": 0}
+    assert statuses(report) == ALL_UNCHANGED
+    assert report["paragraphs"] == {"reviewed": 7, "unchanged": 6, "moved": 1, "changed": 0, "removed": 0, "new": 0}
     assert status == 0
-    assert "moved to line 2, and reads as it was reviewed" in written(moved, bundle)
+    assert "moved to line 2, with the same text" in written(moved, bundle)
 
 
 def test_what_moved_away_leaves_the_change_beside_it_a_change(bundle: Path) -> None:
     texts = [text for text, _, _ in PAGE]
     page = "\n".join([*texts[:3], "One tulip", *texts[5:], texts[4]])  # the fourth changed, the fifth moved to the end
     _, report = checked(page, bundle)
-    assert report["paragraphs"] == {"reviewed": 7, "stands": 5, "moved": 1, "changed": 1, "gone": 0, "new": 0}
-    assert statuses(report) == [("SITE-1", "stands"), ("PT-3", "changed"), ("PT-5", "stands"), ("UM-2", "stands")]
+    assert report["paragraphs"] == {"reviewed": 7, "unchanged": 5, "moved": 1, "changed": 1, "removed": 0, "new": 0}
+    assert statuses(report) == [
+        ("SITE-1", "unchanged"),
+        ("PT-3", "changed"),
+        ("PT-5", "unchanged"),
+        ("UM-2", "unchanged"),
+    ]
 
 
-def test_a_run_of_another_length_is_gone_and_new(bundle: Path) -> None:
+def test_a_run_of_another_length_is_removed_and_new(bundle: Path) -> None:
     _, report = checked(TEXT.replace("Six (6) tulips = one bunch", "Six tulips\n\nOne bunch"), bundle)
-    assert report["paragraphs"] == {"reviewed": 7, "stands": 6, "moved": 0, "changed": 0, "gone": 1, "new": 2}
+    assert report["paragraphs"] == {"reviewed": 7, "unchanged": 6, "moved": 0, "changed": 0, "removed": 1, "new": 2}
 
 
 def test_new_paragraphs_are_placed_between_clauses(bundle: Path) -> None:
     texts = [text for text, _, _ in PAGE]
     page = "\n".join(["Welcome", texts[0], "No dogs", *texts[1:4], "No kites", *texts[4:], texts[6], "The end"])
     status, report = checked(page, bundle)
-    assert [(new["today"]["line"], new["after"], new["before"]) for new in report["new"]] == [
+    assert [(new["current"]["line"], new["after"], new["before"]) for new in report["new"]] == [
         (1, [], ["SITE-1"]),
         (3, [], ["SITE-1"]),
         (7, ["PT-3"], ["PT-5"]),
         (11, ["UM-2"], []),
         (12, ["UM-2"], []),
     ]
-    assert statuses(report) == ALL_STAND
+    assert statuses(report) == ALL_UNCHANGED
     assert status == 1
-    said = written(page, bundle)
-    assert "line 1, before SITE-1" in said
-    assert "line 7, between PT-3 and PT-5\n          No kites" in said
-    assert f"new fingerprint: {fingerprint('no kites')}" in said
-    assert "line 12, after UM-2" in said
+    output = written(page, bundle)
+    assert "line 1, before SITE-1" in output
+    assert "line 7, between PT-3 and PT-5\n          No kites" in output
+    assert f"new fingerprint: {fingerprint('no kites')}" in output
+    assert "line 12, after UM-2" in output
 
 
 def test_a_heading_that_says_no_clause_is_told_too(bundle: Path) -> None:
     page = TEXT.replace("Garden rules", "Park rules")
     status, report = checked(page, bundle)
-    assert statuses(report) == ALL_STAND
+    assert statuses(report) == ALL_UNCHANGED
     assert [heading["status"] for heading in report["headings"]] == ["changed"]
     assert status == 1
-    assert "Headings that say no clause\n        changed: line 1" in written(page, bundle)
+    assert "Headings without a clause\n        changed: line 1" in written(page, bundle)
 
 
 def test_another_page_altogether(bundle: Path) -> None:
-    said = written("Something else.\n", bundle)
-    assert "None of the reviewed paragraphs is there: is this the text of the source page?" in said
-    assert "0 stand" in said
+    output = written("Something else.\n", bundle)
+    assert "None of the reviewed paragraphs is on this page. Check that this is the text of the source page." in output
+    assert " 0 unchanged" in output
 
 
 def test_wrapped_lines_are_told_from_a_changed_page(bundle: Path) -> None:
@@ -252,57 +264,57 @@ def test_wrapped_lines_are_told_from_a_changed_page(bundle: Path) -> None:
 
 
 def test_what_would_steer_a_terminal_is_escaped(bundle: Path) -> None:
-    said = written(TEXT.replace("dusk", "du\x1b[31msk"), bundle)
-    assert "\x1b" not in said
-    assert "\\x1b[31m" in said
+    output = written(TEXT.replace("dusk", "du\x1b[31msk"), bundle)
+    assert "\x1b" not in output
+    assert "\\x1b[31m" in output
 
 
 def test_a_page_of_very_many_lines_ends_in_time(bundle: Path) -> None:
     status, report = checked("a\n" * 100_000 + TEXT, bundle)
     assert (status, report["paragraphs"]["new"]) == (1, 100_000)
-    assert statuses(report) == ALL_STAND
+    assert statuses(report) == ALL_UNCHANGED
 
 
 def test_the_policy_installed_here_is_what_a_page_is_held_against() -> None:
     result = run("source-check", "-", "--json", stdin=TEXT.encode())
     register = yaml.safe_load((ROOT / "policies/therapy/register/source/data.yaml").read_text(encoding="utf-8"))
     report = json.loads(result.stdout)
-    assert report["paragraphs"]["gone"] == report["paragraphs"]["reviewed"] == len(register["paragraphs"])
+    assert report["paragraphs"]["removed"] == report["paragraphs"]["reviewed"] == len(register["paragraphs"])
     assert result.returncode == 1
 
 
-# --- Files and bundles that are none
+# --- Files and bundles that cannot be used
 
 
 @pytest.mark.parametrize(
-    ("page", "said"),
+    ("page", "problem"),
     [
-        (b"", "holds no text"),
-        (b" \n\n- \n", "holds no text"),
+        (b"", "contains no text"),
+        (b" \n\n- \n", "contains no text"),
         (
             b"<!DOCTYPE html>\n<html><body><p>Gates</p></body></html>",
-            "is HTML; open the page in a browser, and save its",
+            "is HTML. Open the page in a browser, select all",
         ),
         (b'Gates open<br>\n<div class="x">at eight</div>', "is HTML"),
-        ("Gates".encode("utf-16"), "is no text in UTF-8"),
-        (b"%PDF-1.7\n\xe2\xe3\xcf\xd3", "is no text in UTF-8"),
+        ("Gates".encode("utf-16"), "is not UTF-8 text"),
+        (b"%PDF-1.7\n\xe2\xe3\xcf\xd3", "is not UTF-8 text"),
         (b"a " * (1 << 20), "is too long"),
     ],
 )
-def test_a_file_that_is_no_text_of_a_page_is_refused(page: bytes, said: str, tmp_path: Path) -> None:
+def test_a_file_that_is_not_the_text_of_a_page_is_rejected(page: bytes, problem: str, tmp_path: Path) -> None:
     file = tmp_path / "page"
     file.write_bytes(page)
     result = run("source-check", file)
     assert result.returncode == 2
-    assert one_error(result).startswith(f"error: {file} {said}")
+    assert one_error(result).startswith(f"error: {file} {problem}")
 
 
-def test_a_sign_is_no_html(bundle: Path) -> None:
+def test_a_less_than_sign_is_not_html(bundle: Path) -> None:
     status, _ = checked(TEXT + "\nif a <b and p> 3 or x <br", bundle)
     assert status == 1
 
 
-def test_files_and_bundles_that_are_not_there(tmp_path: Path) -> None:
+def test_missing_files_and_bundles(tmp_path: Path) -> None:
     result = run("source-check", tmp_path / "none")
     assert result.returncode == 2
     assert "cannot be read" in one_error(result)
@@ -312,16 +324,16 @@ def test_files_and_bundles_that_are_not_there(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("lacking", ["the register", "a clause"])
-def test_a_bundle_without_a_whole_register_of_the_source_is_refused(lacking: str, tmp_path: Path) -> None:
+def test_a_bundle_without_a_complete_register_of_the_source_is_rejected(lacking: str, tmp_path: Path) -> None:
     policies = tmp_path / "policies"
     shutil.copytree(ROOT / "policies", policies)
     source = policies / "therapy/register/source/data.yaml"
     if lacking == "the register":
         source.unlink()
-        said = "keeps no fingerprints of the source page"
+        output = "has no fingerprints of the source page"
     else:
         source.write_text(source.read_text(encoding="utf-8").replace("[UM-1]", "[]"), encoding="utf-8")
-        said = "UM-1 must stand both among its clauses and in"
+        output = "policies/therapy/register/source/data.yaml differ in UM-1"
     result = run("source-check", "-", "--bundle", compiled(policies), stdin=TEXT.encode())
     assert (result.returncode, result.stdout) == (2, b"")
-    assert said in result.stderr.decode().splitlines()[-1]
+    assert output in result.stderr.decode().splitlines()[-1]

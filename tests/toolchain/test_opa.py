@@ -128,12 +128,12 @@ UNUSABLE = {
     "vulnerable": (prints_version("1.21.2"), "1.21.2"),
     "wrong numbers": (prints_version("1.20.0"), "1.20.0"),
     "not yet released": (prints_version("1.21.3-dev"), "1.21.3"),
-    "no version": ("#!/bin/sh\necho hello\n", "does not say its version"),
+    "no version": ("#!/bin/sh\necho hello\n", "does not print its version"),
     "odd version": (prints_version("latest"), "latest"),
     "bytes": ("#!/bin/sh\nprintf 'Version: \\377\\376'\n", "cannot be compared"),
     "fails": ("#!/bin/sh\nexit 7\n", "7"),
     "not a program": ("", "not usable"),
-    "hangs": ("#!/bin/sh\nexec /bin/sleep 60\n", "no answer"),
+    "hangs": ("#!/bin/sh\nexec /bin/sleep 60\n", "did not answer"),
 }
 
 

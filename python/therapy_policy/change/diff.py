@@ -1,4 +1,4 @@
-"""What changed between two bundles, as one document: for programs as it is, for people as text or as a page."""
+"""Compare two bundles: one document with all that changed, which render.py renders for people."""
 
 from __future__ import annotations
 
@@ -9,50 +9,54 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from therapy_policy.change.changes import NOTHING, Change, ChangedRule, Differences, differences
-from therapy_policy.change.flips import Decided, Flip, Found, Outcome, decide_both
+from therapy_policy.change.changes import NOTHING, Change, ChangedRule, Differences, compare_bundles
+from therapy_policy.change.flips import Comparison, Coverage, Flip, FlippedClasses, decide_both
 from therapy_policy.classes.dimensions import Dimension, Request, Value
 from therapy_policy.policy.bundles import Bundle
 from therapy_policy.wording import count_of
 
 Document = dict[str, Any]
 
-FEW = 4  # values of a member, up to which they are named where all classes have one of them
+FEW = 4  # list the values of a field that classes share, if there are at most this many
 
 
-def difference(
+def diff(
     old: Bundle, new: Bundle, request_types: Sequence[str], examples: Mapping[str, Request], *, quick: bool
 ) -> Document:
-    """All that changed between two bundles, in what they say and in how they decide requests of these types.
+    """Compare two bundles: their data, their rules, and their decisions on requests of these types and on examples.
 
-    With `quick` only a slice of the classes of requests is decided.
+    With `quick`, only a sample of the classes of requests is decided. The document is a JSON value.
 
-    Raises `OpaNotAvailable` or `EngineNotAvailable`.
+    Raises `BundleNotUsable`, `OpaNotAvailable` and `EngineNotAvailable`.
     """
-    found = differences(old, new)
-    can_differ = {name: found.can_bear_on(name) for name in request_types}
+    differences = compare_bundles(old, new, request_types)
+    can_differ = differences.can_differ
     of_types = {name: request for name, request in examples.items() if request.get("request_type") in can_differ}
-    outcome = decide_both(old, new, can_differ, of_types, rules=found.in_rules, quick=quick)
-    changed = bool(outcome.flips) or any(outcome.examples.values())
+    comparison = decide_both(
+        old, new, can_differ, of_types, rules_differ=differences.rules_decide_differently, quick=quick
+    )
+    changed = bool(comparison.flips) or any(comparison.examples.values())
     return {
         "old": {"name": old.name, "policy_version": old.version},
         "new": {"name": new.name, "policy_version": new.version},
         "behavior_changed": changed,
-        "verdict": _verdict(outcome, found, quick) if not changed else _verdict_on_flips(outcome),
-        "outcomes": _outcomes(outcome),
-        "flips": list(_flips(outcome)),
+        "verdict": _verdict_with_flips(comparison)
+        if changed
+        else _verdict_without_flips(comparison, differences, quick),
+        "outcomes": _outcomes(comparison),
+        "flips": list(_flips(comparison)),
         "examples": {
-            "decided": len(outcome.examples),
-            "flips": [{"name": name} | _about(flip) for name, flip in outcome.examples.items() if flip],
+            "decided": len(comparison.examples),
+            "flips": [{"name": name} | _decision_changes(flip) for name, flip in comparison.examples.items() if flip],
         },
-        "data": list(_data(found)),
-        "rules": [_rule(each) for each in found.rules],
-        "decided": {name: _decided(decided, quick) for name, decided in outcome.decided.items()},
+        "data": list(_data(differences)),
+        "rules": [_rule(each) for each in differences.rules],
+        "decided": {name: _coverage(coverage, quick) for name, coverage in comparison.coverage.items()},
     }
 
 
 def examples() -> dict[str, Request]:
-    """The examples that come with the package: those in files by the files' names, the worked ones by their titles."""
+    """Return the examples in the package: those in files by file name, the worked ones by title."""
     package = Path(__file__).parents[1]
     folders = (package / "examples", package.parents[1] / "examples")  # as installed, and in the repository
     files = sorted(file for folder in folders for file in folder.glob("*.json"))
@@ -65,52 +69,53 @@ def examples() -> dict[str, Request]:
 # --- In words --------------------------------------------------------------------------------------------------------
 
 
-def _verdict_on_flips(outcome: Outcome) -> str:
+def _verdict_with_flips(comparison: Comparison) -> str:
     flips = Counter[str]()
-    for flip, each in outcome.flips.items():
-        flips[flip.found] += each.count
+    for flip, each in comparison.flips.items():
+        flips[flip.found_by] += each.count
     decided = Counter(
-        classes=sum(each.classes for each in outcome.decided.values()),
-        drawn=sum(each.drawn for each in outcome.decided.values()),
-        near=sum(each.near for each in outcome.decided.values()),
-        form=sum(each.misshapen for each in outcome.decided.values()),
+        classes=sum(each.classes for each in comparison.coverage.values()),
+        drawn=sum(each.drawn for each in comparison.coverage.values()),
+        near=sum(each.near for each in comparison.coverage.values()),
+        form=sum(each.malformed for each in comparison.coverage.values()),
     )
     counts = [f"{flips[by]:,} of {decided[by]:,} {what}" for by, (_, what) in FOUND_BY.items() if flips[by]]
-    return f"Behavior changes. Decided otherwise: {' and '.join(counts) or 'an example'}."
+    return f"Behavior changes. Decided differently: {' and '.join(counts) or 'an example'}."
 
 
-def _verdict(outcome: Outcome, found: Differences, quick: bool) -> str:
-    """What to say where nothing flips."""
-    if not any(each.can_differ for each in outcome.decided.values()):
+def _verdict_without_flips(comparison: Comparison, differences: Differences, quick: bool) -> str:
+    if not any(each.can_differ for each in comparison.coverage.values()):
         return (
-            "No change of behavior. All that decisions rest on is the same, but for comments, METADATA and texts "
-            "that decisions only repeat, so that none can come out otherwise. A slice of the classes of requests was "
-            "decided by both all the same; nothing flips."
+            "No change in behavior. The policies differ at most in comments, METADATA and texts that decisions only "
+            "repeat, so no decision can differ. A sample of the classes of requests was decided by both policies "
+            "anyway: no decision differs."
         )
     if quick:
         return (
-            "No change of behavior was found, but only a slice of the classes of requests was decided; "
-            "leave out --quick to decide all of them."
+            "No change in behavior was found, but only a sample of the classes of requests was decided. "
+            "Leave out --quick to decide all of them."
         )
-    if found.in_rules:
+    if differences.rules_decide_differently:
         return (
-            "No change of behavior was found: nothing flips in any class of requests, nor of those drawn at random. "
-            "Where rules differ, and not only numbers and lists, that is a test and no proof."
+            "No change in behavior was found, in any class of requests or in requests drawn at random. "
+            "Because rules differ, and not only numbers and lists, this is a test and not a proof."
         )
-    return "No change of behavior: every class of requests that can be concerned was decided by both; nothing flips."
+    return "No change in behavior. Both policies decided every class of requests that can differ: no decision differs."
 
 
-def _decided(decided: Decided, quick: bool) -> Document:
-    whole = decided.classes == decided.of
-    said = f"all {decided.of:,} classes" if whole else f"{decided.classes:,} of {decided.of:,} classes, a fixed slice"
-    if not decided.can_differ:
-        said += "; nothing that its decisions rest on differs"
-    elif not whole:
-        said += " (--quick)"
-    for number, how in ((decided.drawn, "drawn"), (decided.near, "near"), (decided.misshapen, "form")):
+def _coverage(coverage: Coverage, quick: bool) -> Document:
+    complete = coverage.classes == coverage.of
+    summary = f"all {coverage.of:,} classes"
+    if not complete:
+        summary = f"a fixed sample of {coverage.classes:,} of {coverage.of:,} classes"
+    if not coverage.can_differ:
+        summary += "; its decisions cannot differ"
+    elif not complete:
+        summary += " (--quick)"
+    for number, by in ((coverage.drawn, "drawn"), (coverage.near, "near"), (coverage.malformed, "form")):
         if number:
-            said += f"; {count_of(number, *FOUND_BY[how])}"
-    return asdict(decided) | {"said": said}
+            summary += f"; {count_of(number, *FOUND_BY[by])}"
+    return asdict(coverage) | {"summary": summary}
 
 
 AREAS = {
@@ -118,31 +123,31 @@ AREAS = {
     ("register", "reason_codes"): "Reason codes",
     ("register", "clauses"): "Clauses",
     ("register", "interpretations"): "Interpretations",
-    ("request", "forms"): "Form of requests",
+    ("request", "forms"): "Request fields",
 }
-TABLES = (("lib",), ("request",))  # generated; they are counted only
+TABLES = (("lib",), ("request",))  # generated; their changes are only counted
 
 
-def _data(found: Differences) -> Iterator[Document]:
+def _data(differences: Differences) -> Iterator[Document]:
     tables = Counter[str]()
-    for change in found.data:
-        place = change.members[1:]
+    for change in differences.data:
+        fields = change.fields[1:]
         for area, title in AREAS.items():
-            if place[: len(area)] == area:
-                yield _change(change, title, len(area) + 1, found)
+            if fields[: len(area)] == area:
+                yield _change(change, title, len(area) + 1)
                 break
         else:
-            if any(place[: len(table)] == table for table in TABLES):
-                tables[".".join(place[:2])] += 1
+            if any(fields[: len(table)] == table for table in TABLES):
+                tables[".".join(fields[:2])] += 1
             else:
-                yield _change(change, "Other registers", 2, found)
+                yield _change(change, "Other registers", 2)
     for table, count in tables.items():
-        yield {"area": "Tables", "place": f"{table}: {count:,} places differ", "wording": False}
+        yield {"area": "Tables", "place": f"{table}: {count_of(count, 'difference')}", "wording": False}
 
 
-def _change(change: Change, area: str, above: int, found: Differences) -> Document:
+def _change(change: Change, area: str, above: int) -> Document:
     sides = {side: each for side, each in (("old", change.old), ("new", change.new)) if each is not NOTHING}
-    return {"area": area, "place": _place(change.path[above:]), **sides, "wording": found.is_wording(change)}
+    return {"area": area, "place": _place(change.path[above:]), **sides, "wording": change.wording}
 
 
 def _place(steps: Sequence[Any]) -> str:
@@ -159,10 +164,10 @@ def _place(steps: Sequence[Any]) -> str:
 
 
 RULE_CHANGES = {
-    "gone": "gone",
-    "come": "new",
-    "other": "says something else",
-    "words": "other METADATA, says the same",
+    "removed": "removed",
+    "added": "added",
+    "changed": "changed",
+    "metadata": "only METADATA changed",
 }
 
 
@@ -179,79 +184,79 @@ def _rule(changed: ChangedRule) -> Document:
 # --- Flips -----------------------------------------------------------------------------------------------------------
 
 
-# What was decided by both when a flip was found, in words: one of it, and several.
+# The requests that show flips, in words: one, and several.
 FOUND_BY = {
     "classes": ("class of requests", "classes of requests"),
-    "drawn": ("request drawn at random, for rules differ", "requests drawn at random, for rules differ"),
-    "near": ("valid request near the smallest one", "valid requests near the smallest one"),
-    "form": ("request of a wrong form", "requests of a wrong form"),
+    "drawn": ("request drawn at random", "requests drawn at random"),
+    "near": ("valid request similar to the smallest one", "valid requests similar to the smallest one"),
+    "form": ("malformed request", "malformed requests"),
 }
 
 
-def _outcomes(outcome: Outcome) -> list[Document]:
-    """How many classes go from one outcome to another, the gravest first."""
-    found = Counter[tuple[str, str]]()
-    for flip, each in outcome.sorted_flips():
-        if flip.found == "classes":
-            found[flip.old_outcome, flip.new_outcome] += each.count
-    return [{"old": old, "new": new, "classes": count} for (old, new), count in found.items()]
+def _outcomes(comparison: Comparison) -> list[Document]:
+    """Count the classes that change from one outcome to another, the most serious first."""
+    counts = Counter[tuple[str, str]]()
+    for flip, each in comparison.sorted_flips():
+        if flip.found_by == "classes":
+            counts[flip.old_outcome, flip.new_outcome] += each.count
+    return [{"old": old, "new": new, "classes": count} for (old, new), count in counts.items()]
 
 
-def _about(flip: Flip) -> Document:
+def _decision_changes(flip: Flip) -> Document:
     return {
         "old_outcome": flip.old_outcome,
         "new_outcome": flip.new_outcome,
-        "reasons_gone": list(flip.gone),
-        "reasons_come": list(flip.come),
-        "reasons_restated": list(flip.restated),
+        "reasons_removed": list(flip.removed),
+        "reasons_added": list(flip.added),
+        "reasons_changed": list(flip.changed),
         "other_changes": list(flip.other),
-        "grants_more": flip.grants_more,
+        "authorizes_more": flip.authorizes_more,
     }
 
 
-def _flips(outcome: Outcome) -> Iterator[Document]:
-    """What flips, by request type, the type with the gravest flips first."""
-    by_type: dict[str, list[tuple[Flip, Found]]] = {}
-    for flip, found in outcome.sorted_flips():
-        by_type.setdefault(flip.request_type, []).append((flip, found))
+def _flips(comparison: Comparison) -> Iterator[Document]:
+    """Group the flips by request type, the type with the most serious flips first."""
+    by_type: dict[str, list[tuple[Flip, FlippedClasses]]] = {}
+    for flip, classes in comparison.sorted_flips():
+        by_type.setdefault(flip.request_type, []).append((flip, classes))
     for name, flips in by_type.items():
-        whole = outcome.decided[name].classes == outcome.decided[name].of
-        dimensions = outcome.dimensions[name]
+        complete = comparison.coverage[name].classes == comparison.coverage[name].of
+        dimensions = comparison.dimensions[name]
         kinds = [
-            _about(flip)
+            _decision_changes(flip)
             | {
-                "found_by": flip.found,
-                "count": found.count,
-                "shared": _shared(dimensions, found.values, whole),
-                "witness": {"request": found.witness.request, "old": found.witness.old, "new": found.witness.new},
+                "found_by": flip.found_by,
+                "count": classes.count,
+                "shared": _shared(dimensions, classes.values, complete),
+                "witness": {"request": classes.witness.request, "old": classes.witness.old, "new": classes.witness.new},
             }
-            for flip, found in flips
+            for flip, classes in flips
         ]
-        classes = [found for flip, found in flips if flip.found == "classes"]
-        values = [set().union(*each) for each in zip(*(found.values for found in classes), strict=True)]
+        enumerated = [classes for flip, classes in flips if flip.found_by == "classes"]
+        values = [set().union(*each) for each in zip(*(classes.values for classes in enumerated), strict=True)]
         yield {
             "request_type": name,
-            "classes": sum(found.count for found in classes),
-            "all_decided": whole,
-            "shared": _shared(dimensions, values, whole),
+            "classes": sum(classes.count for classes in enumerated),
+            "all_decided": complete,
+            "shared": _shared(dimensions, values, complete),
             "kinds": kinds,
         }
 
 
-def _shared(dimensions: Sequence[Dimension], values: Sequence[set[Value]], whole: bool) -> dict[str, str]:
-    """Of each member, by its path, what all classes have of it; members of which they have anything are left out.
+def _shared(dimensions: Sequence[Dimension], values: Sequence[set[Value]], complete: bool) -> dict[str, str]:
+    """Describe what classes have in common, by field; fields in which they have any value are left out.
 
-    Where not the whole was decided, to have one of several values says little.
+    In a sample of classes, it says little that a field has one of several values, so those are left out too.
     """
-    found = {}
+    shared = {}
     for dimension, those in zip(dimensions, values, strict=False):
         if len(those) < len(dimension.values):
             if all(isinstance(value, str) for value in those):
-                if len(those) <= (FEW if whole else 1):
-                    found[dimension.name] = " / ".join(value for value in dimension.values if value in those)
+                if len(those) <= (FEW if complete else 1):
+                    shared[dimension.name] = " / ".join(value for value in dimension.values if value in those)
             elif common := set.intersection(*(set(_words(value)) for value in those)):
-                found[dimension.name] = f"with {', '.join(sorted(common))}"
-    return found
+                shared[dimension.name] = f"with {', '.join(sorted(common))}"
+    return shared
 
 
 def _words(value: Value) -> Iterator[str]:

@@ -1,9 +1,9 @@
-"""Which requests two bundles decide otherwise: every class of requests, decided by both.
+"""Find the requests that two bundles decide differently: both decide every class of requests.
 
-The classes are those that neither bundle's numbers, dates and lists divide. As long as the rules are the same, all
-requests of a class are decided alike, and its smallest request speaks for it. Where rules differ that is not known, so
-that classes drawn at random are decided as well, each by some other request of it, at the ends of its intervals above
-all; what that finds is reported apart.
+The numbers, dates and lists of both bundles define the classes. While the rules are the same, each bundle decides all
+requests of a class the same way, so the smallest request represents its class. If rules differ, that is not certain.
+Then both bundles also decide classes drawn at random, each by a different request, mostly at the ends of its intervals.
+Flips found that way are reported separately.
 """
 
 from __future__ import annotations
@@ -13,8 +13,9 @@ import json
 import os
 import random
 from collections import Counter
-from collections.abc import Hashable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any, Literal, NamedTuple
 
 from therapy_policy.classes import request_types
@@ -26,43 +27,43 @@ from therapy_policy.errors import BundleNotUsable
 from therapy_policy.policy.bundles import Bundle
 from therapy_policy.policy.registers import applies_to
 
-DRAWN, DRAWN_QUICKLY = 20_000, 2_000  # classes of each request type that are drawn where rules differ
-WORTH_PROCESSES = 40  # pieces of work, from which on more than one process is sooner done
+DRAWN, DRAWN_QUICKLY = 20_000, 2_000  # classes of each request type to draw if rules differ
+WORTH_PROCESSES = 40  # with more pieces of work than this, several processes are faster
 
 NO_DECISION = "no_decision"
-UNJUDGED = ("invalid_request", "not_applicable")
-# How flips were found. What is `near` the smallest request was made to be misshapen, but is valid by both; what has
-# flips by its `form` is valid by one at most.
-How = Literal["classes", "drawn", "near", "form"]
+NOT_EVALUATED = ("invalid_request", "not_applicable")
+# The requests that show flips: those of all classes, those drawn at random, and altered copies of the smallest request,
+# which are `near` if both bundles call them valid, and `form` if not.
+FoundBy = Literal["classes", "drawn", "near", "form"]
 
 
 class Flip(NamedTuple):
-    """In what two decisions on one request differ; what differs alike is one kind of flip."""
+    """The differences between two decisions on one request. Equal differences are one kind of flip."""
 
     request_type: str
     old_outcome: str
     new_outcome: str
-    gone: tuple[str, ...]  # codes of reasons
-    come: tuple[str, ...]
-    restated: tuple[str, ...]  # codes of reasons that say something else, such as another clause
-    other: tuple[str, ...]  # what else of the decision differs, where the outcome is the same
-    grants_more: bool  # more units or visits, or another code
-    found: How
+    removed: tuple[str, ...]  # codes of reasons
+    added: tuple[str, ...]  # codes of reasons
+    changed: tuple[str, ...]  # codes of reasons of which the clauses, the effect or the paths changed
+    other: tuple[str, ...]  # other fields of the decision that differ, if the outcome is the same
+    authorizes_more: bool  # more units or visits, or another procedure code
+    found_by: FoundBy
 
     @property
-    def weight(self) -> int:
-        """0 between authorized and denied, 1 where more is granted, 2 between other outcomes, 3 for the rest."""
+    def severity_rank(self) -> int:
+        """0 between authorized and denied, 1 if more is authorized, 2 between other outcomes, 3 for the rest."""
         outcomes = {self.old_outcome, self.new_outcome}
         if outcomes == {"authorized", "denied"} or (NO_DECISION in outcomes and len(outcomes) == 2):
             return 0
-        if self.grants_more:
+        if self.authorizes_more:
             return 1
         return 2 if len(outcomes) == 2 else 3
 
 
 @dataclass(frozen=True, order=True)
 class Witness:
-    """A request that flips, and what became of it; the smaller its text is, the smaller it is."""
+    """A request that flips, with both decisions. Witnesses are ordered by the length of the request's JSON text."""
 
     size: int
     text: str
@@ -71,88 +72,90 @@ class Witness:
 
     @property
     def request(self) -> Any:
-        """The request itself."""
+        """The request, as a JSON value."""
         return json.loads(self.text)
 
 
 @dataclass
-class Found:
-    """The classes of one kind of flip: how many, which values their dimensions have, and the smallest request."""
+class FlippedClasses:
+    """The classes of one kind of flip: their number, the values of their dimensions, and the smallest request."""
 
     count: int
     values: list[set[Value]]
     witness: Witness
 
-    def add(self, other: Found) -> None:
-        """Count other classes of the same kind of flip as well."""
+    def add(self, other: FlippedClasses) -> None:
+        """Add other classes of the same kind of flip."""
         self.count += other.count
         for mine, others in zip(self.values, other.values, strict=True):
             mine |= others
         self.witness = min(self.witness, other.witness)
 
 
-Flips = dict[Flip, Found]
+Flips = dict[Flip, FlippedClasses]
 
 
-def add(flips: Flips, others: Flips) -> None:
-    """Add other flips to `flips`, those of one kind together."""
-    for flip, found in others.items():
+def add_flips(flips: Flips, others: Flips) -> None:
+    """Add other flips to `flips`; those of one kind are merged."""
+    for flip, classes in others.items():
         if flip in flips:
-            flips[flip].add(found)
+            flips[flip].add(classes)
         else:
-            flips[flip] = found
+            flips[flip] = classes
 
 
 # --- Two decisions ---------------------------------------------------------------------------------------------------
 
 
-def flip_of(request_type: str, old: Decision | None, new: Decision | None, found: How = "classes") -> Flip | None:
-    """In what two decisions differ, in anything but texts for people; None where they are the same."""
+def flip_of(
+    request_type: str, old: Decision | None, new: Decision | None, found_by: FoundBy = "classes"
+) -> Flip | None:
+    """Compare two decisions in all but texts for people; return None if they are the same."""
     if old is None or new is None:
         before, after = (each["outcome"] if each else NO_DECISION for each in (old, new))
-        return None if old is new else Flip(request_type, before, after, (), (), (), (), False, found)
+        return None if old is new else Flip(request_type, before, after, (), (), (), (), False, found_by)
     other = tuple(_other(old, new))
     if old["outcome"] == new["outcome"] and not other and old["reasons"] == new["reasons"]:
         return None
     one, another = _reasons(old), _reasons(new)
     if old["outcome"] == new["outcome"] and not other and one == another:
         return None
-    gone = {code for code, _ in set(one) - set(another)}
-    come = {code for code, _ in set(another) - set(one)}
+    removed = {code for code, _ in set(one) - set(another)}
+    added = {code for code, _ in set(another) - set(one)}
     if old["outcome"] != new["outcome"]:
         other = ()
-        # Where a request is not judged, the reasons that it would have are not given.
-        gone = set() if new["outcome"] in UNJUDGED else gone
-        come = set() if old["outcome"] in UNJUDGED else come
-    elif one != another and not gone and not come:
+        # A request that is not evaluated has none of the reasons that it would have otherwise.
+        removed = set() if new["outcome"] in NOT_EVALUATED else removed
+        added = set() if old["outcome"] in NOT_EVALUATED else added
+    elif one != another and not removed and not added:
         other = (*other, "order of reasons")
     return Flip(
         request_type,
         old["outcome"],
         new["outcome"],
-        tuple(sorted(gone - come)),
-        tuple(sorted(come - gone)),
-        tuple(sorted(gone & come)),
+        tuple(sorted(removed - added)),
+        tuple(sorted(added - removed)),
+        tuple(sorted(removed & added)),
         other,
-        grants_more(old, new),
-        found,
+        authorizes_more(old, new),
+        found_by,
     )
 
 
-def grants_more(old: Decision, new: Decision) -> bool:
-    """Whether the new decision authorizes more units (of 15 minutes) or visits than the old one, or a further code."""
-    return bool(_granted(new) - _granted(old))
+def authorizes_more(old: Decision, new: Decision) -> bool:
+    """Whether the new decision authorizes more units (of 15 minutes) or visits, or another procedure code."""
+    return bool(_authorized(new) - _authorized(old))
 
 
-def _granted(decision: Decision) -> Counter[str]:
+def _authorized(decision: Decision) -> Counter[str]:
     numbers: dict[str, Any] = {**decision["authorized"]}
     codes = numbers.pop("procedure_codes")
     return Counter(numbers | dict.fromkeys(codes, 1))
 
 
 def _other(old: Decision, new: Decision) -> Iterator[str]:
-    for name, granted in old["authorized"].items():
-        if new["authorized"].get(name) != granted:
+    for name, value in old["authorized"].items():
+        if new["authorized"].get(name) != value:
             yield f"authorized.{name}"
     if old["lines"] != new["lines"]:
         yield "lines"
@@ -172,146 +175,155 @@ def _reasons(decision: Decision) -> list[tuple[str, Hashable]]:
 # --- The classes -----------------------------------------------------------------------------------------------------
 
 
-class Judge:
-    """Both bundles, and the classes that neither of them divides."""
+class Comparer:
+    """Decides requests by both bundles, and has the classes of requests that both bundles define."""
 
     def __init__(self, old: Bundle, new: Bundle) -> None:
         self.old, self.new = old.client(), new.client()
         data = [old.data, new.data]
         try:
             registers = [each["therapy"]["register"]["reason_codes"] for each in data]
-            self.whole = [{code for code, row in each.items() if applies_to(row) == "request"} for each in registers]
+            self.request_codes = [
+                {code for code, row in each.items() if applies_to(row) == "request"} for each in registers
+            ]
             self.kinds = request_types(data, self.signatures)
         except (AttributeError, KeyError, TypeError, ValueError):
             raise BundleNotUsable(
-                f"The classes of requests cannot be told from {old.name} and {new.name}: the parameters, the reason "
-                "codes or the form of requests of one are not arranged as this version of therapy-policy knows them"
+                f"The classes of requests cannot be determined for {old.name} and {new.name}: the parameters, the "
+                "reason codes or the request schema of one have a structure that this version of therapy-policy does "
+                "not support. Use the version that supports it."
             ) from None
 
     def signatures(self, requests: Sequence[Request]) -> list[Hashable]:
-        """Of each request, what tells its class: what both bundles decide on it."""
+        """Return what distinguishes the class of each request: what both bundles decide on it."""
         return [
-            tuple(decision and signature(decision, whole) for decision, whole in zip(pair, self.whole, strict=True))
-            for pair in zip(*self._decided(requests), strict=True)
+            tuple(
+                decision and signature(decision, codes)
+                for decision, codes in zip(pair, self.request_codes, strict=True)
+            )
+            for pair in zip(*self._decide(requests), strict=True)
         ]
 
     def flips(
-        self, request_type: str, requests: Sequence[object], classes: Sequence[RequestClass], found: How
+        self, request_type: str, requests: Sequence[object], classes: Sequence[RequestClass], found_by: FoundBy
     ) -> Flips:
-        """The requests that are decided otherwise, by kind of flip; each comes with its class."""
+        """Find the requests that flip, by kind of flip; `classes` has the class of each request."""
         flips: Flips = {}
-        for request, cls, old, new in zip(requests, classes, *self._decided(requests), strict=True):
-            add(flips, _flips_on(request_type, request, cls, old, new, found))
+        for request, cls, old, new in zip(requests, classes, *self._decide(requests), strict=True):
+            add_flips(flips, _flips_on(request_type, request, cls, old, new, found_by))
         return flips
 
-    def flips_by_form(self, request_type: str, requests: Sequence[object]) -> tuple[Flips, Counter[How]]:
-        """The requests that are decided otherwise, and how many there are of each kind, flipped or not.
-
-        Those that a bundle calls invalid are found by `form`, the others are `near` ones.
-        """
+    def flips_of_altered(self, request_type: str, requests: Sequence[object]) -> tuple[Flips, Counter[FoundBy]]:
+        """Find the altered requests that flip, and count all of them as `near` or `form`."""
         flips: Flips = {}
-        counts = Counter[How]()
-        for request, old, new in zip(requests, *self._decided(requests), strict=True):
+        counts = Counter[FoundBy]()
+        for request, old, new in zip(requests, *self._decide(requests), strict=True):
             invalid = any(each is not None and each["outcome"] == "invalid_request" for each in (old, new))
-            found: How = "form" if invalid else "near"
-            counts[found] += 1
-            add(flips, _flips_on(request_type, request, (), old, new, found))
+            found_by: FoundBy = "form" if invalid else "near"
+            counts[found_by] += 1
+            add_flips(flips, _flips_on(request_type, request, (), old, new, found_by))
         return flips, counts
 
-    def _decided(self, requests: Sequence[object]) -> tuple[Sequence[Decision | None], Sequence[Decision | None]]:
+    def _decide(self, requests: Sequence[object]) -> tuple[Sequence[Decision | None], Sequence[Decision | None]]:
         return decide_each(self.old, requests), decide_each(self.new, requests)
 
 
 def _flips_on(
-    request_type: str, request: object, cls: RequestClass, old: Decision | None, new: Decision | None, found: How
+    request_type: str, request: object, cls: RequestClass, old: Decision | None, new: Decision | None, found_by: FoundBy
 ) -> Flips:
-    flip = flip_of(request_type, old, new, found)
+    flip = flip_of(request_type, old, new, found_by)
     if flip is None:
         return {}
     text = json.dumps(request, ensure_ascii=False)
-    return {flip: Found(1, [{value} for value in cls], Witness(len(text), text, old, new))}
+    return {flip: FlippedClasses(1, [{value} for value in cls], Witness(len(text), text, old, new))}
 
 
-_judge: Judge
-_blocks: Mapping[str, Sequence[Block]]
+Blocks = Mapping[str, Sequence[Block]]  # by request type; passed to processes, for which they take long to compute
+
+_flips_of: Callable[[Piece], Flips]  # of this process
 
 
-def _begin(old: Bundle, new: Bundle, blocks: Mapping[str, Sequence[Block]]) -> None:
-    _use(Judge(old, new), blocks)
+def _start_process(old: Bundle, new: Bundle, blocks: Blocks) -> None:
+    _use(Comparer(old, new), blocks)
 
 
-def _use(judge: Judge, blocks: Mapping[str, Sequence[Block]]) -> None:
-    global _judge, _blocks
-    _judge, _blocks = judge, blocks
+def _use(comparer: Comparer, blocks: Blocks) -> None:
+    global _flips_of
+    _flips_of = partial(flips_of_piece, comparer, blocks)
 
 
-def _flips_of(piece: Piece) -> tuple[Piece, Flips]:
-    kind = _judge.kinds[piece.request_type]
+def _work(piece: Piece) -> tuple[Piece, Flips]:
+    return piece, _flips_of(piece)
+
+
+def flips_of_piece(comparer: Comparer, blocks: Blocks, piece: Piece) -> Flips:
+    """Decide the requests of one piece of work by both bundles, and return those that flip."""
+    kind = comparer.kinds[piece.request_type]
     if piece.block is not None:
-        block = _blocks[piece.request_type][piece.block]
+        block = blocks[piece.request_type][piece.block]
         classes = [block.class_at(number) for number in piece.numbers]
-        return piece, _judge.flips(kind.name, [kind.write(cls) for cls in classes], classes, "classes")
-    choose = at_the_ends(random.Random(str(piece)))
+        return comparer.flips(kind.name, [kind.write(cls) for cls in classes], classes, "classes")
+    choose = choose_at_the_ends(random.Random(str(piece)))
     classes = [kind.near_baseline(choose) if choose((True, True, False)) else kind.draw(choose) for _ in piece.numbers]
-    return piece, _judge.flips(kind.name, [kind.write(cls, choose) for cls in classes], classes, "drawn")
+    return comparer.flips(kind.name, [kind.write(cls, choose) for cls in classes], classes, "drawn")
 
 
-def at_the_ends(drawn: random.Random) -> Choose:
-    """Chooses the first, the last, or any: where a rule was moved by one, it is the ends of intervals that tell."""
+def choose_at_the_ends(source: random.Random) -> Choose:
+    """Return a function that chooses the first, the last or any option: the ends show a rule that is off by one."""
 
     def choose(options: Sequence[Any]) -> Any:
         if options[0] == options[-1]:  # one number written in two ways
             return options[0]
-        return drawn.choice((options[0], options[-1], drawn.choice(options)))
+        return source.choice((options[0], options[-1], source.choice(options)))
 
     return choose
 
 
-# --- Requests that are not of the form, or were not ------------------------------------------------------------------
+# --- Altered requests ------------------------------------------------------------------------------------------------
 
 NUMBERS = (-1, 0, 1, 1.5, 100, 1000, 10_000)
 TEXTS = ("", " ", "unknown", "a" * 4001, "1899-12-31", "2100-01-01", "2023-02-29")
-MISSHAPEN: Sequence[Any] = (None, True, *NUMBERS, *TEXTS, [], {}, [None], ["a"] * 201)
+REPLACEMENTS: Sequence[Any] = (None, True, *NUMBERS, *TEXTS, [], {}, [None], ["a"] * 201)
 
 
-def misshapen(request: Request) -> Iterator[Request]:
-    """Requests that have one member less or more than this one, or another value in its place."""
-    for place in places(request):
-        yield changed(request, place, ABSENT)
-        for value in MISSHAPEN:
-            yield changed(request, place, value)
-    for place in [(), *places(request)]:
-        found = at(request, place)
-        if isinstance(found, dict):
-            yield changed(request, (*place, "unknown"), "a")
-        elif isinstance(found, list):
+def altered_requests(request: Request) -> Iterator[Request]:
+    """Yield copies of a request with one field removed, added or replaced. Most are malformed."""
+    for path in field_paths(request):
+        yield with_value(request, path, ABSENT)
+        for value in REPLACEMENTS:
+            yield with_value(request, path, value)
+    for path in [(), *field_paths(request)]:
+        value = value_at(request, path)
+        if isinstance(value, dict):
+            yield with_value(request, (*path, "unknown"), "a")
+        elif isinstance(value, list):
             for length in (51, 201):
-                yield changed(request, place, found[:1] * length)
+                yield with_value(request, path, value[:1] * length)
 
 
-Place = tuple[str | int, ...]
+FieldPath = tuple[str | int, ...]
 
 
-def places(value: Any, above: Place = ()) -> Iterator[Place]:
-    """The place of each member and element in a value, at any depth, the outer ones first."""
+def field_paths(value: Any, above: FieldPath = ()) -> Iterator[FieldPath]:
+    """Yield the path of each field and element of a JSON value, at any depth, outer ones first."""
     steps = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
     for step, below in steps:
         yield (*above, step)
-        yield from places(below, (*above, step))
+        yield from field_paths(below, (*above, step))
 
 
-def at(value: Any, place: Place) -> Any:
-    """What a value has at a place."""
-    for step in place:
+def value_at(value: Any, path: FieldPath) -> Any:
+    """Return the part of a JSON value at a path."""
+    for step in path:
         value = value[step]
     return value
 
 
-def changed(request: Request, place: Place, value: Any) -> Request:
-    """A copy of a request with another value at a place, or with none where the value is `ABSENT`."""
+def with_value(request: Request, path: FieldPath, value: Any) -> Request:
+    """Return a copy of a request with another value at a path, or without the field if the value is `ABSENT`."""
     copied: Request = copy.deepcopy(request)
-    *outer, last = place
-    holder = at(copied, tuple(outer))
+    *outer, last = path
+    holder = value_at(copied, tuple(outer))
     if value is ABSENT:
         del holder[last]
     else:
@@ -319,33 +331,33 @@ def changed(request: Request, place: Place, value: Any) -> Request:
     return copied
 
 
-# --- The whole -------------------------------------------------------------------------------------------------------
+# --- All request types -----------------------------------------------------------------------------------------------
 
 
 @dataclass
-class Decided:
-    """What was decided of a request type."""
+class Coverage:
+    """The numbers of requests of one type that both bundles decided."""
 
     classes: int
-    of: int
+    of: int  # classes in all
     drawn: int
     near: int
-    misshapen: int
+    malformed: int
     can_differ: bool
 
 
 @dataclass
-class Outcome:
-    """What came of deciding both ways."""
+class Comparison:
+    """The result of deciding by both bundles."""
 
-    decided: dict[str, Decided]
+    coverage: dict[str, Coverage]  # by request type
     flips: Flips
     examples: dict[str, Flip | None]
     dimensions: dict[str, tuple[Dimension, ...]]
 
-    def sorted_flips(self) -> list[tuple[Flip, Found]]:
-        """The gravest first, then those of the most classes."""
-        return sorted(self.flips.items(), key=lambda each: (each[0].weight, -each[1].count, each[0]))
+    def sorted_flips(self) -> list[tuple[Flip, FlippedClasses]]:
+        """List the flips, the most serious first, then those of the most classes."""
+        return sorted(self.flips.items(), key=lambda each: (each[0].severity_rank, -each[1].count, each[0]))
 
 
 def decide_both(
@@ -354,47 +366,53 @@ def decide_both(
     can_differ: Mapping[str, bool],
     examples: Mapping[str, Request],
     *,
-    rules: bool,
+    rules_differ: bool,
     quick: bool,
-) -> Outcome:
-    """Decide by both bundles the classes of the request types that `can_differ` has, and examples.
+) -> Comparison:
+    """Decide the classes of the request types in `can_differ`, and examples, by both bundles.
 
-    Of those types that cannot differ, and with `quick` of all, only a slice of the classes is decided. `rules` says
-    that rules differ, and not only numbers and lists.
+    Of the types that cannot differ, and with `quick` of all types, only a sample of the classes is decided.
+    `rules_differ` says that rules differ, and not only numbers and lists.
+
+    Raises `BundleNotUsable` and `EngineNotAvailable`.
     """
-    judge = Judge(old, new)
+    comparer = Comparer(old, new)
     todo = {
         name: list(
-            pieces(judge.kinds[name], quick or not can, (DRAWN_QUICKLY if quick else DRAWN) if can and rules else 0)
+            pieces(
+                comparer.kinds[name],
+                quick or not can,
+                (DRAWN_QUICKLY if quick else DRAWN) if can and rules_differ else 0,
+            )
         )
         for name, can in can_differ.items()
     }
-    blocks = {name: judge.kinds[name].blocks for name in todo}
-    outcome = Outcome({}, {}, {}, {name: judge.kinds[name].dimensions for name in todo})
+    blocks = {name: comparer.kinds[name].blocks for name in todo}
+    comparison = Comparison({}, {}, {}, {name: comparer.kinds[name].dimensions for name in todo})
     processes = (os.cpu_count() or 1) if sum(map(len, todo.values())) > WORTH_PROCESSES else 1
-    begin = (_begin, old, new, blocks) if processes > 1 else (_use, judge, blocks)
-    with workers(processes, _flips_of, *begin) as work, class_progress() as tell:
+    begin = (_start_process, old, new, blocks) if processes > 1 else (_use, comparer, blocks)
+    with workers(processes, _work, *begin) as work, class_progress() as report_progress:
         for name, of_type in todo.items():
-            decided = Counter[bool]()
+            counts = Counter[bool]()
             for done, (piece, flips) in enumerate(work(of_type), start=1):
-                decided[piece.block is None] += len(piece.numbers)
-                add(outcome.flips, flips)
-                tell(name, done, len(of_type))
-            kind = judge.kinds[name]
-            requests = list(misshapen(kind.write(kind.baseline))) if can_differ[name] else []
-            flips, by_form = judge.flips_by_form(name, requests)
-            add(outcome.flips, flips)
+                counts[piece.block is None] += len(piece.numbers)
+                add_flips(comparison.flips, flips)
+                report_progress(name, done, len(of_type))
+            kind = comparer.kinds[name]
+            requests = list(altered_requests(kind.write(kind.baseline))) if can_differ[name] else []
+            flips, by_form = comparer.flips_of_altered(name, requests)
+            add_flips(comparison.flips, flips)
             size = sum(block.size for block in kind.blocks)
-            outcome.decided[name] = Decided(
-                decided[False], size, decided[True], by_form["near"], by_form["form"], can_differ[name]
+            comparison.coverage[name] = Coverage(
+                counts[False], size, counts[True], by_form["near"], by_form["form"], can_differ[name]
             )
-    known = {flip for flip in outcome.flips if flip.found == "classes"}
-    outcome.flips = {
-        flip: found
-        for flip, found in outcome.flips.items()
-        if flip in known or flip._replace(found="classes") not in known
+    known = {flip for flip in comparison.flips if flip.found_by == "classes"}
+    comparison.flips = {
+        flip: classes
+        for flip, classes in comparison.flips.items()
+        if flip in known or flip._replace(found_by="classes") not in known
     }
-    before, after = (decide_each(client, list(examples.values())) for client in (judge.old, judge.new))
+    before, after = (decide_each(client, list(examples.values())) for client in (comparer.old, comparer.new))
     for name, one, another in zip(examples, before, after, strict=True):
-        outcome.examples[name] = flip_of(str(examples[name].get("request_type")), one, another)
-    return outcome
+        comparison.examples[name] = flip_of(str(examples[name].get("request_type")), one, another)
+    return comparison

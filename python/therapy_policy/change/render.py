@@ -1,4 +1,4 @@
-"""The report of a comparison of two policies, for people: as text for a terminal, and as a web page."""
+"""Render the comparison of two policies for people: as text for a terminal, and as a web page."""
 
 from __future__ import annotations
 
@@ -16,15 +16,15 @@ from rich.text import Text
 from therapy_policy.change.diff import FEW, FOUND_BY, RULE_CHANGES, Document
 from therapy_policy.wording import authorized_in_words, count_of, printable
 
-LONGEST = 300  # characters of something new or gone that are shown to people
-SHOWN = 12  # kinds of flips of a request type that are shown as text; the others are counted
+MAX_TEXT = 300  # characters of a value that are shown
+MAX_KINDS = 12  # kinds of flips of a request type that are printed; the others are counted
 
 
 # --- As text ---------------------------------------------------------------------------------------------------------
 
 
-def print_difference(document: Document, console: Console) -> None:
-    """Print it to a console, at its width; without colours where it has none."""
+def print_report(document: Document, console: Console) -> None:
+    """Print the document to a console, at its width, and in color if it has colors."""
 
     def below(title: str, lines: Iterable[str]) -> None:
         console.print()
@@ -34,172 +34,174 @@ def print_difference(document: Document, console: Console) -> None:
 
     console.print()
     console.print(
-        Text(printable(f"{said_of_bundle(document['old'])}  →  {said_of_bundle(document['new'])}"), style="dim")
+        Text(printable(f"{bundle_as_text(document['old'])}  →  {bundle_as_text(document['new'])}"), style="dim")
     )
     console.print()
     console.print(Text(document["verdict"], style="bold red" if document["behavior_changed"] else "bold green"))
     if document["outcomes"]:
-        below("Classes of requests", map(said_of_outcomes, document["outcomes"]))
+        below("Classes of requests", map(outcomes_as_text, document["outcomes"]))
     for of_type in document["flips"]:
         shared = of_type["shared"]
-        below(said_of_type(of_type), [f"all of them: {said_of_shared(shared)}"] if shared else [])
-        for kind in of_type["kinds"][:SHOWN]:
+        below(type_as_text(of_type), [f"in common: {shared_as_text(shared)}"] if shared else [])
+        for kind in of_type["kinds"][:MAX_KINDS]:
             console.print(Padding(_kind(kind, shared), (1, 0, 0, 2)))
-        if (more := len(of_type["kinds"]) - SHOWN) > 0:
-            console.print(Padding(Text(f"… and {more} more kinds of flips; --json and --html have all"), (1, 0, 0, 2)))
+        if (more := len(of_type["kinds"]) - MAX_KINDS) > 0:
+            console.print(
+                Padding(Text(f"… and {more} more kinds of flips; use --json or --html to see all"), (1, 0, 0, 2))
+            )
     for area, changes in by_area(document["data"]).items():
-        below(area, map(said_of_change, changes))
+        below(area, map(change_as_text, changes))
     if document["rules"]:
-        below("Rules", map(said_of_rule, document["rules"]))
-    below("What was decided by both", said_of_decided(document))
+        below("Rules", map(rule_as_text, document["rules"]))
+    below("Decided by both policies", coverage_as_text(document))
     console.print()
 
 
-def said_of_bundle(bundle: Document) -> str:
-    """A bundle's name and version."""
+def bundle_as_text(bundle: Document) -> str:
+    """Return a bundle's name and version."""
     return f"{bundle['name']} (version {bundle['policy_version']})"
 
 
-def said_of_outcomes(outcomes: Document) -> str:
-    """Two outcomes, and how many classes go from the one to the other."""
+def outcomes_as_text(outcomes: Document) -> str:
+    """Return two outcomes, and how many classes change from the first to the second."""
     return f"{outcomes['old']} → {outcomes['new']}: {outcomes['classes']:,}"
 
 
-def said_of_type(of_type: Document) -> str:
-    """A request type, and how many of its classes flip."""
+def type_as_text(of_type: Document) -> str:
+    """Return a request type, and how many of its classes flip."""
     if not of_type["classes"]:
-        none = "no class of requests does" if of_type["all_decided"] else "no class of the slice that was decided does"
-        return f"{of_type['request_type']}: flips, though {none}"
+        where = "in any class of requests" if of_type["all_decided"] else "in the sample of classes"
+        return f"{of_type['request_type']}: some decisions differ, but none {where}"
     return f"{of_type['request_type']}: {count_of(of_type['classes'], 'class', 'classes')} of requests"
 
 
-def said_of_kind(kind: Document) -> str:
-    """The outcomes of a kind of flip, and how many there are."""
+def kind_as_text(kind: Document) -> str:
+    """Return the outcomes of a kind of flip, and its count."""
     return f"{kind['old_outcome']} → {kind['new_outcome']}: {count_of(kind['count'], *FOUND_BY[kind['found_by']])}"
 
 
-def lines_about(kind: Document, shared_by_all: Mapping[str, str]) -> list[tuple[str, str]]:
-    """What there is to say of a kind of flip, each with its label."""
+def kind_lines(kind: Document, shared_by_all: Mapping[str, str]) -> list[tuple[str, str]]:
+    """Return the details of a kind of flip, each with its label."""
     own = {name: value for name, value in kind["shared"].items() if shared_by_all.get(name) != value}
     witness = kind["witness"]
     lines = [
-        *lines_about_reasons(kind),
-        ("all of them", said_of_shared(own)),
+        *decision_change_lines(kind),
+        ("in common", shared_as_text(own)),
         ("for example", json.dumps(witness["request"], ensure_ascii=False)),
-        ("old", said_of_decision(witness["old"])),
-        ("new", said_of_decision(witness["new"])),
+        ("old", decision_as_text(witness["old"])),
+        ("new", decision_as_text(witness["new"])),
     ]
-    return [(label, said) for label, said in lines if said]
+    return [(label, text) for label, text in lines if text]
 
 
-def lines_about_reasons(flip: Document) -> list[tuple[str, str]]:
-    """How reasons and what is granted differ, each with its label; what does not differ says nothing."""
+def decision_change_lines(flip: Document) -> list[tuple[str, str]]:
+    """Return how a decision changes, each part with its label; the text is empty for a part that does not."""
     return [
-        ("reasons gone", ", ".join(flip["reasons_gone"])),
-        ("reasons come", ", ".join(flip["reasons_come"])),
-        ("reasons restated", ", ".join(flip["reasons_restated"])),
+        ("reasons removed", ", ".join(flip["reasons_removed"])),
+        ("reasons added", ", ".join(flip["reasons_added"])),
+        ("reasons changed", ", ".join(flip["reasons_changed"])),
         ("also differs", ", ".join(flip["other_changes"])),
-        ("grants", "more than before" if flip["grants_more"] else ""),
+        ("authorizes", "more than before" if flip["authorizes_more"] else ""),
     ]
 
 
-def said_of_shared(shared: Mapping[str, str]) -> str:
-    """What classes share, member by member; where they share many members of one object, the example has them."""
+def shared_as_text(shared: Mapping[str, str]) -> str:
+    """Describe what classes have in common; if it is many fields of one object, refer to the example."""
     one_value = Counter(name.split(".")[0] for name, value in shared.items() if " / " not in value)
-    said = []
+    parts = []
     for name, value in shared.items():
-        holder = name.split(".")[0]
-        as_in_example = one_value[holder] > FEW and " / " not in value
-        said.append(f"{holder} as in the example" if as_in_example else f"{name} {value}")
-    return "; ".join(dict.fromkeys(said))
+        parent = name.split(".")[0]
+        as_in_example = one_value[parent] > FEW and " / " not in value
+        parts.append(f"{parent} as in the example" if as_in_example else f"{name} {value}")
+    return "; ".join(dict.fromkeys(parts))
 
 
-def said_of_decision(decision: Document | None) -> str:
-    """A decision in a line: its outcome, what it authorizes, and its reasons with their clauses."""
+def decision_as_text(decision: Document | None) -> str:
+    """Return a decision as one line: its outcome, what it authorizes, and its reasons with their clauses."""
     if decision is None:
         return "no decision"
     reasons = [
         f"{each['code']} ({', '.join(each['clauses'])}) at {each['path'] or 'the whole request'}"
         for each in decision["reasons"]
     ]
-    granted = f": {authorized_in_words(decision['authorized'])}" if any(decision["authorized"].values()) else ""
-    return "; ".join([decision["outcome"] + granted, *reasons])
+    authorized = f": {authorized_in_words(decision['authorized'])}" if any(decision["authorized"].values()) else ""
+    return "; ".join([decision["outcome"] + authorized, *reasons])
 
 
 def _kind(kind: Document, shared_by_all: Mapping[str, str]) -> Table:
     lines = Table.grid(padding=(0, 2, 0, 0))
     lines.add_column(no_wrap=True, style="dim", min_width=16)
     lines.add_column(overflow="fold")
-    for label, said in lines_about(kind, shared_by_all):
-        lines.add_row(f"  {label}", Text(printable(said)))
+    for label, text in kind_lines(kind, shared_by_all):
+        lines.add_row(f"  {label}", Text(printable(text)))
     table = Table.grid()
-    table.add_row(Text(said_of_kind(kind), style="bold"))
+    table.add_row(Text(kind_as_text(kind), style="bold"))
     table.add_row(lines)
     return table
 
 
 def by_area(data: Sequence[Document]) -> dict[str, list[Document]]:
-    """The changes of data, by the title of the area that they are in."""
+    """Group changes of the data by the title of their area."""
     areas: dict[str, list[Document]] = {}
     for change in data:
         areas.setdefault(change["area"], []).append(change)
     return areas
 
 
-def said_of_change(change: Document) -> str:
-    """A change of data: its place, what was there and what is."""
-    wording = " (decides nothing)" if change["wording"] else ""
+def change_as_text(change: Document) -> str:
+    """Return a change of the data: its place, the old and the new value."""
+    wording = " (wording only)" if change["wording"] else ""
     if "old" in change and "new" in change:
-        return f"{change['place']}: {written(change['old'])} → {written(change['new'])}{wording}"
-    for side, sign in (("old", "gone"), ("new", "new")):
+        return f"{change['place']}: {value_as_text(change['old'])} → {value_as_text(change['new'])}{wording}"
+    for side, label in (("old", "removed"), ("new", "added")):
         if side in change:
-            return f"{change['place']}: {sign}: {written(change[side])}{wording}"
+            return f"{change['place']}: {label}: {value_as_text(change[side])}{wording}"
     return str(change["place"])
 
 
-def said_of_rule(rule: Document) -> str:
-    """A changed rule: its file, its title or name, and what became of it."""
+def rule_as_text(rule: Document) -> str:
+    """Return a changed rule: its file, its title or name, and how it changed."""
     name = f"“{rule['title']}”" if rule["title"] else f"`{rule['rule']}`" if rule["rule"] else "its METADATA"
     return f"{rule['file']}: {name}: {RULE_CHANGES[rule['change']]}"
 
 
-def said_of_decided(document: Document) -> Iterator[str]:
-    """What was decided of each request type and of the examples, with the examples that flip."""
-    for name, decided in document["decided"].items():
-        yield f"{name}: {decided['said']}"
+def coverage_as_text(document: Document) -> Iterator[str]:
+    """Yield what was decided for each request type and for the examples, with the examples that flip."""
+    for name, coverage in document["decided"].items():
+        yield f"{name}: {coverage['summary']}"
     flips = document["examples"]["flips"]
     yield f"examples: {document['examples']['decided']}, of which {len(flips)} flip"
     for flip in flips:
-        about = "; ".join(f"{label} {said}" for label, said in lines_about_reasons(flip) if said)
-        yield f"example “{flip['name']}”: {flip['old_outcome']} → {flip['new_outcome']} ({about})"
+        changes = "; ".join(f"{label} {text}" for label, text in decision_change_lines(flip) if text)
+        yield f"example “{flip['name']}”: {flip['old_outcome']} → {flip['new_outcome']} ({changes})"
 
 
-def written(value: Any) -> str:
-    """A value as text, cut off after `LONGEST` characters."""
+def value_as_text(value: Any) -> str:
+    """Return a value as text, cut off after `MAX_TEXT` characters."""
     text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
-    return text if len(text) <= LONGEST else f"{text[:LONGEST]} …"
+    return text if len(text) <= MAX_TEXT else f"{text[:MAX_TEXT]} …"
 
 
 # --- As a page -------------------------------------------------------------------------------------------------------
 
 
-def page(document: Document) -> str:
-    """It as one HTML page that needs nothing else."""
+def html_page(document: Document) -> str:
+    """Return the document as one HTML page without external resources."""
     from jinja2 import Environment
 
     template = (resources.files("therapy_policy.change") / "page.html.jinja").read_text(encoding="utf-8")
     environment = Environment(autoescape=True, trim_blocks=True, lstrip_blocks=True)
-    environment.filters["said"] = lambda value, say: say(value)
-    says = (
+    environment.filters["as_text"] = lambda value, function: function(value)
+    functions = (
         by_area,
-        lines_about,
-        said_of_bundle,
-        said_of_change,
-        said_of_decided,
-        said_of_kind,
-        said_of_outcomes,
-        said_of_rule,
-        said_of_shared,
-        said_of_type,
+        kind_lines,
+        bundle_as_text,
+        change_as_text,
+        coverage_as_text,
+        kind_as_text,
+        outcomes_as_text,
+        rule_as_text,
+        shared_as_text,
+        type_as_text,
     )
-    return environment.from_string(template).render(document=document, **{each.__name__: each for each in says})
+    return environment.from_string(template).render(document=document, **{each.__name__: each for each in functions})
