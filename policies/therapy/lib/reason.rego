@@ -1,11 +1,11 @@
 # METADATA
 # title: Reasons
-# description: A rule names a code and a place of the request. The register of reason codes has the effect, clauses,
+# description: A rule names a code and a field of the request. The register of reason codes has the effect, clauses,
 #   interpretation, message and remedy of each code. A decision lists each reason with all of them.
 package therapy.lib.reason
 
 # METADATA
-# title: A reason at a place of the request
+# title: A reason at a field of the request, or at the request as a whole
 at(code, place) := {"code": code, "place": place}
 
 # METADATA

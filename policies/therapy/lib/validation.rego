@@ -14,7 +14,7 @@ import data.therapy.lib.whole_number
 
 # METADATA
 # title: Every field of a request that is not valid, as a reason
-# description: The request is compared with the form of that name, level by level. No form has more than seven levels.
+# description: The request is compared with the named form, level by level. No form has more than seven levels.
 errors(value, name) := {each |
 	request := [{"place": [], "path": "", "value": value, "form": data.therapy.request.forms[name]}]
 	level_1 := _inside(request)

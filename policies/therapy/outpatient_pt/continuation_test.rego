@@ -51,7 +51,7 @@ cases := {
 		"fields": ["extended_period_of_service", "progress_cause_indeterminate"],
 		"undetermined": ["DC-3"],
 	},
-	"able to take part": {"fields": ["unable_to_participate"], "undetermined": ["DC-4"]},
+	"able to participate": {"fields": ["unable_to_participate"], "undetermined": ["DC-4"]},
 	"home program": {"fields": ["home_program_noncompliance"], "undetermined": ["DC-5"]},
 	"appointments": {"fields": ["lacks_scheduled_participation"], "undetermined": ["DC-5"]},
 	"continuation criteria": {"fields": ["meets_continuation_criteria"], "undetermined": ["DC-6"]},

@@ -62,7 +62,7 @@ cases := {
 		"change": {"extended_period_of_service": null, "progress_cause_indeterminate": true},
 		"reasons": [],
 	},
-	"unable to take part": {
+	"unable to participate": {
 		"change": {"unable_to_participate": true},
 		"reasons": ["DC_UNABLE_TO_PARTICIPATE /discontinuation/unable_to_participate"],
 	},
@@ -70,7 +70,7 @@ cases := {
 		"change": {"home_program_noncompliance": true},
 		"reasons": ["DC_NONCOMPLIANT /discontinuation/home_program_noncompliance"],
 	},
-	"appointments not taken part in": {
+	"appointments not kept": {
 		"change": {"lacks_scheduled_participation": true},
 		"reasons": ["DC_NONCOMPLIANT /discontinuation/lacks_scheduled_participation"],
 	},

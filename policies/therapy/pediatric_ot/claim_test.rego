@@ -131,7 +131,7 @@ test_benefits[name] if {
 }
 
 # Lines as code, units requested, units authorized, status. `over` has the lines over the limit: index, units requested,
-# and units that are left for them.
+# and units that remain for them.
 units_cases := {
 	"1 of 4": {"already": 0, "lines": [["97530", 1, 1, "authorized"]], "over": []},
 	"4 of 4": {"already": 0, "lines": [["97530", 4, 4, "authorized"]], "over": []},
@@ -521,4 +521,12 @@ test_a_change_holds_from_its_date_on[name] if {
 		with data.therapy.parameters.units_per_visit.periods as fewer_units
 	result.messages == case.messages
 	result.grant == case.grant
+}
+
+test_nothing_is_authorized_without_a_limit_of_units if {
+	determination := claim.determination with input as claimed([["97530", 1]])
+		with data.therapy.parameters.units_per_visit.periods as []
+	determination.reasons == set()
+	determination.outcome == "pended"
+	determination.authorized == {}
 }
