@@ -45,7 +45,7 @@ class Mutant:
         """The line that begins the rule, the parameter or the reason code in which the edit stands."""
         comments = re.compile(r"(?:#.*\n|\s)*").match(text, self.start, self.end)
         lines = text[: text.find("\n", comments.end() if comments else self.start)].splitlines()
-        return next(line for line in reversed(lines) if re.match(r"(?!else\b)[A-Za-z]", line))
+        return next(line for line in reversed(lines) if re.match(r"(?!else\b)[A-Za-z_]", line))
 
 
 class Vocabularies:
