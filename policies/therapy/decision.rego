@@ -49,20 +49,15 @@ _batch_form := {"kind": "list", "least": 0, "most": 1000, "expected": "a list of
 
 # METADATA
 # title: What the page of its type determines for a request
-# description: If the page does not determine something, nothing is authorized and the request is pended. A request
-#   that is not valid has its validation errors as reasons, and nothing else.
+# description: A request that is not valid has its validation errors as reasons, and nothing else. If a page does not
+#   determine an outcome, the request is pended.
 determination := object.union(_nothing_determined, {"reasons": validation_errors}) if {
 	not _valid
-} else := object.union(_nothing_determined, _determination_of_type)
+} else := object.union(_nothing_determined, of_type) if {
+	of_type := _determination_of_type
+} else := _nothing_determined
 
-_nothing_determined := {
-	"reasons": set(),
-	"outcome": "pended",
-	"lines": [],
-	"route": null,
-}
-
-default _determination_of_type := {}
+_nothing_determined := {"reasons": set(), "outcome": "pended", "lines": [], "route": null}
 
 _determination_of_type := claim.determination if input.request_type == "pediatric_ot_claim"
 

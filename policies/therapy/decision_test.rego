@@ -179,7 +179,7 @@ test_each_type_by_the_table_of_forms[request_type] if {
 
 test_version_is_semantic if regex.match(`^[0-9]+\.[0-9]+\.[0-9]+$`, decided(requests.pt_visit).policy_version)
 
-# --- Anything but a request ----------------------------------------------------------------------------------------------
+# --- What is not a request -------------------------------------------------------------------------------------------
 
 invalid := {
 	"outcome": "invalid_request",
@@ -548,7 +548,7 @@ places := {
 			"/visit/kind",
 		],
 	},
-	"visit: nothing below a field that is not valid": {
+	"visit: nothing below an error": {
 		"type": "pt_visit",
 		"change": {"visit": [], "prior_visits": "none"},
 		"wrong": ["/prior_visits", "/visit"],

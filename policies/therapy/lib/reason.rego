@@ -5,12 +5,12 @@
 package therapy.lib.reason
 
 # METADATA
-# title: A reason at a field of the request
+# title: A reason at a field of the request, or at the request as a whole
 at(code, place) := {"code": code, "place": place}
 
 # METADATA
-# title: A reason at a field whose path is given too
-# description: For a rule that may name very many fields, because OPA compares paths faster than places.
+# title: A reason at a place whose path is given too
+# description: For a rule that may find very many places, because OPA compares paths faster than places.
 at_path(code, place, path) := {"code": code, "place": place, "path": path}
 
 # METADATA

@@ -4,7 +4,7 @@ import data.therapy.lib.validation
 
 letters := "ABC"
 
-# One form of each kind, and the forms that hold them.
+# One form of each kind, and the forms that contain them.
 forms := {
 	"name": {"kind": "text", "least": 2, "most": 4, "expected": "a name", "may_be_null": false},
 	"name?": {"kind": "text", "least": 2, "most": 4, "expected": "a name, or nothing", "may_be_null": true},

@@ -264,11 +264,11 @@ test_goals_addressed[name] if {
 			"addressed": [[], []],
 			"reasons": [notes_incomplete("goals/0"), notes_incomplete("goals/1")],
 		},
-		"one that is missing": {
+		"one that does not exist": {
 			"addressed": [["reach"], ["sleep", "walk"]],
 			"reasons": [notes_incomplete("notes/1/goals_addressed/1")],
 		},
-		"some that are missing": {
+		"some that do not exist": {
 			"addressed": [["walk", "reach"], ["Sleep", "sleep", ""]],
 			"reasons": [
 				notes_incomplete("notes/0/goals_addressed/0"),

@@ -83,7 +83,7 @@ authorized := {
 # title: A referral is authorized if there are visits that it starts with
 default outcome := "pended"
 
-outcome := "authorized" if count(authorized) > 0
+outcome := "authorized" if authorized != {}
 
 all_reasons := union({reasons, rules_in_force.reasons, benefit.reasons})
 

@@ -450,3 +450,11 @@ test_a_change_holds_from_its_date_on[name] if {
 	[one.clauses | some one in result.reasons] == case.clauses
 	[result.grant.units, result.grant.max_units_per_visit] == case.grant
 }
+
+test_nothing_is_authorized_without_a_limit_of_units if {
+	determination := visit.determination with input as base
+		with data.therapy.parameters.units_per_visit.periods as []
+	determination.reasons == set()
+	determination.outcome == "pended"
+	determination.authorized == {}
+}

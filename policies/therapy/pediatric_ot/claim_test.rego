@@ -522,3 +522,11 @@ test_a_change_holds_from_its_date_on[name] if {
 	result.messages == case.messages
 	result.grant == case.grant
 }
+
+test_nothing_is_authorized_without_a_limit_of_units if {
+	determination := claim.determination with input as claimed([["97530", 1]])
+		with data.therapy.parameters.units_per_visit.periods as []
+	determination.reasons == set()
+	determination.outcome == "pended"
+	determination.authorized == {}
+}
