@@ -1,4 +1,4 @@
-"""`therapy-policy review`: the policy as a site, held against the policy that it was made from."""
+"""`therapy-policy review`: the policy as a site, compared with the policy that it shows."""
 
 from __future__ import annotations
 
@@ -76,7 +76,9 @@ def changed(tmp_path_factory: pytest.TempPathFactory) -> Path:
     rewritten(register / "episode/data.yaml", lambda found: found["steps"]["referral"].update(title='A "b" <i> & c'))
     rego = policies / "therapy/outpatient_pt/visit.rego"
     text = rego.read_text(encoding="utf-8")
-    rego.write_text(text.replace("title: Units beyond the visit's limit", f"title: {MARKUP} units"), encoding="utf-8")
+    rego.write_text(
+        text.replace("title: Units beyond the limit of a visit are denied", f"title: {MARKUP} units"), encoding="utf-8"
+    )
     return write(directory / "site", "--bundle", policies)
 
 
@@ -101,7 +103,18 @@ def names(site: Path) -> list[str]:
 
 
 PAGES = sorted(
-    ["clauses", "every_request", "examples", "index", "interpretations", "numbers", "reasons", "try", *TYPES]
+    [
+        "clauses",
+        "every_request",
+        "examples",
+        "glossary",
+        "index",
+        "interpretations",
+        "numbers",
+        "reasons",
+        "try",
+        *TYPES,
+    ]
 )
 
 
@@ -164,7 +177,7 @@ def test_a_page_is_whole(site: Path, name: str) -> None:
     assert here.title
     assert here.title.string
     ids = [str(element["id"]) for element in here.select("[id]")]
-    assert len(ids) == len(set(ids)), "an id stands once"
+    assert len(ids) == len(set(ids)), "an id is unique"
     levels = [int(heading.name[1]) for heading in here.select("h1, h2, h3, h4, h5, h6")]
     assert levels.count(1) == 1
     assert levels[0] == 1
@@ -235,18 +248,21 @@ def test_a_clause_says_what_becomes_of_it(site: Path, id: str) -> None:
         assert (found.find("a", href=f"numbers.html#{name}") is not None) == (id in parameter["clauses"])
     lines = found.select('a[href*=".html#"][aria-label*=", line "]')
     if entry["kind"] in {"rule", "attested"}:
-        assert lines, "the rules that it rests on, line by line"
+        assert lines, "its rules, line by line"
         assert re.search(r"[1-9][0-9]* cases? in [1-9]", text(found)), "how it is tested"
         assert "This clause decides:" in text(found)
-    elif id != "AUTH-1":  # which is shown with decisions
+    elif id != "AUTH-1":  # which decisions repeat
         assert not lines
-        assert "No rule rests on it" in text(found)
+        assert "No rule uses it" in text(found)
 
 
 @pytest.mark.parametrize("code", REGISTER["reason_codes"])
 def test_a_reason_code_says_all_that_the_register_does(site: Path, code: str) -> None:
     entry, found = REGISTER["reason_codes"][code], part(site / "reasons.html", code)
-    for sentence in (entry["message"], entry["remedy"] or entry.get("no_remedy_because", "There is nothing to lift.")):
+    for sentence in (
+        entry["message"],
+        entry["remedy"] or entry.get("no_remedy_because", "Nothing needs to be resolved."),
+    ):
         said = re.sub(r"\{(\w+)\}", lambda match: f"[{match[1].replace('_', ' ')}]", sentence)
         assert re.sub(r"\s", "", said) in re.sub(r"\s", "", text(found))
     for id in entry["clauses"]:
@@ -278,10 +294,12 @@ def test_a_rule_is_linked_to_the_line_where_it_begins(site: Path) -> None:
     found = part(site / "reasons.html", "PT_NOTE_NOT_NUMBERED").select_one('a[href^="pt_visit.html#outpatient_pt"]')
     assert found
     line = part(site / "pt_visit.html", str(found["href"]).partition("#")[2])
-    assert "PT_NOTE_NOT_NUMBERED" in line.get_text()
+    assert line.get_text().startswith("reasons contains ")
     passage = line.find_parent(class_="passage")
     assert passage
-    assert "A progress note that does not carry the visit's number pends it" in text(passage.select(".said")[0])
+    assert "A visit whose progress note does not have the visit's number is pended" in text(
+        passage.select(".about-rule")[0]
+    )
     assert REGISTER["clauses"]["PT-9"]["summary"] in text(passage)
 
 
@@ -289,6 +307,13 @@ def test_the_form_of_requests_is_described(site: Path) -> None:
     assert "the number on the visit's progress note" in text(page(site / "pt_visit.html"))
     rows = [text(row) for row in page(site / "pediatric_ot_claim.html").select("tr")]
     assert "service lines › each › units billed units of 15 minutes a whole number from 1 to 99 yes" in rows
+
+
+def test_each_term_of_the_glossary_has_an_anchor(site: Path) -> None:
+    terms = re.findall(r"^\*\*(.+?)\.\*\*", (ROOT / "docs/glossary.md").read_text(encoding="utf-8"), re.MULTILINE)
+    assert len(terms) > 20
+    assert [text(term) for term in page(site / "glossary.html").select("main dl > div[id] > dt")] == terms
+    assert "A named value in a request" in text(part(site / "glossary.html", "field"))
 
 
 # --- Worked examples -------------------------------------------------------------------------------------------------
@@ -355,12 +380,12 @@ def test_the_decision_table_says_what_the_engine_decides(site: Path, decided: di
         head, rows = body.select("tr")[0], [str(row["id"]) for row in body.select("tr[id]")]
         outcomes = [text(badge) for badge in head.select(".badge")]
         by_reason = any(f"row-{reason['code']}" in rows for reason in decision["reasons"])
-        last = "Nothing stands against" in text(head)
+        last = "No reason applies to the request as a whole" in text(head)
         if by_reason and last:  # here the row says what it can come to
             assert decision["outcome"].replace("_", " ") in " ".join(map(text, body.select("tr[id]")))
             return
-        if by_reason or last or ("every line" in text(head) and every_line_denied):
-            assert outcomes == [decision["outcome"].replace("_", " ")], "the first group in which something applies"
+        if by_reason or last or ("each of its lines" in text(head) and every_line_denied):
+            assert outcomes == [decision["outcome"].replace("_", " ")], "the first group with a matching condition"
             return
     pytest.fail("no group of the table is about it")
 
@@ -494,7 +519,7 @@ def test_a_changed_number_shows(site: Path, changed: Path) -> None:
 
 def test_all_periods_show(changed: Path) -> None:
     headings = [text(one) for one in part(changed / "numbers.html", "units_per_visit").select("h3")]
-    assert headings == ["Every date until 2029-12-31", "From 2030-01-01 on"]
+    assert headings == ["Every date through 2029-12-31", "From 2030-01-01"]
 
 
 def test_a_review_shows_and_an_empty_one_is_a_line_to_sign(site: Path, changed: Path) -> None:

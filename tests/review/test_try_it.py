@@ -63,7 +63,7 @@ def decide(page: Page) -> None:
 
 def put_json(page: Page, text: str) -> None:
     open_details(page, "The request as JSON")
-    page.get_by_label("What the policy is asked").fill(text)
+    page.get_by_label("The request that the policy gets").fill(text)
     decide(page)
 
 
@@ -239,7 +239,7 @@ def test_what_cannot_be_decided_says_so(page: Page) -> None:
         expect(page.locator("#try-outcome")).to_contain_text(said)
         assert decision_on(page) == ""
         assert page.locator("#try-explanation").inner_text() == ""
-        expect(page.get_by_label("What the policy is asked")).to_have_attribute("aria-invalid", "true")
+        expect(page.get_by_label("The request that the policy gets")).to_have_attribute("aria-invalid", "true")
 
 
 # --- what a person meets
@@ -252,10 +252,10 @@ def described(field: Locator) -> str:
 
 
 def test_nothing_is_wrong_before_it_is_asked(page: Page) -> None:
-    expect(page.locator("#try-outcome")).to_contain_text("Nothing is decided yet")
+    expect(page.locator("#try-outcome")).to_contain_text("No decision yet")
     page.get_by_label("Units", exact=True).fill("four")
     page.wait_for_timeout(600)
-    expect(page.locator("#try-outcome")).to_contain_text("Nothing is decided yet")
+    expect(page.locator("#try-outcome")).to_contain_text("No decision yet")
     assert page.locator('[aria-invalid="true"]').count() == 0
 
 
@@ -421,5 +421,5 @@ def test_without_the_policy_nothing_is_decided(browser: Browser, try_page: Path,
     with watched_page(browser) as watched:
         page = watched.open(tmp_path / try_page.name)
         page.get_by_role("button", name="Load the example").click()
-        expect(page.locator("#try-outcome")).to_contain_text("Nothing is decided")
+        expect(page.locator("#try-outcome")).to_contain_text("There is no decision")
         assert decision_on(page) == ""
