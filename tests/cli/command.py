@@ -1,4 +1,4 @@
-"""The real command, as a process of its own."""
+"""The real command, in its own process."""
 
 import json
 import os
@@ -16,7 +16,7 @@ EXAMPLES = ROOT / "examples"
 COMMAND = [sys.executable, "-m", "therapy_policy.cli"]
 SECONDS = 60.0
 
-# What would change how a terminal is written to, and a proxy that localhost would have to go around.
+# Variables that change the output to a terminal, or set a proxy.
 UNWANTED = ("NO_COLOR", "FORCE_COLOR", "COLORTERM", "COLUMNS", "LINES", "TTY_COMPATIBLE", "TTY_INTERACTIVE")
 
 
@@ -28,7 +28,7 @@ def environment(**changes: str) -> dict[str, str]:
 def run(
     *arguments: str | Path, stdin: bytes = b"", cwd: Path = ROOT, **changes: str
 ) -> subprocess.CompletedProcess[bytes]:
-    """Run the command to its end, with pipes; `changes` are of its environment."""
+    """Run the command to its end, with pipes; `changes` are changes of its environment."""
     return subprocess.run(
         [*COMMAND, *arguments],
         input=stdin,
@@ -56,7 +56,7 @@ def free_port() -> int:
 
 
 def run_in_terminal(*arguments: str | Path, **changes: str) -> tuple[int, str]:
-    """Run the command with a terminal for its output and errors; return its exit status and all that it wrote."""
+    """Run the command with a terminal for its output and errors; return its exit status and all of its output."""
     ours, theirs = pty.openpty()
     with subprocess.Popen(
         [*COMMAND, *arguments],

@@ -1,4 +1,4 @@
-"""`therapy-policy decide`, and what holds for every command: exit status, one-line errors, no traceback."""
+"""`therapy-policy decide`, and what all commands share: exit status, one-line errors, no traceback."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ def test_standard_input() -> None:
 
 
 @pytest.mark.parametrize("text", ["[]", "null", "4", '"pt_visit"', "{}"])
-def test_json_that_is_no_request_is_decided_as_invalid(text: str) -> None:
+def test_json_that_is_not_a_request_is_decided_as_invalid(text: str) -> None:
     result = run("decide", "-", stdin=text.encode())
     assert result.returncode == 1
     assert json.loads(result.stdout)["outcome"] == "invalid_request"
@@ -59,7 +59,7 @@ def test_numbers_reach_the_engine_as_they_are_written() -> None:
     assert [reason["path"] for reason in json.loads(result.stdout)["reasons"]] == ["/visit/units"]
 
 
-# --- Files that hold no request
+# --- Files without a request
 
 
 NO_REQUESTS = {
@@ -76,20 +76,22 @@ NO_REQUESTS = {
 }
 
 
-@pytest.mark.parametrize(("content", "told"), NO_REQUESTS.values(), ids=NO_REQUESTS)
-def test_no_request_is_one_error_that_quotes_nothing(tmp_path: Path, content: bytes, told: str) -> None:
+@pytest.mark.parametrize(("content", "message"), NO_REQUESTS.values(), ids=NO_REQUESTS)
+def test_a_file_without_a_request_is_one_error_that_quotes_nothing(
+    tmp_path: Path, content: bytes, message: str
+) -> None:
     path = tmp_path / "request.json"
     path.write_bytes(content)
     result = run("decide", path)
     error = one_error(result)
     assert result.returncode == 2
-    assert told in error
+    assert message in error
     assert str(path) in error
     assert PRIVATE not in error
 
 
 @pytest.mark.parametrize("command", ["explain", "validate"])
-def test_no_request_to_any_command(command: str) -> None:
+def test_a_file_without_a_request_for_every_command(command: str) -> None:
     result = run(command, "-", stdin=NO_REQUESTS["cut off"][0])
     error = one_error(result)
     assert result.returncode == 2
@@ -97,7 +99,7 @@ def test_no_request_to_any_command(command: str) -> None:
     assert PRIVATE not in error
 
 
-def test_no_request_on_standard_input_is_said_to_be_there() -> None:
+def test_an_error_names_standard_input() -> None:
     result = run("decide", "-", stdin=b"")
     assert result.returncode == 2
     assert "standard input" in one_error(result)
@@ -130,14 +132,14 @@ def test_no_sidecar() -> None:
     assert b"Traceback" not in result.stderr
 
 
-def test_a_url_that_is_none_is_a_usage_error() -> None:
+def test_an_invalid_url_is_a_usage_error() -> None:
     result = run("decide", EXAMPLES / "pt_visit.json", "--sidecar", "not a URL")
     one_error(result)
     assert result.returncode == 2
 
 
 @pytest.mark.parametrize("command", ["decide", "explain"])
-def test_a_server_that_is_no_sidecar(command: str) -> None:
+def test_a_server_that_is_not_a_sidecar(command: str) -> None:
     class Junk(BaseHTTPRequestHandler):
         def do_POST(self) -> None:
             self.rfile.read(int(self.headers["Content-Length"]))
@@ -164,7 +166,7 @@ def test_the_compiled_policy_is_missing(tmp_path: Path) -> None:
     assert "Reinstall" in one_error(result)
 
 
-def test_an_unexpected_fault_shows_its_type_alone() -> None:
+def test_an_unexpected_error_shows_only_its_type() -> None:
     fault = (
         "import sys, therapy_policy.cli as cli, therapy_policy.client.decision as decision\n"
         f"def fail(*_): raise KeyError({PRIVATE!r})\n"
@@ -181,7 +183,7 @@ def test_an_unexpected_fault_shows_its_type_alone() -> None:
 # --- Standard output
 
 
-def test_a_reader_that_went_away_is_no_error() -> None:
+def test_a_reader_that_closed_the_pipe_is_not_an_error() -> None:
     for command in (["decide"], ["explain"]):
         process = start(*command, EXAMPLES / "bad_request.json")
         assert process.stdout is not None
@@ -227,7 +229,7 @@ def test_ctrl_c_while_waiting_for_input() -> None:
 
 
 @pytest.mark.parametrize(
-    ("arguments", "told"),
+    ("arguments", "message"),
     [
         ([], "Missing command"),
         (["aprove"], "No such command"),
@@ -239,10 +241,10 @@ def test_ctrl_c_while_waiting_for_input() -> None:
         (["serve", "--port", "http"], "--port"),
     ],
 )
-def test_usage_errors_are_one_line_that_names_the_help(arguments: list[str], told: str) -> None:
+def test_usage_errors_are_one_line_that_refers_to_the_help(arguments: list[str], message: str) -> None:
     result = run(*arguments)
     assert result.returncode == 2
-    assert told in one_error(result)
+    assert message in one_error(result)
     assert "--help" in one_error(result)
 
 
@@ -283,7 +285,7 @@ def test_version() -> None:
     ],
     ids=lambda arguments: arguments[0],
 )
-def test_closed_standard_output_is_said_to_be_closed(arguments: tuple[str, ...]) -> None:
+def test_closed_standard_output_is_reported(arguments: tuple[str, ...]) -> None:
     named = [str(EXAMPLES / "referral_route.json") if each == "FILE" else each for each in arguments]
     closed = ["sh", "-c", 'exec "$@" >&-', "sh", *COMMAND, *named]
     done = subprocess.run(closed, cwd=ROOT, env=environment(), stderr=subprocess.PIPE, timeout=60)

@@ -1,4 +1,4 @@
-"""The examples are what they are for: every request type, every outcome, every reason."""
+"""The examples cover every request type, every outcome and every reason."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ def test_there_is_one_of_each_type() -> None:
 
 
 @pytest.mark.parametrize("name", OUTCOMES)
-def test_an_example_shows_what_it_is_there_for(name: str, client: EmbeddedClient) -> None:
+def test_an_example_has_the_decision_that_it_illustrates(name: str, client: EmbeddedClient) -> None:
     decision = client.decide_text((EXAMPLES / f"{name}.json").read_bytes())
     assert (decision["outcome"], {reason["code"] for reason in decision["reasons"]}) == OUTCOMES[name]
     assert decision["request_type"] == ("pt_visit" if name == "bad_request" else name)
@@ -75,7 +75,7 @@ def test_most_claims_are_valid(decisions: list[Decision]) -> None:
     assert sum(not is_json(line) for line in LINES) == 1
 
 
-def test_references_are_unique_and_name_nobody() -> None:
+def test_request_ids_are_unique_and_identify_nobody() -> None:
     requests: list[Any] = [json.loads(line) for line in LINES if is_json(line)]
     requests += [json.loads(path.read_bytes()) for path in EXAMPLES.glob("*.json")]
     references = [request["request_id"] for request in requests]

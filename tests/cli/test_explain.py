@@ -1,4 +1,4 @@
-"""`therapy-policy explain`: a decision as a person reads it."""
+"""`therapy-policy explain`: a decision in words."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ COLOUR = re.compile(r"\x1b\[[0-9;]*3[0-9]m")
 
 
 def flat(text: str) -> str:
-    """A text without its line breaks and its layout."""
+    """A text without line breaks and layout."""
     return " ".join(text.split())
 
 
@@ -59,11 +59,11 @@ def test_a_referral() -> None:
     assert "is authorized." in text
     assert "1 evaluation visit, 5 treatment visits; at most 4 units (60 minutes) in a visit" in text
     assert "chapter 17 of the Affiliated Practitioner Manual, Neighbor Island Network" in text
-    assert "Also to know" in text
+    assert "Also note" in text
     assert "contact" not in text
 
 
-def test_what_nothing_in_the_request_lifts_says_why() -> None:
+def test_a_reason_without_a_remedy_says_why() -> None:
     text = flat(run("explain", EXAMPLES / "pt_extension.json").stdout.decode())
     assert REGISTER["reason_codes"]["EXT_READY_FOR_CLINICAL_REVIEW"]["no_remedy_because"] in text
 
@@ -78,13 +78,13 @@ def test_an_invalid_request() -> None:
     assert "withheld" not in text
 
 
-def test_the_sidecar_explains_alike(sidecar: Any) -> None:
+def test_the_sidecar_gives_the_same_explanation(sidecar: Any) -> None:
     path = EXAMPLES / "pt_continuation.json"
     assert run("explain", path, "--sidecar", sidecar.url).stdout == run("explain", path).stdout
 
 
 @pytest.mark.parametrize("line", range(1, 1 + len((EXAMPLES / "claims.jsonl").read_bytes().splitlines()), 3))
-def test_every_reason_is_told_with_its_grounds(line: int, client: EmbeddedClient) -> None:
+def test_every_reason_is_explained_with_its_basis(line: int, client: EmbeddedClient) -> None:
     request = (EXAMPLES / "claims.jsonl").read_bytes().splitlines()[line - 1]
     decision = client.decide_text(request if request.endswith(b"}") else b"null")
     text = flat(explained(decision))
@@ -99,7 +99,7 @@ def test_every_reason_is_told_with_its_grounds(line: int, client: EmbeddedClient
         assert f"{service_line['line']} {service_line['procedure_code']} {service_line['units_requested']}" in text
 
 
-def test_reasons_that_differ_in_their_place_alone_are_told_once(client: EmbeddedClient) -> None:
+def test_reasons_that_differ_only_in_the_path_are_merged(client: EmbeddedClient) -> None:
     decision = client.decide(
         {"request_type": "pt_treatment_plan", "service_date": "2026-03-02", "specialty": "none"}
         | {"benefit_status": "covered"}
@@ -153,7 +153,7 @@ def test_it_keeps_to_the_width(width: int) -> None:
         assert all(line == line.rstrip() for line in lines)
 
 
-def test_colours_are_for_terminals() -> None:
+def test_colors_are_for_terminals() -> None:
     path = EXAMPLES / "pt_visit.json"
     assert b"\x1b" not in run("explain", path).stdout
     status, coloured = run_in_terminal("explain", path)

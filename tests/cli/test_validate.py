@@ -1,4 +1,4 @@
-"""`therapy-policy validate`: the places that the engine calls wrong, found by the published schema alone."""
+"""`therapy-policy validate`: the errors that the engine reports, found with only the published schema."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ NUMBERS = [
 
 
 def agree(client: EmbeddedClient, text: str) -> None:
-    """The schema and the engine name the same places, in the same order, and expect the same there."""
+    """The schema and the engine report the same paths, in the same order, with the same expectations."""
     found = validation_errors(parse(text))
     reasons = [reason for reason in client.decide_text(text)["reasons"] if reason["code"] == "REQUEST_INVALID"]
     assert [misfit.path for misfit in found] == [reason["path"] for reason in reasons]
@@ -44,12 +44,12 @@ def test_the_schema_and_the_engine_agree_on_anything(client: EmbeddedClient, req
 
 @pytest.mark.parametrize("number", NUMBERS)
 def test_numbers_are_read_as_they_are_written(client: EmbeddedClient, number: str) -> None:
-    """In a place that has none beside it, from 0 to 99."""
+    """In a field from 0 to 99."""
     text = json.dumps(VISIT | {"visit": VISIT["visit"] | {"units_already_authorized": "NUMBER"}})
     agree(client, text.replace('"NUMBER"', number))
 
 
-def test_each_wrong_place_is_said_in_words() -> None:
+def test_each_error_is_explained_in_words() -> None:
     result = run("validate", EXAMPLES / "bad_request.json")
     assert (result.returncode, result.stderr) == (1, b"")
     text = result.stdout.decode()
@@ -86,7 +86,7 @@ def test_a_valid_request() -> None:
     assert (result.returncode, result.stdout, result.stderr) == (0, b"The request is valid.\n", b"")
 
 
-def test_no_request_at_all() -> None:
+def test_a_file_without_a_request() -> None:
     result = run("validate", "-", stdin=b"[1, 2]")
     assert result.returncode == 1
     assert b"(the whole request)" in result.stdout
@@ -111,6 +111,6 @@ def test_no_engine_is_needed(tmp_path: Path) -> None:
         ({}, "an object"),
     ],
 )
-def test_the_kind_of_thing_that_is_there(wrong: Any, found: str) -> None:
+def test_the_value_is_described(wrong: Any, found: str) -> None:
     (misfit,) = validation_errors(parse(json.dumps(VISIT | {"visit": VISIT["visit"] | {"units": wrong}})))
     assert (misfit.path, misfit.found) == ("/visit/units", found)

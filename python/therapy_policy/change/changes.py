@@ -94,7 +94,7 @@ class Differences:
 
     data: tuple[Change, ...]
     rules: tuple[ChangedRule, ...]
-    rules_decide_differently: bool  # a rule that takes part in decisions changed, in more than its METADATA
+    rules_decide_differently: bool  # a rule that decisions depend on changed, in more than its METADATA
     can_differ: Mapping[str, bool]  # by request type: whether decisions can differ, in more than texts they repeat
 
 
