@@ -133,8 +133,8 @@ class Named:
             value: Any = node.get("value")
             kind = node.get("type")
             if kind == "string":
-                # An entry of a parameter stands in the requests and tables that many tests share, whatever they are
-                # about; so only what a test says itself names one.
+                # An entry of a parameter appears in requests and tables that many tests share, whatever they are
+                # about. So only the test itself can name one.
                 named = self.words if len(self.reading) == 1 else self.codes
                 into |= {word for word in re.split(r"[ /]", value) if word in named}
             elif kind == "var":

@@ -156,7 +156,7 @@ CASES: dict[str, tuple[object, str, list[str], dict[str, Any]]] = {
         ["REQUEST_INVALID /request_type"],
         {},
     ),
-    "wrong places in order, indexes as numbers, names escaped, nothing below a wrong place": (
+    "errors in order, indexes as numbers, names escaped, nothing below an error": (
         ot(*[("97110", 0 if index in (2, 10) else 1) for index in range(11)], already=100)
         | {"medical_necessity": None, "service_date": "2023-02-29", "~/": None, "modifiers": {"x": 1}},
         "invalid_request",
@@ -203,7 +203,7 @@ CASES: dict[str, tuple[object, str, list[str], dict[str, Any]]] = {
         ],
         {},
     ),
-    "every line denied for its own sake, while a pend bears on the whole": (
+    "every line denied for its own sake, while a pend applies to the whole": (
         ot(("97130", 1), ("XXXXX", 1), benefit_status=None),
         "denied",
         [
@@ -305,7 +305,7 @@ CASES: dict[str, tuple[object, str, list[str], dict[str, Any]]] = {
         {"units": 3, "treatment_visits": 1, "max_units_per_visit": 4},
     ),
     "no units left": (visit(units=1, already=4), "denied", ["PT_UNITS_OVER_VISIT_LIMIT /visit/units"], {}),
-    "a pend stands before spent units": (
+    "a pend comes before spent units": (
         visit(units=1, already=4, plan_of_care_complete=False),
         "pended",
         ["PT_PLAN_OF_CARE_MISSING /plan_of_care_complete", "PT_UNITS_OVER_VISIT_LIMIT /visit/units"],
@@ -395,7 +395,7 @@ CASES: dict[str, tuple[object, str, list[str], dict[str, Any]]] = {
         ],
         {},
     ),
-    "may go on": (continuation(UNMET), "authorized", [], {}),
+    "may continue": (continuation(UNMET), "authorized", [], {}),
     "nothing is told": (continuation({}), "pended", ["DC_UNDETERMINED /discontinuation"] * 6, {}),
     "one half of DC-3 is false, so the other need not be told": (
         continuation(UNMET | {"extended_period_of_service": None}),

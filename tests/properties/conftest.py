@@ -1,4 +1,4 @@
-"""What the properties are held against: both engines, and a count of what was compared."""
+"""What the properties are tested on: both engines, and a count of what was compared."""
 
 from __future__ import annotations
 

@@ -64,7 +64,7 @@ def stated_in(request: dict[str, Any]) -> list[Stated]:
 
 
 def expected_at(request: dict[str, Any], place: FieldPath) -> dict[str, Any] | None:
-    """Return the form of what belongs at a place of a request of a known type; None for an unknown member."""
+    """Return the form of what belongs at a path of a request of a known type; None for an unknown field."""
     form: dict[str, Any] = form_of(request["request_type"])
     for step in place:
         if isinstance(step, str) and step not in form["properties"]:

@@ -45,12 +45,12 @@ def batches(one: SearchStrategy[Json]) -> SearchStrategy[Batch]:
 def agree(
     embedded: EmbeddedClient, asking_sidecar: SidecarClient, requests_compared: Counter[tuple[str, str]]
 ) -> Agree:
-    """See that all three decide the requests with these texts alike, and count them for the test of that name."""
+    """Check that all three decide the requests with these texts the same way, and count them for the named test."""
 
     def check(test: str, texts: list[str]) -> None:
         expected = [oracle.decide(oracle.parse(text)) for text in texts]
         in_process, over_http = embedded.decide_texts(texts), asking_sidecar.decide_texts(texts)
-        # One of each batch is asked for alone as well.
+        # One of each batch is decided alone as well.
         assert embedded.decide_text(texts[0]) == in_process[0]
         assert asking_sidecar.decide_text(texts[0]) == over_http[0]
 

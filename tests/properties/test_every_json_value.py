@@ -129,7 +129,7 @@ def answer_of(ask: Callable[[Any], Decision | list[Decision]], asked: object) ->
 
 def texts_with(number: str) -> Iterator[str]:
     """Every example, with the number instead of each value in it, in each list, and as a member that is unknown."""
-    mark = "the number stands here"
+    mark = "the number is here"
     yield number
     for path in sorted(EXAMPLES.glob("*.json")):
         example = json.loads(path.read_text(encoding="utf-8"))
@@ -229,7 +229,7 @@ SENT: dict[str, tuple[bytes, str]] = {
     "UTF-16": (message(BODY.decode().encode("utf-16")), "authorized"),
     "UTF-16, and says so": (message(BODY.decode().encode("utf-16"), f"{JSON}; charset=utf-16"), "authorized"),
     "UTF-32": (message(BODY.decode().encode("utf-32")), "authorized"),
-    "a byte that is no UTF-8": (message(BODY.replace(b"covered", b"covered\xff")), INVALID),
+    "a byte that is not UTF-8": (message(BODY.replace(b"covered", b"covered\xff")), INVALID),
     "a null byte": (message(b"\0"), ""),
     "null bytes after it": (message(BODY + b"\0\0"), ""),
     "a member twice, good last": (
@@ -309,7 +309,7 @@ def test_whatever_is_sent_is_decided_or_refused(
 def test_what_says_that_it_is_gzip_and_is_none_is_never_decided(
     sidecar: RunningSidecar, asking_sidecar: SidecarClient
 ) -> None:
-    # Where it has unzipped nothing before, OPA 1.21 hangs up on it without a word. That is no answer, but no decision.
+    # Where it has unzipped nothing before, OPA 1.21 hangs up on it without a word. That is not an answer, and not a decision either.
     for path in ("decision", "decisions"):
         with contextlib.suppress(http.client.RemoteDisconnected):
             assert decision_or_refusal(exchange(sidecar, message(BODY, GZIP, path=path))) is None
@@ -347,7 +347,7 @@ def test_what_is_no_http_is_refused(sidecar: RunningSidecar, asking_sidecar: Sid
 
 
 def clean_equivalent(body: bytes) -> dict[str, Any] | None:
-    """The oracle's decision on what a body says, each byte that is no UTF-8 replaced; None if it is no JSON even so."""
+    """The oracle's decision on what a body says, each byte that is not UTF-8 replaced; None if it is not JSON even then."""
     try:
         value = oracle.parse(body.decode("utf-8", "replace"))
     except (ValueError, RecursionError):
@@ -446,7 +446,7 @@ def test_clients_agree_on_any_bytes(embedded: EmbeddedClient, asking_sidecar: Si
 
 REFUSALS = ("RequestNotJson", "RequestTooLarge")
 
-# How many bytes a client takes stands in one place; here it is said again, for both clients keep to it.
+# The limit of a client is defined in one place; it is repeated here because both clients keep to it.
 FULL = TEXT.encode() + b" " * ((1 << 20) - len(TEXT))
 TEXTS: dict[str, tuple[bytes, str]] = {
     "nothing": (b"", "RequestNotJson"),

@@ -418,7 +418,7 @@ def test_in_the_examples_every_remedy_is_tried_and_lifts_its_reason(embedded: Em
         try:
             request = json.loads(text)
         except ValueError:
-            continue  # one line of the claims is no JSON, for what `batch` makes of it
+            continue  # one line of the claims is not JSON, to show what `batch` does with it
         tried += assert_each_remedy_lifts_its_reason(embedded, request)
     assert tried.keys() == REPAIRS.keys()
 
@@ -466,7 +466,7 @@ def test_the_order_of_lines_moves_units_between_them_and_nothing_else(
     for one, other in zip(before["lines"], where_it_was, strict=True):
         assert (one["procedure_code"], one["units_requested"]) == (other["procedure_code"], other["units_requested"])
         assert (one["status"] == "denied") == (other["status"] == "denied")
-    # Add-on lines come after all others, wherever they stand.
+    # Add-on lines come after all others, wherever they are.
     for add_on in (True, False):
         assert units_of(before, add_on=add_on) == units_of(after, add_on=add_on)
 
@@ -686,7 +686,7 @@ markers = st.text("qxzjvk", min_size=12, max_size=12)
 
 
 def assert_not_repeated(marker: str, request: Json, decision: Decision) -> None:
-    """Nothing of a decision holds the marker, but for the caller's own reference, which is echoed."""
+    """Nothing in a decision has the marker, except for the caller's own reference, which is echoed."""
     assert decision["request_id"] is None or decision["request_id"] == request["request_id"]
     assert marker not in json.dumps({name: value for name, value in decision.items() if name != "request_id"})
 
@@ -703,7 +703,7 @@ def test_no_free_text_of_a_valid_request_is_repeated(engine: Client, request: Re
 
 
 def marked_at(value: Json, place: FieldPath, marker: str, odd: FieldPath | None) -> Json:
-    """The value, with the marker in every string that is no word of the published form, and at one odd place."""
+    """The value, with the marker in every string that is not a word of the published schema, and at one odd place."""
     if place == odd:
         return f"{value} {marker}" if isinstance(value, str) else marker
     if isinstance(value, dict):

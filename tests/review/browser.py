@@ -101,7 +101,7 @@ def running_browser() -> Iterator[Browser]:
 
 @dataclass
 class Watched:
-    """A page, and what it must not do: complain, or ask for anything that is no file."""
+    """A page, and what it must not do: complain, or request anything except files."""
 
     page: Page
     complaints: list[str] = field(default_factory=list)

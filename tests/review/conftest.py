@@ -56,5 +56,5 @@ def watched(shared: Watched) -> Iterator[Watched]:
 
 @pytest.fixture
 def page(watched: Watched, try_page: Path) -> Page:
-    """The page on which a request is tried, opened anew."""
+    """The page on which a request is tried, freshly opened."""
     return watched.open(try_page)

@@ -32,7 +32,7 @@ def decision_on(page: Page) -> str:
 
 
 def expect_decision(page: Page, text: str | bytes, client: Client) -> Decision:
-    """See that the page shows the decision on the request of this text, and says it in the command's words."""
+    """Check that the page shows the decision on the request of this text, in the command's words."""
     decision = client.decide_text(text)
     expect(page.locator("#try-decision")).to_have_text(as_printed(decision).decode().rstrip("\n"))
     assert decision_on(page) + "\n" == as_printed(decision).decode()
@@ -323,7 +323,7 @@ def test_not_stated_and_stated_as_none_differ(page: Page, client: EmbeddedClient
 
 
 def test_what_is_left_empty(page: Page, client: EmbeddedClient) -> None:
-    """A text may be blank, a code may not; neither is taken for something that is not there."""
+    """A text may be blank, a code may not; neither is taken for something missing."""
     choose_type(page, "pt_treatment_plan")
     fill(page.get_by_role("group", name=TITLES["pt_treatment_plan"], exact=True), "Plan of care", {})
     interventions = page.get_by_role("group", name="Planned interventions", exact=True)
@@ -412,7 +412,7 @@ def test_without_javascript_it_says_so(browser: Browser, try_page: Path) -> None
 
 
 def test_without_the_policy_nothing_is_decided(browser: Browser, try_page: Path, tmp_path: Path) -> None:
-    """Where the engine cannot be had, the page says that nothing is decided."""
+    """Where the engine is not available, the page says that nothing is decided."""
     for file in try_page.parent.iterdir():
         if file.is_file():
             (tmp_path / file.name).write_bytes(file.read_bytes())
