@@ -309,7 +309,7 @@ def test_whatever_is_sent_is_decided_or_refused(
 def test_what_says_that_it_is_gzip_and_is_none_is_never_decided(
     sidecar: RunningSidecar, asking_sidecar: SidecarClient
 ) -> None:
-    # Where it has unzipped nothing before, OPA 1.21 hangs up on it without a word. That is not an answer, and not a decision either.
+    # If it has unzipped nothing before, OPA 1.21 hangs up on it without a word. That is not a decision either.
     for path in ("decision", "decisions"):
         with contextlib.suppress(http.client.RemoteDisconnected):
             assert decision_or_refusal(exchange(sidecar, message(BODY, GZIP, path=path))) is None
@@ -347,7 +347,7 @@ def test_what_is_no_http_is_refused(sidecar: RunningSidecar, asking_sidecar: Sid
 
 
 def clean_equivalent(body: bytes) -> dict[str, Any] | None:
-    """The oracle's decision on what a body says, each byte that is not UTF-8 replaced; None if it is not JSON even then."""
+    """The oracle's decision on a body, each byte that is not UTF-8 replaced; None if it is not JSON even then."""
     try:
         value = oracle.parse(body.decode("utf-8", "replace"))
     except (ValueError, RecursionError):
