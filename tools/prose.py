@@ -268,10 +268,10 @@ def _reader(path: str) -> Callable[[str], Iterator[Lines]]:
     return READERS.get(name.suffix or name.name, hash_comments)
 
 
-def tracked() -> list[str]:
-    """Return the paths of files with prose that git tracks or would track."""
+def tracked(names: list[str]) -> list[str]:
+    """Return the paths of files with prose that git tracks or would track; with names, only those below them."""
     listed = subprocess.run(
-        ["git", "ls-files", "--cached", "--others", "--exclude-standard", "-z"],
+        ["git", "ls-files", "--cached", "--others", "--exclude-standard", "-z", "--", *names],
         cwd=ROOT,
         capture_output=True,
         check=True,
@@ -285,8 +285,14 @@ def tracked() -> list[str]:
 
 
 def main() -> None:
-    """Check the files that are named, or all."""
-    files = {path: (ROOT / path).read_text(encoding="utf-8") for path in sys.argv[1:] or tracked()}
+    """Check the files and directories that are named, or all files."""
+    named = [name for name in sys.argv[1:] if (ROOT / name).is_file()]
+    below = [name for name in sys.argv[1:] if name not in named]
+    paths = [*named, *(tracked(below) if below or not named else [])]
+    files = {path: (ROOT / path).read_text(encoding="utf-8") for path in paths}
+    if not files:
+        print("error: there is nothing to check; name files or directories of this repository", file=sys.stderr)
+        sys.exit(2)
     try:
         found = check(files)
     except TherapyPolicyError as problem:
