@@ -497,7 +497,7 @@ def test_requests_and_logs_that_do_not_belong_together(batch: Batch, sidecar_log
     entry.write_bytes(next(line for line in sidecar_log.lines if b"decision_id" in line))
     result = run("replay", entry, "--requests", batch.requests)
     assert "Line 1 of " in one_error(result)
-    assert "leave out --requests" in one_error(result)
+    assert "Leave out --requests" in one_error(result)
     assert result.returncode == 2
 
     shorter = tmp_path / "shorter.jsonl"
