@@ -510,7 +510,7 @@ def test_requests_and_logs_that_do_not_belong_together(batch: Batch, sidecar_log
     assert result.returncode == 2
 
     result = run("replay", "-", "--requests", "-")
-    assert "standard input cannot be both" in one_error(result)
+    assert "Standard input cannot be both" in one_error(result)
     assert result.returncode == 2
 
 
