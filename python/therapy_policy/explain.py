@@ -79,7 +79,7 @@ def _facts(decision: Decision, packaged_version: str) -> Table:
 
 
 def _lines(decision: Decision) -> Table:
-    table = Table(title="Service lines", title_justify="left", title_style="bold", box=None, padding=(0, 2, 0, 0))
+    table = Table(title="Service lines", title_justify="left", title_style="bold", box=None, padding=(0, 1, 0, 0))
     table.add_column("line", justify="right")
     table.add_column("code")
     table.add_column("requested", justify="right")

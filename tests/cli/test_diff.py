@@ -83,7 +83,7 @@ def test_one_more_visit_flips_exactly_the_requests_for_it(edited: Edit) -> None:
     assert of_claims["can_differ"] is False
     assert of_claims["summary"].endswith("; its decisions cannot differ")
     examples = [flip["name"] for flip in document["examples"]["flips"]]
-    assert examples == ["pt_visit.json", "A chronic condition, all treatment visits used"]
+    assert examples == ["pt_visit.json", "A chronic condition, with all treatment visits used"]
 
     first, *others = kinds(document)
     assert (first["old_outcome"], first["new_outcome"]) == ("denied", "authorized")
@@ -114,7 +114,7 @@ def test_a_valid_request_that_flips_outside_the_sample_is_not_malformed(edited: 
     assert (kind["old_outcome"], kind["new_outcome"], kind["found_by"]) == ("authorized", "authorized", "near")
     assert kind["other_changes"] == ["authorized.treatment_visits"]
     assert kind["authorizes_more"] is True
-    assert "A stiff neck that came overnight" in [flip["name"] for flip in document["examples"]["flips"]]
+    assert "A stiff neck that started overnight" in [flip["name"] for flip in document["examples"]["flips"]]
     text = " ".join(diff(POLICIES, copy, "--quick", "--type", "pt_referral").stdout.decode().split())
     assert "pt_referral: some decisions differ, but none in the sample of classes" in text
     assert "authorized → authorized: 2 valid requests similar to the smallest one" in text
@@ -151,7 +151,7 @@ def test_wording_is_not_a_change_in_behavior(edited: Edit) -> None:
         ),
         (PARAMETERS, "service: guided exercise", "service: exercise with guidance"),
         ("outpatient_pt/visit.rego", "# title: Outpatient PT visit", "# title: One PT visit"),
-        ("pediatric_ot/claim.rego", "# A whole number is the same however it was written", "# However written"),
+        ("pediatric_ot/claim.rego", "# A whole number is the same however it is written", "# However written"),
     )
     result = diff(POLICIES, copy)
     text = " ".join(result.stdout.decode().split())
@@ -159,7 +159,7 @@ def test_wording_is_not_a_change_in_behavior(edited: Edit) -> None:
     assert "No change in behavior." in text
     assert "established. (wording only)" in text
     assert "Six codes are therapeutic. (wording only)" in text
-    assert "activities of therapy (wording only)" in text
+    assert "exercise with guidance (wording only)" in text
     assert "therapy/outpatient_pt/visit.rego: “One PT visit”: only METADATA changed" in text
     assert "pt_visit: a fixed sample of 1,094 of 76,032 classes; its decisions cannot differ" in text
 
@@ -193,7 +193,7 @@ def test_a_code_that_is_added_flips_the_claims_with_it(edited: Edit) -> None:
 
 
 def test_a_negation_that_is_dropped_flips_both_ways_and_makes_a_page(edited: Edit, tmp_path: Path) -> None:
-    copy = edited(("outpatient_pt/visit.rego", "if not note_numbered", "if note_numbered"))
+    copy = edited(("outpatient_pt/visit.rego", "not _note_numbered\n", "_note_numbered\n"))
     page = tmp_path / "page.html"
     document = report(POLICIES, copy, "--quick", "--type", "pt_visit", "--html", page)
     ways = {
@@ -205,7 +205,7 @@ def test_a_negation_that_is_dropped_flips_both_ways_and_makes_a_page(edited: Edi
     assert [(rule["file"], rule["title"], rule["change"]) for rule in document["rules"]] == [
         (
             "therapy/outpatient_pt/visit.rego",
-            "A progress note that does not carry the visit's number pends it",
+            "A visit whose progress note does not have the visit's number is pended",
             "changed",
         )
     ]
@@ -226,7 +226,7 @@ def test_a_later_beginning_flips_the_day_between(edited: Edit) -> None:
 
 
 def test_a_rule_that_is_off_by_one_inside_a_class_is_found(edited: Edit) -> None:
-    limit = "input.prior_visits.treatment < initial_visits.treatment"
+    limit = "input.prior_visits.treatment < _initial_visits.treatment"
     copy = edited(("outpatient_pt/visit.rego", limit, limit.replace(" <", " + 1 <")))
     document = report(POLICIES, copy, "--quick", "--type", "pt_visit")
     found = [kind for kind in kinds(document) if kind["new_outcome"] == "denied"]
@@ -237,7 +237,7 @@ def test_a_rule_that_is_off_by_one_inside_a_class_is_found(edited: Edit) -> None
 
 
 def test_a_different_request_schema_is_a_change_in_behavior(edited: Edit) -> None:
-    form = '"units_already_authorized": {\n   "kind": "whole_number",\n   "least": 0,\n   "most": '
+    form = '"units_already_authorized": {"kind": "whole_number", "least": 0, "most": '
     copy = edited(("request/data.json", f"{form}99", f"{form}120"))
     document = report(POLICIES, copy, "--quick", "--type", "pt_visit")
     (kind,) = kinds(document)

@@ -117,7 +117,7 @@ def test_a_newer_policy_in_the_sidecar(client: EmbeddedClient) -> None:
     newer["policy_version"] = "99.0.0"
     newer["reasons"][0]["code"] = "OT_NEW_CODE"
     text = flat(explained(newer))
-    assert "version 99.0.0; the summaries of clauses below are those of version" in text
+    assert "version 99.0.0; the clause summaries below are from version" in text
     for told in ("OT-99", "INT-99", "OT_NEW_CODE"):
         assert told in text
 

@@ -218,7 +218,7 @@ def test_differences_are_grouped_by_kind_with_a_first_example(
     assert gone | {"count": 2, "first": {"line": 2, "request": 2}} in report["differences"]
     written = run("replay", log, "--bundle", six_visits).stdout.decode()
     assert "2  outcome: denied -> authorized (first: line 2, request 2)" in written
-    assert "2  reason went: PT_TREATMENT_VISIT_LIMIT (PT-3) at /prior_visits/treatment" in written
+    assert "2  reason removed: PT_TREATMENT_VISIT_LIMIT (PT-3) at /prior_visits/treatment" in written
     assert "2  authorized units: 0 -> 2" in written
 
 
@@ -368,7 +368,7 @@ def test_every_kind_of_difference_is_reported(client: EmbeddedClient, tmp_path: 
     written = run("replay", log, "--requests", requests).stdout.decode()
     assert written.count("(first: line ") == len(report["differences"])
     assert "1  outcome: pended -> denied (first: line 1)" in written
-    assert "2  authorized units: no whole number -> 0" in written
+    assert "2  authorized units: not a whole number -> 0" in written
     assert "1  route: different" in written
     assert "1  reason changed: BENEFIT_NOT_COVERED (UM-2) at /benefit_status: different message, remedy" in written
     assert SECRET not in written
@@ -489,15 +489,15 @@ def test_a_log_with_only_invalid_requests_is_not_identical(client: EmbeddedClien
 
 def test_requests_and_logs_that_do_not_belong_together(batch: Batch, sidecar_log: SidecarLog, tmp_path: Path) -> None:
     result = run("replay", batch.output)
-    assert "line 1 of " in one_error(result)
+    assert "Line 1 of " in one_error(result)
     assert "--requests IN.jsonl" in one_error(result)
     assert result.returncode == 2
 
     entry = tmp_path / "entry"
     entry.write_bytes(next(line for line in sidecar_log.lines if b"decision_id" in line))
     result = run("replay", entry, "--requests", batch.requests)
-    assert "line 1 of " in one_error(result)
-    assert "leave out --requests" in one_error(result)
+    assert "Line 1 of " in one_error(result)
+    assert "Leave out --requests" in one_error(result)
     assert result.returncode == 2
 
     shorter = tmp_path / "shorter.jsonl"
@@ -510,7 +510,7 @@ def test_requests_and_logs_that_do_not_belong_together(batch: Batch, sidecar_log
     assert result.returncode == 2
 
     result = run("replay", "-", "--requests", "-")
-    assert "standard input cannot be both" in one_error(result)
+    assert "Standard input cannot be both" in one_error(result)
     assert result.returncode == 2
 
 
