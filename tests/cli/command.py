@@ -4,7 +4,6 @@ import json
 import os
 import pty
 import select
-import socket
 import subprocess
 import sys
 from collections.abc import Mapping
@@ -48,11 +47,6 @@ def start(*arguments: str | Path, **changes: str) -> subprocess.Popen[bytes]:
         cwd=ROOT,
         env=environment(**changes),
     )
-
-
-def free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as server:
-        return int(server.getsockname()[1])
 
 
 def run_in_terminal(*arguments: str | Path, **changes: str) -> tuple[int, str]:

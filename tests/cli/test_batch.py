@@ -20,12 +20,12 @@ from tests.cli.command import (
     EXAMPLES,
     as_line,
     environment,
-    free_port,
     one_error,
     run,
     run_in_terminal,
     start,
 )
+from tests.running import free_port
 from therapy_policy import EmbeddedClient
 
 if TYPE_CHECKING:

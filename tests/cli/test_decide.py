@@ -16,7 +16,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.cli.command import COMMAND, EXAMPLES, ROOT, as_printed, environment, free_port, one_error, run, start
+from tests.cli.command import COMMAND, EXAMPLES, ROOT, as_printed, environment, one_error, run, start
+from tests.running import free_port
 from therapy_policy import EmbeddedClient
 
 if TYPE_CHECKING:

@@ -6,7 +6,8 @@ from typing import Any
 
 import pytest
 
-from tests.client.servers import BUNDLE, Misbehave, MisbehavingServer, free_port, running
+from tests.client.servers import BUNDLE, Misbehave, MisbehavingServer, running
+from tests.running import free_port
 from therapy_policy import EmbeddedClient, SidecarClient
 from therapy_policy.toolchain.opa import find_opa
 

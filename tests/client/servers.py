@@ -17,13 +17,6 @@ from therapy_policy import SidecarClient
 BUNDLE = Path(therapy_policy.__file__).parent / "policy" / "packaged" / "bundle.tar.gz"
 
 
-def free_port() -> int:
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        number: int = free.getsockname()[1]
-        return number
-
-
 @contextmanager
 def running(opa: Path, port: int, *options: str) -> Iterator[SidecarClient]:
     """Start OPA, yield a client for it once it is ready, and stop it at the end."""

@@ -9,7 +9,8 @@ from typing import Any
 
 import pytest
 
-from tests.client.servers import BUNDLE, free_port, running
+from tests.client.servers import BUNDLE, running
+from tests.running import free_port
 from therapy_policy import EmbeddedClient, SidecarClient
 from therapy_policy.errors import (
     EngineError,
