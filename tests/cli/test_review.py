@@ -680,3 +680,23 @@ def test_without_opa(tmp_path: Path) -> None:
     assert result.returncode == 3
     assert b"Traceback" not in result.stderr
     assert not (tmp_path / "site").exists()
+
+
+# --- The policy may be reworded ---------------------------------------------------------------------------------------
+
+
+def test_a_helper_may_be_renamed_without_breaking_the_site(tmp_path: Path, site: Path) -> None:
+    policies = tmp_path / "policies"
+    shutil.copytree(POLICIES, policies)
+    entry_page = policies / "therapy/decision.rego"
+    rego = entry_page.read_text(encoding="utf-8")
+    for helper, name in (("_effects", "_what_the_reasons_do"), ("_valid", "_can_be_evaluated"), ("_nothing", "_none")):
+        renamed = re.sub(rf"(?<![\w.]){helper}\b", name, rego)
+        assert renamed != rego
+        rego = renamed
+    entry_page.write_text(rego, encoding="utf-8")
+    result = run("review", "--output", tmp_path / "site", "--bundle", policies)
+    assert result.returncode == 0, result.stderr.decode()
+    for name in ("pt_visit.html", "pediatric_ot_claim.html", "every_request.html"):
+        before, after = (text(page(each / name).select("table")[0]) for each in (site, tmp_path / "site"))
+        assert after == before
