@@ -316,8 +316,8 @@
 
     array(form, label, required, value) {
       const { description, ...elementForm } = formOf(form.items);
-      // The description has the name of an element: "one goal with its statuses", "a modifier: two digits or capital letters …".
-      const one = elementForm.isLong ? null : /^(?:one|an?) ([\w ]+?)(?= with\b|:|$)/.exec(description)?.[1];
+      // The description has the name of an element: "one goal with its statuses", "a modifier of two characters …".
+      const one = elementForm.isLong ? null : /^(?:one|an?) ([\w ]+?)(?= with\b| of\b|:|$)/.exec(description)?.[1];
       const title = (index) => `${capitalized(one ?? label)} ${index + 1}`;
       if (one && elementForm.kind !== "object") form = { ...form, description: `${form.description}: ${description}` };
       let elements = [];
