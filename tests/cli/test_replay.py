@@ -22,7 +22,9 @@ from tests.cli.command import COMMAND, EXAMPLES, ROOT, as_line, environment, one
 from tests.running import running_sidecar
 from therapy_policy import EmbeddedClient, SidecarClient
 from therapy_policy.bulk.replay import differences_between
-from therapy_policy.policy.bundles import load
+from therapy_policy.policy.bundles import load, packaged_bundle
+
+VERSION = packaged_bundle().version
 
 SECRET = "Xylophone"
 ROUTE = {"request_type": "referral_route", "island": "maui"}
@@ -179,7 +181,7 @@ def test_under_another_bundle_exactly_the_decisions_that_flip_differ(
     status, report = report_of(sidecar_log.path, "--bundle", six_visits)
     assert report["different"] == 2 * len(flipping)
     assert report["identical"] == 2 * (sum(is_evaluated(client, each) for each in sidecar_log.requests) - len(flipping))
-    assert report["policy_versions"] == {"then": {"1.0.0": report["identical"] + report["different"]}, "now": "9.8.7"}
+    assert report["policy_versions"] == {"then": {VERSION: report["identical"] + report["different"]}, "now": "9.8.7"}
     assert status == 1
 
     # One line each, because the entries of single requests are in the order of the requests.
@@ -354,7 +356,7 @@ def test_every_kind_of_difference_is_reported(client: EmbeddedClient, tmp_path: 
     log.write_bytes(b"".join(as_line(changed_decision(name, client)) for name in CHANGES))
     status, report = report_of(log, "--requests", requests)
     assert (status, report["different"], report["identical"]) == (1, len(CHANGES) - 1, 1)
-    assert report["policy_versions"]["then"] == {"0.9.0": 1, "1.0.0": len(CHANGES) - 1}
+    assert report["policy_versions"]["then"] == {"0.9.0": 1, VERSION: len(CHANGES) - 1}
     expected = [kind for _, kinds in CHANGES.values() for kind in kinds]
     for each in report["differences"]:
         count, first = each.pop("count"), each.pop("first")

@@ -536,7 +536,7 @@ def test_a_review_shows_and_an_empty_one_is_a_line_to_sign(site: Path, changed: 
 def test_figures_of_another_policy_say_so(site: Path, changed: Path) -> None:
     assert not page(site / "index.html").select(".warning")
     for name in ("index", "clauses", "reasons", "interpretations", *TYPES):
-        assert "of another policy" in text(page(changed / f"{name}.html").select(".warning")[0])
+        assert "Not proven for this version" in text(page(changed / f"{name}.html").select(".warning")[0])
 
 
 def test_texts_of_the_policy_are_never_markup(changed: Path) -> None:
