@@ -1,22 +1,26 @@
 # make demo   decide every example, and explain the decisions
-# make test   everything that must hold: lint, types, generated files, Rego tests, Python tests
+# make test   everything that must pass: lint, types, generated files, Rego tests, Python tests
 # The first run of either sets everything up in .venv; all that is needed is Python 3.11+ with venv, and a package index.
 
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 COMMAND := $(BIN)/therapy-policy
-OPA_PATH = $$($(BIN)/python -m therapy_policy.opa)
+WORKERS ?= auto
+REVIEW_DIGESTS := tools/review_digests.json
+QUICK_TESTS := tests/contract tests/policy tests/client/test_both_engines.py tests/client/test_request_text.py \
+	tests/cli/test_explain.py tests/cli/test_validate.py tests/proof/test_oracle.py tests/properties/test_differential.py
+OPA_PATH = $$($(BIN)/python -m therapy_policy.toolchain.opa)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test lint generate fresh rego-test python-test review proof classes mutants bench clean
+.PHONY: help setup demo test test-quick fmt lint prose generate fresh rego-test python-test review proof classes mutants bench clean
 
-help:  ## say what can be made
+help:  ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1\t\2/' | expand -t 22
 
 setup: $(VENV)/installed  ## install the project and its tools into .venv
 
-$(VENV)/installed: pyproject.toml policies/therapy/register/policy/data.yaml
+$(VENV)/installed: pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
 		{ echo "error: Python 3.11 or newer is needed; name one with: make PYTHON=python3.12 …" >&2; exit 1; }
 	@echo "Installing the project into $(VENV) …" >&2
@@ -24,52 +28,66 @@ $(VENV)/installed: pyproject.toml policies/therapy/register/policy/data.yaml
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[dev]'
 	@touch $@
 
-demo: setup  ## decide every example, and explain the decisions
-	@PATH="$(abspath $(BIN)):$$PATH" $(BIN)/python tools/demo.py
+demo: setup  ## decide every example and explain the decisions
+	@PATH="$(abspath $(BIN)):$$PATH" $(BIN)/python -m tools.demo
 
-test: lint fresh rego-test python-test  ## everything that must hold
+test: lint fresh rego-test python-test  ## everything that must pass; CI runs it
 	@echo "all tests passed" >&2
 
-lint: setup  ## formatting, types and the rules of style, of Python and of Rego
+test-quick: setup  ## an answer in under a minute: types, Rego tests, and a selection of the Python tests
+	$(BIN)/ruff check --quiet .
+	$(BIN)/mypy
+	@$(BIN)/python -m tools.rego_tests
+	HYPOTHESIS_PROFILE=glance $(BIN)/pytest -n $(WORKERS) -q $(QUICK_TESTS)
+
+fmt: setup  ## format Python and Rego
+	$(BIN)/ruff check --quiet --fix-only .
+	$(BIN)/ruff format --quiet .
+	@opa=$(OPA_PATH) && "$$opa" fmt --write policies
+
+lint: setup prose  ## formatting, types, style and prose
 	$(BIN)/ruff format --check --quiet .
 	$(BIN)/ruff check --quiet .
 	$(BIN)/mypy
 	@opa=$(OPA_PATH) && set -x && "$$opa" fmt --list --fail policies && \
 		"$$opa" check --strict --schema schemas --bundle policies
 
-generate: setup  ## write every generated file anew
-	@$(BIN)/python tools/generate.py
-	@$(BIN)/python tools/figures.py
+prose: setup  ## plain words (styles/words.yaml) in everything that a person reads
+	@$(BIN)/python -m tools.prose
+
+generate: setup  ## write every generated file again
+	@$(BIN)/python -m tools.generate
+	@$(BIN)/python -m tools.figures
 	@$(COMMAND) review --output build/review >/dev/null
-	@cp build/review/therapy-policy-review.json docs/review.json
+	@cp build/review/therapy-policy-review.json $(REVIEW_DIGESTS)
 
 fresh: setup
-	@$(BIN)/python tools/generate.py --check
-	@$(BIN)/python tools/figures.py --check
+	@$(BIN)/python -m tools.generate --check
+	@$(BIN)/python -m tools.figures --check
 	@$(COMMAND) review --output build/review >/dev/null
-	@diff -u docs/review.json build/review/therapy-policy-review.json >&2 || \
-		{ echo "not fresh: pages of the review; run \`make generate\` and commit docs/review.json" >&2; exit 1; }
+	@diff -u $(REVIEW_DIGESTS) build/review/therapy-policy-review.json >&2 || \
+		{ echo "out of date: pages of the review; run \`make generate\` and commit $(REVIEW_DIGESTS)" >&2; exit 1; }
 
 rego-test: setup
-	@$(BIN)/python tools/rego_tests.py
+	@$(BIN)/python -m tools.rego_tests
 
 python-test: setup
-	$(BIN)/pytest -n 2 -q
+	$(BIN)/pytest -n $(WORKERS) -q
 
-review: setup  ## write the policy as a site to read and sign off, into build/review
+review: setup  ## write the policy as a website to read and sign, into build/review
 	@$(COMMAND) review --output build/review
 
 proof: setup  ## the deep proof: 100,000 requests an engine, every class, every mutant
-	@$(BIN)/python tools/prove.py
+	@$(BIN)/python -m proof.prove
 
 classes: setup  ## enumerate every class of requests that the rules can tell apart, into docs/classes.md
-	@$(BIN)/python tools/classes.py
+	@$(BIN)/python -m proof.classes
 
-mutants: setup  ## change the rules and parameters in every way, one at a time, and see that a test notices
-	@$(BIN)/python tools/mutants.py
+mutants: setup  ## change the rules and parameters in every way, one at a time, and check that a test notices
+	@$(BIN)/python -m proof.mutants
 
-bench: setup  ## measure, side by side, what a decision costs
-	@$(BIN)/python tools/bench.py
+bench: setup  ## measure what a decision costs, side by side with a trivial rule
+	@$(BIN)/python -m tools.bench
 
 clean:  ## remove what was installed and cached here
 	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis

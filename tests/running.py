@@ -1,4 +1,4 @@
-"""One real sidecar, started as a person would start it."""
+"""One real sidecar, started by the command."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ START_SECONDS = 60.0
 
 @dataclass(frozen=True)
 class RunningSidecar:
-    """A sidecar that runs: its URL, the file that holds its log, and its process."""
+    """A running sidecar: its URL, its log file, and its process."""
 
     url: str
     log: Path

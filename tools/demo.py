@@ -28,7 +28,7 @@ def main() -> None:
     run("validate", EXAMPLES / "bad_request.json", expected=1)
     with tempfile.TemporaryDirectory() as directory:
         decisions = Path(directory) / "decisions.jsonl"
-        # The claims hold some lines that are no valid request, so the batch ends with 1.
+        # The claims hold some lines that are not valid requests, so the batch ends with 1.
         run("batch", EXAMPLES / "claims.jsonl", "--output", decisions, expected=1)
         lines = decisions.read_text(encoding="utf-8").splitlines()
         claims = (EXAMPLES / "claims.jsonl").read_text(encoding="utf-8").splitlines()

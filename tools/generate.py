@@ -1,8 +1,8 @@
 """`make generate`: writes every generated file of the repository, the same bytes from the same sources.
 
-What stands once in policies/ and schemas/ is turned here into what else needs it: the validators in Rego and the
-tables that they look things up in, one schema for each request type, the manifest, the table of reason codes in the
-README, and the compiled bundle that the Python package ships.
+What is written once in policies/ and schemas/ is turned here into what else needs it: the validators in Rego and the
+tables that they look things up in, one schema for each request type, the manifest, the page of reason codes in docs/,
+and the compiled bundle that the Python package ships.
 """
 
 from __future__ import annotations
@@ -23,11 +23,12 @@ from typing import Any
 
 import yaml
 
-from therapy_policy.bundles import build
-from therapy_policy.opa import find_opa
-from validators import Validators
+from therapy_policy.policy.bundles import build
+from therapy_policy.toolchain.opa import find_opa
+from tools.validators import Validators
 
 ROOT = Path(__file__).resolve().parent.parent
+GLOSSARY = Path("python/therapy_policy/review/glossary.md")
 
 
 def main() -> int:
@@ -54,7 +55,8 @@ def main() -> int:
 def copy_sources(fresh: Path) -> None:
     for part in ("policies", "schemas"):
         shutil.copytree(ROOT / part, fresh / part)
-    shutil.copyfile(ROOT / "README.md", fresh / "README.md")
+    (fresh / GLOSSARY).parent.mkdir(parents=True)
+    shutil.copyfile(ROOT / GLOSSARY, fresh / GLOSSARY)
 
 
 def same(new: Path, old: Path) -> bool:
@@ -66,7 +68,7 @@ def generate(root: Path) -> list[Path]:
     opa = find_opa()
     made = [*schemas(root), *validators(root), *tables(root), manifest(root)]
     subprocess.run([opa, "fmt", "--write", root / "policies/therapy/request"], check=True)
-    return [*made, readme(root), *bundles(root)]
+    return [*made, reason_codes(root), glossary(root), *bundles(root)]
 
 
 def read_yaml(path: Path) -> Any:
@@ -76,6 +78,17 @@ def read_yaml(path: Path) -> Any:
 def write_json(path: Path, value: Any, *, indent: int | None = None) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(json.dumps(value, indent=indent, ensure_ascii=False) + "\n", encoding="utf-8")
+
+
+def write_tables(path: Path, tables: dict[str, Any]) -> None:
+    """Write tables as JSON: one entry a line, but look-up tables, whose entries say nothing by themselves, in one."""
+    lines = []
+    for name, table in tables.items():
+        entries = [f"  {json.dumps(key)}: {json.dumps(value, ensure_ascii=False)}" for key, value in table.items()]
+        plain = all(value is True for value in table.values())
+        value = json.dumps(table) if plain else "{\n" + ",\n".join(entries) + "\n }"
+        lines.append(f" {json.dumps(name)}: {value}")
+    path.write_text("{\n" + ",\n".join(lines) + "\n}\n", encoding="utf-8")
 
 
 def schemas(root: Path) -> list[Path]:
@@ -114,15 +127,15 @@ def validators(root: Path) -> list[Path]:
     rego, table = Path("policies/therapy/request/well_formed.rego"), Path("policies/therapy/request/data.json")
     (root / rego).parent.mkdir(parents=True, exist_ok=True)
     (root / rego).write_text(readings.well_formed(), encoding="utf-8")
-    write_json(
+    write_tables(
         root / table,
         {
             "forms": readings.forms,
-            "written": readings.written(),
-            "members": dict.fromkeys(readings.members(), True),
-            "plain_members": dict.fromkeys(readings.plain_members(), True),
+            "date_fields": readings.date_fields(),
+            "fields": dict.fromkeys(readings.fields(), True),
+            "plain_fields": dict.fromkeys(readings.plain_fields(), True),
+            "whole_numbers": readings.whole_numbers(),
         },
-        indent=1,
     )
     return [rego, table]
 
@@ -131,12 +144,12 @@ def tables(root: Path) -> list[Path]:
     """The calendar, and the whole numbers as they may be written."""
     years = {str(year): "leap" if calendar.isleap(year) else "common" for year in range(1900, 2100)}
     days = {"common": days_of(2023), "leap": days_of(2024)}
-    written = {"-0": 0, "-0.0": 0}
+    by_text = {"-0": 0, "-0.0": 0}
     for number in range(1000):
-        written |= {f"{number}": number, f"{number}.0": number}
+        by_text |= {f"{number}": number, f"{number}.0": number}
     made = [Path("policies/therapy/lib/calendar/data.json"), Path("policies/therapy/lib/whole_number/data.json")]
     write_json(root / made[0], {"years": years, "days": days})
-    write_json(root / made[1], {"written": written})
+    write_json(root / made[1], {"by_text": by_text})
     return made
 
 
@@ -154,26 +167,60 @@ def manifest(root: Path) -> Path:
     return made
 
 
-def readme(root: Path) -> Path:
-    """The README, with its table of reason codes made anew."""
-    codes = read_yaml(root / "policies/therapy/register/reason_codes/data.yaml")
-    rows = ["| code | effect | clauses | interpretation | message |", "| --- | --- | --- | --- | --- |"]
+REASON_CODES = """\
+# Reason codes
+
+<!-- Generated by `make generate` from policies/therapy/register/reason_codes/data.yaml; do not edit. -->
+
+Every reason that a decision of policy {version} can give, in the order in which decisions list them. In a message, a
+name in braces is replaced with the number or word that decided the request.
+
+- **effect** is what the reason does: `invalid` (the request was not evaluated), `scope` (these rules do not apply),
+  `deny`, `pend`, or `info` (no effect on the outcome). It applies to the whole request unless the table names a line
+  or units.
+- **clauses** are the [clauses of the source]({policies}/register/clauses/data.yaml) that the reason is based on.
+  Where a rule chooses between clauses, the decision names only the one that applied.
+- **interpretation** is the [choice of this project]({policies}/register/interpretations/data.yaml) that the reason
+  depends on, where the source is silent.
+
+| code | effect | clauses | interpretation | message | how to resolve |
+| --- | --- | --- | --- | --- | --- |
+{rows}
+"""
+
+
+def reason_codes(root: Path) -> Path:
+    """The page of reason codes."""
+    therapy = root / "policies/therapy"
+    codes = read_yaml(therapy / "register/reason_codes/data.yaml")
+    rows = []
     for code, entry in sorted(codes.items(), key=lambda item: int(item[1]["order"])):
-        clauses = ", ".join(entry["clauses"]) or "–"
-        rows.append(
-            f"| `{code}` | {entry['effect']} | {clauses} | {entry['interpretation'] or '–'} | {entry['message']} |"
-        )
-    begin, end = "<!-- reason codes: generated -->", "<!-- end of reason codes -->"
-    made = Path("README.md")
-    before, _, rest = (root / made).read_text(encoding="utf-8").partition(begin)
-    _, _, after = rest.partition(end)
-    (root / made).write_text("\n".join([before + begin, "", *rows, "", end]) + after, encoding="utf-8")
+        effect = entry["effect"] + (f" ({entry['applies_to']})" if "applies_to" in entry else "")
+        remedy = entry["remedy"] or entry.get("no_remedy_because") or "–"
+        cells = [f"`{code}`", effect, ", ".join(entry["clauses"]) or "–", entry["interpretation"] or "–"]
+        rows.append(f"| {' | '.join([*cells, entry['message'], remedy])} |")
+    made = Path("docs/reason-codes.md")
+    (root / made).parent.mkdir(parents=True, exist_ok=True)
+    version = read_yaml(therapy / "register/policy/data.yaml")["version"]
+    page = REASON_CODES.format(version=version, policies="../policies/therapy", rows="\n".join(rows))
+    (root / made).write_text(page, encoding="utf-8")
     return made
+
+
+def glossary(root: Path) -> Path:
+    """The glossary of the documents, a copy of the one that the site shows."""
+    copy = Path("docs/glossary.md")
+    heading, _, rest = (root / GLOSSARY).read_text(encoding="utf-8").partition("\n")
+    (root / copy).parent.mkdir(exist_ok=True)
+    (root / copy).write_text(
+        f"{heading}\n\n<!-- Generated from {GLOSSARY} by `make generate`; do not edit. -->\n{rest}", encoding="utf-8"
+    )
+    return copy
 
 
 def bundles(root: Path) -> list[Path]:
     """The bundle for the sidecar, and the policy compiled for the embedded engine, as data of the Python package."""
-    package = Path("python/therapy_policy/bundle")
+    package = Path("python/therapy_policy/policy/packaged")
     (root / package).mkdir(parents=True)
     compiled = root / "compiled.tar.gz"
     build(".", root / "policies", root / package / "bundle.tar.gz")

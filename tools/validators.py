@@ -1,19 +1,22 @@
 """Turns the published form of requests, schemas/request.json, into what the policy validates with.
 
-There are two readings of the one schema. The table of forms is data: therapy/lib/form.rego holds a request against it
-and names every wrong place. The `well_formed` rules are one conjunction for each request type, quick to say yes; only
-a request that they do not recognise is held against the table.
+The one schema is turned into two checks. The table of forms is data: therapy/lib/validation.rego compares a request
+with it and lists every field that is not valid. The `well_formed` rules are one conjunction for each request type,
+quick to say yes; only a request that they do not recognize is compared with the table.
 """
 
 from __future__ import annotations
 
 import json
+import textwrap
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
 Schema = dict[str, Any]
 Form = dict[str, Any]
 
+DECISION_DATE = "x-decision-date"  # marks the date of a request that chooses the periods of parameters
 UNDERSTOOD = frozenset(
     [
         "title",
@@ -35,6 +38,7 @@ UNDERSTOOD = frozenset(
         "format",
         "$ref",
         "anyOf",
+        DECISION_DATE,
     ]
 )
 CODE_CHARACTERS = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ"
@@ -107,12 +111,12 @@ class Validators:
         match kind:
             case "object":
                 if schema["additionalProperties"] is not False:
-                    raise ValueError(f"{node.name}: unknown members must be forbidden")
-                members = {
-                    member: self.add_form(self.node(inner, f"{node.name}.{member}"))
-                    for member, inner in schema["properties"].items()
+                    raise ValueError(f"{node.name}: unknown fields must be forbidden")
+                fields = {
+                    field: self.add_form(self.node(inner, f"{node.name}.{field}"))
+                    for field, inner in schema["properties"].items()
                 }
-                return {"kind": "object", "members": members, "required": schema.get("required", [])}
+                return {"kind": "object", "fields": fields, "required": schema.get("required", [])}
             case "array":
                 element = self.add_form(self.node(schema["items"], f"{node.name}.element"))
                 least = schema.get("minItems", 0)
@@ -132,32 +136,41 @@ class Validators:
                 return {"kind": "text", "least": schema.get("minLength", 0), "most": schema["maxLength"]}
         raise ValueError(f"{node.name}: the validators do not understand the type {kind}")
 
-    # The quick reading. It has no functions: OPA remembers what a function gave for its arguments and compares them as
-    # numbers, so that 2e0 would be taken for 2, and 1e-99999999 would bring OPA down. Regular expressions are slow in
-    # WebAssembly, so it looks values up. What is rare (4.0, or the 29th of February) it leaves to the table of forms.
+    # The quick check has no functions: OPA remembers what a function returned for its arguments and compares them as
+    # numbers, so 2e0 would be taken for 2, and 1e-99999999 would bring OPA down. Regular expressions are slow in
+    # WebAssembly, so it looks values up. What is rare (4.0, or February 29) it leaves to the table of forms.
 
-    def written(self) -> dict[str, dict[str, bool]]:
-        """The whole numbers of each form, as they are usually written."""
+    def whole_numbers(self) -> dict[str, dict[str, bool]]:
+        """The texts of the whole numbers that each form allows, as they are usually written."""
         return {
             name: {str(number): True for number in range(form["least"], form["most"] + 1)}
             for name, form in self.forms.items()
             if form["kind"] == "whole_number"
         }
 
-    def members(self) -> list[str]:
-        """The names of all members that requests may have."""
-        return sorted({name for form in self.forms.values() if form["kind"] == "object" for name in form["members"]})
+    def fields(self) -> list[str]:
+        """The names of all fields that requests may have."""
+        return sorted({name for form in self.forms.values() if form["kind"] == "object" for name in form["fields"]})
 
-    def plain_members(self) -> list[str]:
-        """The names of those members that never hold a free text; the caller's own reference is none."""
+    def plain_fields(self) -> list[str]:
+        """The names of those fields that never hold free text; the caller's own reference is not one of them."""
         free = {
-            member
+            field
             for form in self.forms.values()
             if form["kind"] == "object"
-            for member, inner in form["members"].items()
-            if member != "request_id" and self.holds_free_text(inner)
+            for field, inner in form["fields"].items()
+            if field != "request_id" and self.holds_free_text(inner)
         }
-        return [name for name in self.members() if name not in free]
+        return [name for name in self.fields() if name not in free]
+
+    def date_fields(self) -> dict[str, str]:
+        """The field of each request type whose date chooses the periods of parameters; a type may have none."""
+        return {
+            name: field
+            for name in self.request_types
+            for field, inner in self.definitions[name]["properties"].items()
+            if inner.get(DECISION_DATE)
+        }
 
     def holds_free_text(self, form_name: str) -> bool:
         form = self.forms[form_name]
@@ -176,9 +189,9 @@ class Validators:
                 "# Generated from schemas/request.json by `make generate`; do not edit.",
                 "",
                 "# METADATA",
-                "# title: Well-formed requests",
-                "# description: One conjunction for each request type, quick to say that a request is of the published",
-                "#   form. What it does not recognise is held against the table of forms.",
+                "# title: Quick check of requests",
+                "# description: One conjunction for each request type recognizes most valid requests. Any other",
+                "#   request is compared with the table of forms.",
                 "package therapy.request",
                 "",
                 *rules,
@@ -187,18 +200,18 @@ class Validators:
 
     def object_conditions(self, form_name: str, value: str, depth: int) -> list[str]:
         form = self.forms[form_name]
-        members, required = form["members"], form["required"]
+        fields, required = form["fields"], form["required"]
         lines = [f"is_object({value})"]
-        if len(required) == len(members):
+        if len(required) == len(fields):
             lines.append(f"count({value}) == {len(required)}")
         else:
-            lines.append(f"object.remove({value}, {rego(list(members))}) == {{}}")
-        kinds = {(self.forms[name]["kind"], self.forms[name]["may_be_null"]) for name in members.values()}
+            lines.append(f"object.remove({value}, {listed(fields)}) == {{}}")
+        kinds = {(self.forms[name]["kind"], self.forms[name]["may_be_null"]) for name in fields.values()}
         if kinds == {("yes_or_no", True)}:
             return [*lines, f"every answer in {value} {{\nanswer in {{true, false, null}}\n}}"]
-        for member, inner in members.items():
-            if member != "request_type":
-                place = f"{value}.{member}" if member in required else f'object.get({value}, "{member}", null)'
+        for field, inner in fields.items():
+            if field != "request_type":
+                place = f"{value}.{field}" if field in required else f'object.get({value}, "{field}", null)'
                 lines += self.conditions(inner, place, depth)
         return lines
 
@@ -207,7 +220,7 @@ class Validators:
         form = self.forms[form_name]
         null = ["null"] if form["may_be_null"] else []
         if form["kind"] == "one_of":
-            return [f"{value} in {{{', '.join([*map(rego, form['values']), *null])}}}"]
+            return [f"{value} in {listed([*form['values'], *([None] if null else [])], '{', '}')}"]
         if form["kind"] == "yes_or_no":
             return [f"{value} in {{{', '.join(['true', 'false', *null])}}}"]
         if not null:
@@ -231,7 +244,7 @@ class Validators:
                     f"every {element} in {value} {{\n{body}\n}}",
                 ]
             case "whole_number":
-                return [f"data.therapy.request.written[{rego(form_name)}][json.marshal({value})]"]
+                return [f"data.therapy.request.whole_numbers[{rego(form_name)}][json.marshal({value})]"]
             case "date":
                 return [
                     f"is_string({value})",
@@ -249,6 +262,14 @@ class Validators:
         return conditions
 
 
+def listed(values: Iterable[Any], opening: str = "[", closing: str = "]") -> str:
+    """A Rego list or set, on several lines if it is long."""
+    items = ", ".join(map(rego, values))
+    if len(items) <= 60:
+        return f"{opening}{items}{closing}"
+    return "\n".join([opening, *textwrap.wrap(f"{items},", 90, break_on_hyphens=False), closing])
+
+
 def indented(lines: list[str]) -> str:
     return "\n".join(f"\t{line}" for line in lines)
 
@@ -257,16 +278,22 @@ def in_words(node: Node, form: Form) -> str:
     """What a form expects, as the object of "Send …"."""
     match form["kind"]:
         case "one_of":
-            words = form["values"][0] if len(form["values"]) == 1 else "one of " + ", ".join(form["values"])
+            words = any_of(form["values"])
         case "whole_number":
             words = f"a whole number from {form['least']} to {form['most']}, in plain digits"
         case "yes_or_no":
-            words = "true or false"
+            words = any_of(["true", "false"])
         case "object":
-            words = f"an object: {node.schema['description'].rstrip('.')}"
+            words = f"an object ({node.schema['description'].rstrip('.')})"
         case "list":
             bounds = f"{form['least']} to" if form["least"] else "at most"
-            words = f"a list of {bounds} {form['most']} elements: {node.schema['description']}"
+            words = f"a list of {bounds} {form['most']} items ({node.schema['description']})"
         case _:
             words = node.schema["description"]
-    return f"{words}, or nothing" if node.may_be_null else str(words)
+    return f"{words}, or omit the field" if node.may_be_null else str(words)
+
+
+def any_of(choices: list[str]) -> str:
+    """Choices in a sentence: "a", "a or b", "a, b, or c"."""
+    *others, last = choices
+    return f"{', '.join(others)}{',' * (len(others) > 1)} or {last}" if others else last

@@ -1,93 +1,93 @@
 # METADATA
 # title: What the decision log keeps
-# description: An allow-list. Of a judged request the log keeps what the rules read; each free text becomes a token that
-#   says whether it was present and which texts were the same, never what it said. Of a request that was not judged it
-#   keeps the request type alone. Whatever this page does not foresee is left out.
+# description: An allow-list. Of an evaluated request the log keeps what the rules read. Each free text becomes a token
+#   that shows whether it was present and which texts were the same, never what it said. Of an invalid request the log
+#   keeps only the type. Anything else is left out.
 package system.log
 
 import data.therapy.lib.text
 
 # METADATA
-# title: Input and result are always replaced by what may be kept
-# description: A mask that is undefined would log in clear, so both rules hold for every event and have a default.
-mask contains {"op": "upsert", "path": "/input", "value": kept_input}
+# title: A log entry never has the input and the result as they were, only what may be kept of them
+# description: An undefined mask would log everything as it was, so both rules apply to every event and have a default.
+mask contains {"op": "upsert", "path": "/input", "value": _kept_input}
 
-mask contains {"op": "upsert", "path": "/result", "value": kept_result}
+mask contains {"op": "upsert", "path": "/result", "value": _kept_result}
 
-default kept_input := "left out"
+default _kept_input := "left out"
 
-kept_input := kept_request(input.input) if is_judged(input.result)
+_kept_input := _kept_request(input.input) if _is_evaluated(input.result)
 
-kept_input := kept_of_refused(input.result) if is_refused(input.result)
+_kept_input := _kept_of_invalid(input.result) if _is_invalid(input.result)
 
-kept_input := {"requests": [kept |
+_kept_input := {"requests": [kept |
 	some i, decision in input.result
-	kept := kept_element(i, decision)
+	kept := _kept_element(i, decision)
 ]} if {
 	is_array(input.result)
 	count(input.result) == count(input.input.requests)
 }
 
-default kept_result := "left out"
+default _kept_result := "left out"
 
-kept_result := kept_decision(input.result)
+_kept_result := _kept_decision(input.result)
 
-kept_result := [kept_decision(decision) | some decision in input.result] if is_array(input.result)
+_kept_result := [_kept_decision(decision) | some decision in input.result] if is_array(input.result)
 
-is_judged(decision) if decision.outcome != "invalid_request"
+_is_evaluated(decision) if decision.outcome != "invalid_request"
 
-is_refused(decision) if decision.outcome == "invalid_request"
+_is_invalid(decision) if decision.outcome == "invalid_request"
 
-# OPA compares what it hands to a function, and dies of some numbers; so a refused request is never handed to one.
-kept_element(i, decision) := kept_request(input.input.requests[i]) if is_judged(decision)
+# OPA compares what it gives to a function, and some numbers bring it down, so no invalid request is given to one.
+_kept_element(i, decision) := _kept_request(input.input.requests[i]) if _is_evaluated(decision)
 
-kept_element(_, decision) := kept_of_refused(decision) if is_refused(decision)
-
-# METADATA
-# title: What is kept of a request that was not judged
-kept_of_refused(decision) := {"request_type": decision.request_type}
+_kept_element(_, decision) := _kept_of_invalid(decision) if _is_invalid(decision)
 
 # METADATA
-# title: What is kept of a request that was judged
-kept_request(request) := json.patch(request, patches) if {
+# title: What is kept of an invalid request
+_kept_of_invalid(decision) := {"request_type": decision.request_type}
+
+# METADATA
+# title: What is kept of an evaluated request
+_kept_request(request) := json.patch(request, patches) if {
 	free_texts := [{"path": path, "text": value} |
 		[path, value] := walk(request)
 		is_string(value)
-		not is_plain(path)
+		not _is_plain(path)
 	]
 	distinct := sort({free.text | some free in free_texts})
-	tokens := {value: token(value, i) | some i, value in distinct}
+	tokens := {value: _token(value, i) | some i, value in distinct}
 	patches := [{"op": "replace", "path": free.path, "value": tokens[free.text]} | some free in free_texts]
 }
 
 # METADATA
-# title: Whether a value stands under a member that the published form gives no free text
-is_plain(path) if data.therapy.request.plain_members[path[count(path) - 1]]
+# title: Whether a value is in a field that never holds free text
+_is_plain(path) if data.therapy.request.plain_fields[path[count(path) - 1]]
 
-# An element of a list stands under the list's member.
-is_plain(path) if {
+# An element of a list is in the list's field.
+_is_plain(path) if {
 	is_number(path[count(path) - 1])
-	data.therapy.request.plain_members[path[count(path) - 2]]
+	data.therapy.request.plain_fields[path[count(path) - 2]]
 }
 
-# Blank texts too are told apart, for the notes of an extension name goals by their id; they stay blank, and short.
-token(value, i) := concat(" ", ["text", format_int(i + 1, 10)]) if {
+# Blank texts get different tokens too, because the notes of an extension name goals by their id. Such a token is blank.
+_token(value, i) := concat(" ", ["text", format_int(i + 1, 10)]) if {
 	text.present(value)
 } else := strings.replace_n({"0": " ", "1": "\t"}, format_int(i + 1, 2))
 
 # METADATA
-# title: What is kept of one decision, which is all of it but member names that the published form does not have
-kept_decision(decision) := decision if is_judged(decision)
+# title: What is kept of one decision, which is all of it except field names that no request has
+_kept_decision(decision) := decision if _is_evaluated(decision)
 
-kept_decision(decision) := object.union(decision, {"request_id": null, "reasons": reasons}) if {
-	is_refused(decision)
-	reasons := [object.union(reason, {"path": known_path(reason.path)}) | some reason in decision.reasons]
+_kept_decision(decision) := object.union(decision, {"request_id": null, "reasons": reasons}) if {
+	_is_invalid(decision)
+	reasons := [object.union(reason, {"path": _known_path(reason.path)}) | some reason in decision.reasons]
 }
 
-known_path(path) := concat("/", [step | some written in split(path, "/"); step := known_step(written)])
+_known_path(path) := concat("/", [_known_step(step) | some step in split(path, "/")])
 
-known_step(step) := step if {
-	data.therapy.request.members[step]
+_known_step(step) := step if {
+	data.therapy.request.fields[step]
 } else := step if {
 	regex.match(`^[0-9]{0,3}$`, step)
 } else := "*"

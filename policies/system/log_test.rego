@@ -19,7 +19,7 @@ refused := {
 	"outcome": "invalid_request", "request_type": "pt_treatment_plan", "request_id": "r-1",
 	"reasons": [
 		{"code": "REQUEST_INVALID", "path": "/plan_of_care/goals/12/measure"},
-		{"code": "REQUEST_INVALID", "path": "/name of the member~1x"},
+		{"code": "REQUEST_INVALID", "path": "/name of the patient~1x"},
 		{"code": "REQUEST_INVALID", "path": "/808432"},
 		{"code": "REQUEST_INVALID", "path": ""},
 	],
@@ -113,13 +113,13 @@ test_what_is_not_foreseen_is_left_out[name] if {
 	logged(event) == {"/input": "left out", "/result": "left out"}
 }
 
-# An event that a mask does not fit, or that only one fits, is logged in clear.
+# An event that no mask applies to, or only one, is logged in clear.
 test_input_and_result_of_every_event_are_replaced[name] if {
 	some name, event in object.union(unforeseen, {
-		"judged": {"input": plan, "result": decided},
+		"evaluated": {"input": plan, "result": decided},
 		"refused": {"input": plan, "result": refused},
 		"a batch": {"input": {"requests": [plan]}, "result": [decided]},
-		"a request with as many requests as its decision has members": {
+		"a request with as many requests as its decision has fields": {
 			"input": {"requests": [1, 2]},
 			"result": {"outcome": "pended", "reasons": []},
 		},
@@ -129,6 +129,9 @@ test_input_and_result_of_every_event_are_replaced[name] if {
 }
 
 test_lists_of_what_is_no_free_text_are_kept if {
-	claim := {"request_type": "pediatric_ot_claim", "service_lines": [{"procedure_code": "97110", "modifiers": ["GO", "59"]}]}
+	claim := {
+		"request_type": "pediatric_ot_claim",
+		"service_lines": [{"procedure_code": "97110", "modifiers": ["GO", "59"]}],
+	}
 	logged({"input": claim, "result": {"outcome": "denied"}})["/input"] == claim
 }

@@ -1,12 +1,12 @@
 # METADATA
 # title: Therapy coverage decisions
-# description: The two entry points. A request that is not of the published form is answered without being judged; for
-#   any other the reasons of its type are gathered, and the outcome follows from them.
+# description: The two entry points. A request that is not valid gets the outcome invalid_request and is not evaluated.
+#   The page of its type evaluates any other request, and the outcome follows from the reasons that it gives.
 package therapy
 
 import data.therapy.lib.effective
-import data.therapy.lib.form
 import data.therapy.lib.reason
+import data.therapy.lib.validation
 import data.therapy.outpatient_pt.continuation
 import data.therapy.outpatient_pt.extension
 import data.therapy.outpatient_pt.referral
@@ -18,16 +18,16 @@ import data.therapy.request
 
 # METADATA
 # title: The decision on one request
-# description: Defined for every input there is.
+# description: Every input gets a decision, whatever it is.
 # entrypoint: true
 decision := {
 	"outcome": outcome,
 	"request_type": request_type,
 	"request_id": request_id,
 	"authorized": authorized,
-	"lines": lines,
-	"reasons": reason.described(shown),
-	"route": referral_route,
+	"lines": determination.lines,
+	"reasons": reason.details(_visible_reasons),
+	"route": determination.route,
 	"contact": contact,
 	"policy_version": data.therapy.register.policy.version,
 }
@@ -39,89 +39,70 @@ decisions := [one_decision |
 	some one_request in input.requests
 	one_decision := decision with input as one_request
 ] if {
-	form.fits({"value": input.requests, "form": batch_form})
-} else := [object.union(refusal, {"reasons": reason.described({not_a_batch})})] if {
+	validation.is_valid({"value": input.requests, "form": _batch_form})
+} else := [object.union(refusal, {"reasons": reason.details({not_a_batch})})] if {
 	refusal := decision with input as null
-	not_a_batch := form.misfit_of_member([], "", "requests", "not as expected", batch_form.expected)
+	not_a_batch := validation.error_in_field([], "", "requests", "not valid", _batch_form.expected)
 }
 
-batch_form := {"kind": "list", "least": 0, "most": 1000, "expected": "a list of at most 1000 requests"}
+_batch_form := {"kind": "list", "least": 0, "most": 1000, "expected": "a list of at most 1,000 requests"}
 
 # METADATA
-# title: What is wrong with the form of the request, place by place
-# description: The quick reading of the published form is asked first, and the table of forms where it does not say yes.
-misfits := set() if {
-	request.well_formed
-} else := form.misfits(input, input.request_type) if {
-	input.request_type in type_form.values
-} else := {form.misfit_of_member([], "", "request_type", "missing", type_form.expected)} if {
-	is_object(input)
-	members := object.keys(input)
-	not "request_type" in members
-} else := {form.misfit_of_member([], "", "request_type", "not as expected", type_form.expected)} if {
-	is_object(input)
-} else := {form.misfit([], "", "not as expected", "a request of the published form, which is a JSON object")}
+# title: What the page of its type determines for a request
+# description: A request that is not valid has its validation errors as reasons, and nothing else. If a page does not
+#   determine an outcome, the request is pended.
+determination := object.union(_nothing_determined, {"reasons": validation_errors}) if {
+	not _valid
+} else := object.union(_nothing_determined, of_type) if {
+	of_type := _determination_of_type
+} else := _nothing_determined
 
-type_form := data.therapy.request.forms.request_type
+_nothing_determined := {"reasons": set(), "outcome": "pended", "lines": [], "route": null}
 
-# METADATA
-# title: What the rules of the request's type find, asked only where the request is judged
-default found := set()
+_determination_of_type := claim.determination if input.request_type == "pediatric_ot_claim"
 
-found := claim.reasons if input.request_type == "pediatric_ot_claim"
+_determination_of_type := referral.determination if input.request_type == "pt_referral"
 
-found := referral.reasons if input.request_type == "pt_referral"
+_determination_of_type := treatment_plan.determination if input.request_type == "pt_treatment_plan"
 
-found := treatment_plan.reasons if input.request_type == "pt_treatment_plan"
+_determination_of_type := visit.determination if input.request_type == "pt_visit"
 
-found := visit.reasons if input.request_type == "pt_visit"
+_determination_of_type := extension.determination if input.request_type == "pt_extension"
 
-found := extension.reasons if input.request_type == "pt_extension"
+_determination_of_type := continuation.determination if input.request_type == "pt_continuation"
 
-found := continuation.reasons if input.request_type == "pt_continuation"
+_determination_of_type := route.determination if input.request_type == "referral_route"
 
 # METADATA
-# title: Whether the request is judged, which it is only if it is of the published form
-judged if count(misfits) == 0
-
-out_of_scope := reason.of_effect(found, "scope")
-
-effects_on_request := reason.effects_on_request(found)
-
-# METADATA
-# title: The findings that the decision shows
-shown := misfits if {
-	not judged
-} else := out_of_scope if {
-	count(out_of_scope) > 0
-} else := found
-
-# METADATA
-# title: The outcome, by the first of these that holds
-default outcome := "pended"
-
+# title: The outcome of the request, by the first of these that applies
 outcome := "invalid_request" if {
-	not judged
+	"invalid" in _effects
 } else := "not_applicable" if {
-	"scope" in effects_on_request
+	"scope" in _effects
 } else := "denied" if {
-	"deny" in effects_on_request
+	"deny" in _effects
 } else := "denied" if {
-	input.request_type == "pediatric_ot_claim"
-	claim.every_line_denied
+	determination.every_line_denied
 } else := "pended" if {
-	"pend" in effects_on_request
-} else := outcome_by_units
+	"pend" in _effects
+} else := determination.outcome
 
-outcome_by_units := claim.outcome_by_units if input.request_type == "pediatric_ot_claim"
+_effects := reason.effects_on_request(determination.reasons)
 
-outcome_by_units := visit.outcome_by_units if input.request_type == "pt_visit"
+# METADATA
+# title: The reasons in the decision; a request that is out of scope gets only the reasons for that
+_visible_reasons := out_of_scope if {
+	out_of_scope := reason.of_effect(determination.reasons, "scope")
+	count(out_of_scope) > 0
+} else := determination.reasons
 
-outcome_by_units := "authorized" if input.request_type in {"pt_referral", "pt_treatment_plan", "pt_continuation"}
+# METADATA
+# title: What is authorized, which is nothing unless the outcome says so
+authorized := object.union(_nothing, determination.authorized) if {
+	outcome in {"authorized", "partially_authorized"}
+} else := _nothing
 
-outcome_by_units := "routed" if input.request_type == "referral_route"
-
-nothing := {
+_nothing := {
 	"units": 0,
 	"procedure_codes": [],
 	"evaluation_visits": 0,
@@ -130,53 +111,42 @@ nothing := {
 }
 
 # METADATA
-# title: What is authorized, which is nothing unless the outcome says so
-authorized := object.union(nothing, granted) if {
-	outcome in {"authorized", "partially_authorized"}
-} else := nothing
-
-default granted := {}
-
-granted := claim.grant if input.request_type == "pediatric_ot_claim"
-
-granted := referral.grant if input.request_type == "pt_referral"
-
-granted := visit.grant if input.request_type == "pt_visit"
-
-default lines := []
-
-lines := claim.lines if {
-	input.request_type == "pediatric_ot_claim"
-	judged
-}
-
-default referral_route := null
-
-referral_route := route.route if {
-	input.request_type in {"pt_referral", "referral_route"}
-	judged
-}
-
+# title: Whom to contact, unless everything requested is authorized or routed
+# description: The contact as of the request's date. A request that is not valid gets the newest one.
 default contact := null
 
-contact := effective.holding(data.therapy.parameters.contact.periods) if {
-	judged
+contact := effective.newest(data.therapy.parameters.contact.periods) if {
+	not _valid
+} else := effective.value(data.therapy.parameters.contact.periods) if {
 	not outcome in {"authorized", "routed"}
-} else := effective.newest(data.therapy.parameters.contact.periods) if not judged
+}
 
-# A judged request is of the published form, so its type and its id are known to be what they should.
+# METADATA
+# title: The fields of a request that are not valid, as reasons
+# description: A quick check recognizes most valid requests. Any other request is compared with the published schema,
+#   field by field.
+validation_errors := set() if {
+	request.well_formed
+} else := validation.errors(input, input.request_type) if {
+	input.request_type in _type_form.values
+} else := {validation.error_in_field([], "", "request_type", "missing", _type_form.expected)} if {
+	is_object(input)
+	fields := object.keys(input)
+	not "request_type" in fields
+} else := {validation.error_in_field([], "", "request_type", "not valid", _type_form.expected)} if {
+	is_object(input)
+} else := {validation.error([], "", "not valid", "a JSON object in the published request format")}
+
+_valid if count(validation_errors) == 0
+
+_type_form := request.forms.request_type
+
 default request_type := null
 
-request_type := input.request_type if {
-	judged
-} else := input.request_type if {
-	input.request_type in type_form.values
-}
+request_type := input.request_type if input.request_type in _type_form.values
 
 default request_id := null
 
 request_id := input.request_id if {
-	judged
-} else := input.request_id if {
-	form.fits({"value": input.request_id, "form": data.therapy.request.forms["request_id?"]})
+	validation.is_valid({"value": input.request_id, "form": request.forms["request_id?"]})
 }

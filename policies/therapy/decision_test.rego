@@ -16,7 +16,7 @@ contact := {
 	"fax": ["1-808-432-5691", "1-808-432-5667"],
 }
 
-# One request of each type that nothing stands against.
+# One request of each type that nothing denies or pends.
 requests := {
 	"pediatric_ot_claim": {
 		"request_type": "pediatric_ot_claim",
@@ -123,7 +123,7 @@ requests := {
 
 decided(request) := decision if decision := data.therapy.decision with input as request
 
-# What there is of every decision of a request that nothing stands against.
+# What every decision has of a request that nothing denies or pends.
 fine := {
 	"outcome": "authorized",
 	"request_id": null,
@@ -158,7 +158,7 @@ test_each_type[request_type] if {
 				"effect": "pend",
 				"clauses": ["EXT-1", "EXT-2", "EXT-3", "EXT-4", "EXT-5", "EXT-6", "EXT-7"],
 				"interpretation": "INT-6",
-				"message": "The documentation is complete; a clinician decides on the 4 visits that are asked for.",
+				"message": "The documentation is complete; a clinician will decide on the additional visits (4 requested).",
 				"remedy": null,
 				"path": "",
 			}],
@@ -179,7 +179,7 @@ test_each_type_by_the_table_of_forms[request_type] if {
 
 test_version_is_semantic if regex.match(`^[0-9]+\.[0-9]+\.[0-9]+$`, decided(requests.pt_visit).policy_version)
 
-# --- What is no request ----------------------------------------------------------------------------------------------
+# --- What is not a request -------------------------------------------------------------------------------------------
 
 invalid := {
 	"outcome": "invalid_request",
@@ -197,8 +197,8 @@ no_request := object.union(invalid, {"reasons": [{
 	"effect": "invalid",
 	"clauses": [],
 	"interpretation": null,
-	"message": "This place of the request is not as expected.",
-	"remedy": "Send a request of the published form, which is a JSON object.",
+	"message": "This field is not valid.",
+	"remedy": "Send a JSON object in the published request format.",
 	"path": "",
 }]})
 
@@ -222,7 +222,7 @@ test_no_object[name] if {
 
 types := concat(", ", [
 	"pediatric_ot_claim", "pt_referral", "pt_treatment_plan", "pt_visit",
-	"pt_extension", "pt_continuation", "referral_route",
+	"pt_extension", "pt_continuation", "or referral_route",
 ])
 
 test_no_type[name] if {
@@ -230,19 +230,19 @@ test_no_type[name] if {
 		"empty object": {"request": {}, "problem": "missing"},
 		"another object": {"request": {"requests": []}, "problem": "missing"},
 		"absent": {"request": object.remove(requests.pt_visit, ["request_type"]), "problem": "missing"},
-		"null": {"request": {"request_type": null}, "problem": "not as expected"},
-		"false": {"request": {"request_type": false}, "problem": "not as expected"},
-		"number": {"request": {"request_type": 1}, "problem": "not as expected"},
-		"huge number": {"request": json.unmarshal(`{"request_type": 1e99999999}`), "problem": "not as expected"},
-		"list": {"request": {"request_type": ["pt_visit"]}, "problem": "not as expected"},
-		"object": {"request": {"request_type": {"pt_visit": true}}, "problem": "not as expected"},
-		"none of the seven": {"request": {"request_type": "pt_discharge"}, "problem": "not as expected"},
-		"in capitals": {"request": {"request_type": "PT_VISIT"}, "problem": "not as expected"},
-		"with a space": {"request": {"request_type": "pt_visit "}, "problem": "not as expected"},
+		"null": {"request": {"request_type": null}, "problem": "not valid"},
+		"false": {"request": {"request_type": false}, "problem": "not valid"},
+		"number": {"request": {"request_type": 1}, "problem": "not valid"},
+		"huge number": {"request": json.unmarshal(`{"request_type": 1e99999999}`), "problem": "not valid"},
+		"list": {"request": {"request_type": ["pt_visit"]}, "problem": "not valid"},
+		"object": {"request": {"request_type": {"pt_visit": true}}, "problem": "not valid"},
+		"none of the seven": {"request": {"request_type": "pt_discharge"}, "problem": "not valid"},
+		"in capitals": {"request": {"request_type": "PT_VISIT"}, "problem": "not valid"},
+		"with a space": {"request": {"request_type": "pt_visit "}, "problem": "not valid"},
 		# Nothing else is looked at.
 		"and more is wrong": {
 			"request": object.union(requests.pt_visit, {"request_type": "pt_visits", "tier": 5, "x": 1}),
-			"problem": "not as expected",
+			"problem": "not valid",
 		},
 	}
 	decided(case.request) == object.union(invalid, {"reasons": [{
@@ -250,8 +250,8 @@ test_no_type[name] if {
 		"effect": "invalid",
 		"clauses": [],
 		"interpretation": null,
-		"message": concat("", ["This place of the request is ", case.problem, "."]),
-		"remedy": concat("", ["Send one of ", types, "."]),
+		"message": concat("", ["This field is ", case.problem, "."]),
+		"remedy": concat("", ["Send ", types, "."]),
 		"path": "/request_type",
 	}]})
 }
@@ -266,7 +266,7 @@ repeated(element, times) := [element | some _ in numbers.range(1, times)]
 
 text_of(characters) := replace(sprintf("%0*d", [characters, 0]), "0", "é")
 
-# Places that are wrong, or none where the last value fits that does.
+# The places that are not valid; none where the change is valid.
 places := {
 	"claim: nothing stated": {
 		"type": "pediatric_ot_claim",
@@ -288,10 +288,10 @@ places := {
 		"change": {"service_date": null, "units_already_authorized": null, "service_lines": null},
 		"wrong": ["/service_date", "/service_lines", "/units_already_authorized"],
 	},
-	"claim: a member that it has not": {
+	"claim: fields that it does not have": {
 		"type": "pediatric_ot_claim",
-		"change": {"member_name": "x", "a/b~c": null, "": {"deep": 1}},
-		"wrong": ["/", "/a~1b~0c", "/member_name"],
+		"change": {"patient_name": "x", "a/b~c": null, "": {"deep": 1}},
+		"wrong": ["/", "/a~1b~0c", "/patient_name"],
 	},
 	"claim: words": {
 		"type": "pediatric_ot_claim",
@@ -548,7 +548,7 @@ places := {
 			"/visit/kind",
 		],
 	},
-	"visit: nothing below a wrong place": {
+	"visit: nothing below an error": {
 		"type": "pt_visit",
 		"change": {"visit": [], "prior_visits": "none"},
 		"wrong": ["/prior_visits", "/visit"],
@@ -686,8 +686,8 @@ test_an_invalid_request_grants_nothing if {
 			"effect": "invalid",
 			"clauses": [],
 			"interpretation": null,
-			"message": "This place of the request is unknown to its type.",
-			"remedy": "Send nothing here.",
+			"message": "This field is not part of this request type.",
+			"remedy": "Send the request without this field.",
 			"path": "/x",
 		}],
 	})
@@ -716,7 +716,7 @@ test_request_id[name] if {
 		"number": {"change": {"request_id": 7}, "id": null, "invalid": ["/request_id"]},
 		"list": {"change": {"request_id": ["x"]}, "id": null, "invalid": ["/request_id"]},
 		"false": {"change": {"request_id": false}, "id": null, "invalid": ["/request_id"]},
-		"of a request that is otherwise wrong": {
+		"of a request with another error": {
 			"change": {"request_id": "x", "island": 5},
 			"id": "x",
 			"invalid": ["/island"],
@@ -736,13 +736,13 @@ test_request_id[name] if {
 
 test_outcome[name] if {
 	some name, case in {
-		"scope alone is shown": {
+		"scope alone is listed": {
 			"type": "pt_visit",
 			"change": {"specialty": "pediatric", "benefit_status": "not_covered", "plan_of_care_complete": false},
 			"outcome": "not_applicable",
 			"reasons": ["PT_SPECIALTY_EXCLUDED /specialty"],
 		},
-		"both reasons of scope are shown": {
+		"both reasons of scope are listed": {
 			"type": "pt_extension",
 			"change": {"specialty": "aqua_therapy", "request_date": "2022-05-31", "benefit_status": null},
 			"outcome": "not_applicable",
@@ -805,10 +805,45 @@ test_outcome[name] if {
 	reasons_of(decision) == case.reasons
 }
 
+# A number that is missing from the policy leaves parts of a page undefined. That must not authorize anything.
+test_nothing_is_authorized_without_a_limit_of_units[name] if {
+	some name in {"pediatric_ot_claim", "pt_visit", "pt_referral"}
+	decision := data.therapy.decision with input as requests[name]
+		with data.therapy.parameters.units_per_visit.periods as []
+	decision.outcome == "pended"
+	decision.authorized == nothing
+	decision.route == null
+	decision.contact == contact
+	every line in decision.lines {
+		line.status == "pended"
+		line.units_authorized == 0
+	}
+}
+
+test_other_reasons_are_listed_without_a_limit_of_units[name] if {
+	some name in {"pediatric_ot_claim", "pt_visit", "pt_referral"}
+	request := object.union(requests[name], {"benefit_status": "not_covered"})
+	decision := data.therapy.decision with input as request with data.therapy.parameters.units_per_visit.periods as []
+	decision.outcome == "denied"
+	reasons_of(decision) == ["BENEFIT_NOT_COVERED /benefit_status"]
+}
+
+# A request type without a page of its own must not be authorized either.
+test_pended_where_no_page_evaluates_the_type if {
+	decision := data.therapy.decision with input as {"request_type": "another"}
+		with data.therapy.request.well_formed as true
+	decision.outcome == "pended"
+	decision.authorized == nothing
+	decision.lines == []
+	decision.reasons == []
+	decision.route == null
+	decision.contact == contact
+}
+
 # No outcome comes about by the mere absence of reasons: an extension is never authorized.
 test_pended_where_nothing_else_holds if {
 	decision := data.therapy.decision with input as requests.pt_extension
-		with data.therapy.outpatient_pt.extension.reasons as set()
+		with data.therapy.outpatient_pt.extension.all_reasons as set()
 	decision.outcome == "pended"
 	decision.authorized == nothing
 	decision.contact == contact
@@ -928,7 +963,7 @@ test_decisions_of_one_of_each_type if {
 
 test_decisions_of_no_request if all_decided({"requests": []}) == []
 
-test_decisions_beside_other_members if {
+test_decisions_beside_other_fields if {
 	all_decided({"requests": [requests.pt_visit], "sender": "x"}) == [decided(requests.pt_visit)]
 }
 
@@ -943,8 +978,8 @@ no_batch := [object.union(invalid, {"reasons": [{
 	"effect": "invalid",
 	"clauses": [],
 	"interpretation": null,
-	"message": "This place of the request is not as expected.",
-	"remedy": "Send a list of at most 1000 requests.",
+	"message": "This field is not valid.",
+	"remedy": "Send a list of at most 1,000 requests.",
 	"path": "/requests",
 }]})]
 

@@ -3,24 +3,57 @@
 from importlib import import_module
 from typing import TYPE_CHECKING
 
+from therapy_policy.errors import (
+    BundleNotUsable,
+    EngineError,
+    EngineNotAvailable,
+    FileNotUsable,
+    OpaNotAvailable,
+    OutputNotUsable,
+    PolicyNotReadable,
+    PortInUse,
+    RequestError,
+    RequestNotJson,
+    RequestTooLarge,
+    ReviewToolsNotAvailable,
+    SidecarUrlInvalid,
+    Stopped,
+    TherapyPolicyError,
+    ToolNotAvailable,
+)
+
 if TYPE_CHECKING:
-    from therapy_policy.decision import Decision
-    from therapy_policy.embedded import EmbeddedClient
-    from therapy_policy.errors import TherapyPolicyError
-    from therapy_policy.sidecar import SidecarClient
+    from therapy_policy.client.decision import Decision
+    from therapy_policy.client.embedded import EmbeddedClient
+    from therapy_policy.client.sidecar import SidecarClient
 
-__all__ = ["Decision", "EmbeddedClient", "SidecarClient", "TherapyPolicyError"]
+__all__ = [
+    "BundleNotUsable",
+    "Decision",
+    "EmbeddedClient",
+    "EngineError",
+    "EngineNotAvailable",
+    "FileNotUsable",
+    "OpaNotAvailable",
+    "OutputNotUsable",
+    "PolicyNotReadable",
+    "PortInUse",
+    "RequestError",
+    "RequestNotJson",
+    "RequestTooLarge",
+    "ReviewToolsNotAvailable",
+    "SidecarClient",
+    "SidecarUrlInvalid",
+    "Stopped",
+    "TherapyPolicyError",
+    "ToolNotAvailable",
+]
 
-_MODULES = {
-    "Decision": "decision",
-    "EmbeddedClient": "embedded",
-    "SidecarClient": "sidecar",
-    "TherapyPolicyError": "errors",
-}
+# Each engine takes a while to import, and no caller needs both at once.
+_IMPORTED_WHEN_USED = {"Decision": "decision", "EmbeddedClient": "embedded", "SidecarClient": "sidecar"}
 
 
 def __getattr__(name: str) -> object:
-    # Each engine takes a while to import, and nobody needs both at once.
-    if name not in _MODULES:
+    if name not in _IMPORTED_WHEN_USED:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return getattr(import_module(f"{__name__}.{_MODULES[name]}"), name)
+    return getattr(import_module(f"{__name__}.client.{_IMPORTED_WHEN_USED[name]}"), name)

@@ -1,22 +1,47 @@
-"""What the client raises. No message repeats anything of a request: its text may be about a patient."""
+"""Every exception that this package raises to its callers, with the exit status of the command.
+
+    TherapyPolicyError            3  any error of this package
+      RequestError                2  a request that cannot be sent to an engine
+        RequestNotJson            2
+        RequestTooLarge           2
+      EngineNotAvailable          3  no engine answers
+      EngineError                 3  the engine's answer is not a decision
+      SidecarUrlInvalid           2  (also a ValueError)
+      PortInUse                   3  the sidecar cannot listen on its port
+      ToolNotAvailable            3  a program that the package runs cannot be found or downloaded
+        OpaNotAvailable           3
+        ReviewToolsNotAvailable   3
+      FileNotUsable               2  a file cannot be read or written
+        OutputNotUsable           2
+      BundleNotUsable             2  a bundle cannot be found, compiled or read
+        PolicyNotReadable         2
+    Stopped               128 + signal  a signal stopped the command (a BaseException, like KeyboardInterrupt)
+
+No message contains anything from a request, because its text may be about a patient.
+"""
 
 from __future__ import annotations
 
+DECIDED = 0
+INVALID = 1  # an invalid request, or a finding
+USAGE = 2  # a file or usage error
+NO_ENGINE = 3
+
 
 class TherapyPolicyError(Exception):
-    """Anything that went wrong in this package; the message says what to do."""
+    """Any error of this package. The message says what to do."""
+
+    exit_status = NO_ENGINE
 
 
-class OpaNotAvailable(TherapyPolicyError):
-    """No usable OPA was found, and none could be had."""
+class RequestError(TherapyPolicyError):
+    """A request that cannot be sent to an engine.
 
-
-class _RequestProblem(TherapyPolicyError):
-    """A request that no engine can be asked about.
-
-    `problem` says what is wrong in words, without any of the request's text. `index` is the request's place in the list
-    that was asked about, counted from 0; it is None where one request was.
+    `problem` describes the error without any of the request's text. `index` is the request's position in a list of
+    requests, counted from 0; it is None for a single request.
     """
+
+    exit_status = USAGE
 
     def __init__(self, problem: str, index: int | None = None) -> None:
         super().__init__(problem, index)
@@ -28,21 +53,71 @@ class _RequestProblem(TherapyPolicyError):
         return f"{which} cannot be decided: {self.problem}."
 
 
-class RequestNotJson(_RequestProblem):
+class RequestNotJson(RequestError):
     """The request is not JSON text, or cannot be written as JSON."""
 
 
-class RequestTooLarge(_RequestProblem):
-    """The request has more bytes than are taken."""
+class RequestTooLarge(RequestError):
+    """The request has more bytes than the client or the sidecar accepts."""
 
 
 class EngineNotAvailable(TherapyPolicyError):
-    """No engine answers: none is there, it did not answer in time, or the client is closed."""
+    """No engine answers: none is running, it did not answer in time, or the client is closed."""
 
 
 class EngineError(TherapyPolicyError):
-    """The engine answered, and the answer is no decision."""
+    """The engine answered, and the answer is not a decision."""
 
 
 class SidecarUrlInvalid(TherapyPolicyError, ValueError):
-    """The URL given for the sidecar is none that can be asked."""
+    """The URL given for the sidecar cannot be used."""
+
+    exit_status = USAGE
+
+
+class PortInUse(TherapyPolicyError):
+    """The sidecar cannot listen on the port, for example because another program does."""
+
+
+class ToolNotAvailable(TherapyPolicyError):
+    """A program that the package runs was not found and could not be downloaded. The message says what was tried."""
+
+
+class OpaNotAvailable(ToolNotAvailable):
+    """No usable OPA was found, downloaded or built."""
+
+
+class ReviewToolsNotAvailable(ToolNotAvailable):
+    """The npm packages that the review site needs could not be installed."""
+
+
+class FileNotUsable(TherapyPolicyError):
+    """A file cannot be read or written. The message says what to do."""
+
+    exit_status = USAGE
+
+
+class OutputNotUsable(FileNotUsable):
+    """A review cannot be written to the directory: it holds other files, or it cannot be written."""
+
+
+class BundleNotUsable(TherapyPolicyError):
+    """The bundle does not exist, or is not a bundle of this policy. The message says what to do."""
+
+    exit_status = USAGE
+
+
+class PolicyNotReadable(BundleNotUsable):
+    """The bundle has a part that the review cannot read. The message says which."""
+
+
+class Stopped(BaseException):
+    """A signal, `signal_number`, stopped the command."""
+
+    def __init__(self, signal_number: int) -> None:
+        super().__init__(signal_number)
+        self.signal_number = signal_number
+
+    @property
+    def exit_status(self) -> int:
+        return 128 + self.signal_number

@@ -1,4 +1,4 @@
-"""What the tests of the clients share."""
+"""Fixtures that the tests of the clients share."""
 
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -6,9 +6,10 @@ from typing import Any
 
 import pytest
 
-from client.servers import BUNDLE, Misbehave, MisbehavingServer, free_port, running
+from tests.client.servers import BUNDLE, Misbehave, MisbehavingServer, running
+from tests.running import free_port
 from therapy_policy import EmbeddedClient, SidecarClient
-from therapy_policy.opa import find_opa
+from therapy_policy.toolchain.opa import find_opa
 
 
 @pytest.fixture(scope="session")
@@ -30,7 +31,7 @@ def embedded() -> Iterator[EmbeddedClient]:
 
 @pytest.fixture
 def misbehaving() -> Iterator[Callable[[Misbehave], str]]:
-    """Give a function that starts a server which does the given thing with each POST, and returns its URL."""
+    """Return a function that starts a server, which handles each POST with the given function, and returns its URL."""
     servers = []
 
     def start(misbehave: Misbehave) -> str:
@@ -44,7 +45,7 @@ def misbehaving() -> Iterator[Callable[[Misbehave], str]]:
 
 @pytest.fixture
 def visit() -> dict[str, Any]:
-    """Return a request that is authorized as it stands."""
+    """Return a request that is authorized."""
     return {
         "request_type": "pt_visit",
         "request_id": "a-1",

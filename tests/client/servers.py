@@ -14,19 +14,12 @@ from typing import Any
 import therapy_policy
 from therapy_policy import SidecarClient
 
-BUNDLE = Path(therapy_policy.__file__).parent / "bundle" / "bundle.tar.gz"
-
-
-def free_port() -> int:
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        number: int = free.getsockname()[1]
-        return number
+BUNDLE = Path(therapy_policy.__file__).parent / "policy" / "packaged" / "bundle.tar.gz"
 
 
 @contextmanager
 def running(opa: Path, port: int, *options: str) -> Iterator[SidecarClient]:
-    """Start an OPA, give a client of it once it is ready, and stop it at the end."""
+    """Start OPA, yield a client for it once it is ready, and stop it at the end."""
     command = [str(opa), "run", "--server", f"--addr=127.0.0.1:{port}", "--log-level=error", *options]
     with (
         subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as process,
@@ -47,7 +40,7 @@ Misbehave = Callable[[BaseHTTPRequestHandler], None]
 
 
 class MisbehavingServer(http.server.ThreadingHTTPServer):
-    """Does the given thing with each POST, in a thread of its own."""
+    """Handles each POST with the given function, in its own thread."""
 
     def __init__(self, misbehave: Misbehave) -> None:
         class Handler(BaseHTTPRequestHandler):
@@ -60,14 +53,14 @@ class MisbehavingServer(http.server.ThreadingHTTPServer):
                 pass
 
         super().__init__(("127.0.0.1", 0), Handler)
-        # So little is taken before it is read that the sender of a large request has to wait.
+        # The receive buffer is so small that the sender of a large request has to wait.
         self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
         self.url = f"http://127.0.0.1:{self.server_port}"
         threading.Thread(target=self.serve_forever, args=(0.02,), daemon=True).start()
 
     def handle_error(self, *_: Any) -> None:
-        """Say nothing: a client that hangs up is what is tested."""
+        """Print nothing: the tests make clients hang up."""
 
     def stop(self) -> None:
         self.shutdown()
-        self.socket.close()  # and no more: the threads of those who do not answer are not waited for
+        self.socket.close()  # only this: do not wait for the threads of handlers that never answer

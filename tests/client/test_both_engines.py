@@ -1,4 +1,4 @@
-"""The same request, the same decision, byte for byte, whichever engine is asked."""
+"""Both engines give the same decision on the same request, byte for byte."""
 
 import json
 import re
@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from strategies import json_values, nearly_valid_requests, valid_requests
+from proof.strategies import json_values, nearly_valid_requests, valid_requests
 from therapy_policy import Decision, EmbeddedClient, SidecarClient
 
 
@@ -32,7 +32,7 @@ def test_any_requests(embedded: EmbeddedClient, sidecar: SidecarClient, requests
 
 
 def route(request_id: str) -> str:
-    """Return a request that is routed if it is valid, and whose id is the given JSON text."""
+    """Return a request that is routed if it is valid, and that has the given JSON text as its ID."""
     return '{"request_type": "referral_route", "island": "oahu", "request_id": ' + request_id + "}"
 
 

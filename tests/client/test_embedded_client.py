@@ -1,4 +1,4 @@
-"""The policy in-process."""
+"""The embedded client."""
 
 import importlib.resources
 import json
@@ -11,11 +11,11 @@ from typing import Any
 import opapywasm
 import pytest
 
-import therapy_policy.embedded
+import therapy_policy.client.embedded
 from therapy_policy import EmbeddedClient
 from therapy_policy.errors import EngineError, EngineNotAvailable, RequestNotJson, RequestTooLarge
 
-BUNDLE = Path(therapy_policy.__file__).parent / "bundle"
+BUNDLE = Path(therapy_policy.__file__).parent / "policy" / "packaged"
 
 
 def test_it_decides(embedded: EmbeddedClient, visit: dict[str, Any]) -> None:
@@ -26,7 +26,7 @@ def test_it_decides(embedded: EmbeddedClient, visit: dict[str, Any]) -> None:
     assert embedded.decide_many([visit, None, visit])[::2] == [decision, decision]
 
 
-def test_the_policy_asks_its_host_for_nothing(embedded: EmbeddedClient) -> None:
+def test_the_policy_imports_nothing_from_its_host(embedded: EmbeddedClient) -> None:
     assert embedded._policy.builtins == {}
 
 
@@ -38,7 +38,7 @@ def test_numbers_stay_as_they_are_written(embedded: EmbeddedClient, visit: dict[
     assert [reason["path"] for reason in decision["reasons"]] == ["/visit/units"]
 
 
-def test_threads_get_each_its_own_answer(embedded: EmbeddedClient, visit: dict[str, Any]) -> None:
+def test_each_thread_gets_its_own_decision(embedded: EmbeddedClient, visit: dict[str, Any]) -> None:
     def decide(number: int) -> tuple[str | None, str, int]:
         units = number % 6 + 1
         request = visit | {"request_id": str(number), "visit": visit["visit"] | {"units": units}}
@@ -64,7 +64,7 @@ def test_a_full_batch(embedded: EmbeddedClient, visit: dict[str, Any]) -> None:
     assert embedded.decide_many([]) == []
 
 
-def test_one_bad_request_spoils_no_other(embedded: EmbeddedClient, visit: dict[str, Any]) -> None:
+def test_one_bad_request_does_not_affect_the_others(embedded: EmbeddedClient, visit: dict[str, Any]) -> None:
     odd: list[Any] = [None, 3, [], {"requests": []}, {"request_type": "x"}, visit | {"x": 1}]
     decisions = embedded.decide_many([visit, *odd, visit])
     assert decisions[0] == decisions[-1] == embedded.decide(visit)
@@ -121,11 +121,11 @@ def test_close_while_others_decide(visit: dict[str, Any]) -> None:
     assert set(outcomes) == {"authorized"}
 
 
-# --- a policy that is not as it should be
+# --- a policy that is damaged
 
 
 @pytest.mark.parametrize("data", ["{}", '{"therapy": {}}', None])
-def test_a_policy_without_its_data_approves_nothing(data: str | None, visit: dict[str, Any]) -> None:
+def test_a_policy_without_its_data_authorizes_nothing(data: str | None, visit: dict[str, Any]) -> None:
     with EmbeddedClient() as client:
         client._policy.set_data(data)
         for ask in each_way(client, visit):
@@ -134,7 +134,7 @@ def test_a_policy_without_its_data_approves_nothing(data: str | None, visit: dic
 
 
 @pytest.mark.parametrize("answer", [opapywasm.UNDEFINED, None, True, {}, [], {"outcome": "authorized"}, "authorized"])
-def test_an_answer_that_is_no_decision_approves_nothing(
+def test_an_answer_that_is_not_a_decision_authorizes_nothing(
     embedded: EmbeddedClient, answer: object, monkeypatch: pytest.MonkeyPatch, visit: dict[str, Any]
 ) -> None:
     monkeypatch.setattr(embedded._policy, "evaluate", lambda *_: answer)
@@ -153,11 +153,11 @@ def each_way(client: EmbeddedClient, request: Any) -> list[Callable[[], Any]]:
     ]
 
 
-def test_what_the_policy_fails_with_is_kept_to_itself(
+def test_an_engine_error_does_not_quote_the_request(
     embedded: EmbeddedClient, monkeypatch: pytest.MonkeyPatch, visit: dict[str, Any]
 ) -> None:
-    # Text that the clients never let through, to make the engine itself fail.
-    monkeypatch.setattr(therapy_policy.decision, "request_text", lambda _: r'"Mrs. Kealoha \ud83d"')
+    # The clients never send this text; it makes the engine itself fail.
+    monkeypatch.setattr(therapy_policy.client.decision, "request_text", lambda _: r'"Mrs. Kealoha \ud83d"')
     with pytest.raises(EngineError, match="OpaAbortError") as raised:
         embedded.decide(visit)
     assert raised.value.__cause__ is raised.value.__context__ is None
@@ -165,11 +165,11 @@ def test_what_the_policy_fails_with_is_kept_to_itself(
     assert embedded.decide(visit)["outcome"] == "authorized"
 
 
-def test_a_missing_policy_is_said_to_be_missing(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_a_missing_policy_is_reported(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setattr(importlib.resources, "files", lambda _: tmp_path)
-    with pytest.raises(EngineNotAvailable, match="Install therapy-policy anew"):
+    with pytest.raises(EngineNotAvailable, match="Reinstall therapy-policy"):
         EmbeddedClient()
-    (tmp_path / "bundle").mkdir()
-    (tmp_path / "bundle" / "policy.wasm").write_bytes(b"\x00asm")
-    with pytest.raises(EngineNotAvailable, match="Install therapy-policy anew"):
+    (tmp_path / "policy" / "packaged").mkdir(parents=True)
+    (tmp_path / "policy" / "packaged" / "policy.wasm").write_bytes(b"\x00asm")
+    with pytest.raises(EngineNotAvailable, match="Reinstall therapy-policy"):
         EmbeddedClient()

@@ -1,4 +1,4 @@
-"""What becomes of a request before an engine sees it: text that both read alike, or an error that quotes none of it."""
+"""Request text: JSON that both engines read the same way, or an error that does not quote the request."""
 
 import enum
 import json
@@ -15,9 +15,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from strategies import json_values
-from therapy_policy.errors import RequestNotJson, RequestTooLarge, TherapyPolicyError
-from therapy_policy.request_text import (
+from proof.strategies import json_values
+from therapy_policy.client.request_text import (
     MAX_BATCH_BYTES,
     MAX_BATCH_REQUESTS,
     MAX_DEPTH,
@@ -26,6 +25,7 @@ from therapy_policy.request_text import (
     checked_text,
     request_text,
 )
+from therapy_policy.errors import RequestNotJson, RequestTooLarge, TherapyPolicyError
 
 SECRET = "Mrs. Kealoha fell"
 
@@ -65,7 +65,7 @@ def test_a_json_value_is_written_as_it_is(value: Any) -> None:
     ],
     ids=count(),
 )
-def test_what_python_has_besides(value: Any, text: str) -> None:
+def test_values_that_only_python_has(value: Any, text: str) -> None:
     assert request_text(value) == text
 
 
@@ -108,7 +108,7 @@ def bomb() -> list[Any]:
     ],
     ids=count(),
 )
-def test_what_json_does_not_have_is_refused(value: Any) -> None:
+def test_values_that_json_does_not_have_are_rejected(value: Any) -> None:
     with pytest.raises(RequestNotJson) as raised:
         request_text({"note": SECRET, "member": value})
     assert_silent(raised.value)
@@ -124,7 +124,7 @@ def test_nesting_has_a_limit() -> None:
             checked_text(json.dumps(value))
 
 
-def test_brackets_in_strings_are_no_nesting() -> None:
+def test_brackets_in_strings_do_not_count_as_nesting() -> None:
     text = json.dumps(["[{" * 500])
     assert checked_text(text) == text
 
@@ -140,7 +140,7 @@ def test_size_has_a_limit(as_text: Callable[[str], str], letter: str) -> None:
         as_text(fits + "x")
 
 
-def test_size_is_of_bytes_where_bytes_are_given() -> None:
+def test_the_size_of_bytes_is_their_number() -> None:
     text = b'"' + "é".encode() * ((MAX_REQUEST_BYTES - 2) // 2) + b'"'
     assert checked_text(text) == text.decode()
     with pytest.raises(RequestTooLarge):
@@ -247,7 +247,7 @@ def test_surrogates_become_characters(text: str, replaced: str) -> None:
     ],
     ids=count(),
 )
-def test_what_is_no_json_text_is_refused(text: str | bytes) -> None:
+def test_text_that_is_not_json_is_rejected(text: str | bytes) -> None:
     inside = json.dumps(SECRET).encode() + b", " + (text.encode() if isinstance(text, str) else text)
     for refused in (text, b"[" + inside, b"[" + inside + b"]"):
         with pytest.raises(RequestNotJson) as raised:
@@ -264,13 +264,13 @@ def test_the_message_says_where() -> None:
         checked_text("\ufeff{}")
 
 
-def test_digits_need_no_setting_of_the_interpreter() -> None:
+def test_long_numbers_need_no_interpreter_setting() -> None:
     assert sys.get_int_max_str_digits() == 4300
     assert checked_text("9" * 100_000) == "9" * 100_000
 
 
 def assert_silent(error: BaseException | None) -> None:
-    """Neither an error nor those that it carries along hold anything of the request."""
+    """Neither an error nor its causes contain anything from the request."""
     assert isinstance(error, TherapyPolicyError)
     while error:
         assert SECRET not in repr(vars(error)) + repr(error) + str(error)
@@ -279,9 +279,9 @@ def assert_silent(error: BaseException | None) -> None:
 
 
 def test_errors_can_be_pickled() -> None:
-    error = RequestNotJson("it is not so", 3)
+    error = RequestNotJson("it is not JSON", 3)
     copy = pickle.loads(pickle.dumps(error))
-    assert (str(copy), copy.problem, copy.index) == (str(error), "it is not so", 3)
+    assert (str(copy), copy.problem, copy.index) == (str(error), "it is not JSON", 3)
 
 
 # --- batches
@@ -300,6 +300,6 @@ def test_batches_keep_every_request_in_order(lengths: list[int]) -> None:
     assert found == [json.loads(text) for text in texts]
 
 
-def test_a_batch_has_no_more_requests_than_the_policy_takes() -> None:
+def test_a_batch_has_at_most_as_many_requests_as_the_policy_accepts() -> None:
     lengths = [length for _, length in batches(["null"] * (2 * MAX_BATCH_REQUESTS + 1))]
     assert lengths == [MAX_BATCH_REQUESTS, MAX_BATCH_REQUESTS, 1]

@@ -1,4 +1,4 @@
-"""The policy in a sidecar: a real OPA."""
+"""The sidecar client, with a real OPA."""
 
 import json
 import subprocess
@@ -9,7 +9,8 @@ from typing import Any
 
 import pytest
 
-from client.servers import BUNDLE, free_port, running
+from tests.client.servers import BUNDLE, running
+from tests.running import free_port
 from therapy_policy import EmbeddedClient, SidecarClient
 from therapy_policy.errors import (
     EngineError,
@@ -45,7 +46,7 @@ def test_nothing_can_be_smuggled_past_the_request(sidecar: SidecarClient, visit:
             sidecar.decide_text(text)
 
 
-def test_threads_get_each_its_own_answer(sidecar: SidecarClient, visit: dict[str, Any]) -> None:
+def test_each_thread_gets_its_own_decision(sidecar: SidecarClient, visit: dict[str, Any]) -> None:
     def decide(number: int) -> tuple[str | None, int]:
         decision = sidecar.decide(
             visit | {"request_id": str(number), "visit": visit["visit"] | {"units": number % 4 + 1}}
@@ -79,7 +80,7 @@ def test_a_connection_is_used_again(sidecar: SidecarClient, visit: dict[str, Any
     assert len(watched) == 1
 
 
-def test_a_sidecar_may_start_anew(opa: Path, visit: dict[str, Any]) -> None:
+def test_a_sidecar_can_restart(opa: Path, visit: dict[str, Any]) -> None:
     port = free_port()
     with SidecarClient(f"http://localhost:{port}") as client:
         assert not client.ready()
@@ -94,22 +95,22 @@ def test_a_sidecar_may_start_anew(opa: Path, visit: dict[str, Any]) -> None:
                 client.decide(visit)
 
 
-def test_an_opa_without_the_policy_approves_nothing(opa: Path, visit: dict[str, Any]) -> None:
+def test_an_opa_without_the_policy_authorizes_nothing(opa: Path, visit: dict[str, Any]) -> None:
     with running(opa, free_port(), "--set=server.decoding.max_length=2000") as client:
-        with pytest.raises(EngineError, match="does not have the therapy policy"):
+        with pytest.raises(EngineError, match="has not loaded the therapy policy"):
             client.decide(visit)
-        with pytest.raises(RequestTooLarge, match="than the sidecar takes"):
+        with pytest.raises(RequestTooLarge, match="than the sidecar accepts"):
             client.decide(visit | {"request_id": "x" * 2000})
 
 
-def test_a_policy_that_fails_approves_nothing(opa: Path, tmp_path: Path, visit: dict[str, Any]) -> None:
+def test_a_policy_that_fails_authorizes_nothing(opa: Path, tmp_path: Path, visit: dict[str, Any]) -> None:
     policy = tmp_path / "policy.rego"
     policy.write_text("package therapy\ndecision := input\ndecision := 1 if input.request_id")
     with running(opa, free_port(), str(policy)) as client, pytest.raises(EngineError, match="HTTP 500, internal_error"):
         client.decide(visit)
 
 
-def test_the_environment_does_not_lead_astray(
+def test_proxy_variables_of_the_environment_are_ignored(
     sidecar: SidecarClient, monkeypatch: pytest.MonkeyPatch, visit: dict[str, Any]
 ) -> None:
     for name in ("HTTP_PROXY", "http_proxy", "ALL_PROXY"):
@@ -197,7 +198,7 @@ def test_urls(url: str, meant: str) -> None:
         "http://127.0.0.1\\@example.com",
     ],
 )
-def test_what_is_no_url_of_a_sidecar(url: str) -> None:
+def test_a_url_that_cannot_be_a_sidecar_is_rejected(url: str) -> None:
     with pytest.raises(SidecarUrlInvalid, match=r"as in http://127\.0\.0\.1:8181") as raised:
         SidecarClient(url)
     assert "password" not in str(raised.value)
@@ -211,13 +212,13 @@ def test_a_deadline_is_a_time_to_wait(seconds: float) -> None:
 
 @pytest.mark.parametrize("url", ["http://" + "x" * 64 + ".example", "http://.."])
 def test_a_host_that_is_not_there(url: str, visit: dict[str, Any]) -> None:
-    with SidecarClient(url) as client, pytest.raises(EngineNotAvailable, match="Nothing answers"):
+    with SidecarClient(url) as client, pytest.raises(EngineNotAvailable, match="No server answers"):
         client.decide(visit)
 
 
 def test_a_sidecar_without_tls(sidecar: SidecarClient, visit: dict[str, Any]) -> None:
     with (
         SidecarClient(sidecar._url.replace("http:", "https:")) as client,
-        pytest.raises(EngineNotAvailable, match="speaks TLS"),
+        pytest.raises(EngineNotAvailable, match="uses TLS"),
     ):
         client.decide(visit)

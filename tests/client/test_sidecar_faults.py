@@ -1,4 +1,4 @@
-"""What a sidecar should not do, and OPA does not: nothing of it is a decision, or takes longer than the deadline."""
+"""Servers that misbehave as OPA never does: the client takes no answer of theirs for a decision, nor waits too long."""
 
 import json
 import time
@@ -8,8 +8,9 @@ from typing import Any
 
 import pytest
 
-import therapy_policy.sidecar
-from client.servers import Misbehave
+import therapy_policy.client.sidecar
+import therapy_policy.client.transport
+from tests.client.servers import Misbehave
 from therapy_policy import EmbeddedClient, SidecarClient
 from therapy_policy.errors import EngineError, EngineNotAvailable, RequestTooLarge
 
@@ -24,7 +25,7 @@ def read(handler: BaseHTTPRequestHandler) -> bytes:
 
 
 def says(content: bytes, status: int = 200, **headers: str) -> Misbehave:
-    """Answer every request like this, and quote the request where `%b` stands in it."""
+    """Answer every request like this, and replace `%b` in it with the request."""
 
     def answer(handler: BaseHTTPRequestHandler) -> None:
         body = read(handler)
@@ -39,7 +40,7 @@ def says(content: bytes, status: int = 200, **headers: str) -> Misbehave:
 
 
 def raw(*pieces: bytes, every: float = 0.0, forever: bool = False) -> Misbehave:
-    """Send pieces as they are, one every so many seconds, and hang up."""
+    """Send raw pieces, one per `every` seconds, and hang up."""
 
     def answer(handler: BaseHTTPRequestHandler) -> None:
         read(handler)
@@ -74,20 +75,20 @@ HEAD = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\n"
 @pytest.mark.parametrize(
     ("misbehave", "match"),
     [
-        (says(b"{}"), "does not have the therapy policy"),
-        (says(b'{"warning": {"code": "api_usage_warning"}}'), "does not have the therapy policy"),
-        (says(b'{"result": {}}'), "no decision"),
-        (says(b'{"result": null}'), "no decision"),
-        (says(b'{"result": true}'), "no decision"),
-        (says(b'{"result": [true]}'), "no decision"),
-        (says(b'{"result": %b}'), "no decision"),
-        (says(b'{"result": {"outcome": "authorized"}}'), "no decision"),
-        (says(b"<html>%b</html>"), "no OPA"),
-        (says(b""), "no OPA"),
-        (says(b'"%b"'), "no OPA"),
-        (says(b"[" * 100_000), "no OPA"),
-        (says(b'{"result": ' + b"1" * 5000 + b"}"), "no OPA"),
-        (says(b'{"result": "\xff"}'), "no OPA"),
+        (says(b"{}"), "has not loaded the therapy policy"),
+        (says(b'{"warning": {"code": "api_usage_warning"}}'), "has not loaded the therapy policy"),
+        (says(b'{"result": {}}'), "not a therapy-policy decision"),
+        (says(b'{"result": null}'), "not a therapy-policy decision"),
+        (says(b'{"result": true}'), "not a therapy-policy decision"),
+        (says(b'{"result": [true]}'), "not a therapy-policy decision"),
+        (says(b'{"result": %b}'), "not a therapy-policy decision"),
+        (says(b'{"result": {"outcome": "authorized"}}'), "not a therapy-policy decision"),
+        (says(b"<html>%b</html>"), "is not OPA"),
+        (says(b""), "is not OPA"),
+        (says(b'"%b"'), "is not OPA"),
+        (says(b"[" * 100_000), "is not OPA"),
+        (says(b'{"result": ' + b"1" * 5000 + b"}"), "is not OPA"),
+        (says(b'{"result": "\xff"}'), "is not OPA"),
         (says(b'{"code": "internal_error", "message": %b}', 500), "HTTP 500, internal_error"),
         (says(b'{"code": %b, "message": %b}', 400), r"HTTP 400\)"),
         (says(b"%b", 403), r"HTTP 403\)"),
@@ -96,17 +97,19 @@ HEAD = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\n"
         (says(b"", 302, Location="http://127.0.0.1:1/"), "redirects"),
         (says(b"", 307, Location="http://127.0.0.1:1/"), "redirects"),
         (says(b"", 308, Location="/v1/data"), "redirects"),
-        (says(b'{"result": 1}', Content_Encoding="gzip"), "no decision"),
-        (raw(), "broke off"),
-        (raw(HEAD + b'Content-Length: 100\r\n\r\n{"result": '), "broke off"),
-        (raw(HEAD + b'Transfer-Encoding: chunked\r\n\r\nb\r\n{"result": \r\n'), "broke off"),
-        (raw(HEAD + b"Transfer-Encoding: chunked\r\n\r\nzz\r\n{}"), "broke off"),
-        (raw(b"SSH-2.0-OpenSSH\r\n"), "broke off"),
-        (raw(b"HTTP/1.1 200 OK\r\n" + b"X-A: b\r\n" * 200 + b"\r\n"), "broke off"),
-        (raw(b"HTTP/1.1 200 OK\r\nX-A: " + b"x" * 100_000), "broke off"),
+        (says(b'{"result": 1}', Content_Encoding="gzip"), "not a therapy-policy decision"),
+        (raw(), "not an HTTP server"),
+        (raw(HEAD + b'Content-Length: 100\r\n\r\n{"result": '), "not an HTTP server"),
+        (raw(HEAD + b'Transfer-Encoding: chunked\r\n\r\nb\r\n{"result": \r\n'), "not an HTTP server"),
+        (raw(HEAD + b"Transfer-Encoding: chunked\r\n\r\nzz\r\n{}"), "not an HTTP server"),
+        (raw(b"SSH-2.0-OpenSSH\r\n"), "not an HTTP server"),
+        (raw(b"HTTP/1.1 200 OK\r\n" + b"X-A: b\r\n" * 200 + b"\r\n"), "not an HTTP server"),
+        (raw(b"HTTP/1.1 200 OK\r\nX-A: " + b"x" * 100_000), "not an HTTP server"),
     ],
 )
-def test_what_is_no_decision(misbehave: Misbehave, match: str, misbehaving: Start, visit: dict[str, Any]) -> None:
+def test_an_answer_that_is_not_a_decision(
+    misbehave: Misbehave, match: str, misbehaving: Start, visit: dict[str, Any]
+) -> None:
     with SidecarClient(misbehaving(misbehave)) as client:
         for ask in (client.decide, lambda request: client.decide_many([request])):
             with pytest.raises(EngineError) as raised:
@@ -130,7 +133,7 @@ def test_an_outcome_that_is_not_known(misbehaving: Start, embedded: EmbeddedClie
     answer = json.dumps({"result": dict(embedded.decide(None)) | {"outcome": "approved"}}).encode()
     with (
         SidecarClient(misbehaving(says(answer))) as client,
-        pytest.raises(EngineError, match="outcome that is unknown"),
+        pytest.raises(EngineError, match="unknown outcome"),
     ):
         client.decide(None)
 
@@ -138,18 +141,19 @@ def test_an_outcome_that_is_not_known(misbehaving: Start, embedded: EmbeddedClie
 def test_a_proxy_that_finds_the_request_too_large(misbehaving: Start) -> None:
     with (
         SidecarClient(misbehaving(says(b"<html>", 413))) as client,
-        pytest.raises(RequestTooLarge, match="than the sidecar takes"),
+        pytest.raises(RequestTooLarge, match="than the sidecar accepts"),
     ):
         client.decide(None)
 
 
 @pytest.mark.parametrize("length", ["Content-Length: 1000", "Transfer-Encoding: chunked", "Connection: close"])
-def test_an_answer_without_end(length: str, misbehaving: Start, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(therapy_policy.sidecar, "MAX_ANSWER_BYTES", 500)
+def test_an_endless_answer(length: str, misbehaving: Start, monkeypatch: pytest.MonkeyPatch) -> None:
+    for module in (therapy_policy.client.sidecar, therapy_policy.client.transport):
+        monkeypatch.setattr(module, "MAX_ANSWER_BYTES", 500)
     chunk = b"fff\r\n" + b" " * 0xFFF + b"\r\n"
     with (
         SidecarClient(misbehaving(raw(HEAD + length.encode() + b"\r\n\r\n", *[chunk] * 1000, forever=True))) as client,
-        pytest.raises(EngineError, match="has over"),
+        pytest.raises(EngineError, match=r"is over \d+ MiB"),
     ):
         client.decide(None)
 
@@ -201,7 +205,7 @@ def test_a_request_is_sent_once(misbehaving: Start) -> None:
         bodies.append(read(handler))
         handler.close_connection = True
 
-    with SidecarClient(misbehaving(answer)) as client, pytest.raises(EngineError, match="broke off"):
+    with SidecarClient(misbehaving(answer)) as client, pytest.raises(EngineError, match="not an HTTP server"):
         client.decide_text('{"units": 4e0}')
     assert bodies == [b'{"input": {"units": 4e0}}']
 

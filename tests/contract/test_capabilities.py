@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from therapy_policy import bundles
+from therapy_policy import BundleNotUsable
+from therapy_policy.policy import bundles
 
 POLICIES = Path(__file__).parents[2] / "policies"
 
@@ -20,5 +21,5 @@ def test_clock_network_and_chance_do_not_build(tmp_path: Path, question: str) ->
     policies = shutil.copytree(POLICIES, tmp_path / "policies")
     bundles.load(str(policies))
     (policies / "therapy/asking.rego").write_text(f"package therapy.asking\n\nanswer := {question}\n", encoding="utf-8")
-    with pytest.raises(bundles.BundleNotUsable, match="undefined function"):
+    with pytest.raises(BundleNotUsable, match="undefined function"):
         bundles.load(str(policies))

@@ -11,8 +11,9 @@ import pytest
 from hypothesis import given
 from jsonschema import Draft7Validator
 
-import strategies
-from therapy_policy import EmbeddedClient, bundles
+from proof import strategies
+from therapy_policy import EmbeddedClient
+from therapy_policy.policy import bundles
 
 SCHEMAS = Path(__file__).parents[2] / "schemas"
 REQUEST = json.loads((SCHEMAS / "request.json").read_text(encoding="utf-8"))
@@ -32,7 +33,7 @@ def test_there_is_one_schema_for_each_request_type() -> None:
 
 
 def test_the_steps_of_an_episode_are_of_request_types_and_outcomes() -> None:
-    episode = bundles.packaged().data["therapy"]["register"]["episode"]
+    episode = bundles.packaged_bundle().data["therapy"]["register"]["episode"]
     assert {step["request_type"] for step in episode["steps"].values()} - {None} == set(REQUEST_TYPES)
     for way in episode["leads_to"]:
         assert {way["from"], way["to"]} <= episode["steps"].keys()

@@ -1,11 +1,10 @@
-"""The classes are what they are said to be, nothing is wrong with any of a slice, and what were wrong would be seen."""
+"""The classes are as described, a slice of them has no problems, and a problem would be noticed."""
 
 import copy
 import itertools
 import json
 import re
-import subprocess
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from math import prod
 from pathlib import Path
 from typing import Any
@@ -14,18 +13,15 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-import classes as tool
-import classes_report
-import oracle
-import strategies
-from proof import judged
-from proof.classes import REQUEST_TYPES
+from proof import classes as enumeration
+from proof import classes_report, comparison, oracle, strategies
+from proof.request_types import REQUEST_TYPES
 from therapy_policy import EmbeddedClient
-from therapy_policy.classes import RequestType
-from therapy_policy.dimensions import ABSENT, BLANKS, WORDS, Dimension, Request, first
-from therapy_policy.enumeration import Piece, decide_each
+from therapy_policy.classes.dimensions import ABSENT, BLANKS, WORDS, Dimension, Request, first
+from therapy_policy.classes.enumeration import Piece, decide_each
+from therapy_policy.classes.model import RequestType
 from therapy_policy.errors import EngineError
-from therapy_policy.opa import find_opa
+from therapy_policy.policy.rego import read_rego
 
 ROOT = Path(__file__).parents[2]
 PT_EXTENSION, PT_TREATMENT_PLAN, PT_VISIT = (
@@ -36,19 +32,19 @@ each_factored_type = pytest.mark.parametrize("kind", [PT_VISIT, PT_EXTENSION], i
 
 
 def decide(*requests: Request) -> list[Any]:
-    return list(tool.engine().decide_many(requests))
+    return list(enumeration.engine().decide_many(requests))
 
 
 # --- The enumeration -------------------------------------------------------------------------------------------------
 
 
-def test_nothing_is_wrong_with_a_slice_of_the_classes_and_the_report_is_fresh(tmp_path: Path) -> None:
-    found = tool.figures(quick=True, processes=1, state=tmp_path)
-    summary = tool.summary(found)
+def test_a_slice_of_the_classes_has_no_problems_and_the_report_is_up_to_date(tmp_path: Path) -> None:
+    tallies = enumeration.enumerate_classes(quick=True, processes=1, state=tmp_path)
+    summary = enumeration.summary(tallies)
     assert summary["classes"] > 5000
-    assert {name: summary[name] for name in tool.PROBLEMS} == dict.fromkeys(tool.PROBLEMS, 0)
-    assert [example for tally in found.values() for example in tally.examples] == []
-    assert tool.not_in(tool.REPORT, found) is None
+    assert {name: summary[name] for name in enumeration.PROBLEMS} == dict.fromkeys(enumeration.PROBLEMS, 0)
+    assert [example for tally in tallies.values() for example in tally.examples] == []
+    assert enumeration.out_of_date(enumeration.REPORT, tallies) is None
 
 
 @each_factored_type
@@ -60,15 +56,15 @@ def test_no_class_is_enumerated_twice(kind: RequestType) -> None:
 
 
 @each_factored_type
-def test_each_group_is_enumerated_whole_against_every_effect_of_the_others(kind: RequestType) -> None:
+def test_each_group_is_enumerated_in_full_with_every_effect_of_the_others(kind: RequestType) -> None:
     for place, group in enumerate(kind.groups):
         others = [set(effects) for n, effects in enumerate(kind.representatives) if n != place]
         blocks = [block.parts for block in kind.blocks]
-        against = [parts[place] for parts in blocks if [set(p) for n, p in enumerate(parts) if n != place] == others]
-        assert {value for part in against for value in part} == set(group.values)
+        of_group = [parts[place] for parts in blocks if [set(p) for n, p in enumerate(parts) if n != place] == others]
+        assert {value for part in of_group for value in part} == set(group.values)
 
 
-def test_a_product_is_enumerated_whole() -> None:
+def test_a_product_is_enumerated_in_full() -> None:
     (block,) = PT_TREATMENT_PLAN.blocks
     assert block.size == PT_TREATMENT_PLAN.size
     assert len({block.class_at(number) for number in range(block.size)}) == block.size
@@ -78,17 +74,19 @@ def test_a_product_is_enumerated_whole() -> None:
 
 
 @each_type
-def test_all_that_a_value_covers_is_decided_alike(kind: RequestType) -> None:
+def test_all_options_of_a_value_are_decided_alike(kind: RequestType) -> None:
     for place, dimension in enumerate(kind.dimensions):
-        for value, those in dimension.members.items():
-            cls = (*kind.quiet[:place], value, *kind.quiet[place + 1 :])
-            some = those if len(those) <= 50 else [*those[:5], *those[5 : -5 : len(those) // 20], *those[-5:]]
+        for value, options in dimension.options.items():
+            cls = (*kind.baseline[:place], value, *kind.baseline[place + 1 :])
+            some = (
+                options if len(options) <= 50 else [*options[:5], *options[5 : -5 : len(options) // 20], *options[-5:]]
+            )
 
-            def stated(covered: Any, those: Any = those) -> Callable[[Any], Any]:
-                return lambda options: covered if options is those else first(options)
+            def choose(option: Any, options: Any = options) -> Callable[[Any], Any]:
+                return lambda choices: option if choices is options else first(choices)
 
-            decisions = decide(*(kind.write(cls, stated(covered)) for covered in some))
-            assert len({judged.normal(decision) for decision in decisions}) == 1, (dimension.name, value)
+            decisions = decide(*(kind.write(cls, choose(option)) for option in some))
+            assert len({comparison.comparable(decision) for decision in decisions}) == 1, (dimension.name, value)
 
 
 @each_type
@@ -97,28 +95,26 @@ def test_two_requests_of_one_class_are_never_decided_differently(kind: RequestTy
     def choose(options: Any) -> Any:
         return data.draw(st.sampled_from(options))
 
-    cls = kind.near_quiet(choose) if choose((True, True, False)) else kind.draw(choose)
+    cls = kind.near_baseline(choose) if choose((True, True, False)) else kind.draw(choose)
     smallest, one, another = kind.write(cls), kind.write(cls, choose), kind.write(cls, choose)
     assert kind.read(smallest) == kind.read(one) == kind.read(another) == cls
     decisions = decide(smallest, one, another)
-    assert len({judged.normal(decision) for decision in decisions}) == 1
-    assert judged.without_prose(decisions[1]) == oracle.decide(one)
+    assert len({comparison.comparable(decision) for decision in decisions}) == 1
+    assert comparison.without_wording(decisions[1]) == oracle.decide(one)
 
 
 @each_type
 @given(st.data())
-def test_a_request_that_was_not_made_from_its_class_is_decided_as_its_class(
-    kind: RequestType, data: st.DataObject
-) -> None:
+def test_a_request_from_elsewhere_is_decided_like_its_class(kind: RequestType, data: st.DataObject) -> None:
     request = data.draw(strategies.REQUESTS[kind.name])
     cls = kind.read(copy.deepcopy(request))
     assume(all(value in dimension.values for dimension, value in zip(kind.dimensions, cls, strict=True)))
     decision, of_class = decide(request, kind.write(cls))
-    assert judged.normal(decision) == judged.normal(of_class)
+    assert comparison.comparable(decision) == comparison.comparable(of_class)
 
 
 def schema_of(kind: RequestType, dimension: Dimension) -> dict[str, Any]:
-    """What the published form says of the member of a dimension."""
+    """What the published schema says about the field of a dimension."""
     whole = json.loads((ROOT / f"schemas/{kind.name}.json").read_text(encoding="utf-8"))
 
     def resolved(node: Any) -> Any:
@@ -135,11 +131,11 @@ def schema_of(kind: RequestType, dimension: Dimension) -> dict[str, Any]:
 
 
 @each_type
-def test_each_value_that_a_member_may_have_is_of_one_class(kind: RequestType) -> None:
+def test_each_value_of_a_field_belongs_to_one_class(kind: RequestType) -> None:
     for dimension in kind.dimensions:
-        if not dimension.members or dimension.examples:
-            continue  # told by a predicate, which is always one or the other
-        stated = [each for those in dimension.members.values() for each in those if each not in (ABSENT, None)]
+        if not dimension.options or dimension.examples:
+            continue  # a predicate classifies every value
+        content = [each for options in dimension.options.values() for each in options if each not in (ABSENT, None)]
         schema = schema_of(kind, dimension)
         if "enum" in schema:
             valid = [value for value in schema["enum"] if value is not None]
@@ -149,9 +145,9 @@ def test_each_value_that_a_member_may_have_is_of_one_class(kind: RequestType) ->
             valid = [False, True]
         else:
             assert "date" in (schema["format"], dimension.name), dimension.name
-            valid = [day for day in stated if "1900-01-01" <= day <= "2099-12-31"]
+            valid = [day for day in content if "1900-01-01" <= day <= "2099-12-31"]
             assert len(valid) == 200 * 365 + 49
-        assert sorted(stated, key=str) == sorted(valid, key=str), dimension.name
+        assert sorted(content, key=str) == sorted(valid, key=str), dimension.name
 
 
 # --- Longer lists ----------------------------------------------------------------------------------------------------
@@ -179,7 +175,7 @@ def test_a_line_of_a_long_claim_is_decided_as_in_a_claim_of_one_or_two(
     short = []
     for n, line in enumerate(lines):
         taken = already + sum(int(lines[m]["units"]) for m in queue[: queue.index(n)]) if n in queue else already
-        if codes[n] == "97130" and n in queue:  # the primary comes along, with one of the units that were taken
+        if codes[n] == "97130" and n in queue:  # with its primary procedure, which takes one of the units
             primary = {"procedure_code": "97129", "units": 1}
             short.append(claim([line, primary], min(taken - 1, 99)))
         else:
@@ -213,12 +209,12 @@ LISTS = {
 
 @pytest.mark.parametrize("name", LISTS)
 @given(st.data())
-def test_each_element_of_a_long_list_is_judged_for_itself(name: str, data: st.DataObject) -> None:
+def test_each_element_of_a_long_list_is_evaluated_separately(name: str, data: st.DataObject) -> None:
     kind, holder, code, drawn = LISTS[name]
     listed = data.draw(st.lists(drawn, min_size=1, max_size=8))
-    request = kind.write(kind.quiet)
+    request = kind.write(kind.baseline)
     whole, *alone = decide(
-        *(request | {holder: request[holder] | {name: those}} for those in [listed, *([each] for each in listed)])
+        *(request | {holder: request[holder] | {name: items}} for items in [listed, *([each] for each in listed)])
     )
     expected = {
         path.replace(f"/{name}/0", f"/{name}/{n}", 1) for n, each in enumerate(alone) for path in paths(each, code)
@@ -237,13 +233,13 @@ notes = st.lists(st.lists(texts, max_size=4), max_size=6)
 
 
 @given(goals, notes)
-def test_long_goals_and_notes_are_judged_pair_by_pair(goals: list[Request], addressed: list[list[str]]) -> None:
-    request = PT_EXTENSION.write(PT_EXTENSION.quiet)
+def test_long_goals_and_notes_are_evaluated_pair_by_pair(goals: list[Request], addressed: list[list[str]]) -> None:
+    request = PT_EXTENSION.write(PT_EXTENSION.baseline)
 
     def found(goals: list[Request], addressed: list[list[str]]) -> set[str]:
         notes = [{"visit_number": n, "goals_addressed": each} for n, each in enumerate(addressed, start=1)]
-        papers = request["documentation"] | {"goals": goals, "notes": notes}
-        (decision,) = decide(request | {"documentation": papers})
+        documentation = request["documentation"] | {"goals": goals, "notes": notes}
+        (decision,) = decide(request | {"documentation": documentation})
         return {path.removeprefix("/documentation") for path in paths(decision, "EXT_PROGRESS_NOTES_INCOMPLETE")}
 
     expected = set() if addressed else {"/notes"}
@@ -268,52 +264,60 @@ PAGES = {"pt_visit": "outpatient_pt/visit", "pt_extension": "outpatient_pt/exten
 SHARED = ("member/benefit", "outpatient_pt/discontinuation", "outpatient_pt/rules_in_force")
 
 
-def words_of_rules(page: str) -> Iterator[tuple[str, set[str]]]:
-    """The name of each rule of a page, and the names and texts that it holds."""
-
-    def words(node: Any) -> Iterator[str]:
-        if isinstance(node, dict):
-            if node.get("type") in ("var", "string"):
-                yield node["value"]
-            for each in node.values():
-                yield from words(each)
-        elif isinstance(node, list):
-            for each in node:
-                yield from words(each)
-
-    command: list[str | Path] = [find_opa(), "parse", "--format=json", THERAPY / f"{page}.rego"]
-    for rule in json.loads(subprocess.run(command, capture_output=True, check=True).stdout)["rules"]:
-        yield rule["head"].get("name") or rule["head"]["ref"][0]["value"], set(words(rule))
+# These rules put together the reasons of other rules, which are checked one by one. The table of criteria only names
+# fields, by criterion, for the rules that read one criterion each.
+GATHERING = {"all_reasons", "_obstacles", "determination"}
+TABLES = {"fields_of_criterion"}
 
 
-@each_factored_type
-def test_no_rule_reads_members_of_two_groups(kind: RequestType) -> None:
-    group_of = {
+def words_of_rules(page: str) -> list[tuple[str, set[str]]]:
+    """The name of each rule of a page, and the names and texts in it."""
+    path = THERAPY / f"{page}.rego"
+    rules = read_rego({page: path.read_text(encoding="utf-8")}).rules
+    return [(rule.name, {*rule.texts, *rule.names}) for rule in rules]
+
+
+def groups_by_word(kind: RequestType) -> dict[str, str]:
+    """The group of each word in the names of the fields of a request type."""
+    return {
         word: group.name
         for group in kind.groups
         for dimension in group.dimensions
         for word in re.findall(r"\w+", dimension.name.removeprefix("documentation."))
         if word not in {"and", "statuses", "request_id"}
     }
+
+
+def groups_of_rules(rules: list[tuple[str, set[str]]], group_of: dict[str, str]) -> list[tuple[str, set[str]]]:
+    """The groups that each rule of a page reads, by itself and through the other rules of the page."""
+    read_by: dict[str, set[str]] = {name: set() for name, _ in rules if name not in {"reasons", *GATHERING}}
+
+    def groups(words: set[str]) -> set[str]:
+        through = (read_by[word] for word in words & read_by.keys())
+        return {group_of[word] for word in words & group_of.keys()}.union(*through)
+
+    for _ in rules:  # until the chains of rules are complete
+        for name, words in rules:
+            if name in read_by:
+                read_by[name] |= groups(words)
+    return [(name, groups(words)) for name, words in rules if name not in GATHERING | TABLES]
+
+
+@each_factored_type
+def test_no_rule_reads_fields_of_two_groups(kind: RequestType) -> None:
+    group_of = groups_by_word(kind)
     seen: set[str] = set()
     for page in (PAGES[kind.name], *SHARED):
-        rules = list(words_of_rules(page))
-        # What gathers all reasons reads what they read; the reasons themselves are looked at one by one.
-        read_by: dict[str, set[str]] = {name: set() for name, _ in rules if name not in {"reasons", "obstacles"}}
-
-        def read(words: set[str], read_by: dict[str, set[str]] = read_by) -> set[str]:
-            through = (read_by[word] for word in words & read_by.keys())
-            return {group_of[word] for word in words & group_of.keys()}.union(*through)
-
-        for _ in rules:  # until what each rule reads by way of others is known, too
-            for name, words in rules:
-                if name in read_by:
-                    read_by[name] |= read(words)
-        for name, words in rules:
-            if name not in read_by:
-                assert len(read(words)) <= 1, (page, name, sorted(words))
-                seen |= read(words)
+        for name, groups in groups_of_rules(words_of_rules(page), group_of):
+            assert len(groups) <= 1, (page, name, sorted(groups))
+            seen |= groups
     assert seen == {group.name for group in kind.groups}
+
+
+def test_a_rule_that_reads_fields_of_two_groups_is_noticed() -> None:
+    rules = [*words_of_rules(PAGES["pt_visit"]), ("_new", {"benefit_status"}), ("reasons", {"_new", "tier"})]
+    groups = groups_of_rules(rules, groups_by_word(PT_VISIT))
+    assert [name for name, of_rule in groups if len(of_rule) > 1] == ["reasons"]
 
 
 @each_factored_type
@@ -324,16 +328,17 @@ def test_a_class_has_the_reasons_of_its_parts(kind: RequestType, data: st.DataOb
 
     cls = kind.draw(choose)
     decision, *parts = decide(kind.write(cls, choose), *map(kind.write, kind.parts(cls)))
-    assert judged.whole(decision) == judged.composed(parts)
+    assert comparison.summary(decision) == comparison.combine(parts)
 
 
-# --- What is wrong is seen -------------------------------------------------------------------------------------------
+# --- Problems are noticed --------------------------------------------------------------------------------------------
 
 
 def a_visit(units: str = "1", already: str = "0") -> tuple[Any, Request, Any]:
     values = {"visit.units": units, "visit.units_already_authorized": already}
     cls = tuple(
-        values.get(dimension.name, value) for dimension, value in zip(PT_VISIT.dimensions, PT_VISIT.quiet, strict=True)
+        values.get(dimension.name, value)
+        for dimension, value in zip(PT_VISIT.dimensions, PT_VISIT.baseline, strict=True)
     )
     request = PT_VISIT.write(cls)
     return cls, request, decide(request)[0]
@@ -356,15 +361,15 @@ def with_reasons(*codes: str, **changes: Any) -> Callable[[Any], Any]:
     return lambda decision: decision | {"reasons": [reason(code, f"/{code}") for code in codes]} | changes
 
 
-NOTHING: dict[str, Any] = judged.NOTHING
-SPOILT: dict[str, tuple[str, Callable[[Any], Any]]] = {
+NOTHING: dict[str, Any] = comparison.NOTHING
+WRONG_DECISIONS: dict[str, tuple[str, Callable[[Any], Any]]] = {
     "no decision": ("undecided", lambda decision: None),
     "called invalid": ("undecided", with_reasons("REQUEST_INVALID", outcome="invalid_request", authorized=NOTHING)),
-    "denied for nothing": ("undecided", lambda decision: decision | {"outcome": "denied"}),
+    "denied without a reason": ("undecided", lambda decision: decision | {"outcome": "denied"}),
     "pended by a denial": ("contradictory", with_reasons("BENEFIT_NOT_COVERED", outcome="pended")),
     "authorized in spite of a denial": ("contradictory", with_reasons("BENEFIT_NOT_COVERED")),
-    "grants and denies": ("contradictory", with_reasons("BENEFIT_NOT_COVERED", outcome="denied")),
-    "grants nothing": ("contradictory", lambda decision: decision | {"authorized": NOTHING}),
+    "authorizes and denies": ("contradictory", with_reasons("BENEFIT_NOT_COVERED", outcome="denied")),
+    "authorizes nothing": ("contradictory", lambda decision: decision | {"authorized": NOTHING}),
     "out of scope and denied": (
         "contradictory",
         with_reasons("PT_SPECIALTY_EXCLUDED", "DC_ADAPTED", outcome="not_applicable", authorized=NOTHING),
@@ -377,12 +382,12 @@ SPOILT: dict[str, tuple[str, Callable[[Any], Any]]] = {
         "contradictory",
         with_reasons("EXT_FORM_MISSING", "EXT_READY_FOR_CLINICAL_REVIEW", outcome="pended", authorized=NOTHING),
     ),
-    "met and not told": (
+    "met and undetermined": (
         "contradictory",
         with_reasons("DC_ADAPTED", "DC_UNDETERMINED", outcome="denied", authorized=NOTHING),
     ),
     "no clause": ("contradictory", with_reasons("PT_TREATMENT_VISIT_LIMIT", outcome="denied", authorized=NOTHING)),
-    "two codes at one place": (
+    "two codes for one field": (
         "contradictory",
         lambda decision: (
             decision
@@ -391,27 +396,27 @@ SPOILT: dict[str, tuple[str, Callable[[Any], Any]]] = {
         ),
     ),
     "not as the oracle": ("differences", with_reasons("PT_TIER_NOT_NAMED")),
-    "not as its parts": ("uncomposed", with_reasons("PT_TIER_NOT_NAMED")),
+    "not as its parts": ("not_combined", with_reasons("PT_TIER_NOT_NAMED")),
 }
 
 
-@pytest.mark.parametrize("case", SPOILT)
-def test_a_spoilt_decision_is_seen(case: str) -> None:
-    expected, spoil = SPOILT[case]
+@pytest.mark.parametrize("case", WRONG_DECISIONS)
+def test_a_wrong_decision_is_noticed(case: str) -> None:
+    expected, change = WRONG_DECISIONS[case]
     cls, request, decision = a_visit()
-    assert dict(tool.problems(PT_VISIT, cls, request, decision, decision)) == {}
-    spoilt = spoil(decision)
-    assert expected in dict(tool.problems(PT_VISIT, cls, request, spoilt, spoilt))
+    assert dict(enumeration.problems(PT_VISIT, cls, request, decision, decision)) == {}
+    wrong = change(decision)
+    assert expected in dict(enumeration.problems(PT_VISIT, cls, request, wrong, wrong))
 
 
-def test_a_class_that_is_not_of_one_mind_is_seen() -> None:
+def test_a_class_that_is_inconsistent_is_noticed() -> None:
     cls, request, decision = a_visit(units="4")
     _, _, other = a_visit(units="4", already="1")
-    assert "unfaithful" in dict(tool.problems(PT_VISIT, cls, request, decision, other))
+    assert "inconsistent" in dict(enumeration.problems(PT_VISIT, cls, request, decision, other))
 
 
-class Silent(EmbeddedClient):
-    """An engine that has no answer for treatment visits of one unit, as if two rules contradicted one another."""
+class FailingEngine(EmbeddedClient):
+    """An engine that returns no decision on visits of one unit, as if two rules contradicted each other."""
 
     def _ask(self, entry_point: str, text: str) -> object:
         if re.search('"units": ?1\\b', text):
@@ -419,43 +424,46 @@ class Silent(EmbeddedClient):
         return super()._ask(entry_point, text)
 
 
-def test_a_class_without_an_answer_spoils_no_other() -> None:
+def test_a_class_without_a_decision_does_not_affect_others() -> None:
     requests = [a_visit_of(units) for units in ("1", "2")]
-    assert [decision and decision["outcome"] for decision in decide_each(Silent(), requests)] == [None, "authorized"]
+    assert [decision and decision["outcome"] for decision in decide_each(FailingEngine(), requests)] == [
+        None,
+        "authorized",
+    ]
 
 
 def a_visit_of(units: str) -> Request:
-    request = copy.deepcopy(PT_VISIT.write(PT_VISIT.quiet))
+    request = copy.deepcopy(PT_VISIT.write(PT_VISIT.baseline))
     request["visit"]["units"] = int(units)
     return request
 
 
-def test_a_run_that_was_stopped_goes_on_where_it_was(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_an_interrupted_run_resumes_where_it_stopped(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     few = {name: REQUEST_TYPES[name] for name in ("referral_route", "pt_visit")}
     decided: list[str] = []
 
-    def tally(piece: Piece) -> tool.Tally:
+    def tally(piece: Piece) -> enumeration.Tally:
         decided.append(piece.request_type)
         if piece.request_type == "pt_visit" and len(decided) == 3:
             raise KeyboardInterrupt
-        return tool.Tally()
+        return enumeration.Tally()
 
-    monkeypatch.setattr(tool, "REQUEST_TYPES", few)
-    monkeypatch.setattr(tool, "tally_of", tally)
+    monkeypatch.setattr(enumeration, "REQUEST_TYPES", few)
+    monkeypatch.setattr(enumeration, "tally_of", tally)
     with pytest.raises(KeyboardInterrupt):
-        tool.figures(quick=True, processes=1, state=tmp_path)
-    tool.figures(quick=True, processes=1, state=tmp_path)
+        enumeration.enumerate_classes(quick=True, processes=1, state=tmp_path)
+    enumeration.enumerate_classes(quick=True, processes=1, state=tmp_path)
     assert decided.count("referral_route") == 1
     assert decided.count("pt_visit") > 3
 
 
-def test_a_report_of_another_policy_is_not_fresh(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    monkeypatch.setattr(tool, "REQUEST_TYPES", {"referral_route": REQUEST_TYPES["referral_route"]})
+def test_a_report_of_another_policy_is_out_of_date(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setattr(enumeration, "REQUEST_TYPES", {"referral_route": REQUEST_TYPES["referral_route"]})
     monkeypatch.setattr(classes_report, "REQUEST_TYPES", {"referral_route": REQUEST_TYPES["referral_route"]})
-    found = tool.figures(quick=True, processes=1, state=tmp_path)
+    found = enumeration.enumerate_classes(quick=True, processes=1, state=tmp_path)
     path = tmp_path / "classes.md"
-    assert tool.not_in(path, found)
-    path.write_text(tool.report(found), encoding="utf-8")
-    assert tool.not_in(path, found) is None
+    assert enumeration.out_of_date(path, found)
+    path.write_text(enumeration.report(found), encoding="utf-8")
+    assert enumeration.out_of_date(path, found) is None
     found["referral_route"].counts["fingerprint"] += 1
-    assert tool.not_in(path, found)
+    assert enumeration.out_of_date(path, found)

@@ -1,4 +1,4 @@
-"""The mutants that `make mutants` makes, on small pages of Rego and of data; and four errors that must be noticed."""
+"""The mutants that `make mutants` makes from small pages of Rego and data, and four errors that tests notice."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ from pathlib import Path
 
 import pytest
 
-import mutants
-from mutants import Equivalent, Report, Results, Verdict
-from mutation import data, killers, rego
-from mutation.killers import POLICIES, ROOT
-from mutation.mutant import Mutant, Vocabularies
-from therapy_policy.opa import find_opa
+from proof import mutants
+from proof.mutants import Equivalent, MutantReport, Results, Verdict
+from proof.mutation import data, killers, rego
+from proof.mutation.killers import POLICIES, ROOT
+from proof.mutation.mutant import Mutant, Vocabularies
+from therapy_policy.toolchain.opa import find_opa
 
 VOCABULARIES = Vocabularies(ROOT / "schemas")
 
@@ -53,13 +53,13 @@ limit:
 """
 
 
-def edits(made: list[Mutant], text: str) -> set[tuple[str, str, str]]:
-    return {(mutant.operator, *mutant.lines(text)) for mutant in made}
+def edits(mutants: list[Mutant], text: str) -> set[tuple[str, str, str]]:
+    return {(mutant.operator, *mutant.lines(text)) for mutant in mutants}
 
 
 @pytest.fixture(scope="module")
 def edits_of_page() -> set[tuple[str, str, str]]:
-    return edits(rego.mutants("page.rego", PAGE, rego.parse(find_opa(), PAGE), VOCABULARIES), PAGE)
+    return edits(rego.mutants("page.rego", PAGE, rego.parse(PAGE), VOCABULARIES), PAGE)
 
 
 @pytest.mark.parametrize(
@@ -73,8 +73,8 @@ def edits_of_page() -> set[tuple[str, str, str]]:
         ("`and` weakened", "input.units <= 4", "true"),
         ("`and` weakened", "not denied", "true"),
         ("negation dropped", "not denied", "denied"),
-        ("member removed", 'denied if input.tier in {"acute", "nonacute"}', 'denied if input.tier in {"nonacute"}'),
-        ("member removed", 'denied if input.tier in {"acute", "nonacute"}', 'denied if input.tier in {"acute"}'),
+        ("element removed", 'denied if input.tier in {"acute", "nonacute"}', 'denied if input.tier in {"nonacute"}'),
+        ("element removed", 'denied if input.tier in {"acute", "nonacute"}', 'denied if input.tier in {"acute"}'),
         (
             "string changed",
             'else if input.benefit == "covered"',
@@ -100,12 +100,12 @@ def test_an_edit_of_rego(edits_of_page: set[tuple[str, str, str]], operator: str
     assert (operator, was, becomes) in edits_of_page
 
 
-def test_names_of_rules_and_members_of_the_input_stay(edits_of_page: set[tuple[str, str, str]]) -> None:
+def test_names_of_rules_and_fields_stay(edits_of_page: set[tuple[str, str, str]]) -> None:
     words = {word for _, _, becomes in edits_of_page for word in re.findall(r"[a-z_]+", becomes)}
     assert {word for word in words if word.endswith("_")} == set()
 
 
-def test_a_set_grows_by_a_name_that_requests_can_have() -> None:
+def test_a_mutant_adds_a_name_that_requests_can_have() -> None:
     assert VOCABULARIES.addition(["covered", "not_covered"]) == "unverified"
     assert VOCABULARIES.addition(["acute", "nonacute"]) is None
 
@@ -117,12 +117,12 @@ def test_a_set_grows_by_a_name_that_requests_can_have() -> None:
         ("constant ±1", "value: 4", "value: 3"),
         ("date shifted by a day", '- from: "2022-03-01"', '- from: "2022-02-28"'),
         ("date shifted by a day", '- from: "2024-02-29"', '- from: "2024-03-01"'),
-        ("member removed", "acute: [fracture, new_stroke]", "acute: [new_stroke]"),
-        ("member removed", "acute: [fracture, new_stroke]", "acute: [fracture]"),
-        ("member added", "acute: [fracture, new_stroke]", "acute: [fracture, new_stroke, new_post_operative]"),
+        ("element removed", "acute: [fracture, new_stroke]", "acute: [new_stroke]"),
+        ("element removed", "acute: [fracture, new_stroke]", "acute: [fracture]"),
+        ("element added", "acute: [fracture, new_stroke]", "acute: [fracture, new_stroke, new_post_operative]"),
         ("string changed", "acute: [fracture, new_stroke]", 'acute: ["new_stroke", new_stroke]'),
-        ("member removed", "acute: [fracture, new_stroke]", ""),
-        ("member removed", '- from: "2022-03-01"\nvalue: 4', ""),
+        ("element removed", "acute: [fracture, new_stroke]", ""),
+        ("element removed", '- from: "2022-03-01"\nvalue: 4', ""),
         ("string changed", '"97530": {add_on_to: null}', '"97530": {add_on_to: x}'),
     ],
 )
@@ -142,11 +142,11 @@ PLANTED = {
     "four units to five": (PARAMETERS, "constant ±1", "value: 4", "value: 5"),
     "a procedure code added": (
         PARAMETERS,
-        "member added",
+        "element added",
         "",
-        '"97531": {clause: OT-5, service: self-care and home management}',
+        '"97531": {clause: OT-5, service: "teaching everyday skills, such as dressing and bathing"}',
     ),
-    "a `not` dropped": (CLAIM, "negation dropped", "not listed[line.procedure_code]", "listed[line.procedure_code]"),
+    "a `not` dropped": (CLAIM, "negation dropped", "not _listed[line.procedure_code]", "_listed[line.procedure_code]"),
     "the first of June to the second": (
         PARAMETERS,
         "date shifted by a day",
@@ -157,23 +157,23 @@ PLANTED = {
 
 
 @pytest.fixture(scope="module")
-def place(tmp_path_factory: pytest.TempPathFactory) -> killers.Workplace:
-    return killers.Workplace.made(tmp_path_factory.mktemp("mutants") / "worker", find_opa())
+def workspace(tmp_path_factory: pytest.TempPathFactory) -> killers.Workspace:
+    return killers.Workspace.create(tmp_path_factory.mktemp("mutants") / "worker", find_opa())
 
 
 @pytest.fixture(scope="module")
-def rego_tests(place: killers.Workplace) -> killers.RegoTests:
-    return killers.RegoTests(place)
+def rego_tests(workspace: killers.Workspace) -> killers.RegoTests:
+    return killers.RegoTests(workspace)
 
 
 @pytest.mark.parametrize(("file", "operator", "was", "becomes"), PLANTED.values(), ids=PLANTED.keys())
 def test_a_planted_error_is_noticed_by_the_rego_tests_alone(
-    place: killers.Workplace, rego_tests: killers.RegoTests, file: str, operator: str, was: str, becomes: str
+    workspace: killers.Workspace, rego_tests: killers.RegoTests, file: str, operator: str, was: str, becomes: str
 ) -> None:
-    mutant = made(file, operator, was, becomes)
-    with place.mutated(mutant):
-        assert not killers.is_stillborn(place)
-        noticed = rego_tests.notice(place, mutant)
+    mutant = the_mutant(file, operator, was, becomes)
+    with workspace.with_mutant(mutant):
+        assert not killers.is_stillborn(workspace)
+        noticed = rego_tests.notice(workspace, mutant)
     assert noticed is not None
     package, _, test = noticed.rpartition(".")
     assert package.startswith("data.therapy.")
@@ -181,60 +181,62 @@ def test_a_planted_error_is_noticed_by_the_rego_tests_alone(
     assert test.startswith("test_")
 
 
-def made(file: str, operator: str, was: str, becomes: str) -> Mutant:
-    """The one mutant of that name, so that the operators must go on making it."""
+def the_mutant(file: str, operator: str, was: str, becomes: str) -> Mutant:
+    """The one mutant with this edit, so that the operators must continue to make it."""
     text = mutants.text_of(file)
-    found = [
+    matches = [
         mutant
         for mutant in mutants.all_mutants(find_opa())
         if mutant.file == file and mutant.operator == operator and mutant.lines(text) == (was, becomes)
     ]
-    assert len(found) == 1
-    return found[0]
+    assert len(matches) == 1
+    return matches[0]
 
 
-def test_an_edit_that_changes_nothing_is_not_noticed(place: killers.Workplace, rego_tests: killers.RegoTests) -> None:
+def test_an_edit_that_changes_nothing_is_not_noticed(
+    workspace: killers.Workspace, rego_tests: killers.RegoTests
+) -> None:
     mutant = Mutant(PARAMETERS, "none", 0, 0, "# One comment more.\n")
-    with place.mutated(mutant):
-        assert rego_tests.failed_of(place, list(rego_tests.files)) is None
+    with workspace.with_mutant(mutant):
+        assert rego_tests.first_failure(workspace, list(rego_tests.files)) is None
 
 
-def test_an_edit_that_does_not_compile_is_stillborn(place: killers.Workplace) -> None:
-    with place.mutated(Mutant(CLAIM, "none", 0, 0, "pack ")):
-        assert killers.is_stillborn(place)
-    assert not killers.is_stillborn(place)
+def test_an_edit_that_does_not_compile_is_stillborn(workspace: killers.Workspace) -> None:
+    with workspace.with_mutant(Mutant(CLAIM, "none", 0, 0, "pack ")):
+        assert killers.is_stillborn(workspace)
+    assert not killers.is_stillborn(workspace)
 
 
-# --- The report and what is kept -------------------------------------------------------------------------------------
+# --- The report and the results -------------------------------------------------------------------------------------
 
 
 def test_a_survivor_is_listed_unless_it_is_known_to_be_equivalent() -> None:
-    four = made(*PLANTED["four units to five"])
-    date = made(*PLANTED["the first of June to the second"])
-    gone = made(*PLANTED["a `not` dropped"])
+    four = the_mutant(*PLANTED["four units to five"])
+    date = the_mutant(*PLANTED["the first of June to the second"])
+    gone = the_mutant(*PLANTED["a `not` dropped"])
     known = Equivalent(PARAMETERS, "units_per_visit:", "value: 4", "value: 5", "because")
     verdicts = {four: Verdict("survived"), date: Verdict("survived"), gone: Verdict("Rego tests", "test_x")}
-    report = Report(verdicts, [known], whole=True)
+    report = MutantReport(verdicts, [known], whole=True)
     assert report.surviving == [date]
     assert report.stale == []
     assert report.scores() == {"Rego tests": 0.5, "suite": 0.5}
 
 
 def test_an_equivalent_that_no_longer_survives_is_stale_but_only_in_a_whole_run() -> None:
-    four = made(*PLANTED["four units to five"])
+    four = the_mutant(*PLANTED["four units to five"])
     known = Equivalent(PARAMETERS, "units_per_visit:", "value: 4", "value: 5", "because")
     verdicts = {four: Verdict("Rego tests", "test_x")}
-    assert Report(verdicts, [known], whole=True).stale == [known]
-    assert Report(verdicts, [known], whole=False).stale == []
+    assert MutantReport(verdicts, [known], whole=True).stale == [known]
+    assert MutantReport(verdicts, [known], whole=False).stale == []
 
 
 def test_every_known_equivalent_says_why() -> None:
-    for entry in mutants.list_of_equivalents():
+    for entry in mutants.equivalents():
         assert entry.because.endswith(".")
         assert (POLICIES / entry.file).is_file()
 
 
-def test_results_are_kept_even_of_a_run_that_was_cut_off(tmp_path: Path) -> None:
+def test_the_results_of_an_interrupted_run_are_kept(tmp_path: Path) -> None:
     path = tmp_path / "build/results.jsonl"
     Results(path).add("one", Verdict("suite", "corpus: 3 of 4 decisions differ"))
     with path.open("a", encoding="utf-8") as file:
@@ -244,7 +246,7 @@ def test_results_are_kept_even_of_a_run_that_was_cut_off(tmp_path: Path) -> None
 
 def test_a_file_that_is_not_mutated_is_an_error_that_names_those_that_are() -> None:
     done = subprocess.run(
-        [sys.executable, ROOT / "tools/mutants.py", "--only", "nothing.rego"], capture_output=True, text=True
+        [sys.executable, "-m", "proof.mutants", "--only", "nothing.rego"], capture_output=True, text=True
     )
     assert done.returncode == 2
     assert "therapy/decision.rego" in done.stderr

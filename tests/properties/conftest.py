@@ -1,4 +1,4 @@
-"""What the properties are held against: both engines, and a count of what was compared."""
+"""What the properties are tested on: both engines, and a count of what was compared."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from therapy_policy import EmbeddedClient
-from therapy_policy.decision import Client
+from therapy_policy.client.decision import Client
 
 
 @pytest.fixture(scope="session")

@@ -10,9 +10,9 @@ from typing import Any
 
 from hypothesis import strategies as st
 
-import strategies
-from strategies import Json, Place
-from therapy_policy.request_text import MAX_REQUEST_BYTES
+from proof import strategies
+from proof.strategies import FieldPath, Json
+from therapy_policy.client.request_text import MAX_REQUEST_BYTES
 
 SCHEMA = json.loads((Path(__file__).parents[2] / "schemas/request.json").read_text(encoding="utf-8"))
 TEXT = SCHEMA["definitions"]["text"]
@@ -22,7 +22,7 @@ TEXT = SCHEMA["definitions"]["text"]
 class Stated:
     """A value that a request states at a place, with the form that is published for it."""
 
-    place: Place
+    place: FieldPath
     value: Json
     form: dict[str, Any]
     optional: bool  # whether it may be left out
@@ -43,7 +43,7 @@ def form_of(request_type: str) -> dict[str, Any]:
     return resolved(SCHEMA["definitions"][request_type])
 
 
-def stated(value: Json, form: dict[str, Any], place: Place = ()) -> Iterator[Stated]:
+def stated(value: Json, form: dict[str, Any], place: FieldPath = ()) -> Iterator[Stated]:
     """Each value inside `value`, which is of the form, that is not null."""
     if isinstance(value, dict):
         for name, member in value.items():
@@ -63,8 +63,8 @@ def stated_in(request: dict[str, Any]) -> list[Stated]:
     return [one for one in stated(request, form_of(request["request_type"])) if one.place != ("request_type",)]
 
 
-def expected_at(request: dict[str, Any], place: Place) -> dict[str, Any] | None:
-    """Return the form of what belongs at a place of a request of a known type; None for an unknown member."""
+def expected_at(request: dict[str, Any], place: FieldPath) -> dict[str, Any] | None:
+    """Return the form of what belongs at a path of a request of a known type; None for an unknown field."""
     form: dict[str, Any] = form_of(request["request_type"])
     for step in place:
         if isinstance(step, str) and step not in form["properties"]:
@@ -90,11 +90,11 @@ def smallest(form: dict[str, Any]) -> Json:
     return True if kind == "boolean" else form["minimum"]
 
 
-def pointer(place: Place) -> str:
+def pointer(place: FieldPath) -> str:
     return "".join("/" + str(step).replace("~", "~0").replace("/", "~1") for step in place)
 
 
-def place_of(path: str, request: Json) -> Place:
+def place_of(path: str, request: Json) -> FieldPath:
     """Return the place that a JSON Pointer names in a request; its last step may be missing there."""
     place: list[str | int] = []
     for written in path.split("/")[1:]:
@@ -107,7 +107,7 @@ def place_of(path: str, request: Json) -> Place:
     return tuple(place)
 
 
-def put(request: Json, place: Place, value: Json) -> None:
+def put(request: Json, place: FieldPath, value: Json) -> None:
     """State a value at a place, with whatever objects lead there that are not stated yet."""
     *parents, last = place
     for step in parents:
@@ -117,7 +117,7 @@ def put(request: Json, place: Place, value: Json) -> None:
     request[last] = value
 
 
-def remove(request: Json, place: Place) -> None:
+def remove(request: Json, place: FieldPath) -> None:
     *parents, last = place
     for step in parents:
         request = request[step]

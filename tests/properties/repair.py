@@ -11,25 +11,25 @@ import re
 from collections.abc import Callable
 from typing import Any
 
-from properties.published import SCHEMA, expected_at, place_of, put, remove, smallest
-from strategies import Json, Place
-from therapy_policy.decision import Reason
+from proof.strategies import FieldPath, Json
+from tests.properties.published import SCHEMA, expected_at, place_of, put, remove, smallest
+from therapy_policy.client.decision import Reason
 
 Request = dict[str, Any]
-Repair = Callable[[Request, Reason, Place], bool]
+Repair = Callable[[Request, Reason, FieldPath], bool]
 
 
 def state(value: Json) -> Repair:
     """State this at the place of the reason."""
 
-    def repair(request: Request, reason: Reason, place: Place) -> bool:
+    def repair(request: Request, reason: Reason, place: FieldPath) -> bool:
         put(request, place, value)
         return True
 
     return repair
 
 
-def complete(request: Request, reason: Reason, place: Place) -> bool:
+def complete(request: Request, reason: Reason, place: FieldPath) -> bool:
     """Complete what belongs at the place of the reason."""
     form = expected_at(request, place)
     assert form is not None
@@ -43,21 +43,21 @@ def number_in(text: str | None) -> int:
     return int(found[0])
 
 
-def effective_date(request: Request, reason: Reason, place: Place) -> bool:
+def effective_date(request: Request, reason: Reason, place: FieldPath) -> bool:
     found = re.search(r"\d{4}-\d{2}-\d{2}", reason["message"])
     assert found, f"a date is missing: {reason['message']}"
     put(request, place, found[0])
     return True
 
 
-def bill_with_primary(request: Request, reason: Reason, place: Place) -> bool:
+def bill_with_primary(request: Request, reason: Reason, place: FieldPath) -> bool:
     """Bill the add-on on the same claim as the code that it adds to, which the remedy names second."""
     _, primary = re.findall(r"\b[0-9A-Z]{5}\b", reason["remedy"] or "")
     request["service_lines"].append({"procedure_code": primary, "units": 1})
     return True
 
 
-def fewer_units_on_line(request: Request, reason: Reason, place: Place) -> bool:
+def fewer_units_on_line(request: Request, reason: Reason, place: FieldPath) -> bool:
     available = number_in(reason["remedy"])
     if available:
         put(request, place, available)
@@ -66,13 +66,13 @@ def fewer_units_on_line(request: Request, reason: Reason, place: Place) -> bool:
     return bool(request["service_lines"])
 
 
-def fewer_units_in_visit(request: Request, reason: Reason, place: Place) -> bool:
+def fewer_units_in_visit(request: Request, reason: Reason, place: FieldPath) -> bool:
     available = number_in(reason["remedy"])
     put(request, place, available)
     return available > 0
 
 
-def number_visit(request: Request, reason: Reason, place: Place) -> bool:
+def number_visit(request: Request, reason: Reason, place: FieldPath) -> bool:
     expected = number_in(reason["remedy"])
     if expected > 999:  # no visit has such a number, so the counts must be wrong
         request["prior_visits"] = {"evaluation": 0, "treatment": request["visit"]["number"] - 1}
@@ -81,12 +81,12 @@ def number_visit(request: Request, reason: Reason, place: Place) -> bool:
     return True
 
 
-def number_note(request: Request, reason: Reason, place: Place) -> bool:
+def number_note(request: Request, reason: Reason, place: FieldPath) -> bool:
     put(request, place, number_in(reason["remedy"]))
     return True
 
 
-def complete_notes(request: Request, reason: Reason, place: Place) -> bool:
+def complete_notes(request: Request, reason: Reason, place: FieldPath) -> bool:
     documentation = request.get("documentation") or {}
     goals, notes = documentation.get("goals") or [], documentation.get("notes") or []
     match place:
@@ -115,7 +115,7 @@ def complete_notes(request: Request, reason: Reason, place: Place) -> bool:
     return True
 
 
-def answer_criteria(request: Request, reason: Reason, place: Place) -> bool:
+def answer_criteria(request: Request, reason: Reason, place: FieldPath) -> bool:
     """State the members that the remedy names."""
     criteria = SCHEMA["definitions"]["discontinuation"]["properties"]
     for member in re.findall(r"\w+", reason["remedy"] or ""):
@@ -124,7 +124,7 @@ def answer_criteria(request: Request, reason: Reason, place: Place) -> bool:
     return True
 
 
-def of_the_published_form(request: Request, reason: Reason, place: Place) -> bool:
+def of_the_published_form(request: Request, reason: Reason, place: FieldPath) -> bool:
     """State what belongs there, or leave out what does not."""
     form = SCHEMA["properties"]["request_type"] if place == ("request_type",) else expected_at(request, place)
     if form is None:

@@ -15,13 +15,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.strategies import DrawFn, SearchStrategy
 
-import oracle
-import strategies
-from proof.judged import without_prose
-from properties.compared import written
-from properties.published import any_requests, nearly_valid_requests
-from running import RunningSidecar
-from strategies import Json, mostly, pick
+from proof import oracle, strategies
+from proof.comparison import without_wording
+from proof.strategies import Json, mostly, pick
+from tests.properties.compared import written
+from tests.properties.published import any_requests, nearly_valid_requests
+from tests.running import RunningSidecar
 from therapy_policy import EmbeddedClient, SidecarClient
 
 # Requests drawn at a time. In the profile `proof` each of the five tests draws 2,000 times: 110,000 requests an engine.
@@ -46,18 +45,18 @@ def batches(one: SearchStrategy[Json]) -> SearchStrategy[Batch]:
 def agree(
     embedded: EmbeddedClient, asking_sidecar: SidecarClient, requests_compared: Counter[tuple[str, str]]
 ) -> Agree:
-    """See that all three decide the requests with these texts alike, and count them for the test of that name."""
+    """Check that all three decide the requests with these texts the same way, and count them for the named test."""
 
     def check(test: str, texts: list[str]) -> None:
         expected = [oracle.decide(oracle.parse(text)) for text in texts]
         in_process, over_http = embedded.decide_texts(texts), asking_sidecar.decide_texts(texts)
-        # One of each batch is asked for alone as well.
+        # One of each batch is decided alone as well.
         assert embedded.decide_text(texts[0]) == in_process[0]
         assert asking_sidecar.decide_text(texts[0]) == over_http[0]
 
         pairs: dict[str, list[tuple[object, object]]] = {
-            "embedded": [(without_prose(found), wanted) for found, wanted in zip(in_process, expected, strict=True)],
-            "sidecar": [(without_prose(found), wanted) for found, wanted in zip(over_http, expected, strict=True)],
+            "embedded": [(without_wording(found), wanted) for found, wanted in zip(in_process, expected, strict=True)],
+            "sidecar": [(without_wording(found), wanted) for found, wanted in zip(over_http, expected, strict=True)],
             "both, byte for byte": [
                 (written(one), written(other)) for one, other in zip(in_process, over_http, strict=True)
             ],
@@ -148,4 +147,4 @@ def test_whatever_the_entry_point_for_many_is_given(sidecar: RunningSidecar, val
         session.trust_env = False
         answer = session.post(f"{sidecar.url}/v1/data/therapy/decisions", json={"input": value}, timeout=SECONDS)
     assert answer.status_code == 200
-    assert [without_prose(decision) for decision in answer.json()["result"]] == oracle.decide_many(value)
+    assert [without_wording(decision) for decision in answer.json()["result"]] == oracle.decide_many(value)

@@ -22,8 +22,8 @@ from hypothesis.stateful import (
     run_state_machine_as_test,
 )
 
-from properties.published import SCHEMA, form_of, smallest
-from strategies import mostly, pick
+from proof.strategies import mostly, pick
+from tests.properties.published import SCHEMA, form_of, smallest
 from therapy_policy import Decision, SidecarClient
 
 EVENTS = ("new_post_operative", "fracture", "new_stroke", "exacerbation_due_to_event")
@@ -79,7 +79,7 @@ class Episode:
         return self.ask(plan)
 
     def visit(self, kind: str, units: int, **changes: Any) -> Decision:
-        """Ask for the next visit, and count it if it is authorized."""
+        """Request the next visit, and count it if it is authorized."""
         decision = self.ask(self.next_visit(kind, units) | changes)
         if decision["authorized"]["units"]:
             self.units_of_visits.append(decision["authorized"]["units"])
@@ -87,7 +87,7 @@ class Episode:
         return decision
 
     def more_of_last_visit(self, units: int) -> Decision:
-        """Ask for more units of the last visit, as a further claim does."""
+        """Request more units of the last visit, as a further claim does."""
         request = self.next_visit(self.kinds[-1], units, before=self.kinds[:-1])
         request["visit"]["units_already_authorized"] = self.units_of_visits[-1]
         decision = self.ask(request)
@@ -164,7 +164,7 @@ class EpisodeOfCare(RuleBasedStateMachine):
         assert decision["outcome"] == expected
         assert decision["authorized"]["units"] == (min(units, 4) if "authorized" in expected else 0)
 
-    # So that many an episode comes to its end, and goes on from there.
+    # So that many episodes come to their end and continue from there.
     @precondition(lambda self: self.episode.plan_complete and not self.episode.criteria_met)
     @rule(units=units_asked)
     def comes_until_all_visits_are_used(self, units: int) -> None:

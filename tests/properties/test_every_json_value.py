@@ -23,12 +23,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.strategies import DrawFn
 
-import oracle
-import strategies
-from proof.judged import without_prose
-from properties.published import any_requests, nearly_valid_requests, put
-from running import RunningSidecar
-from strategies import Json, mostly, pick
+from proof import oracle, strategies
+from proof.comparison import without_wording
+from proof.strategies import Json, mostly, pick
+from tests.properties.published import any_requests, nearly_valid_requests, put
+from tests.running import RunningSidecar
 from therapy_policy import Decision, EmbeddedClient, SidecarClient, TherapyPolicyError
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
@@ -130,17 +129,17 @@ def answer_of(ask: Callable[[Any], Decision | list[Decision]], asked: object) ->
 
 def texts_with(number: str) -> Iterator[str]:
     """Every example, with the number instead of each value in it, in each list, and as a member that is unknown."""
-    mark = "the number stands here"
+    mark = "the number is here"
     yield number
     for path in sorted(EXAMPLES.glob("*.json")):
         example = json.loads(path.read_text(encoding="utf-8"))
-        for place in strategies.places(example):
+        for place in strategies.paths(example):
             changed = copy.deepcopy(example)
             put(changed, place, mark)
             yield json.dumps(changed).replace(f'"{mark}"', number)
-        for place in [(), *strategies.places(example)]:
+        for place in [(), *strategies.paths(example)]:
             changed = copy.deepcopy(example)
-            holder = strategies.at(changed, place)
+            holder = strategies.value_at(changed, place)
             if isinstance(holder, list):
                 holder.append(mark)
             elif isinstance(holder, dict):
@@ -158,9 +157,9 @@ def test_a_number_at_every_place(
     assert len(texts) > 250
     expected = [oracle.decide(oracle.parse(text)) for text in texts]
     for client in (embedded, asking_sidecar):
-        assert [without_prose(decision) for decision in client.decide_texts(texts)] == expected
+        assert [without_wording(decision) for decision in client.decide_texts(texts)] == expected
         # One by one as well, some of them.
-        assert [without_prose(client.decide_text(text)) for text in texts[::10]] == expected[::10]
+        assert [without_wording(client.decide_text(text)) for text in texts[::10]] == expected[::10]
     assert_well(sidecar, asking_sidecar)
 
 
@@ -177,9 +176,9 @@ def test_a_number_where_no_request_should_be(sidecar: RunningSidecar, asking_sid
             value: Any = oracle.parse(body)
             given_input = value.get("input", oracle.MISSING) if isinstance(value, dict) else oracle.MISSING
             if path == "decision":
-                assert without_prose(result) == oracle.decide(given_input)
+                assert without_wording(result) == oracle.decide(given_input)
             else:
-                assert [without_prose(each) for each in result] == oracle.decide_many(given_input)
+                assert [without_wording(each) for each in result] == oracle.decide_many(given_input)
     assert_well(sidecar, asking_sidecar)
 
 
@@ -230,7 +229,7 @@ SENT: dict[str, tuple[bytes, str]] = {
     "UTF-16": (message(BODY.decode().encode("utf-16")), "authorized"),
     "UTF-16, and says so": (message(BODY.decode().encode("utf-16"), f"{JSON}; charset=utf-16"), "authorized"),
     "UTF-32": (message(BODY.decode().encode("utf-32")), "authorized"),
-    "a byte that is no UTF-8": (message(BODY.replace(b"covered", b"covered\xff")), INVALID),
+    "a byte that is not UTF-8": (message(BODY.replace(b"covered", b"covered\xff")), INVALID),
     "a null byte": (message(b"\0"), ""),
     "null bytes after it": (message(BODY + b"\0\0"), ""),
     "a member twice, good last": (
@@ -310,7 +309,7 @@ def test_whatever_is_sent_is_decided_or_refused(
 def test_what_says_that_it_is_gzip_and_is_none_is_never_decided(
     sidecar: RunningSidecar, asking_sidecar: SidecarClient
 ) -> None:
-    # Where it has unzipped nothing before, OPA 1.21 hangs up on it without a word. That is no answer, but no decision.
+    # If it has unzipped nothing before, OPA 1.21 hangs up on it without a word. That is not a decision either.
     for path in ("decision", "decisions"):
         with contextlib.suppress(http.client.RemoteDisconnected):
             assert decision_or_refusal(exchange(sidecar, message(BODY, GZIP, path=path))) is None
@@ -348,7 +347,7 @@ def test_what_is_no_http_is_refused(sidecar: RunningSidecar, asking_sidecar: Sid
 
 
 def clean_equivalent(body: bytes) -> dict[str, Any] | None:
-    """The oracle's decision on what a body says, each byte that is no UTF-8 replaced; None if it is no JSON even so."""
+    """The oracle's decision on a body, each byte that is not UTF-8 replaced; None if it is not JSON even then."""
     try:
         value = oracle.parse(body.decode("utf-8", "replace"))
     except (ValueError, RecursionError):
@@ -431,7 +430,7 @@ def test_any_json_text(
     by_clients = [client.decide_text(text) for client in (embedded, asking_sidecar)]
     plainly = decision_or_refusal(exchange(sidecar, message(f'{{"input": {text}}}'.encode())))
     for decision in (*by_clients, plainly):
-        assert without_prose(decision) == expected
+        assert without_wording(decision) == expected
     assert_well(sidecar, asking_sidecar)
 
 
@@ -442,12 +441,12 @@ def test_clients_agree_on_any_bytes(embedded: EmbeddedClient, asking_sidecar: Si
     assert answer_of(embedded.decide_texts, [TEXT, text]) == answer_of(asking_sidecar.decide_texts, [TEXT, text])
     if answer not in REFUSALS:
         expected = oracle.decide(as_characters(oracle.parse(text.decode())))
-        assert without_prose(json.loads(answer)) == expected
+        assert without_wording(json.loads(answer)) == expected
 
 
 REFUSALS = ("RequestNotJson", "RequestTooLarge")
 
-# How many bytes a client takes stands in one place; here it is said again, for both clients keep to it.
+# The limit of a client is defined in one place; it is repeated here because both clients keep to it.
 FULL = TEXT.encode() + b" " * ((1 << 20) - len(TEXT))
 TEXTS: dict[str, tuple[bytes, str]] = {
     "nothing": (b"", "RequestNotJson"),
@@ -492,7 +491,7 @@ def odd_values(draw: DrawFn) -> Json:
     """A request, or any JSON value, with something odd at some of its places."""
     value = copy.deepcopy(draw(any_requests))
     for _ in range(draw(st.integers(0, 3))):
-        found = strategies.places(value)
+        found = strategies.paths(value)
         if not found:
             return draw(odd_scalars)
         put(value, draw(st.sampled_from(found)), draw(odd_scalars))
@@ -506,7 +505,7 @@ def test_clients_agree_on_any_value(embedded: EmbeddedClient, asking_sidecar: Si
     many = [APPROVED, value, APPROVED]
     assert answer_of(embedded.decide_many, many) == answer_of(asking_sidecar.decide_many, many)
     if answer not in REFUSALS:
-        assert without_prose(json.loads(answer)) == oracle.decide(as_characters(value))
+        assert without_wording(json.loads(answer)) == oracle.decide(as_characters(value))
 
 
 # --- Deep nesting ----------------------------------------------------------------------------------------------------

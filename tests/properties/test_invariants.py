@@ -18,11 +18,10 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 from hypothesis.strategies import DataObject, DrawFn
 
-import generate
-import oracle
-import strategies
-from properties.compared import written
-from properties.published import (
+from proof import oracle, strategies
+from proof.strategies import FieldPath, Json
+from tests.properties.compared import written
+from tests.properties.published import (
     SCHEMA,
     TEXT,
     Stated,
@@ -35,10 +34,12 @@ from properties.published import (
     smallest,
     stated_in,
 )
-from properties.repair import REPAIRS, repaired
-from strategies import Json, Place
-from therapy_policy import Decision, EmbeddedClient, bundles
-from therapy_policy.decision import Client
+from tests.properties.repair import REPAIRS, repaired
+from therapy_policy import Decision, EmbeddedClient
+from therapy_policy.client.decision import Client
+from therapy_policy.policy import bundles
+from therapy_policy.policy.registers import applies_to
+from tools import generate
 
 ROOT = Path(__file__).parents[2]
 THERAPY = ROOT / "policies/therapy"
@@ -195,7 +196,7 @@ def test_of_all_codes_from_90000_on_none_but_the_listed_is_authorized(embedded: 
 def test_nothing_is_authorized_while_a_deny_or_pend_stands_on_the_request(engine: Client, requests: list[Json]) -> None:
     for decision in engine.decide_many(requests):
         standing = {
-            reason["effect"] for reason in decision["reasons"] if CODES[reason["code"]]["bears_on"] == "request"
+            reason["effect"] for reason in decision["reasons"] if applies_to(CODES[reason["code"]]) == "request"
         }
         if standing & {"invalid", "scope", "deny", "pend"}:
             assert decision["authorized"] == NOTHING
@@ -351,7 +352,7 @@ EXTENSION = smallest(form_of("pt_extension")) | {"discontinuation": None}
 put(EXTENSION, FACTORS, {"identified": ["an old fracture"]})
 
 # A request without the statement, the place of the statement, and the statement.
-SPEAKING_AGAINST: dict[str, tuple[Request, Place, Json]] = {
+SPEAKING_AGAINST: dict[str, tuple[Request, FieldPath, Json]] = {
     "a benefit that is not covered": (pt_visit(4), ("benefit_status",), "not_covered"),
     "necessity that is not established": (ot_claim(("97530", 1)), ("medical_necessity",), "not_established"),
     "an aspect that is not expected": (REFERRAL, ("expected_improvement", "sustainable"), False),
@@ -417,7 +418,7 @@ def test_in_the_examples_every_remedy_is_tried_and_lifts_its_reason(embedded: Em
         try:
             request = json.loads(text)
         except ValueError:
-            continue  # one line of the claims is no JSON, for what `batch` makes of it
+            continue  # one line of the claims is not JSON, to show what `batch` does with it
         tried += assert_each_remedy_lifts_its_reason(embedded, request)
     assert tried.keys() == REPAIRS.keys()
 
@@ -465,7 +466,7 @@ def test_the_order_of_lines_moves_units_between_them_and_nothing_else(
     for one, other in zip(before["lines"], where_it_was, strict=True):
         assert (one["procedure_code"], one["units_requested"]) == (other["procedure_code"], other["units_requested"])
         assert (one["status"] == "denied") == (other["status"] == "denied")
-    # Add-on lines come after all others, wherever they stand.
+    # Add-on lines come after all others, wherever they are.
     for add_on in (True, False):
         assert units_of(before, add_on=add_on) == units_of(after, add_on=add_on)
 
@@ -496,7 +497,7 @@ class Shuffled:
         self._moved: dict[str, str] = {}
         self.value = self._shuffle(value, (), ())
 
-    def _shuffle(self, value: Json, old: Place, new: Place) -> Json:
+    def _shuffle(self, value: Json, old: FieldPath, new: FieldPath) -> Json:
         self._moved[pointer(old)] = pointer(new)
         if isinstance(value, dict):
             return {name: self._shuffle(inner, (*old, name), (*new, name)) for name, inner in value.items()}
@@ -685,7 +686,7 @@ markers = st.text("qxzjvk", min_size=12, max_size=12)
 
 
 def assert_not_repeated(marker: str, request: Json, decision: Decision) -> None:
-    """Nothing of a decision holds the marker, but for the caller's own reference, which is echoed."""
+    """Nothing in a decision has the marker, except for the caller's own reference, which is echoed."""
     assert decision["request_id"] is None or decision["request_id"] == request["request_id"]
     assert marker not in json.dumps({name: value for name, value in decision.items() if name != "request_id"})
 
@@ -701,8 +702,8 @@ def test_no_free_text_of_a_valid_request_is_repeated(engine: Client, request: Re
     assert_not_repeated(marker, request, decision)
 
 
-def marked_at(value: Json, place: Place, marker: str, odd: Place | None) -> Json:
-    """The value, with the marker in every string that is no word of the published form, and at one odd place."""
+def marked_at(value: Json, place: FieldPath, marker: str, odd: FieldPath | None) -> Json:
+    """The value, with the marker in every string that is not a word of the published schema, and at one odd place."""
     if place == odd:
         return f"{value} {marker}" if isinstance(value, str) else marker
     if isinstance(value, dict):
@@ -718,6 +719,6 @@ def is_word(text: str) -> bool:
 
 @given(any_requests, markers, st.data())
 def test_no_text_of_any_request_is_repeated(engine: Client, request: Json, marker: str, data: DataObject) -> None:
-    odd = data.draw(strategies.mostly(st.none(), st.sampled_from([(), *strategies.places(request)]), 1))
+    odd = data.draw(strategies.mostly(st.none(), st.sampled_from([(), *strategies.paths(request)]), 1))
     marked = marked_at(request, (), marker, odd)
     assert_not_repeated(marker, marked, engine.decide(marked))

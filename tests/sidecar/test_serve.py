@@ -1,4 +1,4 @@
-"""The sidecar as `therapy-policy serve` runs it: what it answers, what it refuses, what it logs, how it stops."""
+"""The sidecar as `therapy-policy serve` runs it: what it answers, what it rejects, what it logs, how it stops."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ import pytest
 import requests
 from hypothesis import HealthCheck, Phase, given, settings
 
-import strategies
-from running import RunningSidecar, running_sidecar
+from proof import strategies
+from tests.running import RunningSidecar, running_sidecar
 from therapy_policy import EmbeddedClient
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
@@ -40,7 +40,7 @@ def test_every_example_is_decided(sidecar: RunningSidecar, path: Path) -> None:
     "body",
     [b"", b"{}", b'{"input": null}', b'{"input": 1e99999999}', b'{"input": "x"}', b'{"input": [[]]}', b'{"input": -0}'],
 )
-def test_whatever_is_no_request_is_an_invalid_request(sidecar: RunningSidecar, body: bytes) -> None:
+def test_any_other_body_is_an_invalid_request(sidecar: RunningSidecar, body: bytes) -> None:
     answer = post(sidecar.url, body)
     assert answer.status_code == 200
     assert answer.json()["result"]["outcome"] == "invalid_request"
@@ -48,13 +48,13 @@ def test_whatever_is_no_request_is_an_invalid_request(sidecar: RunningSidecar, b
 
 
 @pytest.mark.parametrize("body", [b"", b"{}", b'{"input": {"requests": 1e99999999}}', b'{"input": {"requests": null}}'])
-def test_whatever_is_no_batch_is_one_invalid_request(sidecar: RunningSidecar, body: bytes) -> None:
+def test_any_other_batch_is_one_invalid_request(sidecar: RunningSidecar, body: bytes) -> None:
     (decision,) = post(sidecar.url, body, "therapy/decisions").json()["result"]
     assert decision["outcome"] == "invalid_request"
     assert [reason["path"] for reason in decision["reasons"]] == ["/requests"]
 
 
-def test_a_bad_request_does_not_spoil_its_neighbours(sidecar: RunningSidecar) -> None:
+def test_a_bad_request_does_not_affect_its_neighbors(sidecar: RunningSidecar) -> None:
     body = b'{"input": {"requests": [{"request_type": "referral_route", "island": "oahu"}, 1e99999999, null]}}'
     outcomes = [decision["outcome"] for decision in post(sidecar.url, body, "therapy/decisions").json()["result"]]
     assert outcomes == ["routed", "invalid_request", "invalid_request"]
@@ -108,12 +108,12 @@ def test_no_free_text_is_logged(sidecar: RunningSidecar) -> None:
     secret = "Xylophone"
     texts = 0
 
-    def with_secrets(value: Any, member: str = "") -> Any:
+    def with_secrets(value: Any, name: str = "") -> Any:
         nonlocal texts
         if isinstance(value, dict):
             return {name: with_secrets(inner, name) for name, inner in value.items()}
         if isinstance(value, list):
-            return [with_secrets(inner, member) for inner in value]
+            return [with_secrets(inner, name) for inner in value]
         if isinstance(value, str) and " " in value:
             texts += 1
             return f"{secret} {texts}"
@@ -149,7 +149,7 @@ def test_a_port_in_use_is_one_clear_line(sidecar: RunningSidecar) -> None:
     )
     assert second.returncode == 3
     (line,) = [line for line in second.stderr.splitlines() if port in line]
-    assert line.startswith(f"error: cannot listen on 127.0.0.1:{port}")
+    assert line.startswith(f"error: The sidecar cannot listen on 127.0.0.1:{port}")
     assert second.stdout == ""
 
 

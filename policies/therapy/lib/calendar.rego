@@ -1,6 +1,6 @@
 # METADATA
 # title: Calendar dates
-# description: Tells a real date, YYYY-MM-DD, of the years 1900 to 2099 by looking up its year and its day.
+# description: Recognizes a real date, YYYY-MM-DD, of the years 1900 to 2099 by looking up its year and its day.
 package therapy.lib.calendar
 
 # METADATA

@@ -79,6 +79,9 @@ test_leap_years if {
 }
 
 test_years if {
-	years := {number | some number in numbers.range(1890, 2110); calendar.date(concat("-", [format_int(number, 10), "03-01"]))}
+	years := {number |
+		some number in numbers.range(1890, 2110)
+		calendar.date(concat("-", [format_int(number, 10), "03-01"]))
+	}
 	years == {number | some number in numbers.range(1900, 2099)}
 }

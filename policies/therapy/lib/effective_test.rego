@@ -10,7 +10,7 @@ dates := {
 }
 
 test_each_type_has_its_own_date[request_type] if {
-	some request_type, member in {
+	some request_type, field in {
 		"pediatric_ot_claim": "service_date",
 		"pt_referral": "referral_date",
 		"pt_treatment_plan": "service_date",
@@ -19,8 +19,8 @@ test_each_type_has_its_own_date[request_type] if {
 		"pt_continuation": "review_date",
 	}
 	request := object.union(dates, {"request_type": request_type})
-	effective.request_date == dates[member] with input as request
-	effective.date_member == member with input as request
+	effective.request_date == dates[field] with input as request
+	effective.date_field == field with input as request
 }
 
 test_a_referral_route_has_no_date if {
@@ -35,7 +35,7 @@ three_periods := [
 
 at(date) := {"request_type": "pt_visit", "service_date": date}
 
-test_holding[date] if {
+test_value[date] if {
 	some date, value in {
 		"2000-01-01": "first",
 		"2000-01-02": "first",
@@ -47,30 +47,33 @@ test_holding[date] if {
 		"2021-01-01": "third",
 		"2099-12-31": "third",
 	}
-	effective.holding(three_periods) == value with input as at(date)
+	effective.value(three_periods) == value with input as at(date)
 }
 
-test_nothing_holds_before_the_first_period[date] if {
+test_no_value_before_the_first_period[date] if {
 	some date in ["1999-12-31", "1900-01-01"]
-	not effective.holding(three_periods) with input as at(date)
+	not effective.value(three_periods) with input as at(date)
 }
 
-test_nothing_holds_without_periods if not effective.holding([]) with input as at("2024-01-01")
+test_no_value_without_periods if not effective.value([]) with input as at("2024-01-01")
 
-test_nothing_holds_without_a_date[name] if {
+test_no_value_without_the_date_of_its_type[name] if {
 	some name, request in {
 		"no date": {"request_type": "pt_visit"},
-		"no type": {"service_date": "2024-01-01"},
-		"a type without dates": {"request_type": "referral_route", "service_date": "2024-01-01"},
 		"the date of another type": {"request_type": "pt_referral", "service_date": "2024-01-01"},
 	}
-	not effective.holding(three_periods) with input as request
+	not effective.value(three_periods) with input as request
+}
+
+test_the_newest_value_for_a_type_without_a_date if {
+	request := {"request_type": "referral_route", "service_date": "2000-01-01"}
+	effective.value(three_periods) == "third" with input as request
 }
 
 test_one_period[date] if {
 	some date, held in {"2022-05-31": [], "2022-06-01": [{"visits": 5}], "2022-06-02": [{"visits": 5}]}
 	periods := [{"from": "2022-06-01", "value": {"visits": 5}}]
-	values := [value | value := effective.holding(periods)] with input as at(date)
+	values := [value | value := effective.value(periods)] with input as at(date)
 	values == held
 }
 

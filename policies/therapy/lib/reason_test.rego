@@ -3,7 +3,7 @@ package therapy.lib.reason_test
 import data.therapy.lib.reason
 import data.therapy.lib.table_test as table
 
-# The codes of the policy in their order, each with its effect, what it bears on, its clauses and interpretation.
+# The codes of the policy in their order, each with its effect, what it applies to, its clauses and interpretation.
 codes := [
 	["REQUEST_INVALID", "invalid", "request", [], null],
 	["PT_BEFORE_EFFECTIVE_DATE", "scope", "request", ["PT-1"], "INT-9"],
@@ -47,27 +47,27 @@ codes := [
 	["DC_UNDETERMINED", "pend", "request", ["DC-1", "DC-2", "DC-3", "DC-4", "DC-5", "DC-6"], "INT-18"],
 ]
 
-test_a_finding_may_say_its_path_itself if {
-	finding := reason.at_path("EXT_FORM_MISSING", ["a", 0], "/b")
-	finding == {"code": "EXT_FORM_MISSING", "place": ["a", 0], "path": "/b"}
-	[described] := reason.described({finding})
-	described.path == "/b"
+test_a_reason_may_have_its_path if {
+	one := reason.at_path("EXT_FORM_MISSING", ["a", 0], "/b")
+	one == {"code": "EXT_FORM_MISSING", "place": ["a", 0], "path": "/b"}
+	[details] := reason.details({one})
+	details.path == "/b"
 }
 
-all_findings := {{"code": code, "place": []} | some [code, _, _, _, _] in codes}
+all_reasons := {{"code": code, "place": []} | some [code, _, _, _, _] in codes}
 
-test_each_code_is_described[code] if {
+test_each_code_has_details[code] if {
 	some [code, effect, _, clauses, interpretation] in codes
-	[described] := reason.described({{"code": code, "place": ["a", "b"]}})
-	described.code == code
-	described.effect == effect
-	described.clauses == clauses
-	described.interpretation == interpretation
-	described.path == "/a/b"
-	count(described.message) > 0
+	[details] := reason.details({{"code": code, "place": ["a", "b"]}})
+	details.code == code
+	details.effect == effect
+	details.clauses == clauses
+	details.interpretation == interpretation
+	details.path == "/a/b"
+	count(details.message) > 0
 }
 
-test_each_code_bears_on_what_the_policy_says[code] if {
+test_each_code_applies_to_what_the_policy_says[code] if {
 	some [code, effect, bears_on, _, _] in codes
 	effects := {"request": {effect}, "line": set(), "units": set()}
 	reason.effects_on_request({{"code": code, "place": []}}) == effects[bears_on]
@@ -77,59 +77,59 @@ test_the_register_has_these_codes_alone if {
 	object.keys(data.therapy.register.reason_codes) == {code | some [code, _, _, _, _] in codes}
 }
 
-test_described_in_the_order_of_the_register if {
-	[described.code | some described in reason.described(all_findings)] == [code | some [code, _, _, _, _] in codes]
+test_details_in_the_order_of_the_register if {
+	[details.code | some details in reason.details(all_reasons)] == [code | some [code, _, _, _, _] in codes]
 }
 
 test_codes_in_the_order_of_the_register if {
-	reason.codes(all_findings) == [code | some [code, _, _, _, _] in codes]
+	reason.codes(all_reasons) == [code | some [code, _, _, _, _] in codes]
 }
 
 test_codes_each_once if {
-	findings := {
+	reasons := {
 		reason.at("DC_ADAPTED", ["b"]),
 		reason.at("BENEFIT_UNVERIFIED", ["z"]),
 		reason.at("DC_ADAPTED", ["a"]),
 	}
-	reason.codes(findings) == ["BENEFIT_UNVERIFIED", "DC_ADAPTED"]
+	reason.codes(reasons) == ["BENEFIT_UNVERIFIED", "DC_ADAPTED"]
 }
 
 test_codes_of_nothing if reason.codes(set()) == []
 
-test_described_nothing if reason.described(set()) == []
+test_details_nothing if reason.details(set()) == []
 
 test_of_effect[effect] if {
 	some effect in ["invalid", "scope", "deny", "pend", "info"]
 	expected := {code | some [code, code_effect, _, _, _] in codes; code_effect == effect}
-	{finding.code | some finding in reason.of_effect(all_findings, effect)} == expected
+	{one.code | some one in reason.of_effect(all_reasons, effect)} == expected
 }
 
-test_of_effect_keeps_findings_whole if {
+test_of_effect_keeps_reasons_whole if {
 	scope := reason.with_facts("PT_BEFORE_EFFECTIVE_DATE", ["service_date"], {"effective_date": "2022-06-01"})
 	reason.of_effect({scope, reason.at("BENEFIT_UNVERIFIED", ["benefit_status"])}, "scope") == {scope}
 }
 
 test_effects_on_request_of_several if {
-	findings := {
+	reasons := {
 		reason.at("BENEFIT_NOT_COVERED", ["a"]),
 		reason.at("EXT_FORM_MISSING", ["b"]),
 		reason.at("PT_TIER_NOT_NAMED", ["c"]),
 		reason.at("OT_CODE_NOT_LISTED", ["d"]),
 	}
-	reason.effects_on_request(findings) == {"deny", "pend", "info"}
+	reason.effects_on_request(reasons) == {"deny", "pend", "info"}
 }
 
 test_effects_of_lines_and_units_are_not_of_the_request if {
-	findings := {
+	reasons := {
 		reason.at("OT_CODE_NOT_LISTED", ["a"]),
 		reason.at("OT_ADD_ON_WITHOUT_PRIMARY", ["b"]),
 		reason.at("OT_UNITS_OVER_VISIT_LIMIT", ["c"]),
 		reason.at("PT_UNITS_OVER_VISIT_LIMIT", ["d"]),
 	}
-	reason.effects_on_request(findings) == set()
+	reason.effects_on_request(reasons) == set()
 }
 
-# A small register, to see each member of a reason.
+# A small register, to see each field of a reason.
 register := {
 	"FIRST": {
 		"order": 1,
@@ -151,12 +151,12 @@ register := {
 	},
 }
 
-described(findings) := value if {
-	value := reason.described(findings) with data.therapy.register.reason_codes as register
+details(reasons) := value if {
+	value := reason.details(reasons) with data.therapy.register.reason_codes as register
 }
 
-test_a_finding_at_a_place if {
-	described({reason.at("SECOND", ["visit", "units"])}) == [{
+test_a_reason_at_a_place if {
+	details({reason.at("SECOND", ["visit", "units"])}) == [{
 		"code": "SECOND",
 		"effect": "info",
 		"clauses": [],
@@ -167,8 +167,8 @@ test_a_finding_at_a_place if {
 	}]
 }
 
-test_a_finding_with_facts if {
-	described({reason.with_facts("FIRST", ["visit"], {"limit": 5, "used": "seven"})}) == [{
+test_a_reason_with_facts if {
+	details({reason.with_facts("FIRST", ["visit"], {"limit": 5, "used": "seven"})}) == [{
 		"code": "FIRST",
 		"effect": "deny",
 		"clauses": ["A-1", "A-2"],
@@ -179,8 +179,8 @@ test_a_finding_with_facts if {
 	}]
 }
 
-test_a_finding_under_one_clause if {
-	described({reason.under("A-2", "FIRST", ["visit"], {"limit": 0, "used": 1000})}) == [{
+test_a_reason_under_one_clause if {
+	details({reason.under("A-2", "FIRST", ["visit"], {"limit": 0, "used": 1000})}) == [{
 		"code": "FIRST",
 		"effect": "deny",
 		"clauses": ["A-2"],
@@ -192,7 +192,7 @@ test_a_finding_under_one_clause if {
 }
 
 test_a_fact_is_not_filled_in_itself if {
-	[one] := described({reason.with_facts("FIRST", [], {"limit": "{used}", "used": "{limit}"})})
+	[one] := details({reason.with_facts("FIRST", [], {"limit": "{used}", "used": "{limit}"})})
 	one.message == "Of {used} visits {limit} were used, {used} being all."
 	one.remedy == "Use {used}."
 }
@@ -214,7 +214,7 @@ test_path[pointer] if {
 		"/a b/\"/%": ["a b", "\"", "%"],
 		"/0": ["0"],
 	}
-	[one] := described({reason.at("SECOND", place)})
+	[one] := details({reason.at("SECOND", place)})
 	one.path == pointer
 }
 
@@ -237,22 +237,22 @@ test_order_of_places if {
 		["specialty", "\uffee"],
 		["specialty", "😀"],
 	]
-	[one.path | some one in described({reason.at("SECOND", place) | some place in places})] == [pointer |
+	[one.path | some one in details({reason.at("SECOND", place) | some place in places})] == [pointer |
 		some place in places
-		[one] := described({reason.at("SECOND", place)})
+		[one] := details({reason.at("SECOND", place)})
 		pointer := one.path
 	]
 }
 
 test_order_of_code_before_place_before_clause if {
-	findings := {
+	reasons := {
 		reason.at("SECOND", ["a"]),
 		reason.under("C-2", "FIRST", ["b"], {}),
 		reason.under("C-1", "FIRST", ["c"], {}),
 		reason.under("C-1", "FIRST", ["b"], {}),
 		reason.under("C-3", "FIRST", ["a"], {}),
 	}
-	[[one.code, one.path, one.clauses] | some one in described(findings)] == [
+	[[one.code, one.path, one.clauses] | some one in details(reasons)] == [
 		["FIRST", "/a", ["C-3"]],
 		["FIRST", "/b", ["C-1"]],
 		["FIRST", "/b", ["C-2"]],
@@ -261,11 +261,11 @@ test_order_of_code_before_place_before_clause if {
 	]
 }
 
-test_a_finding_stands_once if {
-	count(described({reason.at("SECOND", ["a"])})) == 1
+test_a_reason_stands_once if {
+	count(details({reason.at("SECOND", ["a"])})) == 1
 }
 
 test_shown_for_tables if {
-	findings := {reason.at("DC_ADAPTED", ["discontinuation", "x"]), reason.at("EXT_FORM_MISSING", [])}
-	table.shown(findings) == ["EXT_FORM_MISSING", "DC_ADAPTED /discontinuation/x"]
+	reasons := {reason.at("DC_ADAPTED", ["discontinuation", "x"]), reason.at("EXT_FORM_MISSING", [])}
+	table.summary(reasons) == ["EXT_FORM_MISSING", "DC_ADAPTED /discontinuation/x"]
 }

@@ -14,11 +14,11 @@ request(base, case) := object.union(
 )
 
 # METADATA
-# title: Findings in the order of a decision, each as its code and its path
-shown(findings) := [trim_right(concat(" ", [described.code, described.path]), " ") |
-	some described in reason.described(findings)
+# title: Reasons in the order of a decision, each as its code and its path
+summary(reasons) := [trim_right(concat(" ", [entry.code, entry.path]), " ") |
+	some entry in reason.details(reasons)
 ]
 
 # METADATA
-# title: The messages of findings, in the order of a decision
-messages(findings) := [described.message | some described in reason.described(findings)]
+# title: The messages of reasons, in the order of a decision
+messages(reasons) := [entry.message | some entry in reason.details(reasons)]

@@ -1,6 +1,6 @@
 # METADATA
 # title: Texts
-# description: A text counts as present only if it says something.
+# description: A text counts as present only if it holds a character other than white space.
 package therapy.lib.text
 
 # The 25 code points of Unicode's White_Space property.
@@ -11,20 +11,20 @@ white_space := concat("", [
 ])
 
 # METADATA
-# title: A text with at least one character that is not white space
+# title: Whether a value is a text with at least one character that is not white space
 present(value) if {
 	is_string(value)
 	trim(value, white_space) != ""
 }
 
 # METADATA
-# title: An object with a present text as a member
-# description: Negate this, and not `present` of a member; where a member is not there, OPA gives up on the whole negation.
-has(object_, member) if present(object_[member])
+# title: Whether a field of an object has a present text
+# description: Negate this, never `present` of a field. Where the field is absent, OPA skips the rule with the negation.
+has(object_, field) if present(object_[field])
 
 # METADATA
-# title: An object with a list as a member that has a present text
-has_any(object_, member) if {
-	some value in object_[member]
+# title: Whether a list in a field of an object has a present text
+has_any(object_, field) if {
+	some value in object_[field]
 	present(value)
 }

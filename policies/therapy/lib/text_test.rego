@@ -100,8 +100,8 @@ test_has if text.has({"measure": "degrees", "value": " "}, "measure")
 test_has_not[name] if {
 	some name, object_ in {
 		"blank": {"measure": "\u2003", "value": "90"},
-		"null member": {"measure": null, "value": "90"},
-		"no member": {"value": "90"},
+		"null field": {"measure": null, "value": "90"},
+		"no field": {"value": "90"},
 		"empty object": {},
 		"null": null,
 		"a text": "measure",
@@ -123,8 +123,8 @@ test_has_not_any[name] if {
 	some name, object_ in {
 		"blanks": {"planned": ["", " ", "\u0085"]},
 		"empty list": {"planned": []},
-		"null member": {"planned": null},
-		"no member": {"other": ["gait"]},
+		"null field": {"planned": null},
+		"no field": {"other": ["gait"]},
 		"null": null,
 		"a text": {"planned": "gait"},
 	}

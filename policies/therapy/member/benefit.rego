@@ -6,15 +6,11 @@ package therapy.member.benefit
 import data.therapy.lib.reason
 
 # METADATA
-# title: Benefits that do not cover the service deny it
-# custom:
-#   code: BENEFIT_NOT_COVERED
+# title: A service that the member's benefits do not cover is denied
 reasons contains reason.at("BENEFIT_NOT_COVERED", ["benefit_status"]) if input.benefit_status == "not_covered"
 
 # METADATA
-# title: Benefits that are not verified pend the request
-# custom:
-#   code: BENEFIT_UNVERIFIED
-reasons contains reason.at("BENEFIT_UNVERIFIED", ["benefit_status"]) if not verified
+# title: A request whose benefits are not verified is pended
+reasons contains reason.at("BENEFIT_UNVERIFIED", ["benefit_status"]) if not _verified
 
-verified if input.benefit_status in {"covered", "not_covered"}
+_verified if input.benefit_status in {"covered", "not_covered"}

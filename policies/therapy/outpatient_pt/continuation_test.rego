@@ -26,41 +26,41 @@ review := {
 
 remedies := {
 	"DC-1": concat(" ", [
-		"State functional_impairment_resolved and goals_achieved and returned_to_prior_function",
-		"as true or false.",
+		"Set functional_impairment_resolved and goals_achieved and returned_to_prior_function",
+		"to true or false.",
 	]),
-	"DC-2": "State adapted_with_equipment as true or false.",
-	"DC-3": "State extended_period_of_service and progress_cause_indeterminate as true or false.",
-	"DC-4": "State unable_to_participate as true or false.",
-	"DC-5": "State home_program_noncompliance and lacks_scheduled_participation as true or false.",
-	"DC-6": "State meets_continuation_criteria as true or false.",
+	"DC-2": "Set adapted_with_equipment to true or false.",
+	"DC-3": "Set extended_period_of_service and progress_cause_indeterminate to true or false.",
+	"DC-4": "Set unable_to_participate to true or false.",
+	"DC-5": "Set home_program_noncompliance and lacks_scheduled_participation to true or false.",
+	"DC-6": "Set meets_continuation_criteria to true or false.",
 }
 
-reasons(request) := reason.described(findings) if findings := continuation.reasons with input as request
+details(request) := reason.details(reasons) if reasons := continuation.all_reasons with input as request
 
-test_goes_on if reasons(review) == []
+test_continues if details(review) == []
 
 cases := {
-	"impairment": {"members": ["functional_impairment_resolved"], "cannot_be_told": ["DC-1"]},
-	"goals": {"members": ["goals_achieved"], "cannot_be_told": ["DC-1"]},
-	"prior function": {"members": ["returned_to_prior_function"], "cannot_be_told": ["DC-1"]},
-	"equipment": {"members": ["adapted_with_equipment"], "cannot_be_told": ["DC-2"]},
-	"period, while the cause can be told": {"members": ["extended_period_of_service"], "cannot_be_told": []},
-	"cause, while the period is short": {"members": ["progress_cause_indeterminate"], "cannot_be_told": []},
+	"impairment": {"fields": ["functional_impairment_resolved"], "undetermined": ["DC-1"]},
+	"goals": {"fields": ["goals_achieved"], "undetermined": ["DC-1"]},
+	"prior function": {"fields": ["returned_to_prior_function"], "undetermined": ["DC-1"]},
+	"equipment": {"fields": ["adapted_with_equipment"], "undetermined": ["DC-2"]},
+	"period, while the cause can be determined": {"fields": ["extended_period_of_service"], "undetermined": []},
+	"cause, while the period is short": {"fields": ["progress_cause_indeterminate"], "undetermined": []},
 	"period and cause": {
-		"members": ["extended_period_of_service", "progress_cause_indeterminate"],
-		"cannot_be_told": ["DC-3"],
+		"fields": ["extended_period_of_service", "progress_cause_indeterminate"],
+		"undetermined": ["DC-3"],
 	},
-	"able to take part": {"members": ["unable_to_participate"], "cannot_be_told": ["DC-4"]},
-	"home program": {"members": ["home_program_noncompliance"], "cannot_be_told": ["DC-5"]},
-	"appointments": {"members": ["lacks_scheduled_participation"], "cannot_be_told": ["DC-5"]},
-	"continuation criteria": {"members": ["meets_continuation_criteria"], "cannot_be_told": ["DC-6"]},
+	"able to participate": {"fields": ["unable_to_participate"], "undetermined": ["DC-4"]},
+	"home program": {"fields": ["home_program_noncompliance"], "undetermined": ["DC-5"]},
+	"appointments": {"fields": ["lacks_scheduled_participation"], "undetermined": ["DC-5"]},
+	"continuation criteria": {"fields": ["meets_continuation_criteria"], "undetermined": ["DC-6"]},
 	"two criteria": {
-		"members": ["meets_continuation_criteria", "goals_achieved"],
-		"cannot_be_told": ["DC-1", "DC-6"],
+		"fields": ["meets_continuation_criteria", "goals_achieved"],
+		"undetermined": ["DC-1", "DC-6"],
 	},
 	"all": {
-		"members": [
+		"fields": [
 			"functional_impairment_resolved", "goals_achieved", "returned_to_prior_function",
 			"adapted_with_equipment",
 			"extended_period_of_service", "progress_cause_indeterminate",
@@ -68,80 +68,82 @@ cases := {
 			"home_program_noncompliance", "lacks_scheduled_participation",
 			"meets_continuation_criteria",
 		],
-		"cannot_be_told": ["DC-1", "DC-2", "DC-3", "DC-4", "DC-5", "DC-6"],
+		"undetermined": ["DC-1", "DC-2", "DC-3", "DC-4", "DC-5", "DC-6"],
 	},
 }
 
 undetermined(clauses) := [["DC_UNDETERMINED", [clause], remedies[clause], "/discontinuation"] | some clause in clauses]
 
-test_null_cannot_be_told[name] if {
+test_null_undetermined[name] if {
 	some name, case in cases
-	request := object.union(review, {"discontinuation": {member: null | some member in case.members}})
-	got := [[one.code, one.clauses, one.remedy, one.path] | some one in reasons(request)]
-	got == undetermined(case.cannot_be_told)
+	request := object.union(review, {"discontinuation": {field: null | some field in case.fields}})
+	got := [[one.code, one.clauses, one.remedy, one.path] | some one in details(request)]
+	got == undetermined(case.undetermined)
 }
 
-test_absent_cannot_be_told[name] if {
+test_absent_undetermined[name] if {
 	some name, case in cases
-	request := json.remove(review, [concat("/", ["/discontinuation", member]) | some member in case.members])
-	got := [[one.code, one.clauses, one.remedy, one.path] | some one in reasons(request)]
-	got == undetermined(case.cannot_be_told)
+	request := json.remove(review, [concat("/", ["/discontinuation", field]) | some field in case.fields])
+	got := [[one.code, one.clauses, one.remedy, one.path] | some one in details(request)]
+	got == undetermined(case.undetermined)
 }
 
 test_reasons[name] if {
 	some name, case in {
 		"a long period, and the cause not stated": {
 			"change": {"discontinuation": {"extended_period_of_service": true, "progress_cause_indeterminate": null}},
-			"shows": ["DC_UNDETERMINED /discontinuation"],
+			"reasons": ["DC_UNDETERMINED /discontinuation"],
 		},
-		"the period not stated, and the cause cannot be told": {
+		"the period not stated, and the cause cannot be determined": {
 			"change": {"discontinuation": {"extended_period_of_service": null, "progress_cause_indeterminate": true}},
-			"shows": ["DC_UNDETERMINED /discontinuation"],
+			"reasons": ["DC_UNDETERMINED /discontinuation"],
 		},
-		"a long period, and the cause can be told": {
+		"a long period, and the cause can be determined": {
 			"change": {"discontinuation": {"extended_period_of_service": true}},
-			"shows": [],
+			"reasons": [],
 		},
-		"a short period, and the cause cannot be told": {
+		"a short period, and the cause cannot be determined": {
 			"change": {"discontinuation": {"progress_cause_indeterminate": true}},
-			"shows": [],
+			"reasons": [],
 		},
 		"a met criterion": {
 			"change": {"discontinuation": {"goals_achieved": true}},
-			"shows": ["DC_NO_LONGER_NEEDED /discontinuation/goals_achieved"],
+			"reasons": ["DC_NO_LONGER_NEEDED /discontinuation/goals_achieved"],
 		},
-		"a met criterion, while others cannot be told": {
-			"change": {"discontinuation": {"goals_achieved": true, "adapted_with_equipment": null, "unable_to_participate": null}},
-			"shows": ["DC_NO_LONGER_NEEDED /discontinuation/goals_achieved"],
+		"a met criterion, while others cannot be determined": {
+			"change": {"discontinuation": {
+				"goals_achieved": true, "adapted_with_equipment": null, "unable_to_participate": null,
+			}},
+			"reasons": ["DC_NO_LONGER_NEEDED /discontinuation/goals_achieved"],
 		},
-		"criteria not met, while others cannot be told": {
+		"criteria not met, while others cannot be determined": {
 			"change": {"discontinuation": {"meets_continuation_criteria": false, "home_program_noncompliance": null}},
-			"shows": ["DC_CONTINUATION_CRITERIA_NOT_MET /discontinuation/meets_continuation_criteria"],
+			"reasons": ["DC_CONTINUATION_CRITERIA_NOT_MET /discontinuation/meets_continuation_criteria"],
 		},
 		"benefits not covered": {
 			"change": {"benefit_status": "not_covered"},
-			"shows": ["BENEFIT_NOT_COVERED /benefit_status"],
+			"reasons": ["BENEFIT_NOT_COVERED /benefit_status"],
 		},
-		"benefits unverified, and a criterion cannot be told": {
+		"benefits unverified, and a criterion cannot be determined": {
 			"change": {"benefit_status": null, "discontinuation": {"adapted_with_equipment": null}},
-			"shows": ["BENEFIT_UNVERIFIED /benefit_status", "DC_UNDETERMINED /discontinuation"],
+			"reasons": ["BENEFIT_UNVERIFIED /benefit_status", "DC_UNDETERMINED /discontinuation"],
 		},
 		"before the rules begin": {
 			"change": {"review_date": "2022-05-31"},
-			"shows": ["PT_BEFORE_EFFECTIVE_DATE /review_date"],
+			"reasons": ["PT_BEFORE_EFFECTIVE_DATE /review_date"],
 		},
-		"the day that the rules begin": {"change": {"review_date": "2022-06-01"}, "shows": []},
-		"specialty": {"change": {"specialty": "lymphedema"}, "shows": ["PT_SPECIALTY_EXCLUDED /specialty"]},
+		"the day that the rules begin": {"change": {"review_date": "2022-06-01"}, "reasons": []},
+		"specialty": {"change": {"specialty": "lymphedema"}, "reasons": ["PT_SPECIALTY_EXCLUDED /specialty"]},
 	}
-	findings := continuation.reasons with input as table.request(review, case)
-	table.shown(findings) == case.shows
+	reasons := continuation.all_reasons with input as table.request(review, case)
+	table.summary(reasons) == case.reasons
 }
 
 test_outcome[name] if {
 	some name, case in {
-		"goes on": {"change": {}, "outcome": "authorized"},
+		"continues": {"change": {}, "outcome": "authorized"},
 		"met": {"change": {"discontinuation": {"goals_achieved": true}}, "outcome": "denied"},
-		"cannot be told": {"change": {"discontinuation": {"goals_achieved": null}}, "outcome": "pended"},
+		"cannot be determined": {"change": {"discontinuation": {"goals_achieved": null}}, "outcome": "pended"},
 		"benefits unverified": {"change": {"benefit_status": null}, "outcome": "pended"},
 		"benefits not covered": {"change": {"benefit_status": "not_covered"}, "outcome": "denied"},
 		"specialty": {"change": {"specialty": "pediatric"}, "outcome": "not_applicable"},

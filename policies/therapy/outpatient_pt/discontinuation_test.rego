@@ -17,20 +17,20 @@ none_met := {"discontinuation": {
 	"meets_continuation_criteria": true,
 }}
 
-shown(request) := table.shown(findings) if findings := discontinuation.reasons with input as request
+summary(request) := table.summary(reasons) if reasons := discontinuation.reasons with input as request
 
 cases := {
 	"impairment resolved": {
 		"change": {"functional_impairment_resolved": true},
-		"shows": ["DC_NO_LONGER_NEEDED /discontinuation/functional_impairment_resolved"],
+		"reasons": ["DC_NO_LONGER_NEEDED /discontinuation/functional_impairment_resolved"],
 	},
 	"goals achieved": {
 		"change": {"goals_achieved": true},
-		"shows": ["DC_NO_LONGER_NEEDED /discontinuation/goals_achieved"],
+		"reasons": ["DC_NO_LONGER_NEEDED /discontinuation/goals_achieved"],
 	},
 	"back to prior function": {
 		"change": {"returned_to_prior_function": true},
-		"shows": ["DC_NO_LONGER_NEEDED /discontinuation/returned_to_prior_function"],
+		"reasons": ["DC_NO_LONGER_NEEDED /discontinuation/returned_to_prior_function"],
 	},
 	"all of the first criterion": {
 		"change": {
@@ -38,7 +38,7 @@ cases := {
 			"goals_achieved": true,
 			"returned_to_prior_function": true,
 		},
-		"shows": [
+		"reasons": [
 			"DC_NO_LONGER_NEEDED /discontinuation/functional_impairment_resolved",
 			"DC_NO_LONGER_NEEDED /discontinuation/goals_achieved",
 			"DC_NO_LONGER_NEEDED /discontinuation/returned_to_prior_function",
@@ -46,44 +46,44 @@ cases := {
 	},
 	"adapted": {
 		"change": {"adapted_with_equipment": true},
-		"shows": ["DC_ADAPTED /discontinuation/adapted_with_equipment"],
+		"reasons": ["DC_ADAPTED /discontinuation/adapted_with_equipment"],
 	},
-	"long period alone": {"change": {"extended_period_of_service": true}, "shows": []},
-	"cause cannot be told alone": {"change": {"progress_cause_indeterminate": true}, "shows": []},
-	"long period and cause cannot be told": {
+	"long period alone": {"change": {"extended_period_of_service": true}, "reasons": []},
+	"cause cannot be determined alone": {"change": {"progress_cause_indeterminate": true}, "reasons": []},
+	"long period and cause cannot be determined": {
 		"change": {"extended_period_of_service": true, "progress_cause_indeterminate": true},
-		"shows": ["DC_PROGRESS_INDETERMINATE /discontinuation/progress_cause_indeterminate"],
+		"reasons": ["DC_PROGRESS_INDETERMINATE /discontinuation/progress_cause_indeterminate"],
 	},
 	"long period, cause not stated": {
 		"change": {"extended_period_of_service": true, "progress_cause_indeterminate": null},
-		"shows": [],
+		"reasons": [],
 	},
-	"period not stated, cause cannot be told": {
+	"period not stated, cause cannot be determined": {
 		"change": {"extended_period_of_service": null, "progress_cause_indeterminate": true},
-		"shows": [],
+		"reasons": [],
 	},
-	"unable to take part": {
+	"unable to participate": {
 		"change": {"unable_to_participate": true},
-		"shows": ["DC_UNABLE_TO_PARTICIPATE /discontinuation/unable_to_participate"],
+		"reasons": ["DC_UNABLE_TO_PARTICIPATE /discontinuation/unable_to_participate"],
 	},
 	"home program not followed": {
 		"change": {"home_program_noncompliance": true},
-		"shows": ["DC_NONCOMPLIANT /discontinuation/home_program_noncompliance"],
+		"reasons": ["DC_NONCOMPLIANT /discontinuation/home_program_noncompliance"],
 	},
-	"appointments not taken part in": {
+	"appointments not kept": {
 		"change": {"lacks_scheduled_participation": true},
-		"shows": ["DC_NONCOMPLIANT /discontinuation/lacks_scheduled_participation"],
+		"reasons": ["DC_NONCOMPLIANT /discontinuation/lacks_scheduled_participation"],
 	},
 	"both of the fifth criterion": {
 		"change": {"home_program_noncompliance": true, "lacks_scheduled_participation": true},
-		"shows": [
+		"reasons": [
 			"DC_NONCOMPLIANT /discontinuation/home_program_noncompliance",
 			"DC_NONCOMPLIANT /discontinuation/lacks_scheduled_participation",
 		],
 	},
 	"continuation criteria not met": {
 		"change": {"meets_continuation_criteria": false},
-		"shows": ["DC_CONTINUATION_CRITERIA_NOT_MET /discontinuation/meets_continuation_criteria"],
+		"reasons": ["DC_CONTINUATION_CRITERIA_NOT_MET /discontinuation/meets_continuation_criteria"],
 	},
 	"every criterion": {
 		"change": {
@@ -98,7 +98,7 @@ cases := {
 			"lacks_scheduled_participation": true,
 			"meets_continuation_criteria": false,
 		},
-		"shows": [
+		"reasons": [
 			"DC_NO_LONGER_NEEDED /discontinuation/functional_impairment_resolved",
 			"DC_NO_LONGER_NEEDED /discontinuation/goals_achieved",
 			"DC_NO_LONGER_NEEDED /discontinuation/returned_to_prior_function",
@@ -114,19 +114,19 @@ cases := {
 
 test_met[name] if {
 	some name, case in cases
-	shown(table.request(none_met, {"change": {"discontinuation": case.change}})) == case.shows
+	summary(table.request(none_met, {"change": {"discontinuation": case.change}})) == case.reasons
 }
 
 test_met_though_nothing_else_is_stated[name] if {
 	some name, case in cases
-	shown({"discontinuation": case.change}) == case.shows
+	summary({"discontinuation": case.change}) == case.reasons
 }
 
-test_none_met if shown(none_met) == []
+test_none_met if summary(none_met) == []
 
-test_each_alone_not_met_says_nothing[member] if {
-	some member, value in none_met.discontinuation
-	shown({"discontinuation": {member: value}}) == []
+test_each_alone_not_met_says_nothing[field] if {
+	some field, value in none_met.discontinuation
+	summary({"discontinuation": {field: value}}) == []
 }
 
 test_not_stated_says_nothing[name] if {
@@ -134,7 +134,7 @@ test_not_stated_says_nothing[name] if {
 		"absent": {},
 		"null": {"discontinuation": null},
 		"empty": {"discontinuation": {}},
-		"every field null": {"discontinuation": {member: null | some member, _ in none_met.discontinuation}},
+		"every field null": {"discontinuation": {field: null | some field, _ in none_met.discontinuation}},
 	}
-	shown(request) == []
+	summary(request) == []
 }

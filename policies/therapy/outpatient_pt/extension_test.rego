@@ -55,7 +55,7 @@ notes_incomplete(place) := at("EXT_PROGRESS_NOTES_INCOMPLETE", place)
 
 interventions_incomplete(place) := at("EXT_INTERVENTIONS_INCOMPLETE", place)
 
-shown(request) := table.shown(findings) if findings := extension.reasons with input as request
+summary(request) := table.summary(reasons) if reasons := extension.all_reasons with input as request
 
 # The base request with one part of its documentation replaced.
 documented(part, value) := object.union(
@@ -68,15 +68,15 @@ with_goal(i, change) := documented("goals", [object.union(goal, object.get({i: c
 	some j, goal in base.documentation.goals
 ])
 
-test_complete if shown(base) == ready
+test_complete if summary(base) == ready
 
 test_message_of_a_complete_request[written] if {
 	some written, number in {"1": "1", "6": "6", "6.0": "6", "12.00": "12", "999": "999"}
-	findings := extension.reasons with input as object.union(base, {"requested_visits": json.unmarshal(written)})
-	[one] := reason.described(findings)
+	reasons := extension.all_reasons with input as object.union(base, {"requested_visits": json.unmarshal(written)})
+	[one] := reason.details(reasons)
 	one.message == concat("", [
-		"The documentation is complete; a clinician decides on the ", number,
-		" visits that are asked for.",
+		"The documentation is complete; a clinician will decide on the additional visits (", number,
+		" requested).",
 	])
 	one.remedy == null
 	one.clauses == ["EXT-1", "EXT-2", "EXT-3", "EXT-4", "EXT-5", "EXT-6", "EXT-7"]
@@ -86,9 +86,9 @@ statuses := ["initial_status", "last_period_status", "current_status"]
 
 test_goals[name] if {
 	some name, case in {
-		"one goal is enough": {"goals": [base.documentation.goals[0]], "shows": []},
-		"none": {"goals": [], "shows": [notes_incomplete("goals")]},
-		"null": {"goals": null, "shows": [notes_incomplete("goals")]},
+		"one goal is enough": {"goals": [base.documentation.goals[0]], "reasons": []},
+		"none": {"goals": [], "reasons": [notes_incomplete("goals")]},
+		"null": {"goals": null, "reasons": [notes_incomplete("goals")]},
 	}
 
 	# The notes address the goals that are there, and no other.
@@ -97,7 +97,7 @@ test_goals[name] if {
 		"goals_addressed": [goal.goal_id | some goal in case.goals],
 	}]
 	request := object.union(documented("goals", case.goals), {"documentation": {"notes": notes}})
-	shown(request) == array.concat(case.shows, [code | some code in ready; case.shows == []])
+	summary(request) == array.concat(case.reasons, [code | some code in ready; case.reasons == []])
 }
 
 test_goals_that_are_absent if {
@@ -105,37 +105,37 @@ test_goals_that_are_absent if {
 		documented("notes", [{"visit_number": 1, "goals_addressed": []}]),
 		["/documentation/goals"],
 	)
-	shown(request) == [notes_incomplete("goals")]
+	summary(request) == [notes_incomplete("goals")]
 }
 
 test_goal_ids[name] if {
 	some name, case in {
-		"blank": {"ids": ["", "sleep"], "shows": [notes_incomplete("goals/0/goal_id")]},
-		"white space": {"ids": ["reach", " \u3000"], "shows": [notes_incomplete("goals/1/goal_id")]},
-		"file separator": {"ids": ["\u001c", "sleep"], "shows": ready},
-		"twice": {"ids": ["reach", "reach"], "shows": [notes_incomplete("goals/1/goal_id")]},
+		"blank": {"ids": ["", "sleep"], "reasons": [notes_incomplete("goals/0/goal_id")]},
+		"white space": {"ids": ["reach", " \u3000"], "reasons": [notes_incomplete("goals/1/goal_id")]},
+		"file separator": {"ids": ["\u001c", "sleep"], "reasons": ready},
+		"twice": {"ids": ["reach", "reach"], "reasons": [notes_incomplete("goals/1/goal_id")]},
 		"three times": {
 			"ids": ["reach", "reach", "reach"],
-			"shows": [notes_incomplete("goals/1/goal_id"), notes_incomplete("goals/2/goal_id")],
+			"reasons": [notes_incomplete("goals/1/goal_id"), notes_incomplete("goals/2/goal_id")],
 		},
 		"twice, with another between": {
 			"ids": ["reach", "sleep", "reach"],
-			"shows": [notes_incomplete("goals/2/goal_id")],
+			"reasons": [notes_incomplete("goals/2/goal_id")],
 		},
 		"two pairs": {
 			"ids": ["reach", "sleep", "sleep", "reach"],
-			"shows": [notes_incomplete("goals/2/goal_id"), notes_incomplete("goals/3/goal_id")],
+			"reasons": [notes_incomplete("goals/2/goal_id"), notes_incomplete("goals/3/goal_id")],
 		},
 		"blank twice": {
 			"ids": [" ", " "],
-			"shows": [notes_incomplete("goals/0/goal_id"), notes_incomplete("goals/1/goal_id")],
+			"reasons": [notes_incomplete("goals/0/goal_id"), notes_incomplete("goals/1/goal_id")],
 		},
-		"of other letters": {"ids": ["reach", "Reach"], "shows": ready},
-		"with a space": {"ids": ["reach", "reach "], "shows": ready},
+		"of other letters": {"ids": ["reach", "Reach"], "reasons": ready},
+		"with a space": {"ids": ["reach", "reach "], "reasons": ready},
 	}
 	goals := [object.union(base.documentation.goals[0], {"goal_id": id}) | some id in case.ids]
 	notes := [{"visit_number": 1, "goals_addressed": case.ids}]
-	shown(object.union(base, {"documentation": {"goals": goals, "notes": notes}})) == case.shows
+	summary(object.union(base, {"documentation": {"goals": goals, "notes": notes}})) == case.reasons
 }
 
 test_statuses[name] if {
@@ -150,7 +150,7 @@ test_statuses[name] if {
 		"nothing": {"measure": "", "value": ""},
 	}
 	name := concat(" ", [format_int(i, 10), status, stated])
-	shown(with_goal(i, {status: value})) == [notes_incomplete(concat("/", ["goals", format_int(i, 10), status]))]
+	summary(with_goal(i, {status: value})) == [notes_incomplete(concat("/", ["goals", format_int(i, 10), status]))]
 }
 
 test_a_status_that_is_absent[name] if {
@@ -158,7 +158,7 @@ test_a_status_that_is_absent[name] if {
 	some status in statuses
 	name := concat(" ", [i, status])
 	request := json.remove(base, [["documentation", "goals", i, status]])
-	shown(request) == [notes_incomplete(concat("/", ["goals", i, status]))]
+	summary(request) == [notes_incomplete(concat("/", ["goals", i, status]))]
 }
 
 test_a_status_that_lacks_a_part[name] if {
@@ -166,78 +166,78 @@ test_a_status_that_lacks_a_part[name] if {
 	some part in ["measure", "value"]
 	name := concat(" ", [status, part])
 	request := json.remove(base, [["documentation", "goals", "1", status, part]])
-	shown(request) == [notes_incomplete(concat("/", ["goals/1", status]))]
+	summary(request) == [notes_incomplete(concat("/", ["goals/1", status]))]
 }
 
 test_one_measure_throughout[name] if {
 	some name, case in {
 		"last period": {
 			"change": {"last_period_status": {"measure": "minutes"}},
-			"shows": [notes_incomplete("goals/1/last_period_status/measure")],
+			"reasons": [notes_incomplete("goals/1/last_period_status/measure")],
 		},
 		"current": {
 			"change": {"current_status": {"measure": "minutes"}},
-			"shows": [notes_incomplete("goals/1/current_status/measure")],
+			"reasons": [notes_incomplete("goals/1/current_status/measure")],
 		},
 		"initial, so both others differ": {
 			"change": {"initial_status": {"measure": "minutes"}},
-			"shows": [
+			"reasons": [
 				notes_incomplete("goals/1/current_status/measure"),
 				notes_incomplete("goals/1/last_period_status/measure"),
 			],
 		},
 		"other letters": {
 			"change": {"current_status": {"measure": "Hours"}},
-			"shows": [notes_incomplete("goals/1/current_status/measure")],
+			"reasons": [notes_incomplete("goals/1/current_status/measure")],
 		},
 		"all changed alike": {
 			"change": {status: {"measure": "minutes"} | some status in statuses},
-			"shows": ready,
+			"reasons": ready,
 		},
 		"nothing to compare with": {
 			"change": {"initial_status": {"measure": " "}},
-			"shows": [notes_incomplete("goals/1/initial_status")],
+			"reasons": [notes_incomplete("goals/1/initial_status")],
 		},
 		"nothing that could differ": {
 			"change": {"current_status": {"measure": " "}},
-			"shows": [notes_incomplete("goals/1/current_status")],
+			"reasons": [notes_incomplete("goals/1/current_status")],
 		},
 		"differs, and lacks its value": {
 			"change": {"current_status": {"measure": "minutes", "value": null}},
-			"shows": [
+			"reasons": [
 				notes_incomplete("goals/1/current_status"),
 				notes_incomplete("goals/1/current_status/measure"),
 			],
 		},
 		"differs from an initial status without its value": {
 			"change": {"initial_status": {"value": ""}, "last_period_status": {"measure": "minutes"}},
-			"shows": [
+			"reasons": [
 				notes_incomplete("goals/1/initial_status"),
 				notes_incomplete("goals/1/last_period_status/measure"),
 			],
 		},
 	}
-	shown(with_goal(1, case.change)) == case.shows
+	summary(with_goal(1, case.change)) == case.reasons
 }
 
 test_notes_numbers[name] if {
 	some name, case in {
-		"one": {"numbers": "[1]", "shows": ready},
-		"in order": {"numbers": "[1, 2, 3]", "shows": ready},
-		"out of order": {"numbers": "[3, 1, 2]", "shows": ready},
-		"more than nine": {"numbers": "[10, 2, 3, 4, 5, 6, 7, 8, 9, 1]", "shows": ready},
-		"written with a point": {"numbers": "[2.0, 1.00, 3]", "shows": ready},
-		"from 2 on": {"numbers": "[2, 3]", "shows": [notes_incomplete("notes")]},
-		"one is missing": {"numbers": "[1, 3]", "shows": [notes_incomplete("notes")]},
-		"one is twice": {"numbers": "[1, 2, 2]", "shows": [notes_incomplete("notes")]},
-		"one is twice, the last not missing": {"numbers": "[1, 1, 3]", "shows": [notes_incomplete("notes")]},
-		"one is 999": {"numbers": "[1, 2, 999]", "shows": [notes_incomplete("notes")]},
-		"2 alone": {"numbers": "[2]", "shows": [notes_incomplete("notes")]},
+		"one": {"numbers": "[1]", "reasons": ready},
+		"in order": {"numbers": "[1, 2, 3]", "reasons": ready},
+		"out of order": {"numbers": "[3, 1, 2]", "reasons": ready},
+		"more than nine": {"numbers": "[10, 2, 3, 4, 5, 6, 7, 8, 9, 1]", "reasons": ready},
+		"written with a point": {"numbers": "[2.0, 1.00, 3]", "reasons": ready},
+		"from 2 on": {"numbers": "[2, 3]", "reasons": [notes_incomplete("notes")]},
+		"one is missing": {"numbers": "[1, 3]", "reasons": [notes_incomplete("notes")]},
+		"one is twice": {"numbers": "[1, 2, 2]", "reasons": [notes_incomplete("notes")]},
+		"one is twice, the last not missing": {"numbers": "[1, 1, 3]", "reasons": [notes_incomplete("notes")]},
+		"one is 999": {"numbers": "[1, 2, 999]", "reasons": [notes_incomplete("notes")]},
+		"2 alone": {"numbers": "[2]", "reasons": [notes_incomplete("notes")]},
 	}
 	notes := [{"visit_number": number, "goals_addressed": ["reach", "sleep"]} |
 		some number in json.unmarshal(case.numbers)
 	]
-	shown(documented("notes", notes)) == case.shows
+	summary(documented("notes", notes)) == case.reasons
 }
 
 test_no_notes[name] if {
@@ -246,7 +246,7 @@ test_no_notes[name] if {
 		"null": documented("notes", null),
 		"empty": documented("notes", []),
 	}
-	shown(request) == [
+	summary(request) == [
 		notes_incomplete("goals/0"),
 		notes_incomplete("goals/1"),
 		notes_incomplete("notes"),
@@ -255,22 +255,22 @@ test_no_notes[name] if {
 
 test_goals_addressed[name] if {
 	some name, case in {
-		"both by one note": {"addressed": [["reach", "sleep"], []], "shows": ready},
-		"both by each note": {"addressed": [["sleep", "reach"], ["reach", "sleep"]], "shows": ready},
-		"one twice by one note": {"addressed": [["reach", "reach"], ["sleep"]], "shows": ready},
-		"the first by none": {"addressed": [["sleep"], ["sleep"]], "shows": [notes_incomplete("goals/0")]},
-		"the second by none": {"addressed": [["reach"], []], "shows": [notes_incomplete("goals/1")]},
+		"both by one note": {"addressed": [["reach", "sleep"], []], "reasons": ready},
+		"both by each note": {"addressed": [["sleep", "reach"], ["reach", "sleep"]], "reasons": ready},
+		"one twice by one note": {"addressed": [["reach", "reach"], ["sleep"]], "reasons": ready},
+		"the first by none": {"addressed": [["sleep"], ["sleep"]], "reasons": [notes_incomplete("goals/0")]},
+		"the second by none": {"addressed": [["reach"], []], "reasons": [notes_incomplete("goals/1")]},
 		"none by any": {
 			"addressed": [[], []],
-			"shows": [notes_incomplete("goals/0"), notes_incomplete("goals/1")],
+			"reasons": [notes_incomplete("goals/0"), notes_incomplete("goals/1")],
 		},
-		"one that is not there": {
+		"one that does not exist": {
 			"addressed": [["reach"], ["sleep", "walk"]],
-			"shows": [notes_incomplete("notes/1/goals_addressed/1")],
+			"reasons": [notes_incomplete("notes/1/goals_addressed/1")],
 		},
-		"some that are not there": {
+		"some that do not exist": {
 			"addressed": [["walk", "reach"], ["Sleep", "sleep", ""]],
-			"shows": [
+			"reasons": [
 				notes_incomplete("notes/0/goals_addressed/0"),
 				notes_incomplete("notes/1/goals_addressed/0"),
 				notes_incomplete("notes/1/goals_addressed/2"),
@@ -278,22 +278,22 @@ test_goals_addressed[name] if {
 		},
 		"the note before the place in it, and places as numbers": {
 			"addressed": [["reach", "sleep", "a", "", "", "", "", "", "", "", "b"], ["c"]],
-			"shows": array.concat(
+			"reasons": array.concat(
 				[notes_incomplete(concat("", ["notes/0/goals_addressed/", format_int(k, 10)])) | some k in numbers.range(2, 10)],
 				[notes_incomplete("notes/1/goals_addressed/0")],
 			),
 		},
 		"one for another": {
 			"addressed": [["reach"], ["walk"]],
-			"shows": [notes_incomplete("goals/1"), notes_incomplete("notes/1/goals_addressed/0")],
+			"reasons": [notes_incomplete("goals/1"), notes_incomplete("notes/1/goals_addressed/0")],
 		},
 	}
 	notes := [{"visit_number": i + 1, "goals_addressed": ids} | some i, ids in case.addressed]
-	shown(documented("notes", notes)) == case.shows
+	summary(documented("notes", notes)) == case.reasons
 }
 
 test_place_of_a_goal_that_is_not_there if {
-	obstacles := extension.obstacles with input as documented("notes", [
+	obstacles := extension._obstacles with input as documented("notes", [
 		{"visit_number": 1, "goals_addressed": ["reach"]},
 		{"visit_number": 2, "goals_addressed": ["sleep", "reach", "walk"]},
 	])
@@ -308,7 +308,7 @@ test_places_in_order if {
 	ids := ["a", "b", "c", "d", "e", "f", "g", "h", "i", "j", "k"]
 	goals := [object.union(base.documentation.goals[0], {"goal_id": id}) | some id in ids]
 	notes := [{"visit_number": 1, "goals_addressed": ["x", "a", "b", "d", "e", "f", "g", "h", "i", "j", "y"]}]
-	shown(object.union(base, {"documentation": {"goals": goals, "notes": notes}})) == [
+	summary(object.union(base, {"documentation": {"goals": goals, "notes": notes}})) == [
 		notes_incomplete("goals/2"),
 		notes_incomplete("goals/10"),
 		notes_incomplete("notes/0/goals_addressed/0"),
@@ -320,21 +320,21 @@ intervention_parts := ["amount", "duration", "frequency", "technique"]
 
 test_interventions[name] if {
 	some name, case in {
-		"one": {"planned": [base.documentation.planned_interventions[0]], "shows": ready},
-		"none": {"planned": [], "shows": [interventions_incomplete("planned_interventions")]},
-		"null": {"planned": null, "shows": [interventions_incomplete("planned_interventions")]},
+		"one": {"planned": [base.documentation.planned_interventions[0]], "reasons": ready},
+		"none": {"planned": [], "reasons": [interventions_incomplete("planned_interventions")]},
+		"null": {"planned": null, "reasons": [interventions_incomplete("planned_interventions")]},
 		"one without parts": {
 			"planned": [base.documentation.planned_interventions[0], {}],
-			"shows": [interventions_incomplete(concat("/", ["planned_interventions/1", part])) |
+			"reasons": [interventions_incomplete(concat("/", ["planned_interventions/1", part])) |
 				some part in intervention_parts
 			],
 		},
 	}
-	shown(documented("planned_interventions", case.planned)) == case.shows
+	summary(documented("planned_interventions", case.planned)) == case.reasons
 }
 
 test_interventions_that_are_absent if {
-	shown(json.remove(base, ["/documentation/planned_interventions"])) == [
+	summary(json.remove(base, ["/documentation/planned_interventions"])) == [
 		interventions_incomplete("planned_interventions"),
 	]
 }
@@ -344,7 +344,7 @@ test_an_intervention_that_lacks_a_part[name] if {
 	some part in intervention_parts
 	name := concat(" ", [i, part])
 	request := json.remove(base, [["documentation", "planned_interventions", i, part]])
-	shown(request) == [interventions_incomplete(concat("/", ["planned_interventions", i, part]))]
+	summary(request) == [interventions_incomplete(concat("/", ["planned_interventions", i, part]))]
 }
 
 test_an_intervention_with_a_part_that_says_nothing[name] if {
@@ -352,7 +352,7 @@ test_an_intervention_with_a_part_that_says_nothing[name] if {
 	some nothing in [null, "", "\u2009"]
 	name := concat(" ", [part, json.marshal(nothing)])
 	planned := [object.union(base.documentation.planned_interventions[0], {part: nothing})]
-	shown(documented("planned_interventions", planned)) == [
+	summary(documented("planned_interventions", planned)) == [
 		interventions_incomplete(concat("/", ["planned_interventions/0", part])),
 	]
 }
@@ -360,31 +360,31 @@ test_an_intervention_with_a_part_that_says_nothing[name] if {
 test_impeding_factors[name] if {
 	unclear := [at("EXT_IMPEDING_FACTORS_MISSING", "impeding_factors")]
 	some name, case in {
-		"null": {"factors": null, "shows": unclear},
-		"empty": {"factors": {}, "shows": unclear},
-		"neither stated": {"factors": {"identified": null, "none_identified": null}, "shows": unclear},
-		"named": {"factors": {"identified": ["diabetes"]}, "shows": ready},
+		"null": {"factors": null, "reasons": unclear},
+		"empty": {"factors": {}, "reasons": unclear},
+		"neither stated": {"factors": {"identified": null, "none_identified": null}, "reasons": unclear},
+		"named": {"factors": {"identified": ["diabetes"]}, "reasons": ready},
 		"named, and not ruled out": {
 			"factors": {"identified": ["diabetes"], "none_identified": false},
-			"shows": ready,
+			"reasons": ready,
 		},
-		"one of several is blank": {"factors": {"identified": ["", "diabetes"]}, "shows": ready},
-		"ruled out": {"factors": {"none_identified": true}, "shows": ready},
-		"ruled out with an empty list": {"factors": {"identified": [], "none_identified": true}, "shows": ready},
-		"ruled out with blanks": {"factors": {"identified": ["", "\t"], "none_identified": true}, "shows": ready},
-		"both": {"factors": {"identified": ["diabetes"], "none_identified": true}, "shows": unclear},
-		"blanks": {"factors": {"identified": [" ", ""]}, "shows": unclear},
+		"one of several is blank": {"factors": {"identified": ["", "diabetes"]}, "reasons": ready},
+		"ruled out": {"factors": {"none_identified": true}, "reasons": ready},
+		"ruled out with an empty list": {"factors": {"identified": [], "none_identified": true}, "reasons": ready},
+		"ruled out with blanks": {"factors": {"identified": ["", "\t"], "none_identified": true}, "reasons": ready},
+		"both": {"factors": {"identified": ["diabetes"], "none_identified": true}, "reasons": unclear},
+		"blanks": {"factors": {"identified": [" ", ""]}, "reasons": unclear},
 		"blanks, and not ruled out": {
 			"factors": {"identified": [" "], "none_identified": false},
-			"shows": unclear,
+			"reasons": unclear,
 		},
-		"not ruled out": {"factors": {"none_identified": false}, "shows": unclear},
+		"not ruled out": {"factors": {"none_identified": false}, "reasons": unclear},
 	}
-	shown(documented("impeding_factors", case.factors)) == case.shows
+	summary(documented("impeding_factors", case.factors)) == case.reasons
 }
 
 test_impeding_factors_that_are_absent if {
-	shown(json.remove(base, ["/documentation/impeding_factors"])) == [
+	summary(json.remove(base, ["/documentation/impeding_factors"])) == [
 		at("EXT_IMPEDING_FACTORS_MISSING", "impeding_factors"),
 	]
 }
@@ -393,43 +393,46 @@ test_response[name] if {
 	no_summary := [at("EXT_RESPONSE_SUMMARY_MISSING", "response_summary")]
 	no_issues := [at("EXT_RESPONSE_SUMMARY_MISSING", "limiting_issues")]
 	some name, case in {
-		"no summary": {"without": ["/documentation/response_summary"], "shows": no_summary},
-		"summary null": {"change": {"documentation": {"response_summary": null}}, "shows": no_summary},
-		"summary empty": {"change": {"documentation": {"response_summary": ""}}, "shows": no_summary},
-		"summary blank": {"change": {"documentation": {"response_summary": "\u0085\u205f"}}, "shows": no_summary},
-		"summary of a file separator": {"change": {"documentation": {"response_summary": "\u001c"}}, "shows": ready},
-		"no issues stated": {"without": ["/documentation/limiting_issues"], "shows": no_issues},
-		"issues null": {"change": {"documentation": {"limiting_issues": null}}, "shows": no_issues},
-		"an empty list says none": {"change": {"documentation": {"limiting_issues": []}}, "shows": ready},
-		"blank issues": {"change": {"documentation": {"limiting_issues": [""]}}, "shows": ready},
+		"no summary": {"without": ["/documentation/response_summary"], "reasons": no_summary},
+		"summary null": {"change": {"documentation": {"response_summary": null}}, "reasons": no_summary},
+		"summary empty": {"change": {"documentation": {"response_summary": ""}}, "reasons": no_summary},
+		"summary blank": {"change": {"documentation": {"response_summary": "\u0085\u205f"}}, "reasons": no_summary},
+		"summary of a file separator": {"change": {"documentation": {"response_summary": "\u001c"}}, "reasons": ready},
+		"no issues stated": {"without": ["/documentation/limiting_issues"], "reasons": no_issues},
+		"issues null": {"change": {"documentation": {"limiting_issues": null}}, "reasons": no_issues},
+		"an empty list says none": {"change": {"documentation": {"limiting_issues": []}}, "reasons": ready},
+		"blank issues": {"change": {"documentation": {"limiting_issues": [""]}}, "reasons": ready},
 		"neither": {
 			"change": {"documentation": {"response_summary": "", "limiting_issues": null}},
-			"shows": array.concat(no_issues, no_summary),
+			"reasons": array.concat(no_issues, no_summary),
 		},
 	}
-	shown(table.request(base, case)) == case.shows
+	summary(table.request(base, case)) == case.reasons
 }
 
 test_prognosis[name] if {
 	no_statement := [at("EXT_PROGNOSIS_INCOMPLETE", "prognosis/statement")]
 	no_criteria := [at("EXT_PROGNOSIS_INCOMPLETE", "prognosis/discharge_criteria")]
 	some name, case in {
-		"null": {"prognosis": null, "shows": array.concat(no_criteria, no_statement)},
-		"empty": {"prognosis": {}, "shows": array.concat(no_criteria, no_statement)},
-		"no statement": {"prognosis": {"discharge_criteria": ["reaches"]}, "shows": no_statement},
-		"statement null": {"prognosis": {"statement": null, "discharge_criteria": ["reaches"]}, "shows": no_statement},
-		"statement blank": {"prognosis": {"statement": " ", "discharge_criteria": ["reaches"]}, "shows": no_statement},
-		"no criteria": {"prognosis": {"statement": "good"}, "shows": no_criteria},
-		"criteria null": {"prognosis": {"statement": "good", "discharge_criteria": null}, "shows": no_criteria},
-		"criteria empty": {"prognosis": {"statement": "good", "discharge_criteria": []}, "shows": no_criteria},
-		"criteria blank": {"prognosis": {"statement": "good", "discharge_criteria": ["", "\u1680"]}, "shows": no_criteria},
-		"one of the criteria blank": {"prognosis": {"statement": "good", "discharge_criteria": ["", "reaches"]}, "shows": ready},
+		"null": {"prognosis": null, "reasons": array.concat(no_criteria, no_statement)},
+		"empty": {"prognosis": {}, "reasons": array.concat(no_criteria, no_statement)},
+		"no statement": {"prognosis": {"discharge_criteria": ["reaches"]}, "reasons": no_statement},
+		"statement null": {"prognosis": {"statement": null, "discharge_criteria": ["reaches"]}, "reasons": no_statement},
+		"statement blank": {"prognosis": {"statement": " ", "discharge_criteria": ["reaches"]}, "reasons": no_statement},
+		"no criteria": {"prognosis": {"statement": "good"}, "reasons": no_criteria},
+		"criteria null": {"prognosis": {"statement": "good", "discharge_criteria": null}, "reasons": no_criteria},
+		"criteria empty": {"prognosis": {"statement": "good", "discharge_criteria": []}, "reasons": no_criteria},
+		"criteria blank": {"prognosis": {"statement": "good", "discharge_criteria": ["", "\u1680"]}, "reasons": no_criteria},
+		"one of the criteria blank": {
+			"prognosis": {"statement": "good", "discharge_criteria": ["", "reaches"]},
+			"reasons": ready,
+		},
 	}
-	shown(documented("prognosis", case.prognosis)) == case.shows
+	summary(documented("prognosis", case.prognosis)) == case.reasons
 }
 
 test_a_prognosis_that_is_absent if {
-	shown(json.remove(base, ["/documentation/prognosis"])) == [
+	summary(json.remove(base, ["/documentation/prognosis"])) == [
 		at("EXT_PROGNOSIS_INCOMPLETE", "prognosis/discharge_criteria"),
 		at("EXT_PROGNOSIS_INCOMPLETE", "prognosis/statement"),
 	]
@@ -441,63 +444,63 @@ test_plan_of_care_changes[name] if {
 	no_explanation := [at(unexplained, "plan_of_care_changes/explanation")]
 	no_rationale := [at(unexplained, "plan_of_care_changes/clinical_rationale")]
 	some name, case in {
-		"null": {"changes": null, "shows": not_stated},
-		"empty": {"changes": {}, "shows": not_stated},
-		"change null": {"changes": {"significant_change": null}, "shows": not_stated},
+		"null": {"changes": null, "reasons": not_stated},
+		"empty": {"changes": {}, "reasons": not_stated},
+		"change null": {"changes": {"significant_change": null}, "reasons": not_stated},
 		"change not stated but explained": {
 			"changes": {"explanation": "loads", "clinical_rationale": "pain"},
-			"shows": not_stated,
+			"reasons": not_stated,
 		},
-		"no change": {"changes": {"significant_change": false}, "shows": ready},
+		"no change": {"changes": {"significant_change": false}, "reasons": ready},
 		"no change, and blanks": {
 			"changes": {"significant_change": false, "explanation": "", "clinical_rationale": null},
-			"shows": ready,
+			"reasons": ready,
 		},
 		"changed and explained": {
 			"changes": {"significant_change": true, "explanation": "loads", "clinical_rationale": "pain"},
-			"shows": ready,
+			"reasons": ready,
 		},
 		"changed alone": {
 			"changes": {"significant_change": true},
-			"shows": array.concat(no_rationale, no_explanation),
+			"reasons": array.concat(no_rationale, no_explanation),
 		},
 		"no explanation": {
 			"changes": {"significant_change": true, "clinical_rationale": "pain"},
-			"shows": no_explanation,
+			"reasons": no_explanation,
 		},
-		"no rationale": {"changes": {"significant_change": true, "explanation": "loads"}, "shows": no_rationale},
+		"no rationale": {"changes": {"significant_change": true, "explanation": "loads"}, "reasons": no_rationale},
 		"blanks": {
 			"changes": {"significant_change": true, "explanation": " ", "clinical_rationale": "\u2029"},
-			"shows": array.concat(no_rationale, no_explanation),
+			"reasons": array.concat(no_rationale, no_explanation),
 		},
 		"nulls": {
 			"changes": {"significant_change": true, "explanation": null, "clinical_rationale": null},
-			"shows": array.concat(no_rationale, no_explanation),
+			"reasons": array.concat(no_rationale, no_explanation),
 		},
 	}
-	shown(documented("plan_of_care_changes", case.changes)) == case.shows
+	summary(documented("plan_of_care_changes", case.changes)) == case.reasons
 }
 
 test_plan_of_care_changes_that_are_absent if {
-	shown(json.remove(base, ["/documentation/plan_of_care_changes"])) == [
+	summary(json.remove(base, ["/documentation/plan_of_care_changes"])) == [
 		at("EXT_PLAN_CHANGES_UNEXPLAINED", "plan_of_care_changes/significant_change"),
 	]
 }
 
 test_form[name] if {
 	some name, case in {
-		"completed": {"completed": true, "shows": ready},
+		"completed": {"completed": true, "reasons": ready},
 		"not completed": {
 			"completed": false,
-			"shows": [at("EXT_FORM_MISSING", "extension_form_completed")],
+			"reasons": [at("EXT_FORM_MISSING", "extension_form_completed")],
 		},
-		"null": {"completed": null, "shows": [at("EXT_FORM_MISSING", "extension_form_completed")]},
+		"null": {"completed": null, "reasons": [at("EXT_FORM_MISSING", "extension_form_completed")]},
 	}
-	shown(documented("extension_form_completed", case.completed)) == case.shows
+	summary(documented("extension_form_completed", case.completed)) == case.reasons
 }
 
 test_a_form_that_is_not_stated if {
-	shown(json.remove(base, ["/documentation/extension_form_completed"])) == [
+	summary(json.remove(base, ["/documentation/extension_form_completed"])) == [
 		at("EXT_FORM_MISSING", "extension_form_completed"),
 	]
 }
@@ -508,7 +511,7 @@ test_documentation_that_is_not_stated_lacks_all_parts[name] if {
 		"null": object.union(base, {"documentation": null}),
 		"empty": object.union(object.remove(base, ["documentation"]), {"documentation": {}}),
 	}
-	shown(request) == [
+	summary(request) == [
 		notes_incomplete("goals"),
 		notes_incomplete("notes"),
 		interventions_incomplete("planned_interventions"),
@@ -526,22 +529,22 @@ test_reasons_together[name] if {
 	some name, case in {
 		"benefits not covered": {
 			"change": {"benefit_status": "not_covered"},
-			"shows": ["BENEFIT_NOT_COVERED /benefit_status"],
+			"reasons": ["BENEFIT_NOT_COVERED /benefit_status"],
 		},
-		"benefits unverified": {"without": ["/benefit_status"], "shows": ["BENEFIT_UNVERIFIED /benefit_status"]},
+		"benefits unverified": {"without": ["/benefit_status"], "reasons": ["BENEFIT_UNVERIFIED /benefit_status"]},
 		"discontinued": {
 			"change": {"discontinuation": {"goals_achieved": true}},
-			"shows": ["DC_NO_LONGER_NEEDED /discontinuation/goals_achieved"],
+			"reasons": ["DC_NO_LONGER_NEEDED /discontinuation/goals_achieved"],
 		},
 		"a criterion that is not stated": {
 			"change": {"discontinuation": {"goals_achieved": null}},
-			"shows": ready,
+			"reasons": ready,
 		},
 		"before the rules begin": {
 			"change": {"request_date": "2022-05-31"},
-			"shows": ["PT_BEFORE_EFFECTIVE_DATE /request_date"],
+			"reasons": ["PT_BEFORE_EFFECTIVE_DATE /request_date"],
 		},
-		"the day that the rules begin": {"change": {"request_date": "2022-06-01"}, "shows": ready},
+		"the day that the rules begin": {"change": {"request_date": "2022-06-01"}, "reasons": ready},
 		"everything at once": {
 			"change": {
 				"request_date": "2022-05-31",
@@ -550,7 +553,7 @@ test_reasons_together[name] if {
 				"documentation": {"notes": [], "extension_form_completed": false},
 				"discontinuation": {"adapted_with_equipment": true},
 			},
-			"shows": [
+			"reasons": [
 				"PT_BEFORE_EFFECTIVE_DATE /request_date",
 				"PT_SPECIALTY_EXCLUDED /specialty",
 				"BENEFIT_UNVERIFIED /benefit_status",
@@ -562,7 +565,7 @@ test_reasons_together[name] if {
 			],
 		},
 	}
-	shown(table.request(base, case)) == case.shows
+	summary(table.request(base, case)) == case.reasons
 }
 
 test_outcome[name] if {

@@ -1,6 +1,6 @@
 # METADATA
 # title: Outpatient PT referral
-# description: A referral begins an evaluation where the condition is eligible and improvement is expected. It starts
+# description: An evaluation may begin if the condition is eligible and improvement is expected. The referral starts
 #   with the visits of the acute or of the nonacute tier.
 # schemas:
 #   - input: schema.pt_referral
@@ -8,83 +8,90 @@ package therapy.outpatient_pt.referral
 
 import data.therapy.lib.effective
 import data.therapy.lib.reason
+import data.therapy.lib.units
 import data.therapy.member.benefit
 import data.therapy.outpatient_pt.rules_in_force
-
-category := input.condition.category
-
-acute_category if category in effective.holding(data.therapy.parameters.outpatient_pt.acute_categories.periods)
-
-listed_event if input.condition.acute_event in effective.holding(data.therapy.parameters.outpatient_pt.acute_events.periods)
+import data.therapy.referral.route
 
 # METADATA
-# title: The reasons of the referral
-reasons contains found if some found in rules_in_force.reasons
+# title: An evaluation for a condition outside the eligible categories is denied
+reasons contains reason.at("PT_CONDITION_NOT_ELIGIBLE", ["condition", "category"]) if not _eligible
 
-reasons contains found if some found in benefit.reasons
+_eligible if _category in effective.value(data.therapy.parameters.outpatient_pt.eligible_categories.periods)
+
+_category := input.condition.category
 
 # METADATA
-# title: A condition of no eligible category denies the evaluation
-# custom:
-#   code: PT_CONDITION_NOT_ELIGIBLE
-reasons contains reason.at("PT_CONDITION_NOT_ELIGIBLE", ["condition", "category"]) if not eligible
+# title: An evaluation is denied for each aspect of improvement that is not expected
+reasons contains reason.at("PT_IMPROVEMENT_NOT_EXPECTED", ["expected_improvement", aspect]) if {
+	some aspect in _aspects
+	input.expected_improvement[aspect] == false
+}
 
-eligible if category in effective.holding(data.therapy.parameters.outpatient_pt.eligible_categories.periods)
-
-aspects := {
+_aspects := {
 	"measurable", "significant", "sustainable", "functional",
 	"within_reasonable_period", "result_of_pt",
 }
 
 # METADATA
-# title: An aspect of improvement that is not expected denies the evaluation
-# custom:
-#   code: PT_IMPROVEMENT_NOT_EXPECTED
-reasons contains reason.at("PT_IMPROVEMENT_NOT_EXPECTED", ["expected_improvement", aspect]) if {
-	some aspect in aspects
-	input.expected_improvement[aspect] == false
-}
-
-# METADATA
-# title: An aspect of improvement that is not stated pends the evaluation
-# custom:
-#   code: PT_IMPROVEMENT_UNDOCUMENTED
+# title: An evaluation is pended for each aspect of improvement that is not stated
 reasons contains reason.at("PT_IMPROVEMENT_UNDOCUMENTED", ["expected_improvement", aspect]) if {
-	some aspect in aspects
-	not stated(aspect)
+	some aspect in _aspects
+	not _stated(aspect)
 }
 
-stated(aspect) if is_boolean(input.expected_improvement[aspect])
+_stated(aspect) if is_boolean(input.expected_improvement[aspect])
 
 # METADATA
-# title: An acute condition without a listed event has the nonacute visits
-# custom:
-#   code: PT_ACUTE_EVENT_NOT_LISTED
+# title: An acute condition without a listed event gets the nonacute visits
 reasons contains reason.at("PT_ACUTE_EVENT_NOT_LISTED", ["condition", "acute_event"]) if {
-	acute_category
-	not listed_event
+	_acute_category
+	not _listed_event
+}
+
+_acute_category if _category in effective.value(data.therapy.parameters.outpatient_pt.acute_categories.periods)
+
+_listed_event if {
+	input.condition.acute_event in effective.value(data.therapy.parameters.outpatient_pt.acute_events.periods)
 }
 
 # METADATA
-# title: An eligible condition that no tier names has the nonacute visits
-# custom:
-#   code: PT_TIER_NOT_NAMED
+# title: An eligible condition that the source assigns to no tier gets the nonacute visits
 reasons contains reason.at("PT_TIER_NOT_NAMED", ["condition", "category"]) if {
-	eligible
-	not acute_category
+	_eligible
+	not _acute_category
 }
 
-tier := "acute" if {
-	acute_category
-	listed_event
+_tier := "acute" if {
+	_acute_category
+	_listed_event
 } else := "nonacute"
 
 # METADATA
-# title: The visits that the referral starts with
-grant := {
+# title: A referral starts with the visits of its tier
+default authorized := {}
+
+authorized := {
 	"evaluation_visits": visits.evaluation,
 	"treatment_visits": visits.treatment,
-	"max_units_per_visit": effective.holding(data.therapy.parameters.units_per_visit.periods),
+	"max_units_per_visit": units.per_visit,
 } if {
-	visits := rules_in_force.initial_visits[tier]
+	visits := rules_in_force.initial_visits[_tier]
+}
+
+# METADATA
+# title: A referral is authorized if there are visits that it starts with
+default outcome := "pended"
+
+outcome := "authorized" if authorized != {}
+
+all_reasons := union({reasons, rules_in_force.reasons, benefit.reasons})
+
+# METADATA
+# title: What a referral gets if nothing denies or pends it
+determination := {
+	"reasons": all_reasons,
+	"outcome": outcome,
+	"authorized": authorized,
+	"route": route.for_island,
 }

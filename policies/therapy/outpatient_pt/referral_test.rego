@@ -24,7 +24,7 @@ aspects := [
 	"significant", "sustainable", "within_reasonable_period",
 ]
 
-shown(request) := table.shown(findings) if findings := referral.reasons with input as request
+summary(request) := table.summary(reasons) if reasons := referral.all_reasons with input as request
 
 acute_visits := {"evaluation_visits": 1, "treatment_visits": 11, "max_units_per_visit": 4}
 
@@ -41,8 +41,8 @@ test_acute_tier[name] if {
 	some event in listed_events
 	name := concat(" ", [category, event])
 	request := object.union(base, {"condition": {"category": category, "acute_event": event}})
-	shown(request) == []
-	referral.grant == acute_visits with input as request
+	summary(request) == []
+	referral.authorized == acute_visits with input as request
 }
 
 test_acute_without_a_listed_event[name] if {
@@ -53,8 +53,8 @@ test_acute_without_a_listed_event[name] if {
 		json.remove(base, ["/condition/acute_event"]),
 		{"condition": object.union(condition, {"category": category})},
 	)
-	shown(request) == event_not_listed
-	referral.grant == nonacute_visits with input as request
+	summary(request) == event_not_listed
+	referral.authorized == nonacute_visits with input as request
 }
 
 test_nonacute_whatever_the_event[name] if {
@@ -62,26 +62,26 @@ test_nonacute_whatever_the_event[name] if {
 	some event in array.concat(listed_events, ["none", null])
 	name := concat(" ", [category, json.marshal(event)])
 	request := object.union(base, {"condition": {"category": category, "acute_event": event}})
-	shown(request) == tier_not_named
-	referral.grant == nonacute_visits with input as request
+	summary(request) == tier_not_named
+	referral.authorized == nonacute_visits with input as request
 }
 
 test_nonacute_without_an_event[category] if {
 	some category in ["subacute", "neurodevelopmental", "function_limiting_chronic"]
 	request := object.union(base, {"condition": {"category": category}})
-	shown(json.remove(request, ["/condition/acute_event"])) == tier_not_named
+	summary(json.remove(request, ["/condition/acute_event"])) == tier_not_named
 }
 
 test_not_eligible_whatever_the_event[name] if {
 	some event in array.concat(listed_events, ["none", null])
 	name := json.marshal(event)
-	shown(object.union(base, {"condition": {"category": "other", "acute_event": event}})) == [
+	summary(object.union(base, {"condition": {"category": "other", "acute_event": event}})) == [
 		"PT_CONDITION_NOT_ELIGIBLE /condition/category",
 	]
 }
 
-test_these_members_alone[name] if {
-	some name, members in {
+test_these_values_alone[name] if {
+	some name, values in {
 		"acute_events": {"new_post_operative", "fracture", "new_stroke", "exacerbation_due_to_event"},
 		"acute_categories": {"acute", "acute_exacerbation_of_chronic"},
 		"eligible_categories": {
@@ -90,33 +90,33 @@ test_these_members_alone[name] if {
 		},
 	}
 	every period in data.therapy.parameters.outpatient_pt[name].periods {
-		{member | some member in period.value} == members
+		{value | some value in period.value} == values
 	}
 }
 
 test_an_aspect_that_is_not_expected[aspect] if {
 	some aspect in aspects
-	shown(object.union(base, {"expected_improvement": {aspect: false}})) == [
+	summary(object.union(base, {"expected_improvement": {aspect: false}})) == [
 		concat("/", ["PT_IMPROVEMENT_NOT_EXPECTED ", "expected_improvement", aspect]),
 	]
 }
 
 test_an_aspect_that_is_null[aspect] if {
 	some aspect in aspects
-	shown(object.union(base, {"expected_improvement": {aspect: null}})) == [
+	summary(object.union(base, {"expected_improvement": {aspect: null}})) == [
 		concat("/", ["PT_IMPROVEMENT_UNDOCUMENTED ", "expected_improvement", aspect]),
 	]
 }
 
 test_an_aspect_that_is_absent[aspect] if {
 	some aspect in aspects
-	shown(json.remove(base, [concat("/", ["expected_improvement", aspect])])) == [
+	summary(json.remove(base, [concat("/", ["expected_improvement", aspect])])) == [
 		concat("/", ["PT_IMPROVEMENT_UNDOCUMENTED ", "expected_improvement", aspect]),
 	]
 }
 
 test_no_aspect_is_expected if {
-	shown(object.union(base, {"expected_improvement": {aspect: false | some aspect in aspects}})) == [
+	summary(object.union(base, {"expected_improvement": {aspect: false | some aspect in aspects}})) == [
 		"PT_IMPROVEMENT_NOT_EXPECTED /expected_improvement/functional",
 		"PT_IMPROVEMENT_NOT_EXPECTED /expected_improvement/measurable",
 		"PT_IMPROVEMENT_NOT_EXPECTED /expected_improvement/result_of_pt",
@@ -132,7 +132,7 @@ test_no_aspect_is_stated[name] if {
 		"null": object.union(base, {"expected_improvement": null}),
 		"empty": json.patch(base, [{"op": "replace", "path": "/expected_improvement", "value": {}}]),
 	}
-	shown(request) == [
+	summary(request) == [
 		"PT_IMPROVEMENT_UNDOCUMENTED /expected_improvement/functional",
 		"PT_IMPROVEMENT_UNDOCUMENTED /expected_improvement/measurable",
 		"PT_IMPROVEMENT_UNDOCUMENTED /expected_improvement/result_of_pt",
@@ -146,15 +146,15 @@ test_reasons_together[name] if {
 	some name, case in {
 		"benefits not covered": {
 			"change": {"benefit_status": "not_covered"},
-			"shows": ["BENEFIT_NOT_COVERED /benefit_status"],
+			"reasons": ["BENEFIT_NOT_COVERED /benefit_status"],
 		},
-		"benefits unverified": {"without": ["/benefit_status"], "shows": ["BENEFIT_UNVERIFIED /benefit_status"]},
+		"benefits unverified": {"without": ["/benefit_status"], "reasons": ["BENEFIT_UNVERIFIED /benefit_status"]},
 		"before the rules begin": {
 			"change": {"referral_date": "2022-05-31"},
-			"shows": ["PT_BEFORE_EFFECTIVE_DATE /referral_date"],
+			"reasons": ["PT_BEFORE_EFFECTIVE_DATE /referral_date"],
 		},
-		"the day that the rules begin": {"change": {"referral_date": "2022-06-01"}, "shows": []},
-		"specialty": {"change": {"specialty": "aqua_therapy"}, "shows": ["PT_SPECIALTY_EXCLUDED /specialty"]},
+		"the day that the rules begin": {"change": {"referral_date": "2022-06-01"}, "reasons": []},
+		"specialty": {"change": {"specialty": "aqua_therapy"}, "reasons": ["PT_SPECIALTY_EXCLUDED /specialty"]},
 		"everything at once": {
 			"change": {
 				"referral_date": "2022-05-31",
@@ -163,7 +163,7 @@ test_reasons_together[name] if {
 				"condition": {"category": "other"},
 				"expected_improvement": {"sustainable": false, "functional": null},
 			},
-			"shows": [
+			"reasons": [
 				"PT_BEFORE_EFFECTIVE_DATE /referral_date",
 				"PT_SPECIALTY_EXCLUDED /specialty",
 				"BENEFIT_UNVERIFIED /benefit_status",
@@ -173,7 +173,7 @@ test_reasons_together[name] if {
 			],
 		},
 	}
-	shown(table.request(base, case)) == case.shows
+	summary(table.request(base, case)) == case.reasons
 }
 
 test_decision[name] if {
@@ -211,7 +211,7 @@ test_decision[name] if {
 	}
 }
 
-# From 2030 on, all that a referral rests on is otherwise.
+# From 2030 on, everything that a referral depends on is different.
 changed := {
 	"acute_categories": [{"from": "1900-01-01", "value": ["acute"]}, {"from": "2030-01-01", "value": ["subacute"]}],
 	"acute_events": [{"from": "1900-01-01", "value": ["fracture"]}, {"from": "2030-01-01", "value": ["none"]}],
@@ -230,32 +230,33 @@ test_a_change_holds_from_its_date_on[name] if {
 	some name, case in {
 		"the day before": {
 			"change": {"referral_date": "2029-12-31"},
-			"shows": [],
+			"reasons": [],
 			"visits": [1, 11, 4],
 		},
 		"the day": {
 			"change": {"referral_date": "2030-01-01", "condition": {"category": "subacute", "acute_event": "none"}},
-			"shows": [],
+			"reasons": [],
 			"visits": [2, 20, 3],
 		},
 		"an event that is listed no more": {
 			"change": {"referral_date": "2030-01-01", "condition": {"category": "subacute", "acute_event": "fracture"}},
-			"shows": event_not_listed,
+			"reasons": event_not_listed,
 			"visits": [3, 7, 3],
 		},
 		"a category that is eligible no more": {
 			"change": {"referral_date": "2030-01-01"},
-			"shows": ["PT_CONDITION_NOT_ELIGIBLE /condition/category"],
+			"reasons": ["PT_CONDITION_NOT_ELIGIBLE /condition/category"],
 			"visits": [3, 7, 3],
 		},
 	}
-	result := {"shows": table.shown(referral.reasons), "grant": referral.grant} with input as table.request(base, case)
+	request := table.request(base, case)
+	result := {"reasons": table.summary(referral.all_reasons), "grant": referral.authorized} with input as request
 		with data.therapy.parameters.outpatient_pt.acute_categories.periods as changed.acute_categories
 		with data.therapy.parameters.outpatient_pt.acute_events.periods as changed.acute_events
 		with data.therapy.parameters.outpatient_pt.eligible_categories.periods as changed.eligible_categories
 		with data.therapy.parameters.outpatient_pt.initial_visits.periods as changed.initial_visits
 		with data.therapy.parameters.units_per_visit.periods as changed.units_per_visit
-	result.shows == case.shows
+	result.reasons == case.reasons
 	result.grant == {
 		"evaluation_visits": case.visits[0],
 		"treatment_visits": case.visits[1],

@@ -3,7 +3,7 @@ package therapy.outpatient_pt.rules_in_force_test
 import data.therapy.lib.table_test as table
 import data.therapy.outpatient_pt.rules_in_force
 
-date_members := {
+date_fields := {
 	"pt_referral": "referral_date",
 	"pt_treatment_plan": "service_date",
 	"pt_visit": "service_date",
@@ -11,36 +11,36 @@ date_members := {
 	"pt_continuation": "review_date",
 }
 
-shown(request) := table.shown(findings) if findings := rules_in_force.reasons with input as request
+summary(request) := table.summary(reasons) if reasons := rules_in_force.reasons with input as request
 
 test_before_the_effective_date[name] if {
-	some request_type, member in date_members
+	some request_type, field in date_fields
 	some date in ["1900-01-01", "2021-12-31", "2022-05-31"]
 	name := concat(" ", [request_type, date])
-	request := {"request_type": request_type, member: date, "specialty": "none"}
-	shown(request) == [concat("", ["PT_BEFORE_EFFECTIVE_DATE /", member])]
+	request := {"request_type": request_type, field: date, "specialty": "none"}
+	summary(request) == [concat("", ["PT_BEFORE_EFFECTIVE_DATE /", field])]
 }
 
 test_from_the_effective_date_on[name] if {
-	some request_type, member in date_members
+	some request_type, field in date_fields
 	some date in ["2022-06-01", "2022-06-02", "2024-03-15", "2099-12-31"]
 	name := concat(" ", [request_type, date])
-	shown({"request_type": request_type, member: date, "specialty": "none"}) == []
+	summary({"request_type": request_type, field: date, "specialty": "none"}) == []
 }
 
 test_message_before_the_effective_date if {
 	request := {"request_type": "pt_visit", "service_date": "2022-05-31", "specialty": "none"}
-	findings := rules_in_force.reasons with input as request
-	table.messages(findings) == [concat(" ", [
-		"The request's date is before 2022-06-01,",
-		"when the outpatient physical therapy rules begin.",
+	reasons := rules_in_force.reasons with input as request
+	table.messages(reasons) == [concat(" ", [
+		"The date is before 2022-06-01,",
+		"when the outpatient physical therapy rules took effect.",
 	])]
 }
 
 test_each_specialty_is_excluded[specialty] if {
 	some specialty in ["aqua_therapy", "pelvic_floor", "lymphedema", "pediatric"]
 	request := {"request_type": "pt_visit", "service_date": "2024-03-15", "specialty": specialty}
-	shown(request) == ["PT_SPECIALTY_EXCLUDED /specialty"]
+	summary(request) == ["PT_SPECIALTY_EXCLUDED /specialty"]
 }
 
 test_these_specialties_alone if {
@@ -50,7 +50,7 @@ test_these_specialties_alone if {
 }
 
 test_both_reasons if {
-	shown({"request_type": "pt_extension", "request_date": "2022-05-31", "specialty": "pediatric"}) == [
+	summary({"request_type": "pt_extension", "request_date": "2022-05-31", "specialty": "pediatric"}) == [
 		"PT_BEFORE_EFFECTIVE_DATE /request_date",
 		"PT_SPECIALTY_EXCLUDED /specialty",
 	]
@@ -66,30 +66,30 @@ test_a_change_of_specialties_holds_from_its_date_on[name] if {
 	some name, case in {
 		"taken in, the day before": {
 			"change": {"service_date": "2029-12-31", "specialty": "aqua_therapy"},
-			"shows": ["PT_SPECIALTY_EXCLUDED /specialty"],
+			"reasons": ["PT_SPECIALTY_EXCLUDED /specialty"],
 		},
-		"taken in, the day": {"change": {"service_date": "2030-01-01", "specialty": "aqua_therapy"}, "shows": []},
+		"taken in, the day": {"change": {"service_date": "2030-01-01", "specialty": "aqua_therapy"}, "reasons": []},
 		"left out, the day": {
 			"change": {"service_date": "2030-01-01", "specialty": "pelvic_floor"},
-			"shows": ["PT_SPECIALTY_EXCLUDED /specialty"],
+			"reasons": ["PT_SPECIALTY_EXCLUDED /specialty"],
 		},
-		"none": {"change": {"service_date": "2030-01-01", "specialty": "none"}, "shows": []},
+		"none": {"change": {"service_date": "2030-01-01", "specialty": "none"}, "reasons": []},
 	}
 	request := table.request({"request_type": "pt_visit"}, case)
-	findings := rules_in_force.reasons with input as request
+	reasons := rules_in_force.reasons with input as request
 		with data.therapy.parameters.outpatient_pt.excluded_specialties.periods as changed
-	table.shown(findings) == case.shows
+	table.summary(reasons) == case.reasons
 }
 
 test_while_no_list_of_specialties_holds_all_but_none_are_out[specialty] if {
 	some specialty, expected in {"none": [], "aqua_therapy": ["PT_SPECIALTY_EXCLUDED /specialty"]}
-	findings := rules_in_force.reasons with input as {
+	reasons := rules_in_force.reasons with input as {
 		"request_type": "pt_visit",
 		"service_date": "2024-03-15",
 		"specialty": specialty,
 	}
 		with data.therapy.parameters.outpatient_pt.excluded_specialties.periods as [{"from": "2024-03-16", "value": []}]
-	table.shown(findings) == expected
+	table.summary(reasons) == expected
 }
 
 test_the_rules_begin_with_the_first_period_of_visits[date] if {
@@ -99,10 +99,10 @@ test_the_rules_begin_with_the_first_period_of_visits[date] if {
 		{"from": "2031-01-01", "value": {"acute": {}, "nonacute": {}}},
 	]
 	request := {"request_type": "pt_visit", "service_date": date, "specialty": "none"}
-	findings := rules_in_force.reasons with input as request
+	reasons := rules_in_force.reasons with input as request
 		with data.therapy.parameters.outpatient_pt.initial_visits.periods as periods
-	table.shown(findings) == expected
-	every message in table.messages(findings) {
+	table.summary(reasons) == expected
+	every message in table.messages(reasons) {
 		contains(message, "before 2030-01-01,")
 	}
 }

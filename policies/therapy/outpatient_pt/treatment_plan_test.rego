@@ -35,50 +35,50 @@ base := {
 
 incomplete(part) := concat("", ["PT_PLAN_OF_CARE_INCOMPLETE /plan_of_care/", part])
 
-shown(request) := table.shown(findings) if findings := treatment_plan.reasons with input as request
+summary(request) := table.summary(reasons) if reasons := treatment_plan.all_reasons with input as request
 
-test_complete if shown(base) == []
+test_complete if summary(base) == []
 
 test_complete_with_the_least_of_each if {
 	one_goal := [object.union(base.plan_of_care.goals[0], {"statement": " x"})]
 	change := {"plan_of_care": {"goals": one_goal, "planned_interventions": ["\u3000", "x"], "diagnosis": "\u001c"}}
-	shown(object.union(base, change)) == []
+	summary(object.union(base, change)) == []
 }
 
 test_a_part_that_is_absent[part] if {
 	some part, _ in base.plan_of_care
-	shown(json.remove(base, [concat("/", ["plan_of_care", part])])) == [incomplete(part)]
+	summary(json.remove(base, [concat("/", ["plan_of_care", part])])) == [incomplete(part)]
 }
 
 test_a_part_that_is_null[part] if {
 	some part, _ in base.plan_of_care
-	shown(object.union(base, {"plan_of_care": {part: null}})) == [incomplete(part)]
+	summary(object.union(base, {"plan_of_care": {part: null}})) == [incomplete(part)]
 }
 
 test_a_text_that_is_blank[name] if {
 	some part in ["diagnosis", "frequency", "duration", "expected_potential"]
 	some blank in ["", " ", "\t\n", "\u00a0", "\u3000"]
 	name := concat(" ", [part, json.marshal(blank)])
-	shown(object.union(base, {"plan_of_care": {part: blank}})) == [incomplete(part)]
+	summary(object.union(base, {"plan_of_care": {part: blank}})) == [incomplete(part)]
 }
 
 test_a_text_of_a_file_separator_is_not_blank[part] if {
 	some part in ["diagnosis", "frequency", "duration", "expected_potential"]
-	shown(object.union(base, {"plan_of_care": {part: "\u001c"}})) == []
+	summary(object.union(base, {"plan_of_care": {part: "\u001c"}})) == []
 }
 
 test_other_parts[name] if {
 	some name, case in {
-		"no intervention": {"change": {"planned_interventions": []}, "shows": [incomplete("planned_interventions")]},
+		"no intervention": {"change": {"planned_interventions": []}, "reasons": [incomplete("planned_interventions")]},
 		"blank interventions": {
 			"change": {"planned_interventions": ["", "\u2029"]},
-			"shows": [incomplete("planned_interventions")],
+			"reasons": [incomplete("planned_interventions")],
 		},
-		"one intervention": {"change": {"planned_interventions": ["Gait training"]}, "shows": []},
-		"no goal": {"change": {"goals": []}, "shows": [incomplete("goals")]},
+		"one intervention": {"change": {"planned_interventions": ["Gait training"]}, "reasons": []},
+		"no goal": {"change": {"goals": []}, "reasons": [incomplete("goals")]},
 		"one goal without parts": {
 			"change": {"goals": [{}]},
-			"shows": [
+			"reasons": [
 				incomplete("goals/0/functional_activity"),
 				incomplete("goals/0/measure"),
 				incomplete("goals/0/statement"),
@@ -87,17 +87,17 @@ test_other_parts[name] if {
 		},
 		"no education": {
 			"change": {"patient_caregiver_education": false},
-			"shows": [incomplete("patient_caregiver_education")],
+			"reasons": [incomplete("patient_caregiver_education")],
 		},
 	}
-	shown(object.union(base, {"plan_of_care": case.change})) == case.shows
+	summary(object.union(base, {"plan_of_care": case.change})) == case.reasons
 }
 
 test_a_goal_that_lacks_a_part[name] if {
 	some i in [0, 1]
 	some part in ["statement", "measure", "functional_activity", "target_date"]
 	name := concat(" ", [format_int(i, 10), part])
-	shown(json.remove(base, [["plan_of_care", "goals", format_int(i, 10), part]])) == [
+	summary(json.remove(base, [["plan_of_care", "goals", format_int(i, 10), part]])) == [
 		incomplete(concat("/", ["goals", format_int(i, 10), part])),
 	]
 }
@@ -107,7 +107,7 @@ test_a_goal_with_a_part_that_says_nothing[name] if {
 	some nothing in [null, "", "\u2003 "]
 	name := concat(" ", [part, json.marshal(nothing)])
 	goals := [base.plan_of_care.goals[0], object.union(base.plan_of_care.goals[1], {part: nothing})]
-	shown(object.union(base, {"plan_of_care": {"goals": goals}})) == [incomplete(concat("/", ["goals", "1", part]))]
+	summary(object.union(base, {"plan_of_care": {"goals": goals}})) == [incomplete(concat("/", ["goals", "1", part]))]
 }
 
 test_a_plan_that_is_not_stated_lacks_all_parts[name] if {
@@ -116,7 +116,7 @@ test_a_plan_that_is_not_stated_lacks_all_parts[name] if {
 		"null": object.union(base, {"plan_of_care": null}),
 		"empty": object.union(object.remove(base, ["plan_of_care"]), {"plan_of_care": {}}),
 	}
-	shown(request) == [
+	summary(request) == [
 		incomplete("diagnosis"),
 		incomplete("duration"),
 		incomplete("expected_potential"),
@@ -131,14 +131,14 @@ test_reasons_together[name] if {
 	some name, case in {
 		"benefits not covered": {
 			"change": {"benefit_status": "not_covered"},
-			"shows": ["BENEFIT_NOT_COVERED /benefit_status"],
+			"reasons": ["BENEFIT_NOT_COVERED /benefit_status"],
 		},
-		"benefits unverified": {"without": ["/benefit_status"], "shows": ["BENEFIT_UNVERIFIED /benefit_status"]},
+		"benefits unverified": {"without": ["/benefit_status"], "reasons": ["BENEFIT_UNVERIFIED /benefit_status"]},
 		"before the rules begin": {
 			"change": {"service_date": "2022-05-31"},
-			"shows": ["PT_BEFORE_EFFECTIVE_DATE /service_date"],
+			"reasons": ["PT_BEFORE_EFFECTIVE_DATE /service_date"],
 		},
-		"the day that the rules begin": {"change": {"service_date": "2022-06-01"}, "shows": []},
+		"the day that the rules begin": {"change": {"service_date": "2022-06-01"}, "reasons": []},
 		"everything at once": {
 			"change": {
 				"service_date": "2022-05-31",
@@ -146,7 +146,7 @@ test_reasons_together[name] if {
 				"benefit_status": null,
 				"plan_of_care": {"goals": [], "duration": ""},
 			},
-			"shows": [
+			"reasons": [
 				"PT_BEFORE_EFFECTIVE_DATE /service_date",
 				"PT_SPECIALTY_EXCLUDED /specialty",
 				"BENEFIT_UNVERIFIED /benefit_status",
@@ -155,7 +155,7 @@ test_reasons_together[name] if {
 			],
 		},
 	}
-	shown(table.request(base, case)) == case.shows
+	summary(table.request(base, case)) == case.reasons
 }
 
 test_outcome[name] if {

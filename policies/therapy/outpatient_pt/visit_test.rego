@@ -30,11 +30,11 @@ after(evaluations, treatments) := {
 	"prior_visits": {"evaluation": evaluations, "treatment": treatments},
 }
 
-shown(request) := table.shown(findings) if findings := visit.reasons with input as request
+summary(request) := table.summary(reasons) if reasons := visit.all_reasons with input as request
 
 test_fine[name] if {
 	some name, change in {"treatment": {}, "evaluation": evaluation_visit}
-	shown(object.union(base, change)) == []
+	summary(object.union(base, change)) == []
 }
 
 test_treatment_visit_limit[name] if {
@@ -50,9 +50,9 @@ test_treatment_visit_limit[name] if {
 		"acute, 12 used": {"tier": "acute", "before": after(1, 12), "limit": [["PT-4"]]},
 	}
 	request := object.union_n([base, {"tier": case.tier}, case.before])
-	findings := visit.reasons with input as request
-	table.shown(findings) == ["PT_TREATMENT_VISIT_LIMIT /prior_visits/treatment" | some _ in case.limit]
-	[one.clauses | some one in reason.described(findings)] == case.limit
+	reasons := visit.all_reasons with input as request
+	table.summary(reasons) == ["PT_TREATMENT_VISIT_LIMIT /prior_visits/treatment" | some _ in case.limit]
+	[one.clauses | some one in reason.details(reasons)] == case.limit
 }
 
 test_evaluation_visit_limit[name] if {
@@ -66,9 +66,9 @@ test_evaluation_visit_limit[name] if {
 		"acute, none used after 11 treatments": {"tier": "acute", "before": after(0, 11), "limit": []},
 	}
 	request := object.union_n([base, {"tier": case.tier, "visit": {"kind": "evaluation"}}, case.before])
-	findings := visit.reasons with input as request
-	table.shown(findings) == ["PT_EVALUATION_VISIT_LIMIT /prior_visits/evaluation" | some _ in case.limit]
-	[one.clauses | some one in reason.described(findings)] == case.limit
+	reasons := visit.all_reasons with input as request
+	table.summary(reasons) == ["PT_EVALUATION_VISIT_LIMIT /prior_visits/evaluation" | some _ in case.limit]
+	[one.clauses | some one in reason.details(reasons)] == case.limit
 }
 
 test_units[name] if {
@@ -89,25 +89,25 @@ test_units[name] if {
 		"4 where 99 were": {"units": 4, "already": 99, "granted": 0, "message": [4, 0]},
 	}
 	request := object.union(base, {"visit": {"units": case.units, "units_already_authorized": case.already}})
-	findings := visit.reasons with input as request
-	table.shown(findings) == ["PT_UNITS_OVER_VISIT_LIMIT /visit/units" | case.message]
-	table.messages(findings) == [message |
-		message := sprintf("The visit asks for %d units where %d of its 4 are left.", case.message)
+	reasons := visit.all_reasons with input as request
+	table.summary(reasons) == ["PT_UNITS_OVER_VISIT_LIMIT /visit/units" | case.message]
+	table.messages(reasons) == [message |
+		message := sprintf("The request is over the visit's unit limit: %d requested, %d of 4 remaining.", case.message)
 	]
-	grant := visit.grant with input as request
+	grant := visit.determination.authorized with input as request
 	grant == {"units": case.granted, "treatment_visits": 1, "max_units_per_visit": 4}
 }
 
 test_remedy_of_units if {
 	request := object.union(base, {"visit": {"units": 4, "units_already_authorized": 1}})
-	findings := visit.reasons with input as request
-	[one] := reason.described(findings)
-	one.remedy == "Ask for no more than 3 units; with none left, bill nothing more for this visit."
+	reasons := visit.all_reasons with input as request
+	[one] := reason.details(reasons)
+	one.remedy == "Reduce the units to 3. If none remain, do not bill any more units for this visit."
 }
 
 test_grant_of_an_evaluation if {
 	request := object.union(base, evaluation_visit)
-	grant := visit.grant with input as request
+	grant := visit.determination.authorized with input as request
 	grant == {"units": 4, "evaluation_visits": 1, "max_units_per_visit": 4}
 }
 
@@ -128,15 +128,15 @@ test_number[name] if {
 		"progress_note_number": case.number,
 		"prior_visits": {"evaluation": case.before[0], "treatment": case.before[1]},
 	})
-	shown(request) == ["PT_VISIT_OUT_OF_SEQUENCE /visit/number" | case.in_sequence == false]
+	summary(request) == ["PT_VISIT_OUT_OF_SEQUENCE /visit/number" | case.in_sequence == false]
 }
 
 test_messages[name] if {
 	some name, case in {
 		"out of sequence": {
 			"change": {"visit": {"number": 7}, "progress_note_number": 7, "prior_visits": {"evaluation": 1, "treatment": 3}},
-			"message": "The visit is numbered 7, and after 4 prior visits it would be number 5.",
-			"remedy": "Number the visit 5, or correct the count of prior visits.",
+			"message": "The visit number is 7; it should be 5, one more than the number of prior visits (4).",
+			"remedy": "Change the visit number to 5, or correct the count of prior visits.",
 		},
 		"far out of sequence": {
 			"change": {
@@ -145,93 +145,93 @@ test_messages[name] if {
 				"progress_note_number": 999,
 				"prior_visits": {"evaluation": 0, "treatment": 999},
 			},
-			"message": "The visit is numbered 999, and after 999 prior visits it would be number 1000.",
-			"remedy": "Number the visit 1000, or correct the count of prior visits.",
+			"message": "The visit number is 999; it should be 1000, one more than the number of prior visits (999).",
+			"remedy": "Change the visit number to 1000, or correct the count of prior visits.",
 		},
 		"note of another visit": {
 			"change": {"progress_note_number": 3},
-			"message": "The progress note does not carry the visit's number, 2.",
-			"remedy": "Number the progress note 2 and state that number.",
+			"message": "The progress note is not numbered 2, the visit number.",
+			"remedy": "Number the progress note 2 and set this field to 2.",
 		},
 		"treatment limit, nonacute": {
 			"change": after(1, 6),
-			"message": "Of 5 treatment visits that the referral starts with, 6 were already used.",
+			"message": "The referral's treatment visits are used up: 6 used, 5 authorized.",
 		},
 		"treatment limit, acute": {
 			"change": object.union({"tier": "acute"}, after(1, 13)),
-			"message": "Of 11 treatment visits that the referral starts with, 13 were already used.",
+			"message": "The referral's treatment visits are used up: 13 used, 11 authorized.",
 		},
 		"evaluation limit": {
 			"change": object.union({"visit": {"kind": "evaluation"}}, after(2, 0)),
-			"message": "Of 1 evaluation visit that the referral starts with, 2 was already used.",
+			"message": "The referral's evaluation visits are used up: 2 used, 1 authorized.",
 		},
 	}
-	findings := visit.reasons with input as object.union(base, case.change)
-	[one] := reason.described(findings)
+	reasons := visit.all_reasons with input as object.union(base, case.change)
+	[one] := reason.details(reasons)
 	one.message == case.message
 	one.remedy == object.get(case, "remedy", one.remedy)
 }
 
 test_note[name] if {
 	some name, case in {
-		"the visit's": {"change": {"progress_note_number": 2}, "shows": []},
-		"one less": {"change": {"progress_note_number": 1}, "shows": ["PT_NOTE_NOT_NUMBERED /progress_note_number"]},
-		"one more": {"change": {"progress_note_number": 3}, "shows": ["PT_NOTE_NOT_NUMBERED /progress_note_number"]},
-		"null": {"change": {"progress_note_number": null}, "shows": ["PT_NOTE_NOT_NUMBERED /progress_note_number"]},
-		"absent": {"without": ["/progress_note_number"], "shows": ["PT_NOTE_NOT_NUMBERED /progress_note_number"]},
+		"the visit's": {"change": {"progress_note_number": 2}, "reasons": []},
+		"one less": {"change": {"progress_note_number": 1}, "reasons": ["PT_NOTE_NOT_NUMBERED /progress_note_number"]},
+		"one more": {"change": {"progress_note_number": 3}, "reasons": ["PT_NOTE_NOT_NUMBERED /progress_note_number"]},
+		"null": {"change": {"progress_note_number": null}, "reasons": ["PT_NOTE_NOT_NUMBERED /progress_note_number"]},
+		"absent": {"without": ["/progress_note_number"], "reasons": ["PT_NOTE_NOT_NUMBERED /progress_note_number"]},
 		"absent at an evaluation": {
 			"change": object.remove(evaluation_visit, ["progress_note_number"]),
 			"without": ["/progress_note_number"],
-			"shows": ["PT_NOTE_NOT_NUMBERED /progress_note_number"],
+			"reasons": ["PT_NOTE_NOT_NUMBERED /progress_note_number"],
 		},
 		"of a visit that is out of sequence": {
 			"change": {"visit": {"number": 5}, "progress_note_number": 5},
-			"shows": ["PT_VISIT_OUT_OF_SEQUENCE /visit/number"],
+			"reasons": ["PT_VISIT_OUT_OF_SEQUENCE /visit/number"],
 		},
 	}
-	shown(table.request(base, case)) == case.shows
+	summary(table.request(base, case)) == case.reasons
 }
 
 test_plan_of_care[name] if {
 	some name, case in {
-		"complete": {"change": {"plan_of_care_complete": true}, "shows": []},
+		"complete": {"change": {"plan_of_care_complete": true}, "reasons": []},
 		"incomplete": {
 			"change": {"plan_of_care_complete": false},
-			"shows": ["PT_PLAN_OF_CARE_MISSING /plan_of_care_complete"],
+			"reasons": ["PT_PLAN_OF_CARE_MISSING /plan_of_care_complete"],
 		},
 		"null": {
 			"change": {"plan_of_care_complete": null},
-			"shows": ["PT_PLAN_OF_CARE_MISSING /plan_of_care_complete"],
+			"reasons": ["PT_PLAN_OF_CARE_MISSING /plan_of_care_complete"],
 		},
 		"absent": {
 			"without": ["/plan_of_care_complete"],
-			"shows": ["PT_PLAN_OF_CARE_MISSING /plan_of_care_complete"],
+			"reasons": ["PT_PLAN_OF_CARE_MISSING /plan_of_care_complete"],
 		},
-		"not asked of an evaluation": {
+		"not needed for an evaluation": {
 			"change": object.union(evaluation_visit, {"plan_of_care_complete": false}),
-			"shows": [],
+			"reasons": [],
 		},
 		"absent at an evaluation": {
 			"change": evaluation_visit,
 			"without": ["/plan_of_care_complete"],
-			"shows": [],
+			"reasons": [],
 		},
 	}
-	shown(table.request(base, case)) == case.shows
+	summary(table.request(base, case)) == case.reasons
 }
 
 test_discontinuation[name] if {
 	some name, case in {
-		"null": {"discontinuation": null, "shows": []},
-		"empty": {"discontinuation": {}, "shows": []},
-		"not stated": {"discontinuation": {"goals_achieved": null}, "shows": []},
-		"not met": {"discontinuation": {"goals_achieved": false}, "shows": []},
+		"null": {"discontinuation": null, "reasons": []},
+		"empty": {"discontinuation": {}, "reasons": []},
+		"not stated": {"discontinuation": {"goals_achieved": null}, "reasons": []},
+		"not met": {"discontinuation": {"goals_achieved": false}, "reasons": []},
 		"met": {
 			"discontinuation": {"goals_achieved": true},
-			"shows": ["DC_NO_LONGER_NEEDED /discontinuation/goals_achieved"],
+			"reasons": ["DC_NO_LONGER_NEEDED /discontinuation/goals_achieved"],
 		},
 	}
-	shown(object.union(base, {"discontinuation": case.discontinuation})) == case.shows
+	summary(object.union(base, {"discontinuation": case.discontinuation})) == case.reasons
 }
 
 test_numbers_are_the_same_however_they_are_written[name] if {
@@ -256,35 +256,35 @@ test_numbers_are_the_same_however_they_are_written[name] if {
 		},
 		"units over": {
 			"change": `{"visit": {"units": 3.0, "units_already_authorized": 2.0}}`,
-			"messages": ["The visit asks for 3 units where 2 of its 4 are left."],
+			"messages": ["The request is over the visit's unit limit: 3 requested, 2 of 4 remaining."],
 			"units": 2,
 		},
 		"all used": {
 			"change": `{"visit": {"number": 7.0}, "progress_note_number": 7,
 				"prior_visits": {"evaluation": 1, "treatment": 5.0}}`,
-			"messages": ["Of 5 treatment visits that the referral starts with, 5 were already used."],
+			"messages": ["The referral's treatment visits are used up: 5 used, 5 authorized."],
 			"units": 4,
 		},
 		"out of sequence": {
 			"change": `{"visit": {"number": 7.0}, "progress_note_number": 8.0,
 				"prior_visits": {"evaluation": 1.0, "treatment": 3.00}}`,
 			"messages": [
-				"The visit is numbered 7, and after 4 prior visits it would be number 5.",
-				"The progress note does not carry the visit's number, 7.",
+				"The visit number is 7; it should be 5, one more than the number of prior visits (4).",
+				"The progress note is not numbered 7, the visit number.",
 			],
 			"units": 4,
 		},
 		"minus nothing": {
 			"change": `{"visit": {"number": 2, "units_already_authorized": -0},
 				"prior_visits": {"evaluation": -0, "treatment": -0}}`,
-			"messages": ["The visit is numbered 2, and after 0 prior visits it would be number 1."],
+			"messages": ["The visit number is 2; it should be 1, one more than the number of prior visits (0)."],
 			"units": 4,
 		},
 	}
 	request := object.union(base, json.unmarshal(case.change))
-	findings := visit.reasons with input as request
-	table.messages(findings) == case.messages
-	grant := visit.grant with input as request
+	reasons := visit.all_reasons with input as request
+	table.messages(reasons) == case.messages
+	grant := visit.determination.authorized with input as request
 	grant.units == case.units
 
 	# As a decision writes it, too.
@@ -295,11 +295,11 @@ test_reasons_together[name] if {
 	some name, case in {
 		"benefits not covered": {
 			"change": {"benefit_status": "not_covered"},
-			"shows": ["BENEFIT_NOT_COVERED /benefit_status"],
+			"reasons": ["BENEFIT_NOT_COVERED /benefit_status"],
 		},
-		"benefits unverified": {"without": ["/benefit_status"], "shows": ["BENEFIT_UNVERIFIED /benefit_status"]},
-		"specialty": {"change": {"specialty": "lymphedema"}, "shows": ["PT_SPECIALTY_EXCLUDED /specialty"]},
-		"the day that the rules begin": {"change": {"service_date": "2022-06-01"}, "shows": []},
+		"benefits unverified": {"without": ["/benefit_status"], "reasons": ["BENEFIT_UNVERIFIED /benefit_status"]},
+		"specialty": {"change": {"specialty": "lymphedema"}, "reasons": ["PT_SPECIALTY_EXCLUDED /specialty"]},
+		"the day that the rules begin": {"change": {"service_date": "2022-06-01"}, "reasons": []},
 		"everything at once": {
 			"change": {
 				"specialty": "pediatric",
@@ -310,7 +310,7 @@ test_reasons_together[name] if {
 				"plan_of_care_complete": false,
 				"discontinuation": {"adapted_with_equipment": true},
 			},
-			"shows": [
+			"reasons": [
 				"PT_SPECIALTY_EXCLUDED /specialty",
 				"BENEFIT_UNVERIFIED /benefit_status",
 				"PT_PLAN_OF_CARE_MISSING /plan_of_care_complete",
@@ -322,7 +322,7 @@ test_reasons_together[name] if {
 			],
 		},
 	}
-	shown(table.request(base, case)) == case.shows
+	summary(table.request(base, case)) == case.reasons
 }
 
 nothing := {
@@ -407,7 +407,7 @@ test_a_change_holds_from_its_date_on[name] if {
 	some name, case in {
 		"5 treatments, the day before": {
 			"change": object.union({"service_date": "2029-12-31"}, after(1, 5)),
-			"messages": ["Of 5 treatment visits that the referral starts with, 5 were already used."],
+			"messages": ["The referral's treatment visits are used up: 5 used, 5 authorized."],
 			"clauses": [["PT-3"]],
 			"grant": [4, 4],
 		},
@@ -419,33 +419,42 @@ test_a_change_holds_from_its_date_on[name] if {
 		},
 		"6 treatments, the day": {
 			"change": object.union({"service_date": "2030-01-01"}, after(1, 6)),
-			"messages": ["Of 6 treatment visits that the referral starts with, 6 were already used."],
+			"messages": ["The referral's treatment visits are used up: 6 used, 6 authorized."],
 			"clauses": [["PT-8"]],
 			"grant": [4, 6],
 		},
 		"2 evaluations, the day": {
 			"change": object.union({"service_date": "2030-01-01", "visit": {"kind": "evaluation"}}, after(2, 0)),
-			"messages": ["Of 2 evaluation visit that the referral starts with, 2 was already used."],
+			"messages": ["The referral's evaluation visits are used up: 2 used, 2 authorized."],
 			"clauses": [["PT-8"]],
 			"grant": [4, 6],
 		},
 		"7 units, the day before": {
 			"change": {"service_date": "2029-12-31", "visit": {"units": 7}},
-			"messages": ["The visit asks for 7 units where 4 of its 4 are left."],
+			"messages": ["The request is over the visit's unit limit: 7 requested, 4 of 4 remaining."],
 			"clauses": [["PT-5"]],
 			"grant": [4, 4],
 		},
 		"7 units, the day": {
 			"change": {"service_date": "2030-01-01", "visit": {"units": 7, "units_already_authorized": 1}},
-			"messages": ["The visit asks for 7 units where 5 of its 6 are left."],
+			"messages": ["The request is over the visit's unit limit: 7 requested, 5 of 6 remaining."],
 			"clauses": [["PT-5"]],
 			"grant": [5, 6],
 		},
 	}
-	result := {"reasons": reason.described(visit.reasons), "grant": visit.grant} with input as object.union(base, case.change)
+	request := object.union(base, case.change)
+	result := {"reasons": reason.details(visit.all_reasons), "grant": visit.authorized} with input as request
 		with data.therapy.parameters.outpatient_pt.initial_visits.periods as more_visits
 		with data.therapy.parameters.units_per_visit.periods as more_units
 	[one.message | some one in result.reasons] == case.messages
 	[one.clauses | some one in result.reasons] == case.clauses
 	[result.grant.units, result.grant.max_units_per_visit] == case.grant
+}
+
+test_nothing_is_authorized_without_a_limit_of_units if {
+	determination := visit.determination with input as base
+		with data.therapy.parameters.units_per_visit.periods as []
+	determination.reasons == set()
+	determination.outcome == "pended"
+	determination.authorized == {}
 }

@@ -1,166 +1,162 @@
 # METADATA
 # title: Pediatric OT claim
-# description: One claim of one pediatric occupational therapy visit. Benefits and medical necessity bear on the whole
-#   claim; each line is then judged for itself, and the lines share the units that the visit has left.
+# description: One claim for one pediatric occupational therapy visit. Benefits and medical necessity affect the
+#   whole claim. Each line is then evaluated by itself, and the lines share the units that the visit has left.
 # schemas:
 #   - input: schema.pediatric_ot_claim
 package therapy.pediatric_ot.claim
 
 import data.therapy.lib.effective
 import data.therapy.lib.reason
+import data.therapy.lib.units
 import data.therapy.member.benefit
-
-listed := effective.holding(data.therapy.parameters.pediatric_ot.procedure_codes.periods)
-
-units_per_visit := effective.holding(data.therapy.parameters.units_per_visit.periods)
-
-# METADATA
-# title: The reasons that bear on the claim as a whole
-reasons_on_request contains found if some found in benefit.reasons
 
 # METADATA
 # title: A claim whose medical necessity was not established is denied
-# custom:
-#   code: OT_NOT_MEDICALLY_NECESSARY
-reasons_on_request contains reason.at("OT_NOT_MEDICALLY_NECESSARY", ["medical_necessity"]) if {
-	medical_necessity == "not_established"
+_reasons_on_request contains reason.at("OT_NOT_MEDICALLY_NECESSARY", ["medical_necessity"]) if {
+	_medical_necessity == "not_established"
 }
 
 # METADATA
-# title: A claim whose medical necessity is not determined pends
-# custom:
-#   code: OT_MEDICAL_NECESSITY_UNDETERMINED
-reasons_on_request contains reason.at("OT_MEDICAL_NECESSITY_UNDETERMINED", ["medical_necessity"]) if {
-	not medical_necessity in {"established", "not_established"}
+# title: A claim whose medical necessity is undetermined is pended
+_reasons_on_request contains reason.at("OT_MEDICAL_NECESSITY_UNDETERMINED", ["medical_necessity"]) if {
+	not _medical_necessity in {"established", "not_established"}
 }
 
-medical_necessity := object.get(input, "medical_necessity", null)
+_medical_necessity := object.get(input, "medical_necessity", null)
 
 # METADATA
-# title: The reasons that bear on one line, by the line's index
-# description: A line with a procedure code that is not listed is denied.
-# custom:
-#   code: OT_CODE_NOT_LISTED
-reasons_on_line[i] contains reason.with_facts(
+# title: A line whose procedure code is not listed is denied
+_reasons_on_line[i] contains reason.with_facts(
 	"OT_CODE_NOT_LISTED", ["service_lines", i, "procedure_code"],
-	{"listed": count(listed)},
+	{"listed": count(_listed)},
 ) if {
 	some i, line in input.service_lines
-	not listed[line.procedure_code]
+	not _listed[line.procedure_code]
 }
 
+_listed := effective.value(data.therapy.parameters.pediatric_ot.procedure_codes.periods)
+
 # METADATA
-# title: An add-on code without its primary code on the claim is denied
-# custom:
-#   code: OT_ADD_ON_WITHOUT_PRIMARY
-reasons_on_line[i] contains reason.with_facts(
+# title: A line with an add-on code is denied if its primary code is not on the claim
+_reasons_on_line[i] contains reason.with_facts(
 	"OT_ADD_ON_WITHOUT_PRIMARY", ["service_lines", i, "procedure_code"],
 	{"add_on": line.procedure_code, "primary": primary},
 ) if {
 	some i, line in input.service_lines
-	primary := listed[line.procedure_code].add_on_to
-	not primary in codes_on_claim
+	primary := _listed[line.procedure_code].add_on_to
+	not primary in _codes_on_claim
 }
 
-codes_on_claim := {line.procedure_code | some line in input.service_lines}
+_codes_on_claim := {line.procedure_code | some line in input.service_lines}
 
 # METADATA
-# title: Units beyond the visit's limit pend on their line
-# custom:
-#   code: OT_UNITS_OVER_VISIT_LIMIT
-reasons_on_line[i] contains reason.with_facts(
+# title: Units beyond the limit of the visit are pended on their line
+_reasons_on_line[i] contains reason.with_facts(
 	"OT_UNITS_OVER_VISIT_LIMIT", ["service_lines", i, "units"],
-	{"asked": asked[i], "available": granted, "limit": units_per_visit},
+	{"requested": _requested[i], "available": available, "limit": units.per_visit},
 ) if {
-	some i, granted in units_for_line
-	granted < asked[i]
+	some i, available in _units_for_line
+	available < _requested[i]
 }
 
-# METADATA
-# title: All reasons of the claim
-reasons contains found if some found in reasons_on_request
-
-reasons contains found if some found in reasons_on_line[_]
-
-# A whole number is the same however it was written: 4.0 units are 4.
-asked := [floor(line.units) | some line in input.service_lines]
+# A whole number is the same however it is written: 4.0 units are 4.
+_requested := [floor(line.units) | some line in input.service_lines]
 
 # METADATA
-# title: The lines that may share in the visit's units, primary lines before add-on lines
-queue := array.concat(primary_lines, add_on_lines)
-
-primary_lines := [i |
-	some i, line in input.service_lines
-	listed[line.procedure_code]
-	not listed[line.procedure_code].add_on_to
-]
-
-add_on_lines := [i |
-	some i, line in input.service_lines
-	listed[line.procedure_code].add_on_to in codes_on_claim
-]
-
-units_left := units_per_visit - input.units_already_authorized
-
-# METADATA
-# title: Units that the visit has left for each line of the queue, none or more, as far as the line asks for them
-units_for_line[i] := min([asked[i], max([0, units_left - asked_before])]) if {
-	some position, i in queue
-	asked_before := sum([asked[earlier] | some earlier in array.slice(queue, 0, position)])
+# title: Each line gets the units that it requests, as far as the lines before it in the queue leave any
+_units_for_line[i] := min([_requested[i], max([0, _units_left - requested_before])]) if {
+	some position, i in _queue
+	requested_before := sum([_requested[earlier] | some earlier in array.slice(_queue, 0, position)])
 }
 
-effects_on_request := reason.effects_on_request(reasons_on_request)
+_units_left := units.per_visit - input.units_already_authorized
 
 # METADATA
-# title: A claim is denied when every line is denied for its own sake
-every_line_denied if count(queue) == 0
+# title: The lines that are not denied share the units of the visit, primary lines before add-on lines
+_queue := array.concat(_primary_lines, _add_on_lines)
+
+_primary_lines := [i |
+	some i, line in input.service_lines
+	_listed[line.procedure_code]
+	not _listed[line.procedure_code].add_on_to
+]
+
+_add_on_lines := [i |
+	some i, line in input.service_lines
+	_listed[line.procedure_code].add_on_to in _codes_on_claim
+]
 
 # METADATA
-# title: The lines, each with its status and the reasons that bear on it
+# title: A claim is denied if each of its lines is denied for a reason of its own
+every_line_denied := count(_queue) == 0
+
+# METADATA
+# title: The lines, each with its status and the reasons that apply to it
 lines := [line |
-	some i, asked_line in input.service_lines
-	bearing := reasons_on_request | object.get(reasons_on_line, i, set())
+	some i, requested_line in input.service_lines
 	line := {
 		"line": i + 1,
-		"procedure_code": asked_line.procedure_code,
-		"status": status(i),
-		"units_requested": asked[i],
-		"units_authorized": units_authorized(i),
-		"reasons": reason.codes(bearing),
+		"procedure_code": requested_line.procedure_code,
+		"status": _status(i),
+		"units_requested": _requested[i],
+		"units_authorized": _units_authorized(i),
+		"reasons": reason.codes(_all_on_request | object.get(_reasons_on_line, i, set())),
 	}
 ]
 
-status(i) := "denied" if {
-	"deny" in effects_on_request
+_status(i) := "denied" if {
+	"deny" in _effects_on_request
 } else := "denied" if {
-	not i in queue
+	not i in _queue
 } else := "pended" if {
-	"pend" in effects_on_request
+	"pend" in _effects_on_request
 } else := "authorized" if {
-	units_for_line[i] == asked[i]
+	_units_for_line[i] == _requested[i]
 } else := "partially_authorized" if {
-	units_for_line[i] > 0
+	_units_for_line[i] > 0
 } else := "pended"
 
-default units_authorized(_) := 0
+_effects_on_request := reason.effects_on_request(_all_on_request)
 
-units_authorized(i) := units_for_line[i] if status(i) in {"authorized", "partially_authorized"}
+default _units_authorized(_) := 0
+
+_units_authorized(i) := _units_for_line[i] if _status(i) in {"authorized", "partially_authorized"}
 
 # METADATA
-# title: What the lines come to where nothing stands against the claim as a whole
-outcome_by_units := "authorized" if {
-	every i, units in asked {
-		units_for_line[i] == units
+# title: A claim is authorized if its lines get all their units, partially if they get some, and pended if they get none
+outcome := "authorized" if {
+	every i, requested in _requested {
+		_units_for_line[i] == requested
 	}
 } else := "partially_authorized" if {
-	some units in units_for_line
-	units > 0
+	some available in _units_for_line
+	available > 0
 } else := "pended"
 
+all_reasons := union({_all_on_request, {each | some each in _reasons_on_line[_]}})
+
+_all_on_request := union({_reasons_on_request, benefit.reasons})
+
 # METADATA
-# title: What the claim authorizes where nothing stands against it as a whole
-grant := {
-	"units": sum([units | some units in units_for_line]),
-	"procedure_codes": sort({input.service_lines[i].procedure_code | some i, units in units_for_line; units > 0}),
-	"max_units_per_visit": units_per_visit,
+# title: A claim gets the units of its lines, and the procedure codes of those lines that get a unit
+default authorized := {}
+
+authorized := {
+	"units": sum([available | some available in _units_for_line]),
+	"procedure_codes": sort({input.service_lines[i].procedure_code |
+		some i, available in _units_for_line
+		available > 0
+	}),
+	"max_units_per_visit": units.per_visit,
+}
+
+# METADATA
+# title: What a claim gets if nothing denies or pends it as a whole
+determination := {
+	"reasons": all_reasons,
+	"every_line_denied": every_line_denied,
+	"outcome": outcome,
+	"authorized": authorized,
+	"lines": lines,
 }

@@ -23,7 +23,7 @@ claimed(lines) := object.union(base, {"service_lines": [{"procedure_code": code,
 	some [code, units] in lines
 ]})
 
-shown(request) := table.shown(findings) if findings := claim.reasons with input as request
+summary(request) := table.summary(reasons) if reasons := claim.all_reasons with input as request
 
 decided(request) := decision if decision := data.therapy.decision with input as request
 
@@ -36,7 +36,7 @@ over_limit(i) := concat("", ["OT_UNITS_OVER_VISIT_LIMIT /service_lines/", format
 test_each_listed_code[code] if {
 	some code in array.concat(array.slice(listed_codes, 0, 4), array.slice(listed_codes, 5, 11))
 	request := claimed([[code, 4]])
-	shown(request) == []
+	summary(request) == []
 	decision := decided(request)
 	decision.outcome == "authorized"
 	decision.authorized.procedure_codes == [code]
@@ -44,7 +44,7 @@ test_each_listed_code[code] if {
 
 test_the_add_on_is_listed if {
 	request := claimed([["97129", 1], ["97130", 3]])
-	shown(request) == []
+	summary(request) == []
 	decided(request).authorized.procedure_codes == ["97129", "97130"]
 }
 
@@ -60,78 +60,78 @@ test_codes_that_are_not_listed[code] if {
 		"00000", "92525", "92527", "97109", "97111", "97113", "97128", "97131", "97164", "97169",
 		"97529", "97531", "97534", "97536", "97161", "97140", "ABCDE", "9753O", "99999",
 	]
-	shown(claimed([[code, 1]])) == [not_listed(0)]
+	summary(claimed([[code, 1]])) == [not_listed(0)]
 }
 
 test_message_of_a_code_that_is_not_listed if {
-	findings := claim.reasons with input as claimed([["97140", 1]])
-	table.messages(findings) == [concat(" ", [
-		"The procedure code is not one of the 11",
-		"that pediatric occupational therapy may bill.",
+	reasons := claim.all_reasons with input as claimed([["97140", 1]])
+	table.messages(reasons) == [concat(" ", [
+		"This procedure code is not one of the 11 codes",
+		"authorized for pediatric occupational therapy.",
 	])]
 }
 
 test_add_on[name] if {
 	some name, case in {
-		"alone": {"lines": [["97130", 1]], "shows": [without_primary(0)]},
-		"after its primary": {"lines": [["97129", 1], ["97130", 1]], "shows": []},
-		"before its primary": {"lines": [["97130", 1], ["97129", 1]], "shows": []},
-		"with another code": {"lines": [["97530", 1], ["97130", 1]], "shows": [without_primary(1)]},
+		"alone": {"lines": [["97130", 1]], "reasons": [without_primary(0)]},
+		"after its primary": {"lines": [["97129", 1], ["97130", 1]], "reasons": []},
+		"before its primary": {"lines": [["97130", 1], ["97129", 1]], "reasons": []},
+		"with another code": {"lines": [["97530", 1], ["97130", 1]], "reasons": [without_primary(1)]},
 		"with a code that is not listed": {
 			"lines": [["97140", 1], ["97130", 1]],
-			"shows": [not_listed(0), without_primary(1)],
+			"reasons": [not_listed(0), without_primary(1)],
 		},
-		"twice alone": {"lines": [["97130", 1], ["97130", 1]], "shows": [without_primary(0), without_primary(1)]},
-		"twice with one primary": {"lines": [["97130", 1], ["97129", 1], ["97130", 1]], "shows": []},
-		"primary alone": {"lines": [["97129", 1]], "shows": []},
+		"twice alone": {"lines": [["97130", 1], ["97130", 1]], "reasons": [without_primary(0), without_primary(1)]},
+		"twice with one primary": {"lines": [["97130", 1], ["97129", 1], ["97130", 1]], "reasons": []},
+		"primary alone": {"lines": [["97129", 1]], "reasons": []},
 	}
-	shown(claimed(case.lines)) == case.shows
+	summary(claimed(case.lines)) == case.reasons
 }
 
 test_message_of_an_add_on if {
-	findings := claim.reasons with input as claimed([["97130", 1]])
-	[one] := reason.described(findings)
-	one.message == "Procedure code 97130 is an add-on to 97129, and no line of the claim has 97129."
-	one.remedy == "Bill 97130 on the same claim as the 97129 that it adds to."
+	reasons := claim.all_reasons with input as claimed([["97130", 1]])
+	[one] := reason.details(reasons)
+	one.message == "Procedure code 97130 is an add-on to 97129, but 97129 is not on this claim."
+	one.remedy == "Bill 97130 on the same claim as 97129, or remove the line."
 }
 
 test_medical_necessity[name] if {
 	some name, case in {
-		"established": {"change": {"medical_necessity": "established"}, "shows": []},
+		"established": {"change": {"medical_necessity": "established"}, "reasons": []},
 		"not established": {
 			"change": {"medical_necessity": "not_established"},
-			"shows": ["OT_NOT_MEDICALLY_NECESSARY /medical_necessity"],
+			"reasons": ["OT_NOT_MEDICALLY_NECESSARY /medical_necessity"],
 		},
 		"undetermined": {
 			"change": {"medical_necessity": "undetermined"},
-			"shows": ["OT_MEDICAL_NECESSITY_UNDETERMINED /medical_necessity"],
+			"reasons": ["OT_MEDICAL_NECESSITY_UNDETERMINED /medical_necessity"],
 		},
 		"null": {
 			"change": {"medical_necessity": null},
-			"shows": ["OT_MEDICAL_NECESSITY_UNDETERMINED /medical_necessity"],
+			"reasons": ["OT_MEDICAL_NECESSITY_UNDETERMINED /medical_necessity"],
 		},
 		"absent": {
 			"without": ["/medical_necessity"],
-			"shows": ["OT_MEDICAL_NECESSITY_UNDETERMINED /medical_necessity"],
+			"reasons": ["OT_MEDICAL_NECESSITY_UNDETERMINED /medical_necessity"],
 		},
 	}
-	shown(table.request(base, case)) == case.shows
+	summary(table.request(base, case)) == case.reasons
 }
 
 test_benefits[name] if {
 	some name, case in {
-		"covered": {"change": {"benefit_status": "covered"}, "shows": []},
+		"covered": {"change": {"benefit_status": "covered"}, "reasons": []},
 		"not covered": {
 			"change": {"benefit_status": "not_covered"},
-			"shows": ["BENEFIT_NOT_COVERED /benefit_status"],
+			"reasons": ["BENEFIT_NOT_COVERED /benefit_status"],
 		},
-		"absent": {"without": ["/benefit_status"], "shows": ["BENEFIT_UNVERIFIED /benefit_status"]},
+		"absent": {"without": ["/benefit_status"], "reasons": ["BENEFIT_UNVERIFIED /benefit_status"]},
 	}
-	shown(table.request(base, case)) == case.shows
+	summary(table.request(base, case)) == case.reasons
 }
 
-# Lines as code, units asked, units authorized and status; `over` has the lines beyond the limit, as index, units asked
-# and units that are left for them.
+# Lines as code, units requested, units authorized, status. `over` has the lines over the limit: index, units requested,
+# and units that remain for them.
 units_cases := {
 	"1 of 4": {"already": 0, "lines": [["97530", 1, 1, "authorized"]], "over": []},
 	"4 of 4": {"already": 0, "lines": [["97530", 4, 4, "authorized"]], "over": []},
@@ -196,7 +196,7 @@ units_cases := {
 		],
 		"over": [[4, 1, 0]],
 	},
-	"primary lines come before an add-on that was asked first": {
+	"primary lines come before an add-on that is first on the claim": {
 		"already": 0,
 		"lines": [
 			["97130", 2, 0, "pended"],
@@ -214,7 +214,7 @@ units_cases := {
 		],
 		"over": [[0, 2, 1]],
 	},
-	"add-ons share in the order asked": {
+	"add-ons share in the order of the claim": {
 		"already": 0,
 		"lines": [
 			["97130", 2, 2, "authorized"],
@@ -233,17 +233,20 @@ units_cases := {
 test_units_of_lines[name] if {
 	some name, case in units_cases
 	request := object.union(
-		claimed([[code, asked] | some [code, asked, _, _] in case.lines]),
+		claimed([[code, requested] | some [code, requested, _, _] in case.lines]),
 		{"units_already_authorized": case.already},
 	)
 	lines := claim.lines with input as request
 	[[line.procedure_code, line.units_requested, line.units_authorized, line.status] | some line in lines] == case.lines
 	[line.line | some line in lines] == numbers.range(1, count(case.lines))
-	findings := claim.reasons with input as request
-	table.shown(findings) == [over_limit(i) | some [i, _, _] in case.over]
-	table.messages(findings) == [message |
-		some [_, asked, left] in case.over
-		message := sprintf("The line asks for %d units where %d of the visit's 4 are left for it.", [asked, left])
+	reasons := claim.all_reasons with input as request
+	table.summary(reasons) == [over_limit(i) | some [i, _, _] in case.over]
+	table.messages(reasons) == [message |
+		some [_, requested, left] in case.over
+		message := sprintf(
+			"This line is over the visit's unit limit: %d requested, %d of 4 remaining for it.",
+			[requested, left],
+		)
 	]
 	[line.reasons | some line in lines] == [["OT_UNITS_OVER_VISIT_LIMIT" | some [i, _, _] in case.over; i == j] |
 		some j, _ in case.lines
@@ -253,10 +256,10 @@ test_units_of_lines[name] if {
 test_grant[name] if {
 	some name, case in units_cases
 	request := object.union(
-		claimed([[code, asked] | some [code, asked, _, _] in case.lines]),
+		claimed([[code, requested] | some [code, requested, _, _] in case.lines]),
 		{"units_already_authorized": case.already},
 	)
-	grant := claim.grant with input as request
+	grant := claim.determination.authorized with input as request
 	grant == {
 		"units": sum([units | some [_, _, units, _] in case.lines]),
 		"procedure_codes": sort({code | some [code, _, units, _] in case.lines; units > 0}),
@@ -267,20 +270,20 @@ test_grant[name] if {
 test_outcome_by_units[name] if {
 	some name, case in units_cases
 	request := object.union(
-		claimed([[code, asked] | some [code, asked, _, _] in case.lines]),
+		claimed([[code, requested] | some [code, requested, _, _] in case.lines]),
 		{"units_already_authorized": case.already},
 	)
 	statuses := concat(" and ", {status | some [_, _, _, status] in case.lines})
 
 	# Lines of several statuses, or one that is cut, authorize a part.
 	outcome := object.get({"authorized": "authorized", "pended": "pended"}, statuses, "partially_authorized")
-	by_units := claim.outcome_by_units with input as request
+	by_units := claim.outcome with input as request
 	by_units == outcome
 	decided(request).outcome == outcome
 }
 
 test_procedure_codes_are_sorted_and_each_once if {
-	grant := claim.grant with input as claimed([["97530", 1], ["97165", 1], ["97530", 1], ["92526", 1]])
+	grant := claim.determination.authorized with input as claimed([["97530", 1], ["97165", 1], ["97530", 1], ["92526", 1]])
 	grant == {"units": 4, "procedure_codes": ["92526", "97165", "97530"], "max_units_per_visit": 4}
 }
 
@@ -313,13 +316,13 @@ test_denied_lines_take_no_units if {
 			"reasons": [],
 		},
 	]
-	grant := claim.grant with input as request
+	grant := claim.determination.authorized with input as request
 	grant == {"units": 4, "procedure_codes": ["97530"], "max_units_per_visit": 4}
 	decided(request).outcome == "partially_authorized"
 }
 
 test_a_denied_line_has_no_reason_for_its_units if {
-	shown(claimed([["97140", 99], ["97130", 5]])) == [not_listed(0), without_primary(1)]
+	summary(claimed([["97140", 99], ["97130", 5]])) == [not_listed(0), without_primary(1)]
 }
 
 nothing := {
@@ -428,7 +431,7 @@ test_reasons_in_order if {
 		"medical_necessity": null,
 		"units_already_authorized": 2,
 	})
-	shown(request) == [
+	summary(request) == [
 		"BENEFIT_NOT_COVERED /benefit_status",
 		"OT_MEDICAL_NECESSITY_UNDETERMINED /medical_necessity",
 		not_listed(9),
@@ -448,10 +451,10 @@ test_numbers_are_the_same_however_they_are_written if {
 		{"procedure_code": "97530", "units": 2.0},
 		{"procedure_code": "97110", "units": 5.00},
 		{"procedure_code": "97112", "units": 1.0}]}`))
-	findings := claim.reasons with input as request
-	table.messages(findings) == [
-		"The line asks for 5 units where 1 of the visit's 4 are left for it.",
-		"The line asks for 1 units where 0 of the visit's 4 are left for it.",
+	reasons := claim.all_reasons with input as request
+	table.messages(reasons) == [
+		"This line is over the visit's unit limit: 5 requested, 1 of 4 remaining for it.",
+		"This line is over the visit's unit limit: 1 requested, 0 of 4 remaining for it.",
 	]
 	decision := decided(request)
 
@@ -465,7 +468,7 @@ test_minus_nothing_is_nothing if {
 	json.marshal(decided(request).authorized.units) == "2"
 }
 
-test_modifiers_are_not_judged[name] if {
+test_modifiers_are_not_evaluated[name] if {
 	some name, modifiers in {"none": [], "null": null, "some": ["GO", "59", "XU", "ZZ"]}
 	lines := [{"procedure_code": "97530", "units": 4, "modifiers": modifiers}]
 	decision := decided(object.union(base, {"service_lines": lines}))
@@ -497,25 +500,33 @@ test_a_change_holds_from_its_date_on[name] if {
 		"the day before": {
 			"change": {"service_date": "2029-12-31"},
 			"messages": [
-				"The procedure code is not one of the 1 that pediatric occupational therapy may bill.",
-				"The procedure code is not one of the 1 that pediatric occupational therapy may bill.",
-				"The line asks for 5 units where 4 of the visit's 4 are left for it.",
+				"This procedure code is not one of the 1 codes authorized for pediatric occupational therapy.",
+				"This procedure code is not one of the 1 codes authorized for pediatric occupational therapy.",
+				"This line is over the visit's unit limit: 5 requested, 4 of 4 remaining for it.",
 			],
 			"grant": {"units": 4, "procedure_codes": ["97530"], "max_units_per_visit": 4},
 		},
 		"the day": {
 			"change": {"service_date": "2030-01-01"},
 			"messages": [
-				"The procedure code is not one of the 2 that pediatric occupational therapy may bill.",
-				"The line asks for 2 units where 1 of the visit's 3 are left for it.",
+				"This procedure code is not one of the 2 codes authorized for pediatric occupational therapy.",
+				"This line is over the visit's unit limit: 2 requested, 1 of 3 remaining for it.",
 			],
 			"grant": {"units": 3, "procedure_codes": ["97110", "97112"], "max_units_per_visit": 3},
 		},
 	}
 	request := object.union(claimed([["97112", 2], ["97110", 2], ["97530", 5]]), case.change)
-	result := {"messages": table.messages(claim.reasons), "grant": claim.grant} with input as request
+	result := {"messages": table.messages(claim.all_reasons), "grant": claim.authorized} with input as request
 		with data.therapy.parameters.pediatric_ot.procedure_codes.periods as other_codes
 		with data.therapy.parameters.units_per_visit.periods as fewer_units
 	result.messages == case.messages
 	result.grant == case.grant
+}
+
+test_nothing_is_authorized_without_a_limit_of_units if {
+	determination := claim.determination with input as claimed([["97530", 1]])
+		with data.therapy.parameters.units_per_visit.periods as []
+	determination.reasons == set()
+	determination.outcome == "pended"
+	determination.authorized == {}
 }

@@ -1,15 +1,29 @@
 # METADATA
 # title: Referral route
-# description: Which chapter of the Affiliated Practitioner Manual holds for referrals of an island.
+# description: Which chapter of the Affiliated Practitioner Manual covers referrals of an island.
 package therapy.referral.route
 
 import data.therapy.lib.effective
 
 # METADATA
 # title: Referrals of an island follow the chapter of its region
-# description: A request that has no date of its own is routed as the newest period says.
-route := {"chapter": found.chapter, "network": found.network} if found := routes[input.island]
+# description: A referral follows the chapter of its own date, and a question about a route alone the newest one. A
+#   referral that names no island has no route.
+default for_island := null
 
-routes := effective.holding(data.therapy.parameters.referral.routes.periods)
+for_island := {"chapter": region.chapter, "network": region.network} if region := _regions[input.island]
 
-routes := effective.newest(data.therapy.parameters.referral.routes.periods) if not effective.request_date
+_regions := effective.value(data.therapy.parameters.referral.routes.periods)
+
+# METADATA
+# title: A question about a route is routed if the island has one
+default outcome := "pended"
+
+outcome := "routed" if for_island != null
+
+# METADATA
+# title: What a question about a route gets
+determination := {
+	"outcome": outcome,
+	"route": for_island,
+}

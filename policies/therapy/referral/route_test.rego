@@ -17,18 +17,18 @@ islands := {
 
 test_each_island[island] if {
 	some island, expected in islands
-	route.route == expected with input as {"request_type": "referral_route", "island": island}
+	route.for_island == expected with input as {"request_type": "referral_route", "island": island}
 }
 
 test_each_island_of_a_referral[island] if {
 	some island, expected in islands
 	request := {"request_type": "pt_referral", "referral_date": "2024-03-15", "island": island}
-	route.route == expected with input as request
+	route.for_island == expected with input as request
 }
 
 test_a_referral_from_the_first_day_of_all if {
 	request := {"request_type": "pt_referral", "referral_date": "1900-01-01", "island": "lanai"}
-	route.route == chapter_17 with input as request
+	route.for_island == chapter_17 with input as request
 }
 
 test_these_islands_alone if {
@@ -43,13 +43,14 @@ test_no_route[name] if {
 		"null": {"request_type": "pt_referral", "referral_date": "2024-03-15", "island": null},
 		"another island": {"request_type": "referral_route", "island": "niihau"},
 	}
-	not route.route with input as request
+	route.determination == {"outcome": "pended", "route": null} with input as request
 }
 
 test_no_route_before_the_first_period if {
 	later := [{"from": "2024-03-16", "value": {"oahu": {"clause": "REF-1", "chapter": "11", "network": null}}}]
 	request := {"request_type": "pt_referral", "referral_date": "2024-03-15", "island": "oahu"}
-	not route.route with input as request with data.therapy.parameters.referral.routes.periods as later
+	route.determination == {"outcome": "pended", "route": null} with input as request
+		with data.therapy.parameters.referral.routes.periods as later
 }
 
 # From 2030 on, the routes are others.
@@ -73,6 +74,6 @@ test_a_change_holds_from_its_date_on[name] if {
 			"route": {"chapter": "12", "network": "New Network"},
 		},
 	}
-	got := route.route with input as case.request with data.therapy.parameters.referral.routes.periods as changed
+	got := route.for_island with input as case.request with data.therapy.parameters.referral.routes.periods as changed
 	got == case.route
 }

@@ -1,15 +1,18 @@
 # Generated from schemas/request.json by `make generate`; do not edit.
 
 # METADATA
-# title: Well-formed requests
-# description: One conjunction for each request type, quick to say that a request is of the published
-#   form. What it does not recognise is held against the table of forms.
+# title: Quick check of requests
+# description: One conjunction for each request type recognizes most valid requests. Any other
+#   request is compared with the table of forms.
 package therapy.request
 
 well_formed if {
 	input.request_type == "pediatric_ot_claim"
 	is_object(input)
-	object.remove(input, ["request_type", "request_id", "benefit_status", "service_date", "medical_necessity", "units_already_authorized", "service_lines"]) == {}
+	object.remove(input, [
+		"request_type", "request_id", "benefit_status", "service_date", "medical_necessity",
+		"units_already_authorized", "service_lines",
+	]) == {}
 	every stated_0 in [value | value := object.get(input, "request_id", null); value != null] {
 		is_string(stated_0)
 		count(stated_0) >= 1
@@ -20,7 +23,7 @@ well_formed if {
 	data.therapy.lib.calendar.years[substring(input.service_date, 0, 4)]
 	data.therapy.lib.calendar.days.common[substring(input.service_date, 4, -1)]
 	object.get(input, "medical_necessity", null) in {"established", "not_established", "undetermined", null}
-	data.therapy.request.written.units_already_authorized[json.marshal(input.units_already_authorized)]
+	data.therapy.request.whole_numbers.units_already_authorized[json.marshal(input.units_already_authorized)]
 	is_array(input.service_lines)
 	count(input.service_lines) >= 1
 	count(input.service_lines) <= 50
@@ -30,7 +33,7 @@ well_formed if {
 		is_string(element_0.procedure_code)
 		count(element_0.procedure_code) == 5
 		trim(element_0.procedure_code, "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ") == ""
-		data.therapy.request.written.units[json.marshal(element_0.units)]
+		data.therapy.request.whole_numbers.units[json.marshal(element_0.units)]
 		every stated_1 in [value | value := object.get(element_0, "modifiers", null); value != null] {
 			is_array(stated_1)
 			count(stated_1) <= 4
@@ -46,7 +49,10 @@ well_formed if {
 well_formed if {
 	input.request_type == "pt_referral"
 	is_object(input)
-	object.remove(input, ["request_type", "request_id", "benefit_status", "referral_date", "specialty", "condition", "expected_improvement", "island"]) == {}
+	object.remove(input, [
+		"request_type", "request_id", "benefit_status", "referral_date", "specialty", "condition",
+		"expected_improvement", "island",
+	]) == {}
 	every stated_0 in [value | value := object.get(input, "request_id", null); value != null] {
 		is_string(stated_0)
 		count(stated_0) >= 1
@@ -56,14 +62,24 @@ well_formed if {
 	is_string(input.referral_date)
 	data.therapy.lib.calendar.years[substring(input.referral_date, 0, 4)]
 	data.therapy.lib.calendar.days.common[substring(input.referral_date, 4, -1)]
-	input.specialty in {"none", "aqua_therapy", "pelvic_floor", "lymphedema", "pediatric"}
+	input.specialty in {
+		"none", "aqua_therapy", "pelvic_floor", "lymphedema", "pediatric",
+	}
 	is_object(input.condition)
 	object.remove(input.condition, ["category", "acute_event"]) == {}
-	input.condition.category in {"acute", "subacute", "neurodevelopmental", "acute_exacerbation_of_chronic", "function_limiting_chronic", "other"}
-	object.get(input.condition, "acute_event", null) in {"new_post_operative", "fracture", "new_stroke", "exacerbation_due_to_event", "none", null}
+	input.condition.category in {
+		"acute", "subacute", "neurodevelopmental", "acute_exacerbation_of_chronic",
+		"function_limiting_chronic", "other",
+	}
+	object.get(input.condition, "acute_event", null) in {
+		"new_post_operative", "fracture", "new_stroke", "exacerbation_due_to_event", "none", null,
+	}
 	every stated_0 in [value | value := object.get(input, "expected_improvement", null); value != null] {
 		is_object(stated_0)
-		object.remove(stated_0, ["measurable", "significant", "sustainable", "functional", "within_reasonable_period", "result_of_pt"]) == {}
+		object.remove(stated_0, [
+			"measurable", "significant", "sustainable", "functional", "within_reasonable_period",
+			"result_of_pt",
+		]) == {}
 		every answer in stated_0 {
 			answer in {true, false, null}
 		}
@@ -74,7 +90,10 @@ well_formed if {
 well_formed if {
 	input.request_type == "pt_treatment_plan"
 	is_object(input)
-	object.remove(input, ["request_type", "request_id", "benefit_status", "service_date", "specialty", "plan_of_care"]) == {}
+	object.remove(input, [
+		"request_type", "request_id", "benefit_status", "service_date", "specialty",
+		"plan_of_care",
+	]) == {}
 	every stated_0 in [value | value := object.get(input, "request_id", null); value != null] {
 		is_string(stated_0)
 		count(stated_0) >= 1
@@ -84,10 +103,15 @@ well_formed if {
 	is_string(input.service_date)
 	data.therapy.lib.calendar.years[substring(input.service_date, 0, 4)]
 	data.therapy.lib.calendar.days.common[substring(input.service_date, 4, -1)]
-	input.specialty in {"none", "aqua_therapy", "pelvic_floor", "lymphedema", "pediatric"}
+	input.specialty in {
+		"none", "aqua_therapy", "pelvic_floor", "lymphedema", "pediatric",
+	}
 	every stated_0 in [value | value := object.get(input, "plan_of_care", null); value != null] {
 		is_object(stated_0)
-		object.remove(stated_0, ["diagnosis", "planned_interventions", "frequency", "duration", "goals", "expected_potential", "patient_caregiver_education"]) == {}
+		object.remove(stated_0, [
+			"diagnosis", "planned_interventions", "frequency", "duration", "goals",
+			"expected_potential", "patient_caregiver_education",
+		]) == {}
 		every stated_1 in [value | value := object.get(stated_0, "diagnosis", null); value != null] {
 			is_string(stated_1)
 			count(stated_1) <= 4000
@@ -144,7 +168,11 @@ well_formed if {
 well_formed if {
 	input.request_type == "pt_visit"
 	is_object(input)
-	object.remove(input, ["request_type", "request_id", "benefit_status", "service_date", "specialty", "tier", "visit", "progress_note_number", "prior_visits", "plan_of_care_complete", "discontinuation"]) == {}
+	object.remove(input, [
+		"request_type", "request_id", "benefit_status", "service_date", "specialty", "tier",
+		"visit", "progress_note_number", "prior_visits", "plan_of_care_complete",
+		"discontinuation",
+	]) == {}
 	every stated_0 in [value | value := object.get(input, "request_id", null); value != null] {
 		is_string(stated_0)
 		count(stated_0) >= 1
@@ -154,25 +182,32 @@ well_formed if {
 	is_string(input.service_date)
 	data.therapy.lib.calendar.years[substring(input.service_date, 0, 4)]
 	data.therapy.lib.calendar.days.common[substring(input.service_date, 4, -1)]
-	input.specialty in {"none", "aqua_therapy", "pelvic_floor", "lymphedema", "pediatric"}
+	input.specialty in {
+		"none", "aqua_therapy", "pelvic_floor", "lymphedema", "pediatric",
+	}
 	input.tier in {"acute", "nonacute"}
 	is_object(input.visit)
 	count(input.visit) == 4
-	data.therapy.request.written.visit_number[json.marshal(input.visit.number)]
+	data.therapy.request.whole_numbers.visit_number[json.marshal(input.visit.number)]
 	input.visit.kind in {"evaluation", "treatment"}
-	data.therapy.request.written.units[json.marshal(input.visit.units)]
-	data.therapy.request.written.units_already_authorized[json.marshal(input.visit.units_already_authorized)]
+	data.therapy.request.whole_numbers.units[json.marshal(input.visit.units)]
+	data.therapy.request.whole_numbers.units_already_authorized[json.marshal(input.visit.units_already_authorized)]
 	every stated_0 in [value | value := object.get(input, "progress_note_number", null); value != null] {
-		data.therapy.request.written["visit_number?"][json.marshal(stated_0)]
+		data.therapy.request.whole_numbers["visit_number?"][json.marshal(stated_0)]
 	}
 	is_object(input.prior_visits)
 	count(input.prior_visits) == 2
-	data.therapy.request.written.visits_so_far[json.marshal(input.prior_visits.evaluation)]
-	data.therapy.request.written.visits_so_far[json.marshal(input.prior_visits.treatment)]
+	data.therapy.request.whole_numbers.visits_so_far[json.marshal(input.prior_visits.evaluation)]
+	data.therapy.request.whole_numbers.visits_so_far[json.marshal(input.prior_visits.treatment)]
 	object.get(input, "plan_of_care_complete", null) in {true, false, null}
 	every stated_0 in [value | value := object.get(input, "discontinuation", null); value != null] {
 		is_object(stated_0)
-		object.remove(stated_0, ["functional_impairment_resolved", "goals_achieved", "returned_to_prior_function", "adapted_with_equipment", "extended_period_of_service", "progress_cause_indeterminate", "unable_to_participate", "home_program_noncompliance", "lacks_scheduled_participation", "meets_continuation_criteria"]) == {}
+		object.remove(stated_0, [
+			"functional_impairment_resolved", "goals_achieved", "returned_to_prior_function",
+			"adapted_with_equipment", "extended_period_of_service", "progress_cause_indeterminate",
+			"unable_to_participate", "home_program_noncompliance", "lacks_scheduled_participation",
+			"meets_continuation_criteria",
+		]) == {}
 		every answer in stated_0 {
 			answer in {true, false, null}
 		}
@@ -182,7 +217,10 @@ well_formed if {
 well_formed if {
 	input.request_type == "pt_extension"
 	is_object(input)
-	object.remove(input, ["request_type", "request_id", "benefit_status", "request_date", "specialty", "requested_visits", "documentation", "discontinuation"]) == {}
+	object.remove(input, [
+		"request_type", "request_id", "benefit_status", "request_date", "specialty",
+		"requested_visits", "documentation", "discontinuation",
+	]) == {}
 	every stated_0 in [value | value := object.get(input, "request_id", null); value != null] {
 		is_string(stated_0)
 		count(stated_0) >= 1
@@ -192,17 +230,24 @@ well_formed if {
 	is_string(input.request_date)
 	data.therapy.lib.calendar.years[substring(input.request_date, 0, 4)]
 	data.therapy.lib.calendar.days.common[substring(input.request_date, 4, -1)]
-	input.specialty in {"none", "aqua_therapy", "pelvic_floor", "lymphedema", "pediatric"}
-	data.therapy.request.written.visits_requested[json.marshal(input.requested_visits)]
+	input.specialty in {
+		"none", "aqua_therapy", "pelvic_floor", "lymphedema", "pediatric",
+	}
+	data.therapy.request.whole_numbers.visits_requested[json.marshal(input.requested_visits)]
 	every stated_0 in [value | value := object.get(input, "documentation", null); value != null] {
 		is_object(stated_0)
-		object.remove(stated_0, ["goals", "notes", "planned_interventions", "impeding_factors", "response_summary", "limiting_issues", "prognosis", "plan_of_care_changes", "extension_form_completed"]) == {}
+		object.remove(stated_0, [
+			"goals", "notes", "planned_interventions", "impeding_factors", "response_summary",
+			"limiting_issues", "prognosis", "plan_of_care_changes", "extension_form_completed",
+		]) == {}
 		every stated_1 in [value | value := object.get(stated_0, "goals", null); value != null] {
 			is_array(stated_1)
 			count(stated_1) <= 200
 			every element_2 in stated_1 {
 				is_object(element_2)
-				object.remove(element_2, ["goal_id", "initial_status", "last_period_status", "current_status"]) == {}
+				object.remove(element_2, [
+					"goal_id", "initial_status", "last_period_status", "current_status",
+				]) == {}
 				is_string(element_2.goal_id)
 				count(element_2.goal_id) <= 4000
 				every stated_3 in [value | value := object.get(element_2, "initial_status", null); value != null] {
@@ -249,7 +294,7 @@ well_formed if {
 			every element_2 in stated_1 {
 				is_object(element_2)
 				count(element_2) == 2
-				data.therapy.request.written.visit_number[json.marshal(element_2.visit_number)]
+				data.therapy.request.whole_numbers.visit_number[json.marshal(element_2.visit_number)]
 				is_array(element_2.goals_addressed)
 				count(element_2.goals_addressed) <= 200
 				every element_3 in element_2.goals_addressed {
@@ -340,7 +385,12 @@ well_formed if {
 	}
 	every stated_0 in [value | value := object.get(input, "discontinuation", null); value != null] {
 		is_object(stated_0)
-		object.remove(stated_0, ["functional_impairment_resolved", "goals_achieved", "returned_to_prior_function", "adapted_with_equipment", "extended_period_of_service", "progress_cause_indeterminate", "unable_to_participate", "home_program_noncompliance", "lacks_scheduled_participation", "meets_continuation_criteria"]) == {}
+		object.remove(stated_0, [
+			"functional_impairment_resolved", "goals_achieved", "returned_to_prior_function",
+			"adapted_with_equipment", "extended_period_of_service", "progress_cause_indeterminate",
+			"unable_to_participate", "home_program_noncompliance", "lacks_scheduled_participation",
+			"meets_continuation_criteria",
+		]) == {}
 		every answer in stated_0 {
 			answer in {true, false, null}
 		}
@@ -350,7 +400,10 @@ well_formed if {
 well_formed if {
 	input.request_type == "pt_continuation"
 	is_object(input)
-	object.remove(input, ["request_type", "request_id", "benefit_status", "review_date", "specialty", "discontinuation"]) == {}
+	object.remove(input, [
+		"request_type", "request_id", "benefit_status", "review_date", "specialty",
+		"discontinuation",
+	]) == {}
 	every stated_0 in [value | value := object.get(input, "request_id", null); value != null] {
 		is_string(stated_0)
 		count(stated_0) >= 1
@@ -360,9 +413,16 @@ well_formed if {
 	is_string(input.review_date)
 	data.therapy.lib.calendar.years[substring(input.review_date, 0, 4)]
 	data.therapy.lib.calendar.days.common[substring(input.review_date, 4, -1)]
-	input.specialty in {"none", "aqua_therapy", "pelvic_floor", "lymphedema", "pediatric"}
+	input.specialty in {
+		"none", "aqua_therapy", "pelvic_floor", "lymphedema", "pediatric",
+	}
 	is_object(input.discontinuation)
-	object.remove(input.discontinuation, ["functional_impairment_resolved", "goals_achieved", "returned_to_prior_function", "adapted_with_equipment", "extended_period_of_service", "progress_cause_indeterminate", "unable_to_participate", "home_program_noncompliance", "lacks_scheduled_participation", "meets_continuation_criteria"]) == {}
+	object.remove(input.discontinuation, [
+		"functional_impairment_resolved", "goals_achieved", "returned_to_prior_function",
+		"adapted_with_equipment", "extended_period_of_service", "progress_cause_indeterminate",
+		"unable_to_participate", "home_program_noncompliance", "lacks_scheduled_participation",
+		"meets_continuation_criteria",
+	]) == {}
 	every answer in input.discontinuation {
 		answer in {true, false, null}
 	}

@@ -1,4 +1,4 @@
-"""What was counted about a policy, and is not in its bundle: tests, coverage, classes; tools/figures.py wrote it."""
+"""Counts that are not in the bundle of a policy: tests, coverage, classes. `make generate` writes them."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ FIGURES = Path(__file__).parent / "figures.json"
 
 @dataclass(frozen=True)
 class RegoTest:
-    """A Rego test that names something, with the cases that do; a test without cases is one case."""
+    """A Rego test that names something, with the cases that name it; a test without cases counts as one case."""
 
     title: str
     file: str
@@ -22,88 +22,93 @@ class RegoTest:
 
     @property
     def number(self) -> int:
-        """How many cases it is."""
+        """The number of its cases."""
         return len(self.cases) or 1
 
 
 class Figures:
-    """The figures of one version of the policy."""
+    """The counts for one version of the policy."""
 
     def __init__(self, path: Path = FIGURES) -> None:
-        """Read what tools/figures.py wrote."""
+        """Read figures.json."""
         self._all: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
 
     @property
     def policy_version(self) -> str:
-        """The version of the policy that the figures were made with."""
+        """The version of the policy with these counts."""
         return str(self._all["policy_version"])
 
     @property
     def bundle_sha256(self) -> str:
-        """The digest of the bundle that the figures were made with."""
+        """The digest of the bundle with these counts."""
         return str(self._all["bundle_sha256"])
 
     # --- Tests
 
     @property
     def number_of_tests(self) -> int:
-        """How many Rego tests there are."""
+        """The number of Rego tests."""
         return len(self._all["tests"])
 
     @property
     def number_of_cases(self) -> int:
-        """How many cases the Rego tests have."""
+        """The number of cases of all Rego tests."""
         return sum(len(test["cases"]) or 1 for test in self._all["tests"])
 
     def tests_naming(self, words: Iterable[str]) -> list[RegoTest]:
-        """The tests that name one of some words: all their cases, or those that name it."""
-        wanted, found = set(words), []
+        """The tests that name one of these words, with all their cases or with the cases that name it."""
+        wanted, tests = set(words), []
         for test in self._all["tests"]:
             cases = [case for case, names in test["cases"].items() if wanted & {*test["names"], *names}]
             if cases or wanted & set(test["names"]):
                 title = test["name"].removeprefix("test_").replace("_", " ")
-                found.append(RegoTest(title, test["file"], test["row"], tuple(cases)))
-        return found
+                tests.append(RegoTest(title, test["file"], test["row"], tuple(cases)))
+        return tests
 
-    def of_page(self, path: str) -> tuple[int, int, float | None]:
-        """The tests that stand beside a page, their cases, and how much of its lines all tests reach, in percent."""
-        beside = [test for test in self._all["tests"] if test["file"] == path.replace(".rego", "_test.rego")]
-        return len(beside), sum(len(test["cases"]) or 1 for test in beside), self._all["coverage"].get(path)
+    def tests_of_page(self, path: str) -> tuple[int, int, float | None]:
+        """The tests in the test file of a page, their cases, and the percentage of its lines that all tests cover."""
+        in_file = [test for test in self._all["tests"] if test["file"] == path.replace(".rego", "_test.rego")]
+        return len(in_file), sum(len(test["cases"]) or 1 for test in in_file), self._all["coverage"].get(path)
 
     # --- Classes
 
     @property
+    def classes_sha256(self) -> str:
+        """The digest of the bundle whose request classes were decided."""
+        return str(self._all["classes"]["bundle_sha256"])
+
+    @property
     def number_of_classes(self) -> int:
-        """How many classes of requests were decided."""
-        return sum(found["classes"] for found in self._all["classes"].values())
+        """The number of request classes."""
+        return sum(each["classes"] for each in self._all["classes"]["request_types"].values())
 
     def classes_of(self, request_type: str) -> int:
-        """How many classes the requests of a type have."""
-        return int(self._all["classes"].get(request_type, {}).get("classes", 0))
+        """The number of classes of a request type."""
+        return int(self._all["classes"]["request_types"].get(request_type, {}).get("classes", 0))
 
     def decided_by(self, code: str | None, request_type: str) -> list[tuple[str, int]]:
-        """The outcomes of a type's classes that a reason code decides (none where it is None), with their numbers."""
+        """The outcomes that a code (None: no reason) decides in a request type, each with the number of classes."""
         return [
             (each["outcome"], each["classes"])
-            for each in self._all["classes"].get(request_type, {}).get("decided_by", [])
+            for each in self._all["classes"]["request_types"].get(request_type, {}).get("decided_by", [])
             if each["code"] == code
         ]
 
-    def deciding(self, request_type: str) -> list[tuple[str, str | None, int]]:
-        """What decides a type's classes: the outcome, the reason code (None for none), and the number of classes."""
-        found = self._all["classes"].get(request_type, {}).get("decided_by", [])
-        return [(each["outcome"], each["code"], each["classes"]) for each in found]
+    def deciding_codes(self, request_type: str) -> list[tuple[str, str | None, int]]:
+        """What decides the classes of a type: the outcome, the reason code (or None), and the number of classes."""
+        rows = self._all["classes"]["request_types"].get(request_type, {}).get("decided_by", [])
+        return [(each["outcome"], each["code"], each["classes"]) for each in rows]
 
-    def classes_resting_on(self, interpretation: str) -> int:
-        """How many classes of all request types have a reason that rests on an interpretation."""
-        return int(self._all["interpretations"].get(interpretation, 0))
+    def classes_citing(self, interpretation: str) -> int:
+        """The number of classes, of all request types, with a reason that cites an interpretation."""
+        return int(self._all["classes"]["interpretations"].get(interpretation, 0))
 
     def classes_decided_by(self, codes: Iterable[str]) -> int:
-        """How many classes of all request types some reason codes decide."""
+        """The number of classes, of all request types, that these reason codes decide."""
         wanted = set(codes)
         return sum(
             each["classes"]
-            for found in self._all["classes"].values()
-            for each in found["decided_by"]
+            for of_type in self._all["classes"]["request_types"].values()
+            for each in of_type["decided_by"]
             if each["code"] in wanted
         )

@@ -1,155 +1,104 @@
-"""A bundle as the review reads it: its pages of Rego in passages, and what rests on what.
+"""A bundle as the review reads it: its pages of Rego in passages, and what depends on what.
 
-Everything here is found in the bundle: in the METADATA of its rules, its registers, its parameters, and the text of
-its pages. What is not written the way that the review reads it raises `NotReadable`, rather than a site that leaves
-something out.
+All of it comes from the bundle: from the syntax trees of its rules and their METADATA, from its registers and from its
+parameters. If the review cannot read something, it raises `PolicyNotReadable`; it never leaves anything out.
 """
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from datetime import date, timedelta
 from functools import cached_property
 from typing import Any
 
-from therapy_policy.bundles import Bundle
-from therapy_policy.decision import Decision
-from therapy_policy.errors import TherapyPolicyError
-from therapy_policy.review.registers import problem_of
+from therapy_policy.client.decision import Decision
+from therapy_policy.errors import PolicyNotReadable
+from therapy_policy.policy import rego
+from therapy_policy.policy.bundles import Bundle
+from therapy_policy.policy.parameters import Parameter, parameters_of
+from therapy_policy.policy.registers import applies_to, problem_of
+from therapy_policy.policy.rego import ENTRY_PACKAGE, DataPath, Mention
 
-ROOT_PACKAGE = "therapy"
-CODE = re.compile(r'"([A-Z]+(?:_[A-Z]+)+)"')
-PARAMETER = re.compile(r"data\.therapy\.parameters\.([a-z_.]+)\.periods")
-IMPORT = re.compile(r"^import data\.([\w.]+)(?: as (\w+))?$", re.MULTILINE)
-
-
-class NotReadable(TherapyPolicyError):
-    """The bundle has something that the review cannot read; the message says what."""
+OUTCOME = "outcome"  # the rule of the entry page whose branches give the outcome
+DETERMINATION = "determination"  # the rule of a page that the entry page asks
 
 
 @dataclass(frozen=True)
-class Rule:
-    """A rule with METADATA: what it says of itself, and where it stands."""
+class TitledRule:
+    """A rule with a title, or a line of a page that names something."""
 
     name: str
     title: str
     description: str
-    code: str | None  # the reason code that it finds
+    codes: tuple[str, ...]  # the reason codes that it names
     page: str  # the path of its page in the bundle
     row: int
 
 
 @dataclass(frozen=True)
 class Passage:
-    """Some lines of a page that belong together: a rule and what it says of itself, or lines without a title."""
+    """Lines of a page that belong together, such as a titled rule with its other definitions and its helpers."""
 
     first: int  # the number of the first line
     lines: tuple[str, ...]
-    rules: tuple[Rule, ...]
-
-    @property
-    def text(self) -> str:
-        """The lines as one text."""
-        return "\n".join(self.lines)
-
-    @property
-    def parameters(self) -> list[str]:
-        """The names of the parameters that the lines read, each once."""
-        return list(dict.fromkeys(PARAMETER.findall(self.text)))
+    rules: tuple[TitledRule, ...]  # those with titles
+    parameters: tuple[str, ...]  # the names of the parameters that the lines read, each once
 
 
 @dataclass(frozen=True)
 class Page:
     """One page of Rego."""
 
-    path: str  # in the bundle, as in therapy/outpatient_pt/visit.rego
-    package: str  # as in therapy.outpatient_pt.visit
+    path: str  # in the bundle, such as therapy/outpatient_pt/visit.rego
+    package: DataPath
     title: str
     description: str
     passages: tuple[Passage, ...]
+    mentions: tuple[Mention, ...]
 
     @property
     def anchor(self) -> str:
-        """What its place on a site is called, as in outpatient_pt.visit."""
+        """The name of its anchor on the site, such as outpatient_pt.visit."""
         return self.path.removesuffix(".rego").removeprefix("therapy/").replace("/", ".")
 
     @property
-    def text(self) -> str:
-        """Its whole text."""
-        return "\n".join(passage.text for passage in self.passages)
-
-    @property
-    def imports(self) -> dict[str, str]:
-        """The packages that it imports, by the name that it uses for each."""
-        return {alias or package.rpartition(".")[2]: package for package, alias in IMPORT.findall(self.text)}
-
-    @property
-    def rules(self) -> list[Rule]:
-        """Its rules with METADATA, in order."""
+    def rules(self) -> list[TitledRule]:
+        """Its rules with titles, in order."""
         return [rule for passage in self.passages for rule in passage.rules]
 
-
-@dataclass(frozen=True)
-class Period:
-    """A period of a parameter: it holds from its first date up to and including its last."""
-
-    start: str
-    end: str | None  # None while it holds on
-    value: Any
-
-
-@dataclass(frozen=True)
-class Parameter:
-    """A number or list of the policy."""
-
-    name: str  # as in outpatient_pt.initial_visits
-    title: str
-    clauses: tuple[str, ...]
-    periods: tuple[Period, ...]
-
     @property
-    def entries(self) -> Iterator[tuple[str, str]]:
-        """The entries of all its periods that cite a clause of their own: the name of each, and the clause."""
-        seen = set()
-        for period in self.periods:
-            if isinstance(period.value, dict):
-                for name, entry in period.value.items():
-                    if isinstance(entry, dict) and "clause" in entry and (name, entry["clause"]) not in seen:
-                        seen.add((name, entry["clause"]))
-                        yield name, entry["clause"]
+    def parameters(self) -> list[str]:
+        """The names of the parameters that it reads, each once."""
+        return list(dict.fromkeys(name for passage in self.passages for name in passage.parameters))
 
 
 @dataclass(frozen=True)
-class Branch:
-    """One way to an outcome, in the order in which the policy looks at them."""
+class OutcomeBranch:
+    """One condition for an outcome; the policy checks them in order."""
 
-    outcome: str | None  # None where units and lines say
-    effect: str | None  # the effect of the reasons that lead there
-    rule: Rule | None  # or the rule that does
-    request_type: str | None  # None for all
-    malformed: bool  # whether it is for requests that are not of the published form
+    outcome: str | None  # None if the determination of the request type gives it
+    effect: str | None  # the effect of the reasons that lead to it
+    part: str | None  # or the part of the determination that leads to it
 
 
-class Policy:
-    """What a bundle holds, by the names that people use."""
+class PolicyView:
+    """The content of a bundle, by the names that people use."""
 
     def __init__(self, bundle: Bundle, request_types: Iterable[str]) -> None:
-        """Read a bundle that judges these types of request.
+        """Read a bundle that decides these request types.
 
-        Raises `NotReadable` where a register or a parameter is not as the review needs it.
+        Raises `PolicyNotReadable` if a register or a parameter does not have the form that the review needs.
         """
         self.bundle = bundle
         self.request_types = list(request_types)
         if problem := problem_of(self.therapy, self.request_types):
-            raise NotReadable(f"{bundle.name} cannot be reviewed: {problem}; correct it and try again")
+            raise PolicyNotReadable(f"{bundle.name} cannot be reviewed: {problem}; correct it and try again")
 
     @cached_property
     def therapy(self) -> dict[str, Any]:
         """The document below `data.therapy`, without the rules."""
-        found: dict[str, Any] = self.bundle.data["therapy"]
-        return found
+        document: dict[str, Any] = self.bundle.data["therapy"]
+        return document
 
     @cached_property
     def clauses(self) -> dict[str, Any]:
@@ -158,16 +107,18 @@ class Policy:
 
     @cached_property
     def codes(self) -> dict[str, Any]:
-        """The reason codes, in the order of the register."""
-        return _in_order(self.therapy["register"]["reason_codes"])
+        """The reason codes, in the order of the register, each with what it applies to."""
+        return {
+            code: entry | {"applies_to": applies_to(entry)}
+            for code, entry in _in_order(self.therapy["register"]["reason_codes"]).items()
+        }
 
     @cached_property
     def interpretations(self) -> dict[str, Any]:
-        """The interpretations, in order, each with a review, null where nobody has looked at it."""
-        return {
-            name: {"review": None} | entry
-            for name, entry in _in_order(self.therapy["register"]["interpretations"]).items()
-        }
+        """The interpretations, by number, each with its review; None if nobody has reviewed it yet."""
+        register: dict[str, Any] = self.therapy["register"]["interpretations"]
+        names = sorted(register, key=lambda name: (len(name), name))  # INT-2 before INT-10
+        return {name: {"review": None} | register[name] for name in names}
 
     @cached_property
     def source(self) -> dict[str, Any]:
@@ -176,11 +127,11 @@ class Policy:
 
     @cached_property
     def episode(self) -> dict[str, Any]:
-        """The way through an episode of care."""
+        """The steps of an episode of care, and which outcome leads from one step to another."""
         return self.therapy["register"].get("episode") or {"steps": {}, "leads_to": []}
 
     def paragraphs(self, clause: str) -> list[int]:
-        """The paragraphs of the source that say a clause, counted from 1."""
+        """The paragraphs of the source that contain a clause, counted from 1."""
         return [number for number, each in enumerate(self.source["paragraphs"], start=1) if clause in each["clauses"]]
 
     # --- Parameters
@@ -188,14 +139,16 @@ class Policy:
     @cached_property
     def parameters(self) -> dict[str, Parameter]:
         """The parameters, in the order of the clauses that they come from, each with its periods."""
-        place = {clause: number for number, clause in enumerate(self.clauses)}
-        found = _parameters(self.therapy["parameters"], ())
-        ordered = sorted(found, key=lambda each: ([place[clause] for clause in each.clauses], each.name))
+        position = {clause: number for number, clause in enumerate(self.clauses)}
+        ordered = sorted(
+            parameters_of(self.therapy["parameters"]).values(),
+            key=lambda each: ([position[clause] for clause in each.clauses], each.name),
+        )
         return {parameter.name: parameter for parameter in ordered}
 
     @cached_property
     def first_date(self) -> str:
-        """The first date that a request can bear; a period from then on holds for every date."""
+        """The first date that a request can have; a period that starts then applies to every date."""
         return f"{min(self.therapy['lib']['calendar']['years'])}-01-01"
 
     # --- Pages and rules
@@ -203,254 +156,181 @@ class Policy:
     @cached_property
     def pages(self) -> dict[str, Page]:
         """The pages of Rego, by path."""
-        by_page: dict[str, list[Any]] = {}
-        for each in self.bundle.inspected()["annotations"]:
-            by_page.setdefault(each["location"]["file"].lstrip("/"), []).append(each)
-        return {path: _page(path, text, by_page.get(path, [])) for path, text in self.bundle.rego.items()}
+        return {page.file: self._page(page) for page in self.bundle.rego.pages}
+
+    def _page(self, page: rego.Page) -> Page:
+        lines = self.bundle.texts[page.file].rstrip("\n").split("\n")
+        passages = tuple(self._passages(page, lines))
+        return Page(page.file, page.package, page.title, page.description, passages, page.mentions)
+
+    def _passages(self, page: rego.Page, lines: list[str]) -> Iterator[Passage]:
+        """Divide a page before each titled rule, but keep all definitions of a rule together."""
+        starts: list[int] = []
+        groups: list[list[rego.RegoRule]] = []
+        for rule in sorted(page.rules, key=lambda rule: rule.row):
+            if not groups or (rule.title and all(rule.name != each.name or each.title for each in groups[-1])):
+                starts.append(rule.first_row)
+                groups.append([])
+            groups[-1].append(rule)
+        if starts and starts[0] > 1:
+            yield Passage(1, tuple(lines[: starts[0] - 1]), (), ())
+        for start, end, group in zip(starts, [*starts[1:], len(lines) + 1], groups, strict=True):
+            yield Passage(
+                start,
+                tuple(lines[start - 1 : end - 1]),
+                tuple(self._rule(rule) for rule in group if rule.title),
+                tuple(dict.fromkeys(name for rule in group for name in self._parameters_read(rule))),
+            )
+
+    def _rule(self, rule: rego.RegoRule) -> TitledRule:
+        codes = tuple(sorted(rule.texts & self.codes.keys()))
+        return TitledRule(rule.name, rule.title or "", rule.description, codes, rule.file, rule.row)
+
+    def _parameters_read(self, rule: rego.RegoRule) -> list[str]:
+        return [name for path in sorted(rule.reads) if (name := self.parameter_at(path))]
+
+    def parameter_at(self, path: DataPath) -> str | None:
+        """The parameter that a document belongs to."""
+        below = path[2:] if path[:2] == ("therapy", "parameters") else ()
+        names = (".".join(below[:size]) for size in range(1, len(below) + 1))
+        return next((name for name in names if name in self.parameters), None)
 
     @cached_property
-    def _by_package(self) -> dict[str, Page]:
+    def _by_package(self) -> dict[DataPath, Page]:
         return {page.package: page for page in self.pages.values()}
 
     @cached_property
     def entry_page(self) -> Page:
-        """The page that says what a decision is made of."""
+        """The page that puts a decision together."""
         try:
-            return self._by_package[ROOT_PACKAGE]
+            return self._by_package[ENTRY_PACKAGE]
         except KeyError:
-            raise NotReadable(f"{self.bundle.name} has no page of the package {ROOT_PACKAGE}") from None
+            raise PolicyNotReadable(
+                f"{self.bundle.name} has no page of the package {'.'.join(ENTRY_PACKAGE)}"
+            ) from None
 
     @cached_property
-    def roots(self) -> dict[str, list[tuple[Page, list[Rule]]]]:
-        """By request type: the pages that the entry page asks for it, with the rules that it asks by name."""
-        found = {}
-        for request_type in self.request_types:
-            asked: dict[str, list[Rule]] = {}
-            for passage in self._statements(request_type):
-                for alias, package in self.entry_page.imports.items():
-                    names = re.findall(rf"\b{alias}\.(\w+)", passage)
-                    if names and package in self._by_package:
-                        rules = [rule for rule in self._by_package[package].rules if rule.name in names]
-                        asked.setdefault(package, []).extend(rules)
-            if not asked:
-                raise NotReadable(f"{self.entry_page.path} does not say where requests of the type {request_type} go")
-            found[request_type] = [
-                (self._by_package[package], list(dict.fromkeys(rules))) for package, rules in asked.items()
-            ]
-        return found
+    def roots(self) -> dict[str, list[Page]]:
+        """By request type: the pages that the entry page asks for it."""
+        roots = {kind: self._pages(self.bundle.rego.packages_for(kind)) for kind in self.request_types}
+        if missing := [kind for kind, pages in roots.items() if not pages]:
+            raise PolicyNotReadable(f"{self.entry_page.path} does not say where requests of the type {missing[0]} go")
+        return roots
 
-    def _statements(self, request_type: str) -> Iterator[str]:
-        """The statements of the entry page that name a request type."""
-        for passage in self.entry_page.passages:
-            for statement in re.split(r"\n\n|\belse\b", passage.text):
-                if f'"{request_type}"' in statement:
-                    yield statement
+    def _pages(self, packages: Iterable[DataPath]) -> list[Page]:
+        return [self._by_package[package] for package in packages]
 
-    def closure(self, request_type: str) -> list[Page]:
-        """The pages that decisions of a request type rest on: those asked for it, then all that they import."""
-        return self._imported([page for page, _ in self.roots[request_type]])
+    def pages_of(self, request_type: str) -> list[Page]:
+        """The pages that decide a request type: the ones that the entry page asks, then all that they use."""
+        roots = self.roots[request_type]
+        packages, _ = self.bundle.rego.reachable({page.package for page in roots}, request_type)
+        return [*roots, *self._used(packages - {page.package for page in roots})]
 
     @cached_property
     def common_pages(self) -> list[Page]:
-        """The pages that are of no request type: those of every request, then those of the sidecar itself."""
-        every = self._imported([self.entry_page])
-        rest = [page for page in self.pages.values() if page not in every]
-        return [page for page in [*every, *rest] if not self.types_of[page.path]]
+        """The pages that belong to no single request type: those for every request, then those of the sidecar."""
+        rest = [page for page in self.pages.values() if page != self.entry_page and not self.types_of[page.path]]
+        every = [page for page in rest if page.package[:1] == ENTRY_PACKAGE]
+        return [self.entry_page, *every, *(page for page in rest if page not in every)]
 
-    def _imported(self, pages: list[Page]) -> list[Page]:
-        found = {page.path: page for page in pages}
-        queue = list(pages)
-        while queue:
-            for package in queue.pop(0).imports.values():
-                page = self._by_package.get(package)
-                if page and page.path not in found:
-                    found[page.path] = page
-                    queue.append(page)
-        rest = sorted(found.keys() - {page.path for page in pages}, key=lambda path: (path.count("/lib/"), path))
-        return [*pages, *(found[path] for path in rest)]
+    def _used(self, packages: Iterable[DataPath]) -> list[Page]:
+        return sorted(self._pages(packages), key=lambda page: ("lib" in page.package, page.path))
 
     @cached_property
-    def rules_of_code(self) -> dict[str, list[Rule]]:
-        """The rules that find each reason code: those that say so or, where none does, those that name it."""
-        found: dict[str, list[Rule]] = {code: [] for code in self.codes}
+    def rules_of_code(self) -> dict[str, list[TitledRule]]:
+        """The rules that give each reason code: titled rules or, if there are none, the lines that name the code."""
+        rules: dict[str, list[TitledRule]] = {code: [] for code in self.codes}
         for page in self.pages.values():
             for rule in page.rules:
-                if rule.code in found:
-                    found[rule.code].append(rule)
-        for code, rules in found.items():
-            if not rules:
-                found[code] = [
-                    Rule("", page.title, "", code, page.path, _row(passage, f'"{code}"'))
-                    for page in self.pages.values()
-                    for passage in page.passages
-                    if f'"{code}"' in passage.text
-                ]
-        return found
+                for code in rule.codes:
+                    rules[code].append(rule)
+        for page in self.pages.values():
+            for mention in page.mentions:
+                name = mention.target
+                if isinstance(name, str) and name in rules and not any(rule.name for rule in rules[name]):
+                    rules[name].append(TitledRule("", page.title, "", (name,), page.path, mention.row))
+        return rules
 
     @cached_property
-    def readers(self) -> dict[str, list[Rule]]:
-        """The rules with METADATA that rest on each parameter: that read it, or a name that their page gives to it."""
-        found: dict[str, list[Rule]] = {name: [] for name in self.parameters}
-        for page in self.pages.values():
-            for name in dict.fromkeys(PARAMETER.findall(page.text)):
-                rules = _resting_on(page, f"data.therapy.parameters.{name}.periods")
+    def readers(self) -> dict[str, list[TitledRule]]:
+        """The titled rules that use each parameter, by themselves or through a helper of their page."""
+        readers: dict[str, list[TitledRule]] = {name: [] for name in self.parameters}
+        for page in self.bundle.rego.pages:
+            for name in dict.fromkeys(name for rule in page.rules for name in self._parameters_read(rule)):
+                using = {id(rule) for rule in page.rules if name in self._parameters_read(rule)}
+                while more := {id(rule) for rule in page.rules if rule.names & _helpers(page, using)} - using:
+                    using |= more
+                rules = [self._rule(rule) for rule in page.rules if rule.title and id(rule) in using]
                 if not rules:
-                    row = next(_row(each, name) for each in page.passages if name in each.parameters)
-                    rules = [Rule("", page.title, "", None, page.path, row)]
-                found.setdefault(name, []).extend(rules)
-        return found
+                    row = min(rule.row for rule in page.rules if id(rule) in using)
+                    rules = [TitledRule("", page.title, "", (), page.file, row)]
+                readers[name].extend(rules)
+        return readers
 
     @cached_property
     def types_of(self) -> dict[str, list[str]]:
-        """The request types whose decisions rest on each page; none for a page of every request."""
-        found: dict[str, list[str]] = {path: [] for path in self.pages}
+        """The request types whose decisions depend on each page; none for a page for every request."""
+        types: dict[str, list[str]] = {path: [] for path in self.pages}
         for request_type in self.request_types:
-            for page in self.closure(request_type):
-                found[page.path].append(request_type)
-        return found
+            for page in self.pages_of(request_type):
+                types[page.path].append(request_type)
+        return types
 
     def codes_of(self, request_type: str) -> list[str]:
         """The reason codes that a decision of a request type can have, in the order of the register."""
-        paths = {page.path for page in [*self.closure(request_type), *self.common_pages]}
+        paths = {page.path for page in [*self.pages_of(request_type), *self.common_pages]}
         return [code for code in self.codes if any(rule.page in paths for rule in self.rules_of_code[code])]
 
     # --- Outcomes
 
     @cached_property
-    def branches(self) -> list[Branch]:
-        """What leads to which outcome, in the order in which the policy looks; the last is for all that is left."""
-        written = re.search(r"^outcome := (.*?)(?:\n\n|\Z)", self.entry_page.text, re.MULTILINE | re.DOTALL)
-        statement = written[1] if written else ""
-        found = []
-        for part in re.split(r"\belse := ", statement):
-            outcome, _, condition = part.partition(" if {")
-            effect = re.search(r'"(\w+)" in effects_on_request', condition)
-            asked = re.search(r"^\s*(\w+)\.(\w+)$", condition, re.MULTILINE)
-            kind = re.search(r'input\.request_type == "(\w+)"', condition)
-            found.append(
-                Branch(
-                    outcome=outcome.strip().strip('"') if outcome.strip().startswith('"') else None,
-                    effect=effect[1] if effect else None,
-                    rule=self._rule(*asked.groups()) if asked else None,
-                    request_type=kind[1] if kind else None,
-                    malformed="not judged" in condition,
-                )
-            )
-        decided = {branch.effect for branch in found} | {"info"}
-        decided |= {"invalid" for branch in found if branch.malformed}
-        if {entry["effect"] for entry in self.codes.values()} - decided or found[-1].outcome is not None:
-            raise NotReadable(f"{self.entry_page.path} does not say in a way that can be read which outcome follows")
-        return found
+    def branches(self) -> list[OutcomeBranch]:
+        """The conditions for each outcome, in the order of the policy; the last one is for all other requests."""
+        branches = [
+            self._branch(branch)
+            for rule in self.bundle.rego.packages[ENTRY_PACKAGE]
+            if rule.name == OUTCOME and not rule.is_default
+            for branch in rule.branches
+        ]
+        effects = {branch.effect for branch in branches} | {"info"}
+        if not branches or {entry["effect"] for entry in self.codes.values()} - effects or branches[-1].outcome:
+            raise PolicyNotReadable(f"{self.entry_page.path} does not say which outcome follows from each effect")
+        return branches
 
-    def _rule(self, alias: str, name: str) -> Rule:
-        page = self._by_package[self.entry_page.imports[alias]]
-        return next(rule for rule in page.rules if rule.name == name)
+    def _branch(self, branch: rego.RuleBranch) -> OutcomeBranch:
+        effects = {entry["effect"] for entry in self.codes.values()}
+        effects_in_body = [text for text in rego.texts_in(branch.body) if text in effects]
+        outcome = branch.value["value"] if branch.value["type"] == "string" else None
+        parts = [path[1] for path in rego.references_in([branch.value, branch.body]) if path[0] == DETERMINATION]
+        return OutcomeBranch(outcome, effects_in_body[0] if effects_in_body else None, parts[0] if parts else None)
 
-    def deciding(self, decision: Decision) -> Any:
-        """The reason that decides: the first of the effect that the outcome is of; None where there is none.
+    def rules_of_part(self, request_type: str, part: str | None = None) -> list[TitledRule]:
+        """The titled rules that give a part of the determination of a request type, or (without one) every part."""
+        rules = []
+        for page in self.roots[request_type]:
+            for rule in self.bundle.rego.packages[page.package]:
+                if rule.name == DETERMINATION and not rule.is_default:
+                    for name, value in rego.fields_of(rule.branches[0].value):
+                        if part in (None, name):
+                            rules += [each for each in page.rules if each.name in rego.names_in(value)]
+        return list(dict.fromkeys(rules))
 
-        One on the whole request goes before one on a line or on units.
+    def deciding_reason(self, decision: Decision) -> Any:
+        """The deciding reason: the first one whose effect leads to the outcome; None if there is none.
+
+        A reason for the whole request comes before one for a line or for units.
         """
         of_outcome = {branch.effect for branch in self.branches if branch.outcome == decision["outcome"]}
-        if any(branch.malformed and branch.outcome == decision["outcome"] for branch in self.branches):
-            of_outcome |= {"invalid"}
         effects = of_outcome - {None} or {branch.effect for branch in self.branches}
         reasons = [reason for reason in decision["reasons"] if reason["effect"] in effects]
-        on_the_whole = [reason for reason in reasons if self.codes[reason["code"]]["bears_on"] == "request"]
-        return next(iter([*on_the_whole, *reasons]), None)
+        on_request = [reason for reason in reasons if self.codes[reason["code"]]["applies_to"] == "request"]
+        return next(iter([*on_request, *reasons]), None)
 
 
 def _in_order(register: Mapping[str, Any]) -> dict[str, Any]:
     return dict(sorted(register.items(), key=lambda item: int(item[1]["order"])))
 
 
-def _parameters(tree: Mapping[str, Any], path: tuple[str, ...]) -> Iterator[Parameter]:
-    for name, value in tree.items():
-        if "periods" not in value:
-            yield from _parameters(value, (*path, name))
-            continue
-        starts = [period["from"] for period in value["periods"]]
-        ends = [_day_before(start) for start in starts[1:]]
-        yield Parameter(
-            name=".".join((*path, name)),
-            title=value["title"],
-            clauses=tuple(value["clauses"]),
-            periods=tuple(
-                Period(start, end, period["value"])
-                for start, end, period in zip(starts, [*ends, None], value["periods"], strict=True)
-            ),
-        )
-
-
-def _day_before(day: str) -> str:
-    return (date.fromisoformat(day) - timedelta(days=1)).isoformat()
-
-
-def _page(path: str, text: str, annotations: list[Any]) -> Page:
-    of_page: dict[str, Any] = next(
-        (each["annotations"] for each in annotations if each["annotations"]["scope"] == "package"), {}
-    )
-    package = re.search(r"^package ([\w.]+)", text, re.MULTILINE)
-    if not package:
-        raise NotReadable(f"{path} names no package")
-    rules = [
-        Rule(
-            name=str(each["path"][-1]["value"]),
-            title=each["annotations"]["title"],
-            description=each["annotations"].get("description", ""),
-            code=each["annotations"].get("custom", {}).get("code"),
-            page=path,
-            row=each["location"]["row"],
-        )
-        for each in sorted(annotations, key=lambda each: int(each["location"]["row"]))
-        if each["annotations"]["scope"] in {"rule", "document"} and each["annotations"].get("title")
-    ]
-    return Page(
-        path=path,
-        package=package[1],
-        title=of_page.get("title", path),
-        description=of_page.get("description", ""),
-        passages=tuple(_passages(text.rstrip("\n").split("\n"), rules)),
-    )
-
-
-def _passages(lines: list[str], rules: list[Rule]) -> list[Passage]:
-    """Divide a page where a blank line stands between rules; lines without a title stay together."""
-    starts = [0]
-    for number, line in enumerate(lines):
-        begins = number and not lines[number - 1] and re.match(r"(?!else\b)[^\s})\]]", line)
-        if begins:
-            starts.append(number)
-    found: list[Passage] = []
-    for start, end in zip(starts, [*starts[1:], len(lines)], strict=True):
-        own = tuple(rule for rule in rules if start < rule.row <= end)
-        # A further definition of a rule belongs to what its first one says of itself.
-        last = found[-1] if found else None
-        if last and not own and (not last.rules or lines[start].startswith(f"{last.rules[-1].name} ")):
-            found[-1] = Passage(last.first, (*last.lines, *lines[start:end]), last.rules)
-        else:
-            found.append(Passage(start + 1, tuple(lines[start:end]), own))
-    return found
-
-
-def _resting_on(page: Page, text: str) -> list[Rule]:
-    """The rules of a page that have a text, or the name of something without METADATA that rests on it."""
-    plain = "\n\n".join(passage.text for passage in page.passages if not passage.rules)
-    statements = re.split(r"\n\n+(?!else\b)", plain)
-    wanted = [re.escape(text)]
-    for pattern in wanted:  # grows while names are found
-        for statement in statements:
-            named = re.match(r"(?:default )?(\w+)", statement)
-            if named and re.search(pattern, statement) and rf"\b{named[1]}\b" not in wanted:
-                wanted.append(rf"\b{named[1]}\b")
-    own = "|".join(wanted)
-    return [rule for passage in page.passages if re.search(own, _code(passage)) for rule in passage.rules]
-
-
-def _code(passage: Passage) -> str:
-    return "\n".join(line for line in passage.lines if not line.startswith("#"))
-
-
-def _row(passage: Passage, text: str) -> int:
-    """The number of the line of a passage that has a text."""
-    return passage.first + next(number for number, line in enumerate(passage.lines) if text in line)
+def _helpers(page: rego.Page, using: set[int]) -> set[str]:
+    """The names of the rules without a title."""
+    return {rule.name for rule in page.rules if id(rule) in using and not rule.title}

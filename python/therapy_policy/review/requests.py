@@ -1,4 +1,4 @@
-"""Requests in words: what the published schema says of each member, and what a request states."""
+"""Requests in words: what the published schema says about each field, and the content of a request."""
 
 from __future__ import annotations
 
@@ -11,68 +11,68 @@ Schema = Mapping[str, Any]
 
 
 @dataclass(frozen=True)
-class Member:
-    """A member of a request, as the published schema describes it."""
+class Field:
+    """A field of a request, as the published schema describes it."""
 
-    steps: tuple[str, ...]  # the names on the way to it
-    required: bool  # whether it has to be stated wherever what it stands in is
+    steps: tuple[str, ...]  # the names of the objects around it, then its own
+    required: bool  # whether it is required in its object
     description: str
-    values: str  # what may stand there, in words
-    choices: frozenset[str]  # the values that may stand there, where the schema lists them
+    values: str  # the allowed values, in words
+    choices: frozenset[str]  # the allowed values, if the schema lists them
 
 
-def members(schema: Schema, request_type: str) -> Iterator[Member]:
-    """Yield the members of a type of request, in the order of the schema, with all that stand in them."""
+def fields(schema: Schema, request_type: str) -> Iterator[Field]:
+    """Yield the fields of a request type, in the order of the schema, each before the fields inside it."""
     definitions = schema["definitions"]
-    yield from _members(definitions[request_type], definitions, ())
+    yield from _fields(definitions[request_type], definitions, ())
 
 
-def _members(shape: Schema, definitions: Schema, steps: tuple[str, ...]) -> Iterator[Member]:
-    for name, described in shape.get("properties", {}).items():
-        if "const" in described:  # the request type
+def _fields(schema: Schema, definitions: Schema, steps: tuple[str, ...]) -> Iterator[Field]:
+    for name, reference in schema.get("properties", {}).items():
+        if "const" in reference:  # the request type
             continue
-        found = _resolved(described, definitions)
-        inside, steps_inside = found, (*steps, name)
-        if "items" in found:
-            inside, steps_inside = _resolved(found["items"], definitions), (*steps, name, "each")
-        required = name in shape.get("required", [])
-        choices = frozenset(value for value in found.get("enum", []) if value is not None)
-        yield Member((*steps, name), required, found.get("description", ""), _values(found, inside), choices)
-        yield from _members(inside, definitions, steps_inside)
+        field = _resolve(reference, definitions)
+        inside, steps_inside = field, (*steps, name)
+        if "items" in field:
+            inside, steps_inside = _resolve(field["items"], definitions), (*steps, name, "each")
+        required = name in schema.get("required", [])
+        choices = frozenset(value for value in field.get("enum", []) if value is not None)
+        yield Field((*steps, name), required, field.get("description", ""), _values(field, inside), choices)
+        yield from _fields(inside, definitions, steps_inside)
 
 
-def _resolved(described: Schema, definitions: Schema) -> dict[str, Any]:
-    """What a schema comes to, null aside; `form` is what the definition that it refers to says of itself."""
-    found = dict(described)
-    for option in found.pop("anyOf", []):
+def _resolve(reference: Schema, definitions: Schema) -> dict[str, Any]:
+    """A schema without references and without null; `form` is the description of the definition it refers to."""
+    schema = dict(reference)
+    for option in schema.pop("anyOf", []):
         if option != {"type": "null"}:
-            found = option | found
-    if "$ref" in found:
-        below = _resolved(definitions[found.pop("$ref").removeprefix("#/definitions/")], definitions)
-        found = below | found | {"form": below.get("form", below.get("description", ""))}
-    return found
+            schema = option | schema
+    if "$ref" in schema:
+        definition = _resolve(definitions[schema.pop("$ref").removeprefix("#/definitions/")], definitions)
+        schema = definition | schema | {"form": definition.get("form", definition.get("description", ""))}
+    return schema
 
 
-def _values(found: Schema, element: Schema) -> str:
-    """Say what may stand in a member."""
-    kinds = found.get("type", [])
-    if "items" in found:
-        least, most = found.get("minItems", 0), found["maxItems"]
+def _values(field: Schema, element: Schema) -> str:
+    """The allowed values of a field, in words."""
+    kinds = field.get("type", [])
+    if "items" in field:
+        least, most = field.get("minItems", 0), field["maxItems"]
         number = f"{least} to {most}" if least else f"at most {most}"
         return f"a list of {number}" + ("" if "properties" in element else f", each {_values(element, {})}")
-    if "enum" in found:
-        return " · ".join(in_words(value) for value in found["enum"] if value is not None)
+    if "enum" in field:
+        return " · ".join(in_words(value) for value in field["enum"] if value is not None)
     if "boolean" in kinds:
         return "yes · no"
     if "integer" in kinds:
-        return f"a whole number from {found['minimum']} to {found['maximum']}"
-    if "properties" in found:
-        return "members of its own"
-    return str(found.get("form") or found.get("description") or "a text")
+        return f"a whole number from {field['minimum']} to {field['maximum']}"
+    if "properties" in field:
+        return "the fields below"
+    return str(field.get("form") or field.get("description") or "a text")
 
 
 def in_words(value: Any) -> str:
-    """Say a value that a request or a parameter has."""
+    """A value of a request or a parameter, in words."""
     if value is None:
         return "not stated"
     if isinstance(value, bool):
@@ -82,32 +82,32 @@ def in_words(value: Any) -> str:
 
 
 @dataclass(frozen=True)
-class Stated:
-    """What a request states at a place: a text, members, a list, or a table of elements that are alike."""
+class Layout:
+    """How a page shows a value of a request: as a text, fields, a list, or a table of similar elements."""
 
-    kind: str  # text, members, list or table
+    kind: str  # text, fields, list or table
     text: str = ""
-    members: tuple[tuple[str, Stated], ...] = ()
-    elements: tuple[Stated, ...] = ()
+    fields: tuple[tuple[str, Layout], ...] = ()
+    elements: tuple[Layout, ...] = ()
     columns: tuple[str, ...] = ()
     rows: tuple[tuple[str, ...], ...] = ()
 
 
-def stated(value: Any) -> Stated:
-    """Lay out what a request states, for a page."""
+def layout(value: Any) -> Layout:
+    """The layout of a value for a page."""
     if isinstance(value, dict):
         if not value:
-            return Stated("text", text="nothing")
-        return Stated("members", members=tuple((in_words(name), stated(each)) for name, each in value.items()))
+            return Layout("text", text="nothing")
+        return Layout("fields", fields=tuple((in_words(name), layout(each)) for name, each in value.items()))
     if isinstance(value, list):
         if not value:
-            return Stated("text", text="none")
+            return Layout("text", text="none")
         if all(isinstance(each, dict) and _flat(each) for each in value):
             columns = tuple(dict.fromkeys(name for each in value for name in each))
             rows = tuple(tuple(_cell(each.get(name)) for name in columns) for each in value)
-            return Stated("table", columns=tuple(map(in_words, columns)), rows=rows)
-        return Stated("list", elements=tuple(map(stated, value)))
-    return Stated("text", text=in_words(value) if str(value).strip() else "a blank text")
+            return Layout("table", columns=tuple(map(in_words, columns)), rows=rows)
+        return Layout("list", elements=tuple(map(layout, value)))
+    return Layout("text", text=in_words(value) if str(value).strip() else "a blank text")
 
 
 def _flat(element: Mapping[str, Any]) -> bool:

@@ -1,7 +1,7 @@
 """The review of a policy as a static site: pages of HTML that work from a file, without a server and without scripts.
 
-Everything that the pages say of the policy comes from the bundle (see `reading`), from the published schema, from the
-decisions that the bundle gives on the worked examples, and from figures.json, which names the policy that it counted.
+Everything on the pages comes from the bundle (see `reading`), from the published schema, from the decisions that the
+bundle gives on the worked examples, and from figures.json, which names the policy with its counts.
 """
 
 from __future__ import annotations
@@ -20,49 +20,57 @@ from typing import Any
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup, escape
 
-from therapy_policy import bundles, explain
-from therapy_policy.bundles import Bundle
-from therapy_policy.decision import Decision
-from therapy_policy.errors import TherapyPolicyError
+from therapy_policy import explain, wording
+from therapy_policy.client.decision import Decision
+from therapy_policy.errors import OutputNotUsable, PolicyNotReadable
+from therapy_policy.files import packaged_json
+from therapy_policy.policy import bundles
+from therapy_policy.policy.bundles import Bundle
+from therapy_policy.policy.parameters import Parameter
+from therapy_policy.policy.registers import APPLIES_TO, EFFECTS, KINDS, VISIBLE_IN
+from therapy_policy.policy.rego import Mention
 from therapy_policy.review.figures import Figures, RegoTest
-from therapy_policy.review.npm import rendered_svg
-from therapy_policy.review.reading import CODE, PARAMETER, Branch, NotReadable, Page, Parameter, Passage, Policy, Rule
-from therapy_policy.review.registers import BEARINGS, EFFECTS, KINDS, RESTS_ON
-from therapy_policy.review.requests import Stated, in_words, members, stated
+from therapy_policy.review.reading import OutcomeBranch, Page, Passage, PolicyView, TitledRule
+from therapy_policy.review.requests import Field, Layout, fields, in_words, layout
 from therapy_policy.review.try_it import try_it_files
+from therapy_policy.toolchain.node import render_svg
 
 HERE = Path(__file__).parent
 MARKER = "therapy-policy-review.json"
-EVERY_REQUEST = "every_request"  # the page of what is of no request type
+EVERY_REQUEST = "every_request"  # the page of the rules for every request type
 TESTS_OF_PARAMETERS = "therapy/parameters/parameters_test.rego"
 
-Tell = Callable[[str], None]
+# The heading over the reasons of each effect in a decision table.
+GROUP_TITLES = {
+    "invalid": "The request does not match the published format",
+    "scope": "The request is outside the rules",
+    "deny": "A reason to deny the request",
+    "pend": "A reason to pend the request",
+}
 
-
-class NotOurs(TherapyPolicyError):
-    """The output is no place for a review: it holds something else, or nothing can be written there."""
+Report = Callable[[str], None]
 
 
 @dataclass(frozen=True)
 class Example:
-    """A worked example, and the decision that the bundle gives on it."""
+    """A worked example, and the decision of the bundle."""
 
     id: str
     title: str
     request: Any
     decision: Decision
-    deciding: Any  # the reason that decides, or None
-    granted_under: tuple[tuple[str, str, tuple[str, ...]], ...]  # clauses, with the entries of a parameter for each
+    deciding: Any  # the deciding reason, or None
+    authorized_under: tuple[tuple[str, str, tuple[str, ...]], ...]  # clauses, with the entries of a parameter for each
 
     @property
     def request_type(self) -> str:
-        """The type that the request says it has."""
+        """The request type that the request gives."""
         return str(self.request["request_type"])
 
     @property
-    def stated(self) -> Stated:
-        """What the request states, laid out; its type aside, under which it stands."""
-        return stated({name: value for name, value in self.request.items() if name != "request_type"})
+    def layout(self) -> Layout:
+        """The layout of the request without its type, which is the heading above it."""
+        return layout({name: value for name, value in self.request.items() if name != "request_type"})
 
     @property
     def codes(self) -> set[str]:
@@ -71,16 +79,16 @@ class Example:
 
     @property
     def clauses(self) -> set[str]:
-        """The clauses that its decision cites, or grants under."""
+        """The clauses that its decision cites or authorizes under."""
         return {clause for reason in self.decision["reasons"] for clause in reason["clauses"]} | {
-            clause for clause, _, _ in self.granted_under
+            clause for clause, _, _ in self.authorized_under
         }
 
     @property
     def deciding_clauses(self) -> set[str]:
-        """The clauses that decide it: those of the reason that does, or that something is granted under."""
+        """The clauses that decide it: those of the deciding reason, or those that something is authorized under."""
         of_reason = set(self.deciding["clauses"]) if self.deciding else set()
-        return of_reason | {clause for clause, _, _ in self.granted_under}
+        return of_reason | {clause for clause, _, _ in self.authorized_under}
 
 
 @dataclass(frozen=True)
@@ -88,81 +96,81 @@ class Row:
     """A row of a decision table: a reason code of a request type."""
 
     code: str
-    rules: list[Rule]
-    decided: list[tuple[str, int]]  # outcomes, with the number of classes that it decides so
+    rules: list[TitledRule]
+    decided: list[tuple[str, int]]  # outcomes, with the number of classes that the code decides
     examples: list[Example]
 
 
 @dataclass(frozen=True)
-class Group:
-    """Rows of a decision table that lead to the same."""
+class ReasonGroup:
+    """Rows of a decision table with the same outcome."""
 
     outcome: str | None
     title: str
-    rules: list[Rule]
+    rules: list[TitledRule]
     rows: list[Row]
 
 
 # --- The whole site --------------------------------------------------------------------------------------------------
 
 
-def write_site(bundle: Bundle, output: Path, tell: Tell) -> Path:
+def write_site(bundle: Bundle, output: Path, report: Report) -> Path:
     """Write the review of a bundle into a directory, and return the path of its first page.
 
-    The directory is made, or an earlier review in it is replaced at once. `tell` is told each step in one line.
+    Makes the directory, or replaces an earlier review in it at once. `report` gets each step as one line.
 
-    Raises `NotOurs` if the directory holds anything else or cannot be written, `NotReadable` if the bundle cannot be
-    read, and what drawing and deciding raise.
+    Raises `OutputNotUsable` if the directory holds other files or cannot be written, `PolicyNotReadable` if the bundle
+    cannot be read, and the errors of drawing and deciding.
     """
     output = output.resolve()
-    check_ours(output)
-    tell("Reading the policy, and deciding the worked examples …")
-    files = Site(bundle, tell).files()
-    tell(f"Writing {len(files)} files …")
+    check_output(output)
+    report("Reading the policy and deciding the worked examples …")
+    files = Site(bundle, report).files()
+    report(f"Writing {len(files)} files …")
     replace(output, files)
     return output / "index.html"
 
 
-def check_ours(output: Path) -> None:
-    """Raise `NotOurs` if a review cannot go to a directory, or would replace what no earlier review wrote there."""
+def check_output(output: Path) -> None:
+    """Raise `OutputNotUsable` if a review cannot be written there, or would replace other files."""
     output = output.resolve()
     if output == Path.cwd():
-        raise NotOurs(f"The output {output} is the directory that you are in; name another one for the site")
+        raise OutputNotUsable(f"The output {output} is the current directory; name another directory for the site")
     above = next(parent for parent in output.parents if parent.exists())
     try:
         tempfile.TemporaryDirectory(prefix=f".{output.name}-", dir=above).cleanup()
     except OSError as problem:
-        raise NotOurs(
-            f"The output {output} cannot be made in {above}: {problem.strerror}; name a directory that can be written"
+        raise OutputNotUsable(
+            f"The output {output} cannot be written in {above}: {problem.strerror}; choose another directory"
         ) from None
     if not output.exists():
         return
     if not output.is_dir():
-        raise NotOurs(f"{output} is a file; name a directory for the site")
+        raise OutputNotUsable(f"{output} is a file; name a directory for the site")
     try:
         ours = set(json.loads((output / MARKER).read_text(encoding="utf-8"))["sha256"]) | {MARKER}
     except (OSError, ValueError, KeyError, TypeError):
         ours = set()
-    found = (path.relative_to(output).as_posix() for path in output.rglob("*") if not path.is_dir())
-    if foreign := next((name for name in found if name not in ours), None):
-        raise NotOurs(
-            f"{output} holds {foreign}, which no earlier review wrote there, and which would be lost; "
+    names = (path.relative_to(output).as_posix() for path in output.rglob("*") if not path.is_dir())
+    if foreign := next((name for name in names if name not in ours), None):
+        raise OutputNotUsable(
+            f"{output} contains {foreign}, which is not from an earlier review and would be lost; "
             "name an empty directory, or one that does not exist yet"
         )
 
 
 def replace(output: Path, files: Mapping[str, bytes]) -> None:
-    """Put files in place of all that a directory held; a run that is stopped leaves the old ones or the new ones."""
+    """Replace the content of a directory; an interrupted run leaves either the old files or the new ones."""
     output.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(prefix=f".{output.name}-", dir=output.parent) as scratch:
-        made, old = Path(scratch) / "new", Path(scratch) / "old"
+        new, old = Path(scratch) / "new", Path(scratch) / "old"
         for name, content in files.items():
-            (made / name).parent.mkdir(parents=True, exist_ok=True)
-            (made / name).write_bytes(content)
+            (new / name).parent.mkdir(parents=True, exist_ok=True)
+            (new / name).write_bytes(content)
         if output.exists():
             os.rename(output, old)
         try:
-            os.rename(made, output)
+            os.rename(new, output)
         except BaseException:
             if old.exists() and not output.exists():
                 os.rename(old, output)
@@ -172,12 +180,12 @@ def replace(output: Path, files: Mapping[str, bytes]) -> None:
 class Site:
     """The pages of the review of one bundle."""
 
-    def __init__(self, bundle: Bundle, tell: Tell) -> None:
-        """Read a bundle; `tell` is told each step in one line. Raises `NotReadable`."""
+    def __init__(self, bundle: Bundle, report: Report) -> None:
+        """Read a bundle; `report` gets each step as one line. Raises `PolicyNotReadable`."""
         self.bundle = bundle
-        self.tell = tell
-        self.schema = explain.packaged("request.schema.json")
-        self.policy = Policy(bundle, self.schema["properties"]["request_type"]["enum"])
+        self.report = report
+        self.schema = packaged_json("request.schema.json")
+        self.policy = PolicyView(bundle, self.schema["properties"]["request_type"]["enum"])
         self.figures = Figures()
         self.digest = hashlib.sha256(bundle.archive).hexdigest()
 
@@ -195,28 +203,29 @@ class Site:
             "reasons.html": ("reasons.html", {}),
             "interpretations.html": ("interpretations.html", {}),
             "examples.html": ("examples.html", {}),
+            "glossary.html": ("glossary.html", {"terms": glossary()}),
             "try.html": ("try.html", {}),
         }
-        made: dict[str, bytes] = {
+        files: dict[str, bytes] = {
             name: self.environment.get_template(template).render(here=name, **more).encode()
             for name, (template, more) in pages.items()
         }
-        made["style.css"] = (HERE / "style.css").read_bytes()
+        files["style.css"] = (HERE / "style.css").read_bytes()
         examples = [{"title": each.title, "request": each.request} for each in self.examples]
-        for name, content in try_it_files(self.bundle, self.schema, examples, self.tell).items():
-            made[name] = content.encode() if isinstance(content, str) else content
-        made = dict(sorted(made.items()))
+        for name, content in try_it_files(self.bundle, self.schema, examples, self.report).items():
+            files[name] = content.encode() if isinstance(content, str) else content
+        files = dict(sorted(files.items()))
         about = {
             "what": "a review of the therapy policy; the next one written here replaces these files",
             "policy_version": self.bundle.version,
             "bundle_sha256": self.digest,
-            "sha256": {name: hashlib.sha256(content).hexdigest() for name, content in made.items()},
+            "sha256": {name: hashlib.sha256(content).hexdigest() for name, content in files.items()},
         }
-        return made | {MARKER: (json.dumps(about, indent=1) + "\n").encode()}
+        return files | {MARKER: (json.dumps(about, indent=1) + "\n").encode()}
 
     @cached_property
     def environment(self) -> Environment:
-        """The templates, with what all of them may use."""
+        """The templates, with the names that all of them use."""
         environment = Environment(
             loader=FileSystemLoader(HERE / "templates"),
             autoescape=True,
@@ -229,28 +238,30 @@ class Site:
             "words": in_words,
             "placeholders": placeholders,
             "grouped": lambda number: f"{number:,}",
-            "counted": explain.counted,
-            "place": explain.place,
+            "counted": wording.count_of,
+            "place": wording.field_in_words,
             "path": lambda path: Markup("/<wbr>").join(path.split("/")),
             "effect_of": lambda code: self.policy.codes[code]["effect"],
             "json": lambda value: json.dumps(value, indent=2, ensure_ascii=False),
         }
-        environment.tests["contains"] = lambda found, wanted: wanted in found
+        environment.tests["contains"] = lambda values, wanted: wanted in values
         environment.globals |= {
             "site": self,
             "policy": self.policy,
             "figures": self.figures,
             "explain": explain,
+            "wording": wording,
             "columns_of": columns_of,
             "KINDS": KINDS,
             "EFFECTS": EFFECTS,
-            "BEARINGS": BEARINGS,
-            "RESTS_ON": RESTS_ON,
+            "APPLIES_TO": APPLIES_TO,
+            "VISIBLE_IN": VISIBLE_IN,
             "EVERY_REQUEST": EVERY_REQUEST,
+            "GROUP_TITLES": GROUP_TITLES,
         }
         return environment
 
-    # --- What the templates ask for
+    # --- For the templates
 
     @property
     def navigation(self) -> list[tuple[str, list[tuple[str, str]]]]:
@@ -265,41 +276,42 @@ class Site:
                     ("numbers.html", "Numbers and lists"),
                     ("reasons.html", "Reason codes"),
                     ("interpretations.html", "Where the source is silent"),
+                    ("glossary.html", "Glossary"),
                 ],
             ),
-            ("At work", [("examples.html", "Worked examples"), ("try.html", "Try a request")]),
+            ("Try it", [("examples.html", "Worked examples"), ("try.html", "Try a request")]),
         ]
 
     def title_of(self, kind: str) -> str:
-        """What a request type is called."""
+        """The title of a request type."""
         return str(self.schema["definitions"][kind]["title"])
 
     def about(self, kind: str) -> str:
-        """What a request type is, in a sentence."""
+        """A request type in one sentence."""
         return str(self.schema["definitions"][kind]["description"])
 
-    def members(self, kind: str) -> list[Any]:
-        """What a request of a type states."""
-        return list(members(self.schema, kind))
+    def fields(self, kind: str) -> list[Field]:
+        """The fields of a request type."""
+        return list(fields(self.schema, kind))
 
     @property
     def figures_fit(self) -> bool:
-        """Whether the figures are of this bundle."""
-        return self.figures.bundle_sha256 == self.digest
+        """Whether the counts are for this bundle."""
+        return self.digest == self.figures.bundle_sha256 == self.figures.classes_sha256
 
     @property
     def is_packaged(self) -> bool:
         """Whether this is the bundle of the package."""
-        return self.digest == hashlib.sha256(bundles.packaged().archive).hexdigest()
+        return self.digest == hashlib.sha256(bundles.packaged_bundle().archive).hexdigest()
 
     @cached_property
     def schema_fits(self) -> bool:
-        """Whether the published schema is the one that this bundle's validators were made from."""
-        ours = bundles.packaged().data["therapy"]["request"]["forms"]
+        """Whether this bundle validates with the published schema."""
+        ours = bundles.packaged_bundle().data["therapy"]["request"]["forms"]
         return bool(self.policy.therapy.get("request", {}).get("forms") == ours)
 
-    def places(self, rule: Rule) -> list[tuple[str, str]]:
-        """Where a rule is read on the site: the title of each page, and the address of its line there."""
+    def places(self, rule: TitledRule) -> list[tuple[str, str]]:
+        """The pages of the site that show a rule: the title of each page, and the address of the line."""
         line = f"{self.policy.pages[rule.page].anchor}-{rule.row}"
         types = self.policy.types_of[rule.page]
         return [(self.title_of(kind), f"{kind}.html#{line}") for kind in types] or [
@@ -307,39 +319,34 @@ class Site:
         ]
 
     def place(self, page: Page) -> str:
-        """The address of a page of Rego, the first where it is on several."""
+        """The address of a page of Rego; the first one, if several pages of the site show it."""
         return f"{next(iter(self.policy.types_of[page.path]), EVERY_REQUEST)}.html#{page.anchor}"
-
-    @cached_property
-    def _addresses(self) -> dict[str, str]:
-        """The address of each page of Rego, by its package as an import names it."""
-        return {f"data.{page.package}": self.place(page) for page in self.policy.pages.values()}
 
     def types_of_code(self, code: str) -> list[str]:
         """The request types whose decisions can have a reason code."""
         return [kind for kind in self.policy.request_types if code in self.policy.codes_of(kind)]
 
     def codes_of_clause(self, clause: str) -> list[str]:
-        """The reason codes that rest on a clause."""
+        """The reason codes that cite a clause."""
         return [code for code, entry in self.policy.codes.items() if clause in entry["clauses"]]
 
     def codes_of_interpretation(self, name: str) -> list[str]:
-        """The reason codes that rest on an interpretation."""
+        """The reason codes that cite an interpretation."""
         return [code for code, entry in self.policy.codes.items() if entry["interpretation"] == name]
 
     def interpretations_of_clause(self, clause: str) -> list[str]:
-        """The interpretations on which reason codes of a clause rest."""
-        named = {self.policy.codes[code]["interpretation"] for code in self.codes_of_clause(clause)}
-        return [name for name in self.policy.interpretations if name in named]
+        """The interpretations that reason codes of a clause cite."""
+        cited = {self.policy.codes[code]["interpretation"] for code in self.codes_of_clause(clause)}
+        return [name for name in self.policy.interpretations if name in cited]
 
     def parameters_of_clause(self, clause: str) -> list[Parameter]:
         """The parameters that come from a clause."""
         return [parameter for parameter in self.policy.parameters.values() if clause in parameter.clauses]
 
-    def rules_of_clause(self, clause: str) -> list[Rule]:
-        """The rules that rest on a clause: those that find its codes, and those that read its parameters.
+    def rules_of_clause(self, clause: str) -> list[TitledRule]:
+        """The rules of a clause: those that give its codes, and those that read its parameters.
 
-        A rule that reads a parameter for the sake of other entries, those of its code's own clauses, is none of them.
+        A rule that reads a parameter only for entries of other clauses does not count.
         """
         of_codes = [rule for code in self.codes_of_clause(clause) for rule in self.policy.rules_of_code[code]]
         reading = [
@@ -348,12 +355,12 @@ class Site:
             for rule in self.policy.readers[parameter.name]
             if not self._of_other_entries(rule, parameter, clause)
         ]
-        if of_codes:  # those of other codes are of other clauses
-            reading = [rule for rule in reading if rule.code is None]
+        if of_codes:  # rules with other codes belong to other clauses
+            reading = [rule for rule in reading if not rule.codes]
         return list(dict.fromkeys([*of_codes, *reading]))
 
-    def _of_other_entries(self, rule: Rule, parameter: Parameter, clause: str) -> bool:
-        own = set(self.policy.codes[rule.code]["clauses"]) if rule.code in self.policy.codes else set()
+    def _of_other_entries(self, rule: TitledRule, parameter: Parameter, clause: str) -> bool:
+        own = {each for code in rule.codes for each in self.policy.codes[code]["clauses"]}
         return bool(own) and clause not in own and own <= {cited for _, cited in parameter.entries}
 
     def entries_of_clause(self, clause: str) -> list[str]:
@@ -361,37 +368,37 @@ class Site:
         return [entry for each in self.parameters_of_clause(clause) for entry, cited in each.entries if cited == clause]
 
     def tests_of_clause(self, clause: str) -> list[RegoTest]:
-        """The tests of a clause: those that name its codes or, where it has none, its entries of parameters.
+        """The tests of a clause: those that name its codes or, if it has none, its entries of parameters.
 
-        An entry is an everyday word, so only tests beside the pages that read the parameter count for it, and those of
-        the parameters themselves.
+        An entry is an everyday word, so it counts only in the tests of pages that read the parameter, and in the tests
+        of the parameters themselves.
         """
         if codes := self.codes_of_clause(clause):
             return self.figures.tests_naming(codes)
-        beside = {rule.page.replace(".rego", "_test.rego") for rule in self.rules_of_clause(clause)}
+        files = {rule.page.replace(".rego", "_test.rego") for rule in self.rules_of_clause(clause)}
         tests = self.figures.tests_naming(self.entries_of_clause(clause))
-        return [test for test in tests if test.file in beside | {TESTS_OF_PARAMETERS}]
+        return [test for test in tests if test.file in files | {TESTS_OF_PARAMETERS}]
 
     @property
     def number_of_rules(self) -> int:
-        """How many rules say what they do."""
+        """The number of rules with a title."""
         return sum(len(page.rules) for page in self.policy.pages.values())
 
     @property
     def reviews(self) -> dict[str, list[str]]:
-        """The interpretations by what came of their review: confirmed, to change, or not reviewed."""
-        found: dict[str, list[str]] = {"confirmed": [], "to_change": [], "not_reviewed": []}
+        """The interpretations by the verdict of their review: confirmed, to change, or not reviewed."""
+        by_verdict: dict[str, list[str]] = {"confirmed": [], "to_change": [], "not_reviewed": []}
         for name, entry in self.policy.interpretations.items():
-            found[entry["review"]["verdict"] if entry["review"] else "not_reviewed"].append(name)
-        return found
+            by_verdict[entry["review"]["verdict"] if entry["review"] else "not_reviewed"].append(name)
+        return by_verdict
 
     @property
     def packaged_version(self) -> str:
         """The version of the policy that the published schema came with."""
-        return bundles.packaged().version
+        return bundles.packaged_bundle().version
 
-    def examples_resting_on(self, interpretation: str) -> list[Example]:
-        """The worked examples with a reason that rests on an interpretation."""
+    def examples_citing(self, interpretation: str) -> list[Example]:
+        """The worked examples with a reason that cites an interpretation."""
         return [
             example
             for example in self.examples
@@ -406,96 +413,98 @@ class Site:
 
     @cached_property
     def examples(self) -> list[Example]:
-        """The worked examples, decided today."""
-        written = json.loads((HERE / "examples.json").read_text(encoding="utf-8"))
+        """The worked examples, each with a new decision."""
+        examples = json.loads((HERE / "examples.json").read_text(encoding="utf-8"))
         with self.bundle.client() as client:
-            decisions = client.decide_many(each["request"] for each in written)
+            decisions = client.decide_many(each["request"] for each in examples)
         return [
             Example(
                 each["id"],
                 each["title"],
                 each["request"],
                 decision,
-                self.policy.deciding(decision),
-                tuple(self._granted_under(each["request"], decision)),
+                self.policy.deciding_reason(decision),
+                tuple(self._authorized_under(each["request"], decision)),
             )
-            for each, decision in zip(written, decisions, strict=True)
+            for each, decision in zip(examples, decisions, strict=True)
         ]
 
-    def _granted_under(self, request: Any, decision: Decision) -> Iterator[tuple[str, str, tuple[str, ...]]]:
-        """The clauses under which something is granted or routed, each with a parameter and its entries.
+    def _authorized_under(self, request: Any, decision: Decision) -> Iterator[tuple[str, str, tuple[str, ...]]]:
+        """The clauses under which something is authorized or routed, each with a parameter and its entries.
 
-        They are those of the procedure codes that got a unit, and those that a member of the request names: one whose
-        values are the names of the entries.
+        They belong to the procedure codes with an authorized unit, and to the entries that a field of the request
+        names, if the allowed values of the field are the names of the entries.
         """
-        if self.policy.deciding(decision) and decision["outcome"] != "partially_authorized":
+        if self.policy.deciding_reason(decision) and decision["outcome"] != "partially_authorized":
             return
-        pages = self.policy.closure(request["request_type"])
-        read = {name for page in pages for name in PARAMETER.findall(page.text)}
+        pages = self.policy.pages_of(request["request_type"])
+        read = {name for page in pages for name in page.parameters}
         for parameter in self.policy.parameters.values():
             if parameter.name in read:
                 entries = dict(parameter.entries)
-                named = set(decision["authorized"]["procedure_codes"]) | set(self._choices(request, set(entries)))
+                chosen = set(decision["authorized"]["procedure_codes"]) | set(self._choices(request, set(entries)))
                 for clause in self.policy.clauses:
-                    if used := tuple(sorted(name for name in named & set(entries) if entries[name] == clause)):
+                    if used := tuple(sorted(name for name in chosen & set(entries) if entries[name] == clause)):
                         yield clause, parameter.name, used
 
     def _choices(self, request: Any, entries: set[str]) -> Iterator[str]:
-        """What members state whose values, by the schema, are just the entries."""
-        for member in members(self.schema, request["request_type"]):
+        """The values of the fields whose allowed values, by the schema, are exactly the entries."""
+        for field in fields(self.schema, request["request_type"]):
             value = request
-            for step in member.steps:
+            for step in field.steps:
                 value = value.get(step) if isinstance(value, dict) else None
-            if isinstance(value, str) and member.choices == entries:
+            if isinstance(value, str) and field.choices == entries:
                 yield value
 
     # --- Decision tables
 
-    def groups(self, kind: str) -> list[Group]:
-        """The decision table of a request type, in the order in which the policy looks."""
+    def groups(self, kind: str) -> list[ReasonGroup]:
+        """The decision table of a request type, in the order in which the policy checks."""
         rows = {code: self._row(kind, code) for code in self.policy.codes_of(kind)}
-        taken: set[str] = set()
-        found = []
+        used: set[str] = set()
+        groups = []
         for branch in self.policy.branches:
-            if branch.request_type in (None, kind):
-                group = self._group(kind, branch, {code: row for code, row in rows.items() if code not in taken})
-                taken |= {row.code for row in group.rows}
-                if group.rows or group.rules or branch.outcome is None:
-                    found.append(group)
-        informing = [row for code, row in rows.items() if code not in taken]
-        if informing:
-            found.append(Group(None, "Said besides; it changes no outcome", [], informing))
-        return found
+            group = self._group(kind, branch, {code: row for code, row in rows.items() if code not in used})
+            used |= {row.code for row in group.rows}
+            if group.rows or group.rules or branch.outcome is None:
+                groups.append(group)
+        informational = [row for code, row in rows.items() if code not in used]
+        if informational:
+            groups.append(ReasonGroup(None, "Informational only", [], informational))
+        return groups
 
-    def _group(self, kind: str, branch: Branch, rows: Mapping[str, Row]) -> Group:
-        def bearing(effect: str | None, *bears_on: str) -> list[Row]:
+    def _group(self, kind: str, branch: OutcomeBranch, rows: Mapping[str, Row]) -> ReasonGroup:
+        def rows_with(effect: str | None, *applies_to: str) -> list[Row]:
             entries = self.policy.codes
             return [
                 row
                 for code, row in rows.items()
                 if effect in (None, entries[code]["effect"])
                 and entries[code]["effect"] != "info"
-                and entries[code]["bears_on"] in bears_on
+                and entries[code]["applies_to"] in applies_to
             ]
 
-        if branch.malformed:
-            return Group(branch.outcome, "The request is not of the published form", [], bearing("invalid", "request"))
         if branch.effect:
-            title = f"Something that {EFFECTS[branch.effect]} the whole request"
-            if branch.effect == "scope":
-                title = "The request is outside the rules"
-            return Group(branch.outcome, title, [], bearing(branch.effect, "request"))
-        if branch.rule:
-            return Group(branch.outcome, branch.rule.title, [branch.rule], [])
-        rest = bearing(None, "line", "units")
-        asked = [rule for _, rules in self.policy.roots[kind] for rule in rules if not rule.code]
-        granting = [rule for rule in asked if rule.name != "reasons"]
-        in_branches = {other.rule for other in self.policy.branches}
-        title = "Nothing stands against the whole request"
-        return Group(None, title, [rule for rule in granting if rule not in in_branches], rest)
+            return ReasonGroup(branch.outcome, GROUP_TITLES[branch.effect], [], rows_with(branch.effect, "request"))
+        if branch.outcome:
+            rules = self.policy.rules_of_part(kind, branch.part)
+            return ReasonGroup(branch.outcome, rules[0].title if rules else "", rules, [])
+        rest = rows_with(None, "line", "units")
+        elsewhere = [
+            rule
+            for other in self.policy.branches
+            if other.outcome and other.part
+            for rule in self.policy.rules_of_part(kind, other.part)
+        ]
+        authorizing = [
+            rule
+            for rule in self.policy.rules_of_part(kind)
+            if not rule.codes and rule.name != "reasons" and rule not in elsewhere
+        ]
+        return ReasonGroup(None, "No reason applies to the request as a whole", authorizing, rest)
 
     def _row(self, kind: str, code: str) -> Row:
-        pages = {page.path for page in self.policy.closure(kind)}
+        pages = {page.path for page in self.policy.pages_of(kind)}
         rules = self.policy.rules_of_code[code]
         return Row(
             code,
@@ -506,48 +515,54 @@ class Site:
 
     # --- Rego
 
-    def line_of_rego(self, line: str, here: list[Page]) -> Markup:
-        """A line of Rego, with what it names linked to where that stands."""
-        if line.lstrip().startswith("#"):
-            return Markup('<span class="comment">{}</span>').format(line)
-        elsewhere = self._addresses | {f"data.{page.package}": f"#{page.anchor}" for page in here}
-        made, at = Markup(""), 0
-        for match in re.finditer(rf"{CODE.pattern}|{PARAMETER.pattern}|(?<=^import )data\.[\w.]+", line):
-            text, target = match[0], None
-            if match[1] in self.policy.codes:
-                target = f"reasons.html#{match[1]}"
-            elif match[2] in self.policy.parameters:
-                target = f"numbers.html#{match[2]}"
-            elif text in elsewhere:
-                target = elsewhere[text]
-            if target:
-                made += escape(line[at : match.start()]) + Markup('<a href="{}">{}</a>').format(target, text)
-                at = match.end()
-        return made + escape(line[at:])
+    def lines_of_rego(self, page: Page, passage: Passage, here: list[Page]) -> Iterator[tuple[int, Markup]]:
+        """The numbered lines of a passage, with links for the codes, parameters and pages that they name."""
+        lines = "\n".join(passage.lines).rstrip("\n").split("\n")
+        for number, line in enumerate(lines, start=passage.first):
+            if line.lstrip().startswith("#"):
+                yield number, Markup('<span class="comment">{}</span>').format(line)
+                continue
+            text, html, at = line.encode(), Markup(""), 0
+            mentions = (mention for mention in page.mentions if mention.row == number)
+            for mention in sorted(mentions, key=lambda mention: mention.column):
+                start, target = mention.column - 1, self._address(mention, here)
+                if target and start >= at and "\n" not in mention.source:
+                    end = start + len(mention.source.encode())
+                    html += escape(text[at:start].decode())
+                    html += Markup('<a href="{}">{}</a>').format(target, text[start:end].decode())
+                    at = end
+            yield number, html + escape(text[at:].decode())
 
-    def lines(self, passage: Passage) -> list[tuple[int, str]]:
-        """The lines of a passage with their numbers, blank ones at its end left out."""
-        return list(enumerate("\n".join(passage.lines).rstrip("\n").split("\n"), start=passage.first))
+    def _address(self, mention: Mention, here: list[Page]) -> str | None:
+        """The address of something that a page names; None if it is not on the site."""
+        if isinstance(mention.target, str):
+            return f"reasons.html#{mention.target}" if mention.target in self.policy.codes else None
+        if parameter := self.policy.parameter_at(mention.target):
+            return f"numbers.html#{parameter}"
+        for page in self.policy.pages.values():
+            if page.package == mention.target:
+                return f"#{page.anchor}" if page in here else self.place(page)
+        return None
 
     # --- The flow of an episode
 
     @cached_property
     def flow(self) -> Markup:
-        """The picture of an episode of care, as SVG that can stand in a page; the same stands in a table beside it."""
+        """The picture of an episode of care, as SVG for a page, which has a table with the same content."""
         if not self.policy.episode["steps"]:
             return Markup("")
-        self.tell("Drawing the way through an episode of care …")
+        self.report("Drawing the episode of care …")
         try:
-            drawn = rendered_svg(self.graph(), self.tell)
+            image = render_svg(self.graph(), self.report)
         except ValueError as problem:
-            raise NotReadable(f"therapy/register/episode: it cannot be drawn. {problem}") from None
-        svg = drawn[drawn.index("<svg") :]
-        named = (
+            raise PolicyNotReadable(f"therapy/register/episode: it cannot be drawn. {problem}") from None
+        svg = image[image.index("<svg") :]
+        opening = (
             r'<svg role="group" aria-labelledby="flow-title" aria-describedby="flow-description"\1>'
-            '\n<title id="flow-title">The way through an episode of care</title>\n<desc id="flow-description">'
-            "The steps as boxes, and which outcome of one leads to which. The table below says the same.</desc>"
+            '\n<title id="flow-title">Episode of care, step by step</title>\n<desc id="flow-description">'
+            "The steps as boxes, and which outcome leads from one to another. The table below says the same.</desc>"
         )
-        return Markup(re.sub(r"<svg([^>]*)>", named, svg, count=1))
+        return Markup(re.sub(r"<svg([^>]*)>", opening, svg, count=1))
 
     def graph(self) -> str:
         """The steps of an episode of care as a graph in DOT."""
@@ -569,21 +584,32 @@ class Site:
 
 
 def columns_of(entries: Mapping[str, Mapping[str, Any]]) -> list[str]:
-    """The names of what the entries of a parameter have, the clause last."""
+    """The columns for the entries of a parameter, the clause last."""
     names = dict.fromkeys(name for entry in entries.values() for name in entry)
     return sorted(names, key=lambda name: name == "clause")
 
 
 def quoted(text: str) -> str:
-    """A text as DOT writes one."""
+    """A text as a string in DOT."""
     return '"' + text.replace('"', '\\"') + '"'
 
 
 def placeholders(text: str | None) -> Markup:
-    """A message or a remedy, what is filled in with the numbers that decided it set apart."""
-    made, at = Markup(""), 0
+    """A message or a remedy, with its placeholders marked; each decision fills them in."""
+    html, at = Markup(""), 0
     for match in re.finditer(r"\{(\w+)\}", text or ""):
-        made += escape((text or "")[at : match.start()])
-        made += Markup("<var>[{}]</var>").format(match[1].replace("_", " "))
+        html += escape((text or "")[at : match.start()])
+        html += Markup("<var>[{}]</var>").format(match[1].replace("_", " "))
         at = match.end()
-    return made + escape((text or "")[at:])
+    return html + escape((text or "")[at:])
+
+
+def glossary() -> list[tuple[str, str, Markup]]:
+    """The terms of glossary.md: the anchor of each, the term, and its meaning as HTML."""
+    terms = []
+    for paragraph in (HERE / "glossary.md").read_text(encoding="utf-8").split("\n\n"):
+        if match := re.fullmatch(r"\*\*(.+?)\.\*\* (.+)", paragraph.strip(), re.DOTALL):
+            anchor = re.sub(r"\W+", "-", match[1].lower())
+            meaning = Markup(re.sub(r"`([^`]+)`", r"<code>\1</code>", escape(match[2])))
+            terms.append((anchor, match[1], meaning))
+    return terms

@@ -1,8 +1,8 @@
-// The page on which a request is filled in and decided, by the policy itself, in the browser.
+// The page to fill in a request and have the policy itself decide it, in the browser.
 //
-// All that it knows of requests comes from the published schema, and all that it says of a decision from the decision
-// and the registers: both are in `THERAPY_POLICY` (policy.js). The engine is `opa` (opa-wasm.js). Nothing is sent
-// anywhere or kept, and texts go into the page as texts, never as HTML.
+// Everything about requests comes from the published schema, and everything about a decision from the decision and the
+// registers; all of these are in `THERAPY_POLICY` (policy.js). The engine is `opa` (opa-wasm.js). Nothing is sent
+// anywhere or kept. Texts go into the page as texts, never as HTML.
 (() => {
   "use strict";
 
@@ -11,9 +11,9 @@
   const MAX_REQUEST_BYTES = window.THERAPY_POLICY.max_request_bytes;
   const MAX_DEPTH = window.THERAPY_POLICY.max_depth;
   const PAGES = { clauses: "clauses.html", interpretations: "interpretations.html", reason_codes: "reasons.html" };
-  const PAUSE_MS = 250; // after the last change, before it is decided anew
+  const PAUSE_MS = 250; // from the last change to the new decision
 
-  // --- JSON whose numbers stay as they were written: 4e0 is no whole number to the policy, 4 is
+  // --- JSON that keeps the spelling of numbers: to the policy, 4 is a whole number and 4e0 is not
 
   const NUMBER = /^-?(0|[1-9][0-9]*)(\.[0-9]+)?([eE][+-]?[0-9]+)?$/;
 
@@ -23,8 +23,8 @@
     }
   }
 
-  // Throws SyntaxError where the text is no JSON.
-  function parsed(text) {
+  // Throws SyntaxError if the text is not valid JSON.
+  function parseJson(text) {
     return JSON.parse(text, (name, value, context) =>
       typeof value === "number" ? new Numeral(context?.source ?? String(value)) : value,
     );
@@ -58,54 +58,54 @@
 
   function isDeeper(value, levels) {
     if (typeof value !== "object" || value === null || value instanceof Numeral) return false;
-    return levels === 0 || Object.values(value).some((member) => isDeeper(member, levels - 1));
+    return levels === 0 || Object.values(value).some((inner) => isDeeper(inner, levels - 1));
   }
 
   // --- the engine
 
   let loading = null;
 
-  async function loaded() {
+  async function loadPolicy() {
     const wasm = Uint8Array.from(atob(window.THERAPY_POLICY.wasm), (character) => character.charCodeAt(0));
     const policy = await window.opa.loadPolicy(wasm, { initial: window.THERAPY_POLICY.memory_pages });
     policy.setData(data);
     return policy;
   }
 
-  // Nothing can be decided; the message tells the person why.
+  // The request cannot be decided; the message says why.
   class Refusal extends Error {}
 
   // Throws Refusal.
-  async function decided(text) {
-    const request = parsedOrRefused(text);
-    // The engine stops at half a surrogate pair that is written as an escape; anything else it gets as it stands.
-    const sound = /\\u[dD][89a-fA-F]/.test(text) ? jsonText(request) : text;
-    const bytes = new TextEncoder().encode(sound);
+  async function decisionOn(text) {
+    const request = parseRequest(text);
+    // The engine stops at half a surrogate pair in an escape; any other text goes to it unchanged.
+    const safe = /\\u[dD][89a-fA-F]/.test(text) ? jsonText(request) : text;
+    const bytes = new TextEncoder().encode(safe);
     let answer;
     try {
-      loading ??= loaded();
+      loading ??= loadPolicy();
       answer = (await loading).evaluate(bytes.buffer, "therapy/decision");
     } catch {
-      loading = null; // whatever state it is in, it is not asked again
-      throw new Refusal("The policy failed on this request. Nothing is decided; have a person review the request.");
+      loading = null; // its state is unknown, so load it again next time
+      throw new Refusal("The policy failed on this request. There is no decision; a person must review the request.");
     }
     const outcome = answer[0]?.result?.outcome;
     if (answer.length !== 1 || !outcome || !Object.hasOwn(explanation.sentences, outcome)) {
-      throw new Refusal("The policy gave no answer that is known here. Nothing is decided; make these pages anew.");
+      throw new Refusal("The policy returned an unknown result. There is no decision; generate these pages again.");
     }
     return answer[0].result;
   }
 
-  function parsedOrRefused(text) {
+  function parseRequest(text) {
     if (new TextEncoder().encode(text).length > MAX_REQUEST_BYTES) {
       const most = MAX_REQUEST_BYTES.toLocaleString("en");
       throw new Refusal(`The request cannot be decided: it has more than ${most} bytes.`);
     }
     let request;
     try {
-      request = parsed(text);
+      request = parseJson(text);
     } catch (problem) {
-      if (problem instanceof SyntaxError) throw new Refusal("The text is not JSON, so there is nothing to decide.");
+      if (problem instanceof SyntaxError) throw new Refusal("The text is not valid JSON, so there is nothing to decide.");
     }
     if (request === undefined || isDeeper(request, MAX_DEPTH)) {
       throw new Refusal(`The request cannot be decided: it is nested more than ${MAX_DEPTH} levels deep.`);
@@ -118,7 +118,7 @@
   let lastId = 0;
   const newId = () => `try-${++lastId}`;
 
-  // An element with attributes (those that are undefined, null or false are left out) and children: elements, or texts.
+  // An element with attributes (without those that are undefined, null or false) and children: elements or texts.
   function make(tag, attributes, ...children) {
     const element = document.createElement(tag);
     for (const [name, value] of Object.entries(attributes ?? {})) {
@@ -138,9 +138,9 @@
   const inWords = (name) => name.replaceAll("_", " ").replace(/\bpt\b/, "PT");
   const capitalized = (text) => text.charAt(0).toUpperCase() + text.slice(1);
   const sentence = (text) => capitalized(text) + (text.endsWith(".") ? "" : ".");
-  // A text with an escape for each character that would not show, as the command writes them.
+  // A text with an escape for each invisible character, as the command prints them.
   const NAMED = { " ": " ", "\n": "\\n", "\r": "\\r", "\t": "\\t" };
-  const shown = (text) => text.replace(/[\p{C}\p{Z}]/gu, (character) => NAMED[character] ?? escape(character));
+  const printable = (text) => text.replace(/[\p{C}\p{Z}]/gu, (character) => NAMED[character] ?? escape(character));
 
   function escape(character) {
     const code = character.codePointAt(0).toString(16);
@@ -154,53 +154,53 @@
       .slice(1)
       .map((step) => step.replaceAll("~1", "/").replaceAll("~0", "~"));
 
-  // --- what the schema says of a place
+  // --- what the schema says about a field
 
   function formOf(part) {
-    const found = { ...part };
+    const form = { ...part };
     for (;;) {
-      if (found.$ref) {
-        const definition = schema.definitions[found.$ref.replace("#/definitions/", "")];
-        delete found.$ref;
-        for (const name of Object.keys(definition)) found[name] ??= definition[name];
-      } else if (found.anyOf) {
+      if (form.$ref) {
+        const definition = schema.definitions[form.$ref.replace("#/definitions/", "")];
+        delete form.$ref;
+        for (const name of Object.keys(definition)) form[name] ??= definition[name];
+      } else if (form.anyOf) {
         // always this or null
-        const [first] = found.anyOf;
-        delete found.anyOf;
-        found.mayBeNull = true;
-        for (const name of Object.keys(first)) found[name] ??= first[name];
+        const [first] = form.anyOf;
+        delete form.anyOf;
+        form.mayBeNull = true;
+        for (const name of Object.keys(first)) form[name] ??= first[name];
       } else break;
     }
-    if (Array.isArray(found.type)) {
-      found.mayBeNull = found.type.includes("null");
-      found.type = found.type.find((type) => type !== "null");
+    if (Array.isArray(form.type)) {
+      form.mayBeNull = form.type.includes("null");
+      form.type = form.type.find((type) => type !== "null");
     }
-    if (found.enum) {
-      found.mayBeNull = found.enum.includes(null);
-      found.enum = found.enum.filter((value) => value !== null);
+    if (form.enum) {
+      form.mayBeNull = form.enum.includes(null);
+      form.enum = form.enum.filter((value) => value !== null);
     }
-    found.kind = "const" in found ? "constant" : found.enum ? "choice" : found.type;
-    found.isLong = found.maxLength > 200;
-    found.mayBeBlank = found.kind === "string" && !found.pattern && !found.minLength;
-    return found;
+    form.kind = "const" in form ? "constant" : form.enum ? "choice" : form.type;
+    form.isLong = form.maxLength > 200;
+    form.mayBeBlank = form.kind === "string" && !form.pattern && !form.minLength;
+    return form;
   }
 
   const requestTypes = schema.properties.request_type.enum;
   const formOfType = (type) => formOf({ $ref: `#/definitions/${type}` });
 
-  // --- controls: one for each place of a request
+  // --- controls: one for each field of a request
   //
-  // A control is made with what its place holds (undefined: nothing) and has
-  //   element     what stands in the page
-  //   value()     what the place holds now, undefined where it is not stated
-  //   at(step)    the control of a place directly below, if there is one
-  //   rename(s)   gives it another label
-  //   tell(s)     says at the place what is wrong there; null says nothing any more
-  //   focus()     brings the person there
+  // A control is made with the value of its field (undefined: missing) and has
+  //   element       the element on the page
+  //   value()       the current value, undefined if the field is not stated
+  //   at(step)      the control of a field directly inside, if there is one
+  //   rename(s)     changes the label
+  //   showError(s)  shows an error at the field; null removes it
+  //   focus()       moves the focus to the field
 
   function control(form, label, required, value) {
     if (value === null && form.mayBeNull) value = undefined;
-    if (value !== undefined && !fits(form, value)) return misfit(form, label, required, value);
+    if (value !== undefined && !fits(form, value)) return wrongValue(form, label, required, value);
     return CONTROLS[form.kind](form, label, required, value);
   }
 
@@ -214,7 +214,7 @@
         return typeof value === "boolean";
       case "integer":
         return value instanceof Numeral || (typeof value === "string" && value !== "" && !NUMBER.test(value));
-      case "string": // an input would change line breaks
+      case "string": // because an input would change line breaks
         return typeof value === "string" && !(form.isLong ? /\r/ : /[\r\n]/).test(value);
       case "array":
         return Array.isArray(value);
@@ -230,7 +230,7 @@
       value: () => form.const,
       at: () => undefined,
       rename() {},
-      tell() {},
+      showError() {},
       focus() {},
     }),
 
@@ -240,17 +240,17 @@
         ? make("textarea", { ...attributes, rows: 2 })
         : make("input", { ...attributes, type: "text", size: Math.min(form.maxLength ?? 30, 30) });
       input.value = value ?? "";
-      const stated = () => (input.value === "" && !(required && form.mayBeBlank) ? undefined : input.value);
-      return labelled(form, label, required, input, stated);
+      const content = () => (input.value === "" && !(required && form.mayBeBlank) ? undefined : input.value);
+      return withLabel(form, label, required, input, content);
     },
 
     integer(form, label, required, value) {
       const input = make("input", { type: "text", inputmode: "numeric", autocomplete: "off", size: 6 });
       input.value = value instanceof Numeral ? value.text : (value ?? "");
-      return labelled(form, label, required, input, () => {
+      return withLabel(form, label, required, input, () => {
         const text = input.value.trim();
         if (text === "") return undefined;
-        return NUMBER.test(text) ? new Numeral(text) : text; // as a text the policy refuses it, at its place
+        return NUMBER.test(text) ? new Numeral(text) : text; // the policy reports a text as an error of this field
       });
     },
 
@@ -259,7 +259,7 @@
       const options = form.enum.map((each) => make("option", { value: each }, inWords(each)));
       const input = make("select", {}, nothing, ...options);
       input.value = value ?? "";
-      return labelled(form, label, required, input, () => input.value || undefined);
+      return withLabel(form, label, required, input, () => input.value || undefined);
     },
 
     boolean(form, label, required, value) {
@@ -284,50 +284,50 @@
     },
 
     object(form, label, required, value) {
-      let members = {};
+      let fields = {};
       const show = (content, given) => {
-        members = Object.create(null); // a member may have any name, __proto__ too
+        fields = Object.create(null); // a field can have any name, even __proto__
         for (const [name, part] of Object.entries(form.properties)) {
           const isRequired = (form.required ?? []).includes(name);
-          members[name] = control(formOf(part), capitalized(inWords(name)), isRequired, given?.[name]);
+          fields[name] = control(formOf(part), capitalized(inWords(name)), isRequired, given?.[name]);
         }
         for (const name of Object.keys(given ?? {})) {
           if (!Object.hasOwn(form.properties, name)) {
-            members[name] = unknown(name, given[name], () => delete members[name]);
+            fields[name] = unknown(name, given[name], () => delete fields[name]);
           }
         }
-        content.replaceChildren(...Object.values(members).map((member) => member.element));
+        content.replaceChildren(...Object.values(fields).map((field) => field.element));
       };
-      const group = statable(form, label, "try-object", value, show);
+      const group = optionalGroup(form, label, "try-object", value, show);
       return {
         ...group,
         value() {
           if (!group.isStated()) return undefined;
-          const found = Object.create(null);
-          for (const name of Object.keys(members)) {
-            const held = members[name].value();
-            if (held !== undefined) found[name] = held;
+          const object = Object.create(null);
+          for (const name of Object.keys(fields)) {
+            const content = fields[name].value();
+            if (content !== undefined) object[name] = content;
           }
-          return found;
+          return object;
         },
-        at: (step) => (group.isStated() ? members[step] : undefined),
+        at: (step) => (group.isStated() ? fields[step] : undefined),
       };
     },
 
     array(form, label, required, value) {
       const { description, ...elementForm } = formOf(form.items);
-      // "one goal with its statuses" and "a modifier: two digits or capital letters …" say what an element is called.
-      const one = elementForm.isLong ? null : /^(?:one|an?) ([\w ]+?)(?= with\b|:|$)/.exec(description)?.[1];
+      // The description has the name of an element: "one goal with its statuses", "a modifier of two characters …".
+      const one = elementForm.isLong ? null : /^(?:one|an?) ([\w ]+?)(?= with\b| of\b|:|$)/.exec(description)?.[1];
       const title = (index) => `${capitalized(one ?? label)} ${index + 1}`;
       if (one && elementForm.kind !== "object") form = { ...form, description: `${form.description}: ${description}` };
       let elements = [];
       let list;
 
       const append = (given) => {
-        const made = control(elementForm, title(elements.length), true, given);
-        const item = make("li", { class: elementForm.kind === "object" ? null : "try-row" }, made.element);
+        const inner = control(elementForm, title(elements.length), true, given);
+        const item = make("li", { class: elementForm.kind === "object" ? null : "try-row" }, inner.element);
         const remove = make("button", { type: "button", class: "try-small" });
-        const element = { ...made, item, remove };
+        const element = { ...inner, item, remove };
         remove.addEventListener("click", () => {
           const index = elements.indexOf(element);
           elements.splice(index, 1);
@@ -339,7 +339,7 @@
         item.append(remove);
         elements.push(element);
         list.append(item);
-        return made;
+        return inner;
       };
       const renumber = () =>
         elements.forEach((element, index) => {
@@ -347,9 +347,9 @@
           element.remove.textContent = `Remove ${title(index).toLowerCase()}`;
         });
       const add = button(`Add ${one ? `a ${one}` : `to ${label.toLowerCase()}`}`, () => {
-        const made = append(undefined);
+        const inner = append(undefined);
         renumber();
-        made.focus();
+        inner.focus();
         changed();
       });
 
@@ -360,7 +360,7 @@
         renumber();
         content.replaceChildren(list, add);
       };
-      const group = statable(form, label, "try-list", value, show);
+      const group = optionalGroup(form, label, "try-list", value, show);
       return {
         ...group,
         value: () => (group.isStated() ? elements.map((element) => element.value() ?? null) : undefined),
@@ -369,61 +369,61 @@
     },
   };
 
-  // A place with one input.
-  function labelled(form, label, required, input, value) {
+  // A field with one input.
+  function withLabel(form, label, required, input, value) {
     input.id = newId();
     const text = make("span", {}, label);
     const aside = required ? null : make("span", { class: "try-aside" }, " (optional)");
     const name = make("label", { for: input.id }, text, aside);
-    const told = problemOf(input, label, form.description, () => input.toggleAttribute("aria-invalid", false));
+    const error = errorOf(input, label, form.description, () => input.toggleAttribute("aria-invalid", false));
     if (required) input.setAttribute("aria-required", "true");
     return {
-      element: make("div", { class: "try-field" }, name, told.hint, told.problem, input),
+      element: make("div", { class: "try-field" }, name, error.hint, error.problem, input),
       value,
       at: () => undefined,
-      rename: (renamed) => (text.textContent = renamed),
-      tell(problem) {
-        told.tell(problem);
+      rename: (label) => (text.textContent = label),
+      showError(problem) {
+        error.show(problem);
         if (problem) input.setAttribute("aria-invalid", "true");
       },
       focus: () => input.focus(),
     };
   }
 
-  // A place with several inputs.
+  // A field with several inputs.
   function fieldset(form, label, kind, ...content) {
     const legend = make("legend", {}, label);
     const element = make("fieldset", { class: kind });
-    const told = problemOf(element, label, form.description);
-    element.append(legend, ...[told.hint, told.problem, ...content].filter(Boolean));
+    const error = errorOf(element, label, form.description);
+    element.append(legend, ...[error.hint, error.problem, ...content].filter(Boolean));
     return {
       element,
-      rename: (renamed) => (legend.textContent = renamed),
-      tell: told.tell,
+      rename: (label) => (legend.textContent = label),
+      showError: error.show,
       focus: () => element.querySelector("input, textarea, select, button")?.focus(),
     };
   }
 
-  // An object or a list. Where it may be left out, a person says that it is stated before its content shows.
-  function statable(form, label, kind, value, show) {
+  // An object or a list. If it is optional, its content shows only after a person checks "stated".
+  function optionalGroup(form, label, kind, value, show) {
     const content = make("div", { class: "try-content" });
     const box = form.mayBeNull ? make("input", { type: "checkbox", id: newId() }) : null;
     const choice = box ? make("div", { class: "try-radio" }, box, make("label", { for: box.id }, "stated")) : null;
     const group = fieldset(form, label, kind, ...[choice, content].filter(Boolean));
     if (box) {
       box.checked = value !== undefined;
-      let shown = box.checked;
+      let isShown = box.checked;
       box.addEventListener("input", () => {
         content.hidden = !box.checked;
-        if (box.checked && !shown) show(content, undefined);
-        shown = true; // what was filled in is there again when it is stated again
+        if (box.checked && !isShown) show(content, undefined);
+        isShown = true; // the content remains for the next time that the box is checked
       });
     }
     if (!box || box.checked) show(content, value);
     return { ...group, isStated: () => !box || box.checked };
   }
 
-  function problemOf(described, label, description, onClear = () => {}) {
+  function errorOf(described, label, description, onClear = () => {}) {
     const says = description && inWords(description.replace(/^the /, "")) !== label.toLowerCase();
     const hint = says ? make("p", { class: "try-hint", id: newId() }, sentence(description)) : null;
     const problem = make("p", { class: "try-problem", id: newId(), hidden: true });
@@ -436,7 +436,7 @@
     return {
       hint,
       problem,
-      tell(text) {
+      show(text) {
         problem.hidden = !text;
         problem.textContent = text ?? "";
         if (!text) onClear();
@@ -445,12 +445,12 @@
     };
   }
 
-  // A place that holds what its input could not show. It stays so until the person wants to enter something else.
-  function misfit(form, label, required, value) {
+  // A field with a value that its input cannot show. It stays until the person chooses to enter something else.
+  function wrongValue(form, label, required, value) {
     let current = unusable(label, value, "Enter something else", () => {
-      const instead = control(form, label, required, undefined);
-      current.element.replaceWith(instead.element);
-      current = instead;
+      const input = control(form, label, required, undefined);
+      current.element.replaceWith(input.element);
+      current = input;
       current.focus();
       changed();
     });
@@ -460,43 +460,43 @@
       },
       value: () => current.value(),
       at: (step) => current.at(step),
-      rename(renamed) {
-        label = renamed;
-        current.rename(renamed);
+      rename(newLabel) {
+        label = newLabel;
+        current.rename(newLabel);
       },
-      tell: (problem) => current.tell(problem),
+      showError: (problem) => current.showError(problem),
       focus: () => current.focus(),
     };
   }
 
-  // A member that requests of this type do not have.
+  // A field that this request type does not have.
   function unknown(name, value, forget) {
-    const place = unusable(name, value, "Remove it", () => {
+    const field = unusable(name, value, "Remove it", () => {
       forget();
-      const next = place.element.previousElementSibling ?? place.element.parentElement;
-      place.element.remove();
+      const next = field.element.previousElementSibling ?? field.element.parentElement;
+      field.element.remove();
       next.querySelector("input, textarea, select, button")?.focus();
       changed();
     });
-    return place;
+    return field;
   }
 
   function unusable(label, value, action, act) {
     const text = jsonText(value).replace(/\s+/g, " ");
-    const held = make("code", {}, text.length > 100 ? `${text.slice(0, 100)} …` : text);
-    const group = fieldset({}, label, "try-misfit", held, button(action, act));
+    const content = make("code", {}, text.length > 100 ? `${text.slice(0, 100)} …` : text);
+    const group = fieldset({}, label, "try-misfit", content, button(action, act));
     return { ...group, value: () => value, at: () => undefined };
   }
 
   // --- a decision in words
 
-  function explained(decision) {
+  function explain(decision) {
     const title = schema.definitions[decision.request_type]?.title ?? "The request";
-    const reference = decision.request_id ? [" ", make("bdi", {}, shown(decision.request_id))] : [];
+    const reference = decision.request_id ? [" ", make("bdi", {}, printable(decision.request_id))] : [];
     const headline = [title, ...reference, ` ${explanation.sentences[decision.outcome]}`];
     const sections = [facts(decision), decision.lines.length ? lines(decision.lines) : null];
     for (const [effect, heading] of Object.entries(explanation.effects)) {
-      const reasons = merged(decision.reasons.filter((reason) => reason.effect === effect));
+      const reasons = merge(decision.reasons.filter((reason) => reason.effect === effect));
       if (reasons.length) {
         const entries = reasons.map(({ reason, paths }) => make("li", {}, ...entry(reason, paths)));
         sections.push(make("section", { "data-effect": effect }, make("h3", {}, heading), make("ol", {}, ...entries)));
@@ -513,7 +513,7 @@
   }
 
   function facts(decision) {
-    const rows = [["authorized", authorized(decision.authorized)]];
+    const rows = [["authorized", authorizedInWords(decision.authorized)]];
     const { route, contact } = decision;
     if (route) {
       const network = route.network ? `, ${route.network}` : "";
@@ -524,21 +524,21 @@
     return terms(...rows);
   }
 
-  function authorized(granted) {
+  function authorizedInWords(authorized) {
     const parts = [];
-    if (granted.units) parts.push(units(granted.units));
-    if (granted.evaluation_visits) parts.push(counted(granted.evaluation_visits, "evaluation visit"));
-    if (granted.treatment_visits) parts.push(counted(granted.treatment_visits, "treatment visit"));
-    if (granted.procedure_codes.length) parts.push(`procedure codes ${granted.procedure_codes.join(" ")}`);
-    if (!parts.length) return "no unit, visit or procedure code";
-    return `${parts.join(", ")}; a visit has at most ${units(granted.max_units_per_visit)}`;
+    if (authorized.units) parts.push(units(authorized.units));
+    if (authorized.evaluation_visits) parts.push(countOf(authorized.evaluation_visits, "evaluation visit"));
+    if (authorized.treatment_visits) parts.push(countOf(authorized.treatment_visits, "treatment visit"));
+    if (authorized.procedure_codes.length) parts.push(`procedure codes ${authorized.procedure_codes.join(" ")}`);
+    if (!parts.length) return "nothing";
+    return `${parts.join(", ")}; at most ${units(authorized.max_units_per_visit)} in a visit`;
   }
 
-  const counted = (number, thing) => `${number} ${thing}${number === 1 ? "" : "s"}`;
-  const units = (number) => `${counted(number, "unit")} (${number * explanation.minutes_in_a_unit} minutes)`;
+  const countOf = (number, thing) => `${number} ${thing}${number === 1 ? "" : "s"}`;
+  const units = (number) => `${countOf(number, "unit")} (${number * explanation.minutes_in_a_unit} minutes)`;
 
   function lines(all) {
-    const head = ["line", "code", "asked", "granted", "status", "reasons"];
+    const head = ["line", "code", "requested", "authorized", "status", "reasons"];
     const rows = all.map((line) => [
       make("th", { scope: "row" }, String(line.line)),
       make("td", {}, line.procedure_code),
@@ -557,15 +557,15 @@
     return make("div", { class: "try-table", tabindex: 0, role: "region", "aria-label": "Service lines" }, table);
   }
 
-  // Reasons that differ in their place alone are told once, with all their places.
-  function merged(reasons) {
-    const found = new Map();
+  // Reasons that differ only in their path become one, with all the paths.
+  function merge(reasons) {
+    const merged = new Map();
     for (const reason of reasons) {
       const same = JSON.stringify([reason.code, reason.clauses, reason.message, reason.remedy]);
-      if (!found.has(same)) found.set(same, { reason, paths: [] });
-      found.get(same).paths.push(reason.path);
+      if (!merged.has(same)) merged.set(same, { reason, paths: [] });
+      merged.get(same).paths.push(reason.path);
     }
-    return [...found.values()];
+    return [...merged.values()];
   }
 
   function entry(reason, paths) {
@@ -578,27 +578,27 @@
       rows.push([entryOf("interpretations", reason.interpretation), `${silence} ${choice}`.trim()]);
     }
     const remedy = reason.remedy ?? register.reason_codes[reason.code]?.no_remedy_because;
-    if (remedy) rows.push(["what lifts it", remedy]);
+    if (remedy) rows.push(["how to resolve", remedy]);
     rows.push(["reason code", make("code", {}, entryOf("reason_codes", reason.code))]);
     return [make("p", { class: "try-message" }, reason.message), terms(...rows)];
   }
 
-  // The name of an entry of a register, which leads to it on its page.
+  // The name of an entry of a register, as a link to the entry.
   function entryOf(kind, name) {
     return make("a", { href: `${PAGES[kind]}#${name}` }, name);
   }
 
-  // A JSON Pointer in words, elements counted from 1, and as it stands; it leads to the place in the form.
+  // A JSON Pointer in words, with elements counted from 1, and unchanged; it links to the field in the form.
   function where(path) {
     if (!path) return "the whole request";
     const isIndex = (step) => /^[0-9]+$/.test(step);
     const words = steps(path).map((step) => (isIndex(step) ? String(BigInt(step) + 1n) : step.replaceAll("_", " ")));
-    const link = make("a", { href: "#try-form" }, make("bdi", {}, shown(words.join(" › "))));
+    const link = make("a", { href: "#try-form" }, make("bdi", {}, printable(words.join(" › "))));
     link.addEventListener("click", (event) => {
       event.preventDefault();
-      placeOf(path)?.focus();
+      fieldAt(path)?.focus();
     });
-    return make("span", {}, link, " ", make("code", {}, make("bdi", {}, shown(path))));
+    return make("span", {}, link, " ", make("code", {}, make("bdi", {}, printable(path))));
   }
 
   // --- the page
@@ -614,33 +614,33 @@
   const explanationBox = byId("try-explanation");
   const decisionJson = byId("try-decision");
 
-  let root = null; // the control of the whole request; null where the request is of no known type
-  let formIsBehind = false; // the JSON was changed, and the form does not show it yet
-  let live = false; // each change is decided; from the first decision on, so that nothing is wrong before then
-  let told = []; // the controls at which something is said
+  let root = null; // the control of the whole request; null if the request type is unknown
+  let formIsBehind = false; // the JSON changed, and the form does not show it yet
+  let live = false; // decide after each change; off until the first decision, so that no errors show before it
+  let withErrors = []; // the controls that show an error
   let pause = 0;
-  let asked = 0;
-  const drafts = new Map(); // what was filled in, by request type
+  let latest = 0;
+  const drafts = new Map(); // the content of the forms, by request type
 
   function showForm(value) {
     const type = isObject(value) ? value.request_type : undefined;
-    told = [];
+    withErrors = [];
     root = requestTypes.includes(type) ? control(formOfType(type), formOfType(type).title, true, value) : null;
     byId("try-fields").replaceChildren(
-      root?.element ?? make("p", {}, "The request below is of no type that is known, so there is no form for it."),
+      root?.element ?? make("p", {}, "The request type below is unknown, so there is no form for it."),
     );
     typeChoice.value = root ? type : "";
   }
 
-  // The control of a place, or of the nearest one above it that has one.
-  function placeOf(path) {
-    let place = root;
+  // The control of a field, or of the nearest field around it that has one.
+  function fieldAt(path) {
+    let field = root;
     for (const step of steps(path)) {
-      const below = place?.at(step);
+      const below = field?.at(step);
       if (!below) break;
-      place = below;
+      field = below;
     }
-    return place;
+    return field;
   }
 
   function changed() {
@@ -662,23 +662,23 @@
     if (formIsBehind) {
       formIsBehind = false;
       try {
-        showForm(parsedOrRefused(json.value));
+        showForm(parseRequest(json.value));
       } catch {
-        // The decision says what is wrong; the form stays as it was.
+        // The decision reports the error; the form does not change.
       }
     }
-    const mine = ++asked;
+    const mine = ++latest;
     let decision = null;
     let words;
     try {
-      decision = await decided(json.value);
-      words = explained(decision);
+      decision = await decisionOn(json.value);
+      words = explain(decision);
     } catch (problem) {
       decision = null;
-      const text = problem instanceof Refusal ? problem.message : "This page failed. Nothing is decided.";
+      const text = problem instanceof Refusal ? problem.message : "This page failed. There is no decision.";
       words = { headline: [text], sections: [] };
     }
-    if (mine === asked) showDecision(decision, words);
+    if (mine === latest) showDecision(decision, words);
   }
 
   function showDecision(decision, { headline, sections }) {
@@ -690,19 +690,19 @@
 
     json.toggleAttribute("aria-invalid", false);
     if (!decision) json.setAttribute("aria-invalid", "true");
-    told.forEach((place) => place.tell(null));
-    told = [];
+    withErrors.forEach((field) => field.showError(null));
+    withErrors = [];
     for (const reason of decision?.reasons ?? []) {
-      const place = reason.effect === "invalid" ? placeOf(reason.path) : null;
-      if (place && !told.includes(place)) {
-        place.tell([reason.message, reason.remedy].filter(Boolean).join(" "));
-        told.push(place);
+      const field = reason.effect === "invalid" ? fieldAt(reason.path) : null;
+      if (field && !withErrors.includes(field)) {
+        field.showError([reason.message, reason.remedy].filter(Boolean).join(" "));
+        withErrors.push(field);
       }
     }
   }
 
   function showNoDecision(text) {
-    asked++;
+    latest++;
     clearTimeout(pause);
     live = false;
     showDecision(null, { headline: [text], sections: [] });
@@ -712,7 +712,7 @@
   function begin(type) {
     showForm(drafts.get(type) ?? { request_type: type });
     json.value = jsonText(root.value());
-    showNoDecision("Nothing is decided yet: fill in the form and press Decide.");
+    showNoDecision("No decision yet: fill in the form and press Decide.");
   }
 
   for (const type of requestTypes) {
@@ -729,7 +729,7 @@
 
   typeChoice.addEventListener("change", () => {
     if (root) {
-      const value = parsed(jsonText(root.value()));
+      const value = parseJson(jsonText(root.value()));
       drafts.set(value.request_type, value);
     }
     begin(typeChoice.value);
@@ -737,8 +737,8 @@
   byId("try-load").addEventListener("click", () => {
     const { request } = examples[exampleChoice.value];
     const text = JSON.stringify(request);
-    showForm(parsed(text));
-    json.value = jsonText(parsed(text));
+    showForm(parseJson(text));
+    json.value = jsonText(parseJson(text));
     decide();
   });
   form.addEventListener("input", changed);

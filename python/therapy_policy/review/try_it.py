@@ -1,7 +1,6 @@
-"""What the page needs on which a request is tried: the policy, compiled, and the engine that decides by it.
+"""The files of the page on which people try a request: the compiled policy, and the engine that runs it.
 
-A page that is opened as a file may load scripts that stand beside it, but may fetch nothing. So the policy comes as a
-script too.
+A page that is opened as a file can load scripts from its folder but cannot fetch data. So the policy is a script, too.
 """
 
 from __future__ import annotations
@@ -14,10 +13,11 @@ from typing import Any
 
 import opapywasm.runtime
 
-from therapy_policy import explain, request_text
-from therapy_policy.bundles import Bundle
-from therapy_policy.fetching import Progress, to_stderr
-from therapy_policy.review.npm import installed
+from therapy_policy import wording
+from therapy_policy.client import request_text
+from therapy_policy.policy.bundles import Bundle
+from therapy_policy.toolchain.fetching import ReportStep, to_stderr
+from therapy_policy.toolchain.node import installed
 
 PACKAGE = Path(__file__).parent
 ENGINE = Path("@open-policy-agent/opa-wasm")
@@ -28,9 +28,9 @@ def try_it_files(
     bundle: Bundle,
     schema: Mapping[str, Any],
     examples: Sequence[Mapping[str, Any]],
-    progress: Progress = to_stderr,
+    progress: ReportStep = to_stderr,
 ) -> dict[str, str | bytes]:
-    """Return the files that stand beside the page of templates/try_it.html, by name.
+    """Return the files that the page of templates/try_it.html needs in its folder, by name.
 
     `schema` is the published schema of requests, as schemas/request.json; the form is built from it. Each of `examples`
     has a `title` and a `request`; they are offered in this order, by request type.
@@ -50,27 +50,27 @@ def try_it_files(
 def _policy(bundle: Bundle, schema: Mapping[str, Any], examples: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
     return {
         "wasm": base64.b64encode(bundle.wasm).decode(),
-        "memory_pages": opapywasm.runtime._DEFAULT_MEMORY_PAGES,  # as the embedded client has set it
+        "memory_pages": opapywasm.runtime._DEFAULT_MEMORY_PAGES,  # as in the embedded client
         "data": bundle.data,
         "schema": schema,
         "examples": [{"title": each["title"], "request": each["request"]} for each in examples],
         "max_request_bytes": request_text.MAX_REQUEST_BYTES,
         "max_depth": request_text.MAX_DEPTH,
         "explanation": {
-            "sentences": {outcome: sentence for outcome, (sentence, _) in explain.SENTENCES.items()},
-            "effects": {effect: title for effect, (title, _) in explain.EFFECTS.items()},
-            "minutes_in_a_unit": explain.MINUTES_IN_A_UNIT,
+            "sentences": {outcome: sentence for outcome, (sentence, _) in wording.OUTCOMES.items()},
+            "effects": {effect: title for effect, (title, _) in wording.EFFECTS.items()},
+            "minutes_in_a_unit": wording.MINUTES_IN_A_UNIT,
         },
     }
 
 
 def _engine(modules: Path) -> str:
     script = (modules / ENGINE / "dist" / "opa-wasm-browser.js").read_text(encoding="utf-8")
-    # The last line points to a file that is not beside the page.
+    # The last line refers to a file that is not on the site.
     return "".join(line for line in script.splitlines(keepends=True) if not line.startswith("//# sourceMappingURL="))
 
 
 def _licenses(modules: Path) -> str:
-    """The licenses of what is in opa-wasm.js, as they ask for."""
+    """The licenses of the packages in opa-wasm.js, which require it."""
     texts = [f"{part}\n\n{(modules / part / 'LICENSE').read_text(encoding='utf-8')}" for part in PARTS_OF_THE_ENGINE]
-    return "opa-wasm.js is made of the packages below, under their licenses.\n\n" + f"\n{'-' * 80}\n\n".join(texts)
+    return "opa-wasm.js contains the packages below, under their licenses.\n\n" + f"\n{'-' * 80}\n\n".join(texts)

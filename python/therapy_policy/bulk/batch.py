@@ -1,0 +1,248 @@
+"""Decide a file of requests, one per line, into a file of decisions, one per line, in the same order.
+
+The output gets its name only when it is finished. Until then it is `OUT.partial`, which has complete lines only.
+`OUT.partial.json` identifies the input, so that an interrupted run can be resumed.
+"""
+
+from __future__ import annotations
+
+import itertools
+import json
+import os
+import shlex
+import stat
+import sys
+from collections import Counter
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import BinaryIO
+
+from therapy_policy.client.decision import Client, Decision
+from therapy_policy.client.request_text import MAX_REQUEST_BYTES, checked_text
+from therapy_policy.errors import FileNotUsable, RequestNotJson, RequestTooLarge
+from therapy_policy.files import lines_of, open_input, progress_bar, stoppable
+
+if sys.platform != "win32":
+    import fcntl
+
+CHUNK_LINES = 500
+CHUNK_BYTES = 4 * 1024 * 1024
+
+
+@dataclass
+class Tally:
+    """Counts over the lines decided so far."""
+
+    lines: int = 0
+    outcomes: Counter[str] = field(default_factory=Counter)
+    first_invalid: int | None = None
+    policy_versions: set[str] = field(default_factory=set)
+
+    def add(self, decision: Decision) -> None:
+        outcome, version = decision["outcome"], decision["policy_version"]
+        self.lines += 1
+        self.outcomes[outcome] += 1
+        self.policy_versions.add(version)
+        if outcome == "invalid_request" and self.first_invalid is None:
+            self.first_invalid = self.lines
+
+    def summary(self) -> str:
+        counts = ", ".join(f"{count:,} {outcome}" for outcome, count in self.outcomes.most_common())
+        first = f" (the first invalid one is line {self.first_invalid:,})" if self.first_invalid else ""
+        return f"{self.lines:,} {'decision' if self.lines == 1 else 'decisions'}" + (
+            f": {counts}{first}" if counts else ""
+        )
+
+
+def run(
+    source: str,
+    target: str,
+    engine: Callable[[], Client],
+    write_out: Callable[[bytes], None],
+    *,
+    resume: bool,
+    force: bool,
+) -> int:
+    """Decide every line of `source` into `target`, either of which may be `-`; return the number of invalid requests.
+
+    Raises `FileNotUsable`, `Stopped`, `OSError`, or an exception of the engine. Earlier decisions are kept.
+    """
+    with open_input(source) as requests, stoppable():
+        about = os.fstat(requests.fileno())
+        size = about.st_size if stat.S_ISREG(about.st_mode) else None
+        if target == "-":
+            if resume:
+                raise FileNotUsable("A run to standard output cannot be resumed. Give --output a file name.")
+            tally = Tally()
+            _decide_all(requests, size, engine, tally, write_out, show_progress=not sys.stdout.isatty())
+        else:
+            note = {"input_bytes": size, "input_modified_ns": about.st_mtime_ns} if size is not None else None
+            if Path(target).exists() and os.path.samestat(about, os.stat(target)):
+                raise FileNotUsable(f"{target} is the input itself. Give --output another name.")
+            with PartialOutput(Path(target), source, note, resume=resume, force=force) as partial:
+                tally = partial.tally
+                _decide_all(requests, size, engine, tally, partial.write, show_progress=True)
+                partial.finish()
+    print(f"{tally.summary()}{'' if target == '-' else f' -> {target}'}", file=sys.stderr)
+    return tally.outcomes["invalid_request"]
+
+
+def _decide_all(
+    requests: BinaryIO,
+    size: int | None,
+    engine: Callable[[], Client],
+    tally: Tally,
+    write: Callable[[bytes], None],
+    *,
+    show_progress: bool,
+) -> None:
+    """Decide the lines that `tally` does not include yet, and add them to it."""
+    lines = lines_of(requests, MAX_REQUEST_BYTES)
+    with engine() as client, progress_bar(size, show_progress) as advance:
+        for _ in range(tally.lines):
+            if (decided_before := next(lines, None)) is None:
+                raise FileNotUsable("The input has fewer lines than were already decided. Use --force to start over.")
+            advance(decided_before[1], 0)
+        for chunk, taken in _chunks(lines):
+            decisions = decide_lines(client, chunk)
+            versions = tally.policy_versions | {decision["policy_version"] for decision in decisions}
+            if len(versions) > 1:
+                raise FileNotUsable(
+                    f"The policy changed during the run: versions {' and '.join(sorted(versions))}. "
+                    "Use --force to start over."
+                )
+            write(b"".join(_line(decision) for _, decision in zip(chunk, decisions, strict=True)))
+            for decision in decisions:
+                tally.add(decision)
+            advance(taken, tally.lines)
+
+
+def _line(decision: Decision) -> bytes:
+    return (json.dumps(decision, sort_keys=True, ensure_ascii=False, separators=(",", ":")) + "\n").encode()
+
+
+def _chunks(lines: Iterator[tuple[bytes, int]]) -> Iterator[tuple[list[bytes], int]]:
+    while first := next(lines, None):
+        chunk, taken = [first[0]], first[1]
+        for line, bytes_taken in itertools.islice(lines, CHUNK_LINES - 1):
+            chunk.append(line)
+            taken += bytes_taken
+            if taken >= CHUNK_BYTES:
+                break
+        yield chunk, taken
+
+
+def decide_lines(client: Client, lines: list[bytes]) -> list[Decision]:
+    """Decide lines, in order; a line that is not JSON is decided like `null`, which is not a request either."""
+    try:
+        return client.decide_texts(lines)
+    except (RequestNotJson, RequestTooLarge):
+        return client.decide_texts([line if _is_json(line) else b"null" for line in lines])
+
+
+def _is_json(line: bytes) -> bool:
+    try:
+        checked_text(line)
+    except (RequestNotJson, RequestTooLarge):
+        return False
+    return True
+
+
+class PartialOutput:
+    """The unfinished output: complete lines in `OUT.partial`, and a note that identifies the input.
+
+    Leaving the context without `finish` keeps the complete lines and prints how to resume. Raises `FileNotUsable` and
+    `OSError`.
+    """
+
+    def __init__(self, output: Path, source: str, note: dict[str, int] | None, *, resume: bool, force: bool) -> None:
+        self.output, self.source, self.note, self.resume, self.force = output, source, note, resume, force
+        self.path = output.with_name(output.name + ".partial")
+        self.note_path = output.with_name(output.name + ".partial.json")
+        self.tally = Tally()
+        self.complete_bytes = 0
+
+    def __enter__(self) -> PartialOutput:
+        if self.output.exists() and not self.output.is_file():
+            raise FileNotUsable(
+                f"{self.output} is not a file. Give --output the name of a file, or - for standard output."
+            )
+        if self.output.exists() and not self.force:
+            raise FileNotUsable(f"{self.output} already exists. Give another name, or use --force to replace it.")
+        if self.resume and self.note is None:
+            raise FileNotUsable(f"Only a file can be resumed, and {self.source} is not one. Use --force to start over.")
+        if self.path.exists() and not (self.resume or self.force):
+            raise FileNotUsable(
+                f"{self.path} holds an unfinished run. Use --resume to continue it, or --force to start over."
+            )
+        resuming = self.resume and self.path.exists()
+        if self.resume and not resuming:
+            print(f"There is no {self.path} to resume. Starting with the first line.", file=sys.stderr)
+        self.file = open(os.open(self.path, os.O_WRONLY | os.O_CREAT, 0o666), "wb", buffering=0)
+        try:
+            self._lock()
+            if resuming:
+                self._count_complete_lines()
+            self.file.seek(self.complete_bytes)
+            self.file.truncate()
+            self.note_path.write_text(json.dumps(self.note), encoding="utf-8")
+        except BaseException:
+            self.file.close()
+            raise
+        return self
+
+    def _lock(self) -> None:
+        if sys.platform != "win32":
+            try:
+                fcntl.flock(self.file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except OSError:
+                raise FileNotUsable(f"Another run is writing {self.path}. Wait for it, or give another name.") from None
+
+    def _count_complete_lines(self) -> None:
+        try:
+            note = json.loads(self.note_path.read_text(encoding="utf-8"))
+        except (OSError, ValueError):
+            raise FileNotUsable(f"{self.note_path} cannot be read. Use --force to start over.") from None
+        if note != self.note:
+            raise FileNotUsable(
+                f"{self.source} is a different file, or has changed since the run that wrote {self.path}. "
+                "Use --force to start over."
+            )
+        with self.path.open("rb") as lines:
+            for line in lines:
+                try:
+                    self.tally.add(json.loads(line if line.endswith(b"\n") else b""))
+                except (ValueError, KeyError, TypeError):
+                    break  # cut off here, as after a crash of the machine
+                self.complete_bytes += len(line)
+
+    def write(self, data: bytes) -> None:
+        """Write complete lines."""
+        rest = memoryview(data)
+        while rest:
+            rest = rest[self.file.write(rest) :]
+        self.complete_bytes += len(data)
+
+    def finish(self) -> None:
+        """Rename the output to its final name."""
+        os.fsync(self.file.fileno())
+        self.file.close()
+        os.replace(self.path, self.output)
+
+    def __exit__(self, kind: type[BaseException] | None, problem: BaseException | None, trace: object) -> None:
+        self.file.close()
+        if self.complete_bytes and self.path.exists():  # otherwise it has its final name
+            os.truncate(self.path, self.complete_bytes)
+            with self.path.open("rb") as lines:
+                print(f"{sum(1 for _ in lines):,} decisions are kept in {self.path}.", file=sys.stderr)
+            print(self._how_to_resume(), file=sys.stderr)
+        else:
+            self.path.unlink(missing_ok=True)
+            self.note_path.unlink(missing_ok=True)
+
+    def _how_to_resume(self) -> str:
+        if self.note is None:
+            return "Standard input cannot be resumed. Use --force to start over."
+        command = ["therapy-policy", "batch", self.source, "--output", str(self.output), "--resume"]
+        return f"To resume, run: {shlex.join(command + (['--force'] if self.force else []))}"

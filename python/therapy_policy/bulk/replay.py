@@ -1,0 +1,522 @@
+"""Re-decide every request in a decision log, and report which decisions changed.
+
+A log is either OPA's log, as the sidecar writes it, with requests (free text replaced by tokens) and decisions; or the
+output of a batch, whose requests are in the batch's input. The embedded engine decides. Decisions are compared in full,
+except for `policy_version`, which identifies the policy and is not part of what it decided.
+
+The report contains only counts, line numbers, and words of the policy: codes, clauses, outcomes, numbers, and paths
+made of published field names. A logged value with anything else in their place does not count as a decision.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import stat
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, field
+from itertools import zip_longest
+from typing import Any, NoReturn, cast, get_args
+
+from therapy_policy.bulk.batch import CHUNK_BYTES, CHUNK_LINES, decide_lines
+from therapy_policy.client.decision import Authorized, Client, Decision, Line, Outcome, Reason
+from therapy_policy.client.request_text import MAX_REQUEST_BYTES, request_text
+from therapy_policy.errors import FileNotUsable, RequestNotJson, RequestTooLarge
+from therapy_policy.files import display_name, lines_of, open_input, packaged_json, progress_bar, stoppable
+from therapy_policy.policy.bundles import ENTRY_POINTS, Bundle
+from therapy_policy.wording import count_of
+
+MAX_LINE_BYTES = 64 << 20  # the largest batch, with an error in every field, gets an answer of about 25 MB
+
+ONE, MANY = ENTRY_POINTS
+
+# Why a logged decision cannot be compared with a new one.
+REFUSED = "refused"
+LEFT_OUT = "left_out"
+NO_DECISION = "no_decision"
+TOO_LARGE = "too_large"
+DAMAGED = "damaged"
+REASONS_NOT_REPLAYABLE = {
+    REFUSED: "rejected as invalid; the log keeps only the request type",
+    LEFT_OUT: "logged without the request",
+    NO_DECISION: "logged with a result that is not a decision of this policy",
+    TOO_LARGE: "on a request that is too large or not JSON",
+    DAMAGED: "lost because the line is truncated or damaged (one counted per line)",
+}
+
+# A kind of difference between two decisions: `what` differs, then its details.
+Difference = tuple[tuple[str, str | int | None], ...]
+
+
+@dataclass(frozen=True)
+class LogPosition:
+    """The position of a decision in the log: its line and, in a batch, its request; both are counted from 1."""
+
+    line: int
+    request: int | None = None
+
+    def as_dict(self) -> dict[str, int | None]:
+        return {"line": self.line, "request": self.request}
+
+    def __str__(self) -> str:
+        return f"line {self.line:,}" + (f", request {self.request:,}" if self.request else "")
+
+
+@dataclass
+class Occurrences:
+    """How often something occurs in the log, and where first."""
+
+    first: LogPosition
+    count: int = 0
+
+    def as_dict(self) -> dict[str, Any]:
+        return {"count": self.count, "first": self.first.as_dict()}
+
+
+@dataclass
+class ReplayReport:
+    """The result of replaying a log."""
+
+    version: str  # of the policy in use now
+    lines: int = 0
+    entries: int = 0  # lines with decisions
+    skipped: int = 0  # other lines
+    not_json: int = 0  # other lines that are not JSON
+    first_not_json: int | None = None
+    identical: int = 0
+    different: int = 0
+    versions: Counter[str] = field(default_factory=Counter)  # of the policies that made the logged decisions
+    not_replayable: dict[str, Occurrences] = field(default_factory=dict)
+    differences: dict[Difference, Occurrences] = field(default_factory=dict)
+
+    @property
+    def decisions(self) -> int:
+        return self.identical + self.different + sum(occurrences.count for occurrences in self.not_replayable.values())
+
+    @property
+    def _damaged(self) -> int:
+        damaged = self.not_replayable.get(DAMAGED)
+        return damaged.count if damaged else 0
+
+    @property
+    def incomplete(self) -> str | None:
+        """Why the log does not show that nothing changed, even if no decision differs; None if it does."""
+        if damaged := self.not_replayable.get(DAMAGED):
+            return (
+                f"{count_of(damaged.count, 'line')} of the log cannot be read (first: {damaged.first}), "
+                "so their decisions were not replayed. Get a complete copy of the log."
+            )
+        if self.identical:
+            return None
+        return "Nothing in the log can be replayed. Give a log with valid requests."
+
+    def skip(self, number: int, *, not_json: bool) -> None:
+        self.skipped += 1
+        if not_json:
+            self.not_json += 1
+            self.first_not_json = self.first_not_json or number
+
+    def cannot_replay(self, why: str, place: LogPosition) -> None:
+        self.not_replayable.setdefault(why, Occurrences(place)).count += 1
+
+    def compare(self, place: LogPosition, then: Decision, now: Decision) -> None:
+        self.versions[then["policy_version"]] += 1
+        differences = differences_between(then, now)
+        if differences:
+            self.different += 1
+        else:
+            self.identical += 1
+        for difference in differences:
+            self.differences.setdefault(difference, Occurrences(place)).count += 1
+
+    def _sorted_differences(self) -> list[tuple[Difference, Occurrences]]:
+        return sorted(self.differences.items(), key=lambda each: -each[1].count)
+
+    def as_dict(self) -> dict[str, Any]:
+        return {
+            "lines": self.lines,
+            "entries": self.entries,
+            "skipped": {"count": self.skipped, "not_json": self.not_json, "first_not_json": self.first_not_json},
+            "decisions": self.decisions,
+            "identical": self.identical,
+            "different": self.different,
+            "not_replayable": [
+                {"why": why} | occurrences.as_dict() for why, occurrences in self.not_replayable.items()
+            ],
+            "policy_versions": {"then": dict(sorted(self.versions.items())), "now": self.version},
+            "differences": [
+                dict(difference) | occurrences.as_dict() for difference, occurrences in self._sorted_differences()
+            ],
+        }
+
+    def as_lines(self) -> list[str]:
+        """The report as text, line by line."""
+        then = ", ".join(sorted(self.versions)) or "none, because no decision can be replayed"
+        lines = [
+            f"{count_of(self.decisions - self._damaged, 'decision')} "
+            f"in {count_of(self.entries, 'entry', 'entries')} of the log",
+            f"policy then: {then}; now: {self.version}",
+        ]
+        if self.skipped:
+            not_json = (
+                f", {self.not_json:,} of them not JSON (first: line {self.first_not_json:,})" if self.not_json else ""
+            )
+            lines.append(f"{count_of(self.skipped, 'other line')} skipped{not_json}")
+        cannot = self.decisions - self.identical - self.different
+        lines += [
+            "",
+            f"{self.identical:>9,}  identical",
+            f"{self.different:>9,}  different",
+            f"{cannot:>9,}  not replayable",
+        ]
+        lines += [
+            f"{occurrences.count:>13,}  {REASONS_NOT_REPLAYABLE[why]} (first: {occurrences.first})"
+            for why, occurrences in self.not_replayable.items()
+        ]
+        if self.differences:
+            lines += ["", "Differences, with the number of decisions:"]
+            lines += [
+                f"{occurrences.count:>9,}  {_describe(dict(difference))} (first: {occurrences.first})"
+                for difference, occurrences in self._sorted_differences()
+            ]
+        return lines
+
+
+def replay(log: str, requests: str | None, bundle: Bundle) -> ReplayReport:
+    """Replay OPA's log or, if `requests` names the input of a batch, the output of that batch; `-` is standard input.
+
+    Raises `FileNotUsable`, `Stopped`, `OSError`, or an exception of the engine.
+    """
+    if log == "-" and requests == "-":
+        raise FileNotUsable("Standard input cannot be both the log and the requests. Give one of them as a file.")
+    report = ReplayReport(bundle.version)
+    with open_input(log) as stream, stoppable(), bundle.client() as client:
+        about = os.fstat(stream.fileno())
+        size = about.st_size if stat.S_ISREG(about.st_mode) else None
+        lines = lines_of(stream, MAX_LINE_BYTES)
+        with progress_bar(size, visible=True) as advance:
+            if requests is None:
+                _replay(_read_opa_log(lines, log, report), client, report, advance)
+            else:
+                with open_input(requests) as batch_input:
+                    _replay(
+                        _read_batch_output(lines, lines_of(batch_input, MAX_REQUEST_BYTES), log, requests, report),
+                        client,
+                        report,
+                        advance,
+                    )
+    if report.lines == 0:
+        raise FileNotUsable(f"{display_name(log)} is empty. Give a log with decisions.")
+    if report.entries == 0 and not report.not_replayable:
+        raise FileNotUsable(
+            f"{display_name(log)} holds no decisions: none of its {count_of(report.lines, 'line')} is an entry of "
+            f"OPA's decision log for {ONE} or {MANY}. Give the log of the sidecar."
+        )
+    return report
+
+
+@dataclass(frozen=True)
+class LoggedDecision:
+    """A request, as JSON text, and the decision on it in the log."""
+
+    place: LogPosition
+    request: bytes
+    then: Decision
+
+
+def _replay(
+    logged: Iterable[tuple[list[LoggedDecision], int]],
+    client: Client,
+    report: ReplayReport,
+    advance: Callable[[int, int], None],
+) -> None:
+    chunk: list[LoggedDecision] = []
+    chunk_bytes = 0
+    for of_line, taken in logged:
+        chunk += of_line
+        chunk_bytes += taken
+        if len(chunk) >= CHUNK_LINES or chunk_bytes >= CHUNK_BYTES:
+            _compare(chunk, client, report)
+            advance(chunk_bytes, report.decisions)
+            chunk, chunk_bytes = [], 0
+    _compare(chunk, client, report)
+    advance(chunk_bytes, report.decisions)
+
+
+def _compare(chunk: list[LoggedDecision], client: Client, report: ReplayReport) -> None:
+    decisions = decide_lines(client, [each.request for each in chunk])
+    for each, now in zip(chunk, decisions, strict=True):
+        report.compare(each.place, each.then, now)
+
+
+# --- the log
+
+
+def _read_opa_log(
+    lines: Iterator[tuple[bytes, int]], log: str, report: ReplayReport
+) -> Iterator[tuple[list[LoggedDecision], int]]:
+    """Yield the decisions of each line of OPA's log that can be replayed, and the bytes of the line."""
+    for number, (line, taken) in enumerate(lines, start=1):
+        report.lines = number
+        of_line: list[LoggedDecision] = []
+        try:
+            entry = _parsed(line)
+        except ValueError:
+            # An entry is truncated at its end or, after log rotation, at its start.
+            if line.lstrip().startswith(b"{") or line.rstrip().endswith(b"}"):
+                report.cannot_replay(DAMAGED, LogPosition(number))
+            else:
+                report.skip(number, not_json=True)
+        else:
+            if isinstance(entry, dict) and entry.keys() == Decision.__required_keys__:
+                raise FileNotUsable(
+                    f"Line {number:,} of {display_name(log)} is a decision without its request, as batch writes it. "
+                    "Also give the input of the batch: --requests IN.jsonl."
+                )
+            if _is_entry(entry):
+                report.entries += 1
+                of_line = list(_read_entry(entry, number, report))
+            else:
+                report.skip(number, not_json=False)
+        yield of_line, taken
+
+
+def _is_entry(value: object) -> bool:
+    return isinstance(value, dict) and "decision_id" in value and value.get("path") in ENTRY_POINTS
+
+
+def _read_entry(entry: dict[str, Any], number: int, report: ReplayReport) -> Iterator[LoggedDecision]:
+    result, request_or_batch = entry.get("result"), entry.get("input")
+    if entry["path"] == ONE:
+        pairs = [(LogPosition(number), request_or_batch, result)]
+    elif isinstance(result, list):
+        requests = request_or_batch.get("requests") if isinstance(request_or_batch, dict) else None
+        if not isinstance(requests, list) or len(requests) != len(result):
+            requests = [None] * len(result)
+        pairs = [(LogPosition(number, n + 1), requests[n], each) for n, each in enumerate(result)]
+    else:
+        pairs = [(LogPosition(number), None, result)]
+    for place, request, answer in pairs:
+        then = _as_decision(answer)
+        if then is None:
+            report.cannot_replay(NO_DECISION, place)
+        elif then["outcome"] == "invalid_request":
+            report.cannot_replay(REFUSED, place)
+        elif not isinstance(request, dict):  # a request that was evaluated is an object
+            report.cannot_replay(LEFT_OUT, place)
+        else:
+            try:
+                yield LoggedDecision(place, request_text(request).encode(), then)
+            except (RequestNotJson, RequestTooLarge):
+                report.cannot_replay(TOO_LARGE, place)
+
+
+def _read_batch_output(
+    lines: Iterator[tuple[bytes, int]],
+    batch_input: Iterator[tuple[bytes, int]],
+    log: str,
+    requests: str,
+    report: ReplayReport,
+) -> Iterator[tuple[list[LoggedDecision], int]]:
+    """Yield the decision of each line of a batch's output, if it can be replayed, and the bytes of the line."""
+    for number, (line_and_bytes, request_and_bytes) in enumerate(zip_longest(lines, batch_input), start=1):
+        if line_and_bytes is None or request_and_bytes is None:
+            shorter, longer = (log, requests) if line_and_bytes is None else (requests, log)
+            raise FileNotUsable(
+                f"{display_name(shorter)} has {count_of(number - 1, 'line')} and {display_name(longer)} has more. "
+                "Give --requests the input of the batch, unchanged."
+            )
+        line, taken = line_and_bytes
+        report.lines = number
+        of_line: list[LoggedDecision] = []
+        try:
+            value = _parsed(line)
+        except ValueError:
+            report.cannot_replay(DAMAGED, LogPosition(number))
+        else:
+            if _is_entry(value):
+                raise FileNotUsable(
+                    f"Line {number:,} of {display_name(log)} is an entry of OPA's log, which contains its own request. "
+                    "Leave out --requests."
+                )
+            report.entries += 1
+            if (then := _as_decision(value)) is not None:
+                of_line = [LoggedDecision(LogPosition(number), request_and_bytes[0], then)]
+            else:
+                report.cannot_replay(NO_DECISION, LogPosition(number))
+        yield of_line, taken
+
+
+def _parsed(line: bytes) -> Any:
+    """Parse a line as JSON; raise `ValueError` if it is not JSON, or is longer or deeper than OPA writes."""
+    if len(line) > MAX_LINE_BYTES:
+        raise ValueError("too long")
+    try:
+        return json.loads(line.decode("utf-8-sig"), parse_constant=_refuse_constant)
+    except RecursionError:
+        raise ValueError("too deep") from None
+
+
+def _refuse_constant(name: str) -> NoReturn:
+    raise ValueError(name)
+
+
+_OUTCOMES = get_args(Outcome)
+_STATUSES = ("authorized", "partially_authorized", "denied", "pended")
+_CODE = re.compile(r"[A-Z][A-Z0-9_]{0,63}")
+_CLAUSE = re.compile(r"[A-Z]{1,8}-[0-9]{1,3}")
+_PROCEDURE_CODE = re.compile(r"[0-9A-Z]{5}")
+_VERSION = re.compile(r"[0-9]+\.[0-9]+\.[0-9]+[0-9A-Za-z.+-]{0,40}")
+
+
+def _as_decision(value: Any) -> Decision | None:
+    """Return a logged value as a decision, if every part that may be reported has the right form; else None."""
+    if not (
+        _has_fields(value, Decision)
+        and value["outcome"] in _OUTCOMES
+        and _matches(_VERSION, value["policy_version"])
+        and _has_fields(value["authorized"], Authorized)
+        and _all_match(_PROCEDURE_CODE, value["authorized"]["procedure_codes"])
+        and isinstance(value["lines"], list)
+        and isinstance(value["reasons"], list)
+    ):
+        return None
+    for line in value["lines"]:
+        if not (_has_fields(line, Line) and line["status"] in _STATUSES and _all_match(_CODE, line["reasons"])):
+            return None
+    for reason in value["reasons"]:
+        if not (
+            _has_fields(reason, Reason)
+            and _matches(_CODE, reason["code"])
+            and _all_match(_CLAUSE, reason["clauses"])
+            and isinstance(reason["path"], str)
+        ):
+            return None
+    return cast(Decision, value)
+
+
+def _has_fields(value: Any, form: Any) -> bool:
+    return isinstance(value, dict) and value.keys() == form.__required_keys__
+
+
+def _matches(pattern: re.Pattern[str], value: Any) -> bool:
+    return isinstance(value, str) and pattern.fullmatch(value) is not None
+
+
+def _all_match(pattern: re.Pattern[str], values: Any) -> bool:
+    return isinstance(values, list) and all(_matches(pattern, value) for value in values)
+
+
+# --- differences
+
+
+def differences_between(then: Decision, now: Decision) -> list[Difference]:
+    """List the differences between two decisions on one request, each kind once; [] if there are none."""
+    if _as_text(then) == _as_text(now):
+        return []
+    differences: dict[Difference, None] = {}
+
+    def differs(what: str, **details: str | int | None) -> None:
+        differences[(("what", what), *details.items())] = None
+
+    if then["outcome"] != now["outcome"]:
+        differs("outcome", then=then["outcome"], now=now["outcome"])
+    for name in ("units", "evaluation_visits", "treatment_visits", "max_units_per_visit"):
+        _number_differs(differs, "authorized", then["authorized"], now["authorized"], name)
+    _list_differs(
+        differs, "procedure_code", then["authorized"]["procedure_codes"], now["authorized"]["procedure_codes"]
+    )
+    _lines_differ(differs, then["lines"], now["lines"])
+    _reasons_differ(differs, then["reasons"], now["reasons"])
+    for whole in ("route", "contact", "request_type", "request_id"):
+        if then[whole] != now[whole]:
+            differs(whole)
+    if not differences:  # such as the same reason twice
+        differs("form")
+    return list(differences)
+
+
+def _as_text(decision: Decision) -> str:
+    return json.dumps({**decision, "policy_version": None}, sort_keys=True)
+
+
+def _number_differs(differs: Callable[..., None], what: str, then: Any, now: Any, name: str) -> None:
+    # Anything else in the log is not reported.
+    was, is_now = (each[name] if type(each[name]) is int else None for each in (then, now))
+    if was != is_now:
+        differs(what, field=name, then=was, now=is_now)
+
+
+def _list_differs(differs: Callable[..., None], what: str, then: list[str], now: list[str]) -> None:
+    for code in then:
+        if code not in now:
+            differs(f"{what}_removed", code=code)
+    for code in now:
+        if code not in then:
+            differs(f"{what}_added", code=code)
+
+
+def _lines_differ(differs: Callable[..., None], then: list[Line], now: list[Line]) -> None:
+    if len(then) != len(now):
+        differs("number_of_lines")
+        return
+    for was, is_now in zip(then, now, strict=True):
+        if was["status"] != is_now["status"]:
+            differs("line", field="status", then=was["status"], now=is_now["status"])
+        for name in ("line", "units_requested", "units_authorized"):
+            _number_differs(differs, "line", was, is_now, name)
+        if was["procedure_code"] != is_now["procedure_code"]:
+            differs("line", field="procedure_code")
+        _list_differs(differs, "line_reason", was["reasons"], is_now["reasons"])
+
+
+def _reasons_differ(differs: Callable[..., None], then: list[Reason], now: list[Reason]) -> None:
+    # Each combination of code, path and clauses occurs once.
+    was = {(reason["code"], reason["path"], *reason["clauses"]): reason for reason in then}
+    is_now = {(reason["code"], reason["path"], *reason["clauses"]): reason for reason in now}
+    for key, reason in was.items():
+        if key not in is_now:
+            differs("reason_removed", **_identify(reason))
+    for key, reason in is_now.items():
+        if key not in was:
+            differs("reason_added", **_identify(reason))
+        elif changed := [
+            name for name in ("effect", "interpretation", "message", "remedy") if was[key][name] != reason[name]
+        ]:
+            differs("reason_changed", **_identify(reason), fields=", ".join(changed))
+    if [key for key in was if key in is_now] != [key for key in is_now if key in was]:
+        differs("order_of_reasons")
+
+
+def _identify(reason: Reason) -> dict[str, str]:
+    return {"code": reason["code"], "clauses": ", ".join(reason["clauses"]), "path": _known_path(reason["path"])}
+
+
+_field_names: dict[str, bool] = packaged_json("data.json")["therapy"]["request"]["fields"]
+
+
+def _known_path(path: str) -> str:
+    """A path with `*` for each element of a list and for each name that is not a published field."""
+    first, *steps = path.split("/")
+    return "/".join(["*" if first else "", *(step if step in _field_names else "*" for step in steps)])
+
+
+def _describe(difference: dict[str, Any]) -> str:
+    """A difference in words."""
+    what = difference["what"].replace("_", " ")
+    if "path" in difference:
+        clauses = f" ({difference['clauses']})" if difference["clauses"] else ""
+        fields = f": different {difference['fields']}" if "fields" in difference else ""
+        return f"{what}: {difference['code']}{clauses} at {difference['path'] or 'the whole request'}{fields}"
+    if "code" in difference:
+        return f"{what}: {difference['code']}"
+    if "field" in difference:
+        what = f"{what} {difference['field'].replace('_', ' ')}"
+    if "then" in difference:
+        then, now = (
+            "not a whole number" if value is None else value for value in (difference["then"], difference["now"])
+        )
+        return f"{what}: {then} -> {now}"
+    return f"{what}: different"

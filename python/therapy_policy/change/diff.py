@@ -1,0 +1,267 @@
+"""Compare two bundles: one document with all that changed, which render.py renders for people."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from therapy_policy.change.changes import NOTHING, Change, ChangedRule, Differences, compare_bundles
+from therapy_policy.change.flips import Comparison, Coverage, Flip, FlippedClasses, decide_both
+from therapy_policy.classes.dimensions import Dimension, Request, Value
+from therapy_policy.policy.bundles import Bundle
+from therapy_policy.wording import count_of
+
+Document = dict[str, Any]
+
+FEW = 4  # list the values of a field that classes share, if there are at most this many
+
+
+def diff(
+    old: Bundle, new: Bundle, request_types: Sequence[str], examples: Mapping[str, Request], *, quick: bool
+) -> Document:
+    """Compare two bundles: their data, their rules, and their decisions on requests of these types and on examples.
+
+    With `quick`, only a sample of the classes of requests is decided. The document is a JSON value.
+
+    Raises `BundleNotUsable`, `OpaNotAvailable` and `EngineNotAvailable`.
+    """
+    differences = compare_bundles(old, new, request_types)
+    can_differ = differences.can_differ
+    of_types = {name: request for name, request in examples.items() if request.get("request_type") in can_differ}
+    comparison = decide_both(
+        old, new, can_differ, of_types, rules_differ=differences.rules_decide_differently, quick=quick
+    )
+    changed = bool(comparison.flips) or any(comparison.examples.values())
+    return {
+        "old": {"name": old.name, "policy_version": old.version},
+        "new": {"name": new.name, "policy_version": new.version},
+        "behavior_changed": changed,
+        "verdict": _verdict_with_flips(comparison)
+        if changed
+        else _verdict_without_flips(comparison, differences, quick),
+        "outcomes": _outcomes(comparison),
+        "flips": list(_flips(comparison)),
+        "examples": {
+            "decided": len(comparison.examples),
+            "flips": [{"name": name} | _decision_changes(flip) for name, flip in comparison.examples.items() if flip],
+        },
+        "data": list(_data(differences)),
+        "rules": [_rule(each) for each in differences.rules],
+        "decided": {name: _coverage(coverage, quick) for name, coverage in comparison.coverage.items()},
+    }
+
+
+def examples() -> dict[str, Request]:
+    """Return the examples in the package: those in files by file name, the worked ones by title."""
+    package = Path(__file__).parents[1]
+    folders = (package / "examples", package.parents[1] / "examples")  # as installed, and in the repository
+    files = sorted(file for folder in folders for file in folder.glob("*.json"))
+    worked = json.loads((package / "review" / "examples.json").read_text(encoding="utf-8"))
+    return {file.name: json.loads(file.read_text(encoding="utf-8")) for file in files} | {
+        each["title"]: each["request"] for each in worked
+    }
+
+
+# --- In words --------------------------------------------------------------------------------------------------------
+
+
+def _verdict_with_flips(comparison: Comparison) -> str:
+    flips = Counter[str]()
+    for flip, each in comparison.flips.items():
+        flips[flip.found_by] += each.count
+    decided = Counter(
+        classes=sum(each.classes for each in comparison.coverage.values()),
+        drawn=sum(each.drawn for each in comparison.coverage.values()),
+        near=sum(each.near for each in comparison.coverage.values()),
+        form=sum(each.malformed for each in comparison.coverage.values()),
+    )
+    counts = [f"{flips[by]:,} of {decided[by]:,} {what}" for by, (_, what) in FOUND_BY.items() if flips[by]]
+    return f"Behavior changes. Decided differently: {' and '.join(counts) or 'an example'}."
+
+
+def _verdict_without_flips(comparison: Comparison, differences: Differences, quick: bool) -> str:
+    if not any(each.can_differ for each in comparison.coverage.values()):
+        return (
+            "No change in behavior. The policies differ at most in comments, METADATA and texts that decisions only "
+            "repeat, so no decision can differ. A sample of the classes of requests was decided by both policies "
+            "anyway: no decision differs."
+        )
+    if quick:
+        return (
+            "No change in behavior was found, but only a sample of the classes of requests was decided. "
+            "Leave out --quick to decide all of them."
+        )
+    if differences.rules_decide_differently:
+        return (
+            "No change in behavior was found, in any class of requests or in requests drawn at random. "
+            "Because rules differ, and not only numbers and lists, this is a test and not a proof."
+        )
+    return "No change in behavior. Both policies decided every class of requests that can differ: no decision differs."
+
+
+def _coverage(coverage: Coverage, quick: bool) -> Document:
+    complete = coverage.classes == coverage.of
+    summary = f"all {coverage.of:,} classes"
+    if not complete:
+        summary = f"a fixed sample of {coverage.classes:,} of {coverage.of:,} classes"
+    if not coverage.can_differ:
+        summary += "; its decisions cannot differ"
+    elif not complete:
+        summary += " (--quick)"
+    for number, by in ((coverage.drawn, "drawn"), (coverage.near, "near"), (coverage.malformed, "form")):
+        if number:
+            summary += f"; {count_of(number, *FOUND_BY[by])}"
+    return asdict(coverage) | {"summary": summary}
+
+
+AREAS = {
+    ("parameters",): "Numbers, codes and lists",
+    ("register", "reason_codes"): "Reason codes",
+    ("register", "clauses"): "Clauses",
+    ("register", "interpretations"): "Interpretations",
+    ("request", "forms"): "Request fields",
+}
+TABLES = (("lib",), ("request",))  # generated; their changes are only counted
+
+
+def _data(differences: Differences) -> Iterator[Document]:
+    tables = Counter[str]()
+    for change in differences.data:
+        fields = change.fields[1:]
+        for area, title in AREAS.items():
+            if fields[: len(area)] == area:
+                yield _change(change, title, len(area) + 1)
+                break
+        else:
+            if any(fields[: len(table)] == table for table in TABLES):
+                tables[".".join(fields[:2])] += 1
+            else:
+                yield _change(change, "Other registers", 2)
+    for table, count in tables.items():
+        yield {"area": "Tables", "place": f"{table}: {count_of(count, 'difference')}", "wording": False}
+
+
+def _change(change: Change, area: str, above: int) -> Document:
+    sides = {side: each for side, each in (("old", change.old), ("new", change.new)) if each is not NOTHING}
+    return {"area": area, "place": _place(change.path[above:]), **sides, "wording": change.wording}
+
+
+def _place(steps: Sequence[Any]) -> str:
+    parts: list[str] = [""]
+    for step in steps:
+        if isinstance(step, tuple):
+            parts[-1] = parts[-1].removesuffix(".periods")
+            parts += [f"{step[0]} {step[1]}", ""]
+        elif isinstance(step, int):
+            parts[-1] += f"[{step}]"
+        else:
+            parts[-1] += f".{step}" if parts[-1] else step
+    return ", ".join(part for part in parts if part)
+
+
+RULE_CHANGES = {
+    "removed": "removed",
+    "added": "added",
+    "changed": "changed",
+    "metadata": "only METADATA changed",
+}
+
+
+def _rule(changed: ChangedRule) -> Document:
+    return {
+        "file": changed.file,
+        "package": changed.package,
+        "rule": changed.name or None,
+        "title": changed.title or None,
+        "change": changed.change,
+    }
+
+
+# --- Flips -----------------------------------------------------------------------------------------------------------
+
+
+# The requests that show flips, in words: one, and several.
+FOUND_BY = {
+    "classes": ("class of requests", "classes of requests"),
+    "drawn": ("request drawn at random", "requests drawn at random"),
+    "near": ("valid request similar to the smallest one", "valid requests similar to the smallest one"),
+    "form": ("malformed request", "malformed requests"),
+}
+
+
+def _outcomes(comparison: Comparison) -> list[Document]:
+    """Count the classes that change from one outcome to another, the most serious first."""
+    counts = Counter[tuple[str, str]]()
+    for flip, each in comparison.sorted_flips():
+        if flip.found_by == "classes":
+            counts[flip.old_outcome, flip.new_outcome] += each.count
+    return [{"old": old, "new": new, "classes": count} for (old, new), count in counts.items()]
+
+
+def _decision_changes(flip: Flip) -> Document:
+    return {
+        "old_outcome": flip.old_outcome,
+        "new_outcome": flip.new_outcome,
+        "reasons_removed": list(flip.removed),
+        "reasons_added": list(flip.added),
+        "reasons_changed": list(flip.changed),
+        "other_changes": list(flip.other),
+        "authorizes_more": flip.authorizes_more,
+    }
+
+
+def _flips(comparison: Comparison) -> Iterator[Document]:
+    """Group the flips by request type, the type with the most serious flips first."""
+    by_type: dict[str, list[tuple[Flip, FlippedClasses]]] = {}
+    for flip, classes in comparison.sorted_flips():
+        by_type.setdefault(flip.request_type, []).append((flip, classes))
+    for name, flips in by_type.items():
+        complete = comparison.coverage[name].classes == comparison.coverage[name].of
+        dimensions = comparison.dimensions[name]
+        kinds = [
+            _decision_changes(flip)
+            | {
+                "found_by": flip.found_by,
+                "count": classes.count,
+                "shared": _shared(dimensions, classes.values, complete),
+                "witness": {"request": classes.witness.request, "old": classes.witness.old, "new": classes.witness.new},
+            }
+            for flip, classes in flips
+        ]
+        enumerated = [classes for flip, classes in flips if flip.found_by == "classes"]
+        values = [set().union(*each) for each in zip(*(classes.values for classes in enumerated), strict=True)]
+        yield {
+            "request_type": name,
+            "classes": sum(classes.count for classes in enumerated),
+            "all_decided": complete,
+            "shared": _shared(dimensions, values, complete),
+            "kinds": kinds,
+        }
+
+
+def _shared(dimensions: Sequence[Dimension], values: Sequence[set[Value]], complete: bool) -> dict[str, str]:
+    """Describe what classes have in common, by field; fields in which they have any value are left out.
+
+    In a sample of classes, it says little that a field has one of several values, so those are left out too.
+    """
+    shared = {}
+    for dimension, those in zip(dimensions, values, strict=False):
+        if len(those) < len(dimension.values):
+            if all(isinstance(value, str) for value in those):
+                if len(those) <= (FEW if complete else 1):
+                    shared[dimension.name] = " / ".join(value for value in dimension.values if value in those)
+            elif common := set.intersection(*(set(_words(value)) for value in those)):
+                shared[dimension.name] = f"with {', '.join(sorted(common))}"
+    return shared
+
+
+def _words(value: Value) -> Iterator[str]:
+    if isinstance(value, str):
+        yield value
+    elif isinstance(value, tuple):
+        for each in value:
+            yield from _words(each)

@@ -1,1 +1,0 @@
-"""What changed between two bundles: in numbers, lists and wording, in rules, and in what is decided."""

@@ -1,0 +1,108 @@
+"""Files and streams: packaged files, input files, and long runs over lines."""
+
+from __future__ import annotations
+
+import json
+import signal
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from importlib import resources
+from importlib.resources.abc import Traversable
+from types import FrameType
+from typing import Any, BinaryIO
+
+from therapy_policy.errors import FileNotUsable, Stopped
+
+
+def packaged_file(name: str) -> Traversable:
+    """Return a file of the compiled policy in this package: the bundle, its data, the WebAssembly, or the schema."""
+    return resources.files("therapy_policy") / "policy" / "packaged" / name
+
+
+def packaged_json(name: str) -> Any:
+    """Return the content of a JSON file of the compiled policy in this package."""
+    return json.loads(packaged_file(name).read_text(encoding="utf-8"))
+
+
+def display_name(file: str) -> str:
+    """Return the name of an input for messages: the file's name, or "standard input" for `-`."""
+    return "standard input" if file == "-" else file
+
+
+def open_input(name: str) -> BinaryIO:
+    """Open a file, or standard input for `-`, to read bytes.
+
+    Raises `FileNotUsable`.
+    """
+    if name == "-":
+        if sys.stdin is None:
+            raise FileNotUsable("Standard input is closed. Give the name of a file.")
+        return sys.stdin.buffer
+    try:
+        return open(name, "rb")
+    except OSError as problem:
+        raise FileNotUsable(f"{name} cannot be read: {problem.strerror}. Give the name of a readable file.") from None
+
+
+def lines_of(stream: BinaryIO, max_bytes: int) -> Iterator[tuple[bytes, int]]:
+    """Yield each line without its line ending, and its size in bytes with it.
+
+    A line of more than `max_bytes` bytes is cut off just after that, so that it is still too long.
+    """
+    limit = max_bytes + len(b"\r\n")
+    while line := stream.readline(limit):
+        size, last = len(line), line
+        while last and not last.endswith(b"\n"):
+            last = stream.readline(limit)
+            size += len(last)
+        yield line.removesuffix(b"\n").removesuffix(b"\r"), size
+
+
+@contextmanager
+def stoppable() -> Iterator[None]:
+    """Turn Ctrl-C and SIGTERM into `Stopped`, and ignore further ones while the caller cleans up."""
+    stopped = False
+    # A signal that is already ignored, as under nohup, stays ignored.
+    before = {
+        number: handler
+        for number in (signal.SIGINT, signal.SIGTERM)
+        if (handler := signal.getsignal(number)) != signal.SIG_IGN
+    }
+
+    def stop(number: int, frame: FrameType | None) -> None:
+        nonlocal stopped
+        stopped = True
+        for each in before:
+            signal.signal(each, signal.SIG_IGN)
+        raise Stopped(number)
+
+    for number in before:
+        signal.signal(number, stop)
+    try:
+        yield
+    finally:
+        if not stopped:
+            for number, handler in before.items():
+                signal.signal(number, handler)
+
+
+@contextmanager
+def progress_bar(total_bytes: int | None, visible: bool) -> Iterator[Callable[[int, int], None]]:
+    """Show a progress bar if standard error is a terminal.
+
+    Call the function that this yields with the number of bytes just read and of all lines decided so far.
+    """
+    from rich.console import Console
+    from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn
+
+    console = Console(stderr=True)
+    columns = (BarColumn(), DownloadColumn(), TextColumn("{task.fields[lines]:,} decisions"), TimeRemainingColumn())
+    disable = not (visible and console.is_terminal)
+    with Progress(*columns, console=console, transient=True, redirect_stdout=False, disable=disable) as bar:
+        task = bar.add_task("", total=total_bytes, lines=0)
+
+        def advance(bytes_read: int, lines: int) -> None:
+            bar.update(task, advance=bytes_read, lines=lines)
+
+        yield advance

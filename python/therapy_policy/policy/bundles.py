@@ -1,0 +1,198 @@
+"""Bundles of the policy: the one in this package, and others that a person names.
+
+A name is a bundle file (.tar.gz), a directory of policies (or one that contains `policies/`), or a revision of the
+current git repository. `opa build` compiles what is not compiled yet, and allows only deterministic capabilities:
+nothing that depends on the network, a clock or chance.
+"""
+
+from __future__ import annotations
+
+import io
+import json
+import subprocess
+import tarfile
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import cache, cached_property
+from pathlib import Path
+from typing import Any
+
+from therapy_policy.client.embedded import EmbeddedClient
+from therapy_policy.errors import BundleNotUsable
+from therapy_policy.files import packaged_file
+from therapy_policy.policy.rego import Rego, opa_binary, read_rego
+
+ENTRY_POINTS = ("therapy/decision", "therapy/decisions")
+
+
+@dataclass(frozen=True)
+class Bundle:
+    """A compiled bundle. `name` is the name that the person gave; `archive` is the bundle file as OPA reads it."""
+
+    name: str
+    archive: bytes
+    wasm: bytes
+
+    @cached_property
+    def _files(self) -> dict[str, bytes]:
+        return _files_in(self.archive)
+
+    @cached_property
+    def texts(self) -> dict[str, str]:
+        """The text of each Rego page, without tests, by its path in the bundle, such as `therapy/decision.rego`."""
+        pages = {path: text.decode() for path, text in sorted(self._files.items()) if path.endswith(".rego")}
+        return {path: text for path, text in pages.items() if not path.endswith("_test.rego")}
+
+    @cached_property
+    def data(self) -> dict[str, Any]:
+        """The parameters, registers and tables: the document `data` without the rules."""
+        data: dict[str, Any] = json.loads(self._files["data.json"])
+        return data
+
+    @property
+    def version(self) -> str:
+        """The version of the policy, from its register."""
+        return str(self.data["therapy"]["register"]["policy"]["version"])
+
+    @cached_property
+    def rego(self) -> Rego:
+        """The pages and rules of the bundle.
+
+        Raises `OpaNotAvailable`.
+        """
+        return read_rego(self.texts)
+
+    def client(self) -> EmbeddedClient:
+        """Create an embedded client that decides by this bundle.
+
+        Raises `EngineNotAvailable`.
+        """
+        return EmbeddedClient(self.wasm, json.dumps(self.data).encode())
+
+
+def packaged_bundle() -> Bundle:
+    """Return the bundle that this package ships."""
+    archive, wasm = packaged_file("bundle.tar.gz"), packaged_file("policy.wasm")
+    return Bundle("this package", archive.read_bytes(), wasm.read_bytes())
+
+
+def load(name: str) -> Bundle:
+    """Load and compile the bundle that a file, a directory or a git revision names; this takes a few seconds.
+
+    Raises `BundleNotUsable` if it does not exist or does not compile, `OpaNotAvailable` if OPA is unavailable.
+    """
+    if not name:
+        raise BundleNotUsable("The name of the bundle is empty. Give a bundle file, a directory or a git revision.")
+    path = Path(name)
+    if path.is_dir():
+        return _load_directory(name, path / "policies" if (path / "policies").is_dir() else path)
+    if path.is_file():
+        with tempfile.TemporaryDirectory() as scratch:
+            return _load_archive(name, path.resolve(), Path(scratch))
+    with _checkout(name) as policies:
+        return _load_directory(name, policies)
+
+
+def build(source: Path | str, where: Path, output: Path, *options: str, name: str = "policies") -> None:
+    """Build a bundle from a bundle file, or from a directory relative to `where`, into the file `output`.
+
+    `options` are further options of `opa build`; `name` is the name of the source in error messages. OPA runs in
+    `where`, so that the bundle contains paths relative to it and none of this machine.
+
+    Raises `BundleNotUsable` if the source does not compile, and `OpaNotAvailable`.
+    """
+    with tempfile.TemporaryDirectory() as scratch:
+        capabilities = Path(scratch) / "capabilities.json"
+        capabilities.write_text(json.dumps(_deterministic_capabilities()), encoding="utf-8")
+        entry_points = [option for each in ENTRY_POINTS for option in ("--entrypoint", each)]
+        command: list[str | Path] = [
+            "build",
+            "--bundle",
+            "--ignore",
+            "*_test.rego",
+            "--capabilities",
+            capabilities,
+            *entry_points,
+        ]
+        _opa(*command, *options, "--output", output, source, where=where, name=name)
+
+
+@cache
+def _deterministic_capabilities() -> dict[str, Any]:
+    """The capabilities of OPA that the policy may use: none that depend on the network, a clock or chance."""
+    capabilities: dict[str, Any] = json.loads(_opa("capabilities", "--current", where=Path(), name="OPA"))
+    capabilities["builtins"] = [each for each in capabilities["builtins"] if not each.get("nondeterministic")]
+    capabilities["allow_net"] = []
+    return capabilities
+
+
+def _opa(*arguments: str | Path, where: Path, name: str) -> bytes:
+    done = subprocess.run([opa_binary(), *arguments], cwd=where, capture_output=True)
+    if done.returncode:
+        problem = done.stderr.decode(errors="replace").strip() or done.stdout.decode(errors="replace").strip()
+        raise BundleNotUsable(f"{name} is not a bundle that OPA can use. Correct this:\n{problem}")
+    return done.stdout
+
+
+def _load_directory(name: str, policies: Path) -> Bundle:
+    if not (policies / "therapy").is_dir():
+        raise BundleNotUsable(
+            f"{name} has no directory `therapy` of policies. Give the directory `policies` that contains it."
+        )
+    with tempfile.TemporaryDirectory() as scratch:
+        archive = Path(scratch) / "bundle.tar.gz"
+        build(".", policies, archive, name=name)
+        return _load_archive(name, archive, Path(scratch))
+
+
+def _load_archive(name: str, archive: Path, scratch: Path) -> Bundle:
+    compiled = scratch / "compiled.tar.gz"
+    build(archive, scratch, compiled, "--target", "wasm", name=name)
+    bundle = Bundle(name, archive.read_bytes(), _files_in(compiled.read_bytes())["policy.wasm"])
+    try:
+        bundle.version  # noqa: B018
+    except (KeyError, TypeError):
+        raise BundleNotUsable(
+            f"{name} is a bundle of another policy: it has no version of this one. Give a bundle of this policy."
+        ) from None
+    return bundle
+
+
+def _git(*arguments: str) -> subprocess.CompletedProcess[bytes]:
+    return subprocess.run(["git", *arguments], capture_output=True)
+
+
+@contextmanager
+def _checkout(revision: str) -> Iterator[Path]:
+    """Yield the directory `policies` of a git revision, in a temporary place."""
+    try:
+        # Resolve the commit first: git would take a name that begins with a dash for an option.
+        commit = _git("rev-parse", "--verify", "--quiet", "--end-of-options", f"{revision}^{{commit}}")
+        archive = (
+            commit if commit.returncode else _git("archive", "--format=tar", commit.stdout.decode().strip(), "policies")
+        )
+    except FileNotFoundError:
+        raise BundleNotUsable(
+            f"{revision} is not a file or directory, and git is not installed to look for a revision. "
+            "Install git, or give a file."
+        ) from None
+    if archive.returncode:
+        raise BundleNotUsable(
+            f"{revision} is not a bundle file, a directory, or a git revision that contains `policies/`. "
+            "Give one of these."
+        )
+    with tempfile.TemporaryDirectory() as scratch:
+        with tarfile.open(fileobj=io.BytesIO(archive.stdout)) as files:
+            files.extractall(scratch, filter="data")
+        yield Path(scratch) / "policies"
+
+
+def _files_in(archive: bytes) -> dict[str, bytes]:
+    contents = {}
+    with tarfile.open(fileobj=io.BytesIO(archive)) as files:
+        for entry in files:
+            if (content := files.extractfile(entry)) is not None:
+                contents[entry.name.lstrip("/")] = content.read()
+    return contents

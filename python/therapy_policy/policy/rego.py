@@ -1,0 +1,389 @@
+"""The only reader of Rego: the pages and rules of a bundle, from the syntax trees that `opa parse` writes.
+
+All code that needs a rule's content, references or METADATA gets them here. Nothing matches patterns in the text of a
+rule, so a page can be worded and laid out for people.
+"""
+
+from __future__ import annotations
+
+import base64
+import json
+import subprocess
+import tempfile
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cache, cached_property
+from pathlib import Path
+from typing import Any
+
+from therapy_policy.errors import BundleNotUsable
+from therapy_policy.toolchain.opa import find_opa
+
+Node = Any  # of a syntax tree
+DataPath = tuple[str, ...]  # of a document in `data`, such as ("therapy", "parameters")
+
+ENTRY_PACKAGE: DataPath = ("therapy",)  # the package of the entry points
+
+
+@dataclass(frozen=True)
+class Mention:
+    """A string or a reference to `data` in a page: its position, its source text, and its target."""
+
+    row: int  # counted from 1
+    column: int  # counted from 1, in bytes of UTF-8
+    source: str
+    target: str | DataPath
+
+
+@dataclass(frozen=True)
+class RuleBranch:
+    """A rule, or one `else` of a rule. It applies to some request types only, if its body names them."""
+
+    only_for: frozenset[str] | None  # the request types; None for all
+    reads: frozenset[DataPath]
+    value: Node = field(compare=False)  # the term of its value
+    body: Sequence[Node] = field(compare=False)
+
+    def applies_to(self, request_type: str) -> bool:
+        """Whether the branch can apply to requests of a type."""
+        return self.only_for is None or request_type in self.only_for
+
+
+@dataclass(frozen=True)
+class RegoRule:
+    """One definition of a rule in a page. Several definitions can share a name; each is its own `RegoRule`."""
+
+    file: str
+    package: DataPath
+    name: str
+    is_default: bool
+    title: str | None
+    description: str
+    metadata: str  # all of its METADATA, as JSON
+    content: str  # its syntax tree without comments and METADATA, as JSON
+    branches: tuple[RuleBranch, ...]
+    texts: frozenset[str]  # the strings in it
+    names: frozenset[str]  # the variables in it, including rules of its own page
+    mentions: tuple[Mention, ...] = field(compare=False)
+    first_row: int  # of its METADATA, or of the rule itself
+    row: int
+    last_row: int
+
+    @cached_property
+    def reads(self) -> frozenset[DataPath]:
+        """The documents that the rule reads; each path ends before its first variable."""
+        return frozenset(path for branch in self.branches for path in branch.reads)
+
+    def applies_to(self, request_type: str) -> bool:
+        """Whether some branch of the rule can apply to requests of a type."""
+        return any(branch.applies_to(request_type) for branch in self.branches)
+
+
+@dataclass(frozen=True)
+class Page:
+    """One Rego file."""
+
+    file: str  # its path in the bundle, such as therapy/outpatient_pt/visit.rego
+    package: DataPath
+    title: str
+    description: str
+    metadata: str  # of the package, as JSON
+    imports: Mapping[str, DataPath] = field(compare=False)  # by the name in the page
+    rules: tuple[RegoRule, ...]
+    mentions: tuple[Mention, ...] = field(compare=False)  # in its imports and rules
+
+
+@dataclass(frozen=True)
+class Rego:
+    """All pages of a bundle, without tests."""
+
+    pages: tuple[Page, ...]
+
+    @cached_property
+    def rules(self) -> tuple[RegoRule, ...]:
+        """All rules, page by page."""
+        return tuple(rule for page in self.pages for rule in page.rules)
+
+    @cached_property
+    def words(self) -> frozenset[str]:
+        """The names and strings in all rules, including each field that a rule reads by name."""
+        return frozenset(word for rule in self.rules for word in rule.texts | rule.names)
+
+    @cached_property
+    def packages(self) -> dict[DataPath, list[RegoRule]]:
+        """The rules of each package."""
+        rules: dict[DataPath, list[RegoRule]] = {page.package: [] for page in self.pages}
+        for rule in self.rules:
+            rules[rule.package].append(rule)
+        return rules
+
+    @cached_property
+    def reads(self) -> frozenset[DataPath]:
+        """All documents that some rule reads."""
+        return frozenset(path for rule in self.rules for path in rule.reads)
+
+    def reachable(self, start: set[DataPath], request_type: str | None) -> tuple[set[DataPath], set[DataPath]]:
+        """The packages that the rules in `start` use, directly or indirectly, and all documents that these rules read.
+
+        Only branches that apply to the request type count; None means any type.
+        """
+        packages: set[DataPath] = set()
+        reads: set[DataPath] = set()
+        new = set(start)
+        while new:
+            packages |= new
+            reads |= {
+                path
+                for package in new
+                for rule in self.packages.get(package, [])
+                for branch in rule.branches
+                if request_type is None or branch.applies_to(request_type)
+                for path in branch.reads
+            }
+            new = {package for package in self.packages if package not in packages and self._is_read(package, reads)}
+        return packages, reads
+
+    def _is_read(self, package: DataPath, reads: set[DataPath]) -> bool:
+        names = {rule.name for rule in self.packages[package]}
+        size = len(package)
+        return any(
+            package[: len(path)] == path or (path[:size] == package and path[size] in names)
+            for path in reads
+            if len(path) <= size or path[:size] == package
+        )
+
+    def packages_for(self, request_type: str) -> list[DataPath]:
+        """The packages that the entry page uses only for some request types, this one among them, in its order."""
+        packages: dict[DataPath, None] = {}
+        for rule in self.packages.get(ENTRY_PACKAGE, []):
+            for branch in rule.branches:
+                if branch.only_for is not None and request_type in branch.only_for:
+                    for package in self.packages:
+                        if package != ENTRY_PACKAGE and self._is_read(package, set(branch.reads)):
+                            packages[package] = None
+        return list(packages)
+
+
+def read_rego(texts: Mapping[str, str]) -> Rego:
+    """Read Rego pages, given as texts by their paths in the bundle.
+
+    Raises `OpaNotAvailable`, and `BundleNotUsable` if a page is not Rego.
+    """
+    return Rego(tuple(_page(file, syntax_tree(text)) for file, text in texts.items()))
+
+
+@cache
+def syntax_tree(text: str) -> Node:
+    """Return the syntax tree of a page as `opa parse` writes it, with METADATA and locations, without other comments.
+
+    Callers share the tree and must not change it. Raises `OpaNotAvailable`, and `BundleNotUsable` if it is not Rego.
+    """
+    with tempfile.TemporaryDirectory() as scratch:
+        (Path(scratch) / "page.rego").write_text(text, encoding="utf-8")
+        command: list[str | Path] = [
+            opa_binary(),
+            "parse",
+            "--format=json",
+            "--json-include=locations,-comments",
+            "page.rego",
+        ]
+        done = subprocess.run(command, cwd=scratch, capture_output=True)
+    if done.returncode:
+        raise BundleNotUsable(f"OPA cannot read a page. Correct this:\n{done.stderr.decode(errors='replace').strip()}")
+    return json.loads(done.stdout)
+
+
+opa_binary = cache(find_opa)
+
+
+def text_at(node: Node) -> str:
+    """Return the source text of a node."""
+    return base64.b64decode(node["location"]["text"]).decode()
+
+
+def texts_in(node: Node) -> list[str]:
+    """List the strings in a part of a rule, in order."""
+    return list(_values(node, "string"))
+
+
+def names_in(node: Node) -> set[str]:
+    """Return the variables in a part of a rule, including rules of its own page."""
+    return set(_values(node, "var"))
+
+
+def references_in(node: Node) -> list[DataPath]:
+    """List the references to fields of a rule in the same page, such as ("determination", "outcome")."""
+    return [path for path in _references(node) if len(path) > 1]
+
+
+def fields_of(node: Node) -> list[tuple[str, Node]]:
+    """List the fields and values of an object literal; [] for any other node."""
+    if not isinstance(node, dict) or node.get("type") != "object":
+        return []
+    return [(key["value"], value) for key, value in node["value"] if key["type"] == "string"]
+
+
+def _references(node: Node) -> Iterator[DataPath]:
+    if isinstance(node, dict):
+        if node.get("type") == "ref" and node["value"][0]["type"] == "var":
+            first, *rest = node["value"]
+            yield (first["value"], *_constants(rest))
+        for each in node.values():
+            yield from _references(each)
+    elif isinstance(node, list):
+        for each in node:
+            yield from _references(each)
+
+
+def _page(file: str, tree: Node) -> Page:
+    package = _constants(tree["package"]["path"][1:])
+    about: Node = next(
+        (each for each in tree.get("annotations", []) if each["scope"] in ("package", "subpackages")), {}
+    )
+    imports = {}
+    for each in tree.get("imports", []):
+        path = each["path"]["value"]
+        imports[str(each.get("alias", path[-1]["value"]))] = path
+    rules = tuple(_rule(file, package, each, imports) for each in tree.get("rules", []))
+    return Page(
+        file,
+        package,
+        about.get("title", file),
+        about.get("description", ""),
+        json.dumps(_without_locations(about), sort_keys=True),
+        {name: _constants(path[1:]) for name, path in imports.items()},
+        rules,
+        (*_mentions(tree.get("imports", [])), *(mention for rule in rules for mention in rule.mentions)),
+    )
+
+
+def _rule(file: str, package: DataPath, tree: Node, imports: Mapping[str, Node]) -> RegoRule:
+    plain = _plain(tree, imports)
+    metadata = [each for each in tree.get("annotations", []) if each["scope"] in ("rule", "document")]
+    row = int(tree["location"]["row"])
+    return RegoRule(
+        file,
+        package,
+        str(tree["head"].get("name") or tree["head"]["ref"][0]["value"]),
+        bool(tree.get("default")),
+        next((each["title"] for each in metadata if "title" in each), None),
+        next((each["description"] for each in metadata if "description" in each), ""),
+        json.dumps(_without_locations(metadata), sort_keys=True),
+        json.dumps(plain, sort_keys=True),
+        tuple(_branches(plain)),
+        frozenset(_values(plain, "string")),
+        frozenset(_values(plain, "var")),
+        tuple(_mentions({name: each for name, each in tree.items() if name != "annotations"})),
+        min([row, *(int(each["location"]["row"]) for each in metadata)]),
+        row,
+        row + text_at(tree).rstrip("\n").count("\n"),
+    )
+
+
+def _without_locations(node: Node) -> Node:
+    if isinstance(node, list):
+        return [_without_locations(each) for each in node]
+    if isinstance(node, dict):
+        return {name: _without_locations(each) for name, each in node.items() if name != "location"}
+    return node
+
+
+def _plain(node: Node, imports: Mapping[str, Node]) -> Node:
+    """A tree without METADATA and locations, with full paths for imports and one name for all generated variables."""
+    if isinstance(node, list):
+        return [_plain(each, imports) for each in node]
+    if not isinstance(node, dict):
+        return node
+    if node.get("type") == "var":
+        if node["value"] in imports:
+            return {"type": "ref", "value": _without_locations(imports[node["value"]])}
+        return {"type": "var", "value": "$" if node["value"].startswith("$") else node["value"]}
+    if node.get("type") == "ref":
+        first, *rest = node["value"]
+        whole = imports.get(first["value"]) if first["type"] == "var" else None
+        start = _without_locations(whole) if whole else [_plain(first, {})]
+        return {"type": "ref", "value": [*start, *_plain(rest, imports)]}
+    return {name: _plain(each, imports) for name, each in node.items() if name not in ("annotations", "location")}
+
+
+def _values(node: Node, kind: str) -> Iterator[str]:
+    if isinstance(node, dict):
+        if node.get("type") == kind:
+            yield node["value"]
+        for each in node.values():
+            yield from _values(each, kind)
+    elif isinstance(node, list):
+        for each in node:
+            yield from _values(each, kind)
+
+
+def _branches(rule: Node) -> Iterator[RuleBranch]:
+    only = [types for each in rule["body"] if (types := _request_types(each)) is not None]
+    own = {name: each for name, each in rule.items() if name != "else"}
+    value = rule["head"].get("value") or rule["head"].get("key")
+    yield RuleBranch(frozenset.intersection(*only) if only else None, frozenset(_reads(own)), value, rule["body"])
+    if "else" in rule:
+        yield from _branches(rule["else"])
+
+
+REQUEST_TYPE = {
+    "type": "ref",
+    "value": [{"type": "var", "value": "input"}, {"type": "string", "value": "request_type"}],
+}
+
+
+def _request_types(expression: Node) -> frozenset[str] | None:
+    """The request types that an expression allows, if it is `input.request_type == "…"` or `… in {"…", …}`."""
+    terms = expression["terms"]
+    if expression.get("negated") or expression.get("with") or not isinstance(terms, list) or len(terms) != 3:
+        return None
+    operator = ".".join(str(each["value"]) for each in terms[0]["value"]) if terms[0]["type"] == "ref" else ""
+    others = [each for each in terms[1:] if each != REQUEST_TYPE]
+    if len(others) != 1:
+        return None
+    if operator in ("equal", "eq") and others[0]["type"] == "string":
+        return frozenset({others[0]["value"]})
+    if operator == "internal.member_2" and terms[1] == REQUEST_TYPE and others[0]["type"] in ("set", "array"):
+        names = others[0]["value"]
+        if all(each["type"] == "string" for each in names):
+            return frozenset(each["value"] for each in names)
+    return None
+
+
+def _reads(node: Node) -> Iterator[DataPath]:
+    """The path of each reference to `data`, up to its first variable."""
+    if isinstance(node, dict):
+        if node.get("type") == "ref" and node["value"][0] == {"type": "var", "value": "data"}:
+            yield _constants(node["value"][1:])
+        for each in node.values():
+            yield from _reads(each)
+    elif isinstance(node, list):
+        for each in node:
+            yield from _reads(each)
+
+
+def _constants(steps: Sequence[Node]) -> DataPath:
+    constants: list[str] = []
+    for step in steps:
+        if step["type"] != "string":
+            break
+        constants.append(step["value"])
+    return tuple(constants)
+
+
+def _mentions(node: Node) -> Iterator[Mention]:
+    if isinstance(node, list):
+        for each in node:
+            yield from _mentions(each)
+    elif isinstance(node, dict):
+        kind, location = node.get("type"), node.get("location")
+        target: str | DataPath | None = None
+        if kind == "string":
+            target = node["value"]
+        elif kind == "ref" and node["value"][0].get("value") == "data":
+            target = _constants(node["value"][1:])
+        if target is not None and location:
+            yield Mention(location["row"], location["col"], text_at(node), target)
+        for name, each in node.items():
+            if name != "location":
+                yield from _mentions(each)

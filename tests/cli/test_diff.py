@@ -1,0 +1,285 @@
+"""`therapy-policy diff`: HEAD's policies against copies of them with one thing changed."""
+
+import json
+import re
+import shutil
+import subprocess
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.cli.command import ROOT, run, start
+from therapy_policy import EmbeddedClient
+from therapy_policy.change.flips import Comparer
+from therapy_policy.policy.bundles import load
+
+POLICIES = ROOT / "policies"
+PARAMETERS = "parameters/data.yaml"
+MINUTES = 5 * 60.0
+
+Edit = Callable[..., Path]
+
+
+@pytest.fixture
+def edited(tmp_path: Path) -> Edit:
+    """A function that copies the policies and replaces a text in a file."""
+
+    def edit(*edits: tuple[str, str, str]) -> Path:
+        copy = tmp_path / "policies"
+        shutil.copytree(POLICIES, copy)
+        for file, old, new in edits:
+            path = copy / "therapy" / file
+            text = path.read_text(encoding="utf-8")
+            assert text.count(old) == 1, (file, old)
+            path.write_text(text.replace(old, new), encoding="utf-8")
+        return copy
+
+    return edit
+
+
+def diff(*arguments: str | Path) -> subprocess.CompletedProcess[bytes]:
+    with start("diff", *arguments) as process:
+        output, errors = process.communicate(timeout=MINUTES)
+    return subprocess.CompletedProcess(process.args, process.returncode, output, errors)
+
+
+def report(*arguments: str | Path, status: int = 1) -> Any:
+    result = diff(*arguments, "--json")
+    assert result.returncode == status, result.stderr.decode()
+    document = json.loads(result.stdout)
+    assert document["behavior_changed"] is (status == 1)
+    return document
+
+
+def kinds(document: Any) -> list[Any]:
+    return [kind | {"request_type": each["request_type"]} for each in document["flips"] for kind in each["kinds"]]
+
+
+def test_one_more_visit_flips_exactly_the_requests_for_it(edited: Edit) -> None:
+    copy = edited((PARAMETERS, "treatment: 5}", "treatment: 6}"))
+    document = report(POLICIES, copy, "--type", "pt_visit", "--type", "pediatric_ot_claim")
+
+    expected = {"tier": "nonacute", "visit.kind": "treatment", "prior_visits.treatment": "5"}
+    in_scope = {"service_date": "2022-06-01 or later", "specialty": "none"}
+    (of_visits,) = document["flips"]
+    assert of_visits["shared"] == expected | in_scope
+    kind = Comparer(load(str(POLICIES)), load(str(copy))).kinds["pt_visit"]
+    places = {dimension.name: place for place, dimension in enumerate(kind.dimensions)}
+    classes = [block.class_at(number) for block in kind.blocks for number in range(block.size)]
+    right = [cls for cls in classes if all(cls[places[name]] == value for name, value in of_visits["shared"].items())]
+    assert of_visits["classes"] == len(right) > 0
+    assert document["decided"]["pt_visit"] | {"summary": ""} == {
+        "classes": len(classes),
+        "of": len(classes),
+        "drawn": 0,
+        "near": document["decided"]["pt_visit"]["near"],
+        "malformed": document["decided"]["pt_visit"]["malformed"],
+        "can_differ": True,
+        "summary": "",
+    }
+    of_claims = document["decided"]["pediatric_ot_claim"]
+    assert of_claims["can_differ"] is False
+    assert of_claims["summary"].endswith("; its decisions cannot differ")
+    examples = [flip["name"] for flip in document["examples"]["flips"]]
+    assert examples == ["pt_visit.json", "A chronic condition, with all treatment visits used"]
+
+    first, *others = kinds(document)
+    assert (first["old_outcome"], first["new_outcome"]) == ("denied", "authorized")
+    assert all(kind["found_by"] == "classes" for kind in (first, *others))
+    assert all(kind["reasons_removed"] == ["PT_TREATMENT_VISIT_LIMIT"] and not kind["reasons_added"] for kind in others)
+    witness = first["witness"]
+    assert witness["request"]["tier"] == "nonacute"
+    assert witness["request"]["visit"] == {"kind": "treatment", "number": 6, "units_already_authorized": 0, "units": 1}
+    assert witness["request"]["prior_visits"] == {"evaluation": 0, "treatment": 5}
+    assert [reason["code"] for reason in witness["old"]["reasons"]] == ["PT_TREATMENT_VISIT_LIMIT"]
+    with EmbeddedClient() as client:
+        assert client.decide(witness["request"]) == witness["old"]
+    assert witness["new"]["outcome"] == "authorized"
+    (change,) = document["data"]
+    assert change == {
+        "area": "Numbers, codes and lists",
+        "place": "outpatient_pt.initial_visits, from 2022-06-01, nonacute.treatment",
+        "old": 5,
+        "new": 6,
+        "wording": False,
+    }
+
+
+def test_a_valid_request_that_flips_outside_the_sample_is_not_malformed(edited: Edit) -> None:
+    copy = edited((PARAMETERS, "treatment: 5}", "treatment: 6}"))
+    document = report(POLICIES, copy, "--quick", "--type", "pt_referral")
+    (kind,) = kinds(document)
+    assert (kind["old_outcome"], kind["new_outcome"], kind["found_by"]) == ("authorized", "authorized", "near")
+    assert kind["other_changes"] == ["authorized.treatment_visits"]
+    assert kind["authorizes_more"] is True
+    assert "A stiff neck that started overnight" in [flip["name"] for flip in document["examples"]["flips"]]
+    text = " ".join(diff(POLICIES, copy, "--quick", "--type", "pt_referral").stdout.decode().split())
+    assert "pt_referral: some decisions differ, but none in the sample of classes" in text
+    assert "authorized → authorized: 2 valid requests similar to the smallest one" in text
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "more"), [("value: 4\n", "value: 5\n", True), ("value: 4\n", "value: 3\n", False)]
+)
+def test_authorizing_more_is_more_serious_than_another_outcome(edited: Edit, old: str, new: str, more: bool) -> None:
+    copy = edited((PARAMETERS, old, new))
+    found = kinds(report(POLICIES, copy, "--quick", "--type", "pt_visit"))
+    ranks = []
+    for kind in found:
+        outcomes = {kind["old_outcome"], kind["new_outcome"]}
+        first = outcomes == {"authorized", "denied"}
+        ranks.append(0 if first else 1 if kind["authorizes_more"] else 2 if len(outcomes) == 2 else 3)
+        if "authorized.units" in kind["other_changes"]:
+            assert kind["authorizes_more"] is more
+    assert ranks == sorted(ranks)
+    assert (1 in ranks) is more
+
+
+def test_wording_is_not_a_change_in_behavior(edited: Edit) -> None:
+    copy = edited(
+        (
+            "register/reason_codes/data.yaml",
+            "The clinical review did not establish medical necessity.",
+            "Medical necessity was not established.",
+        ),
+        (
+            "register/clauses/data.yaml",
+            "The list includes six therapy codes.",
+            "Six codes are therapeutic.",
+        ),
+        (PARAMETERS, "service: guided exercise", "service: exercise with guidance"),
+        ("outpatient_pt/visit.rego", "# title: Outpatient PT visit", "# title: One PT visit"),
+        ("pediatric_ot/claim.rego", "# A whole number is the same however it is written", "# However written"),
+    )
+    result = diff(POLICIES, copy)
+    text = " ".join(result.stdout.decode().split())
+    assert result.returncode == 0
+    assert "No change in behavior." in text
+    assert "established. (wording only)" in text
+    assert "Six codes are therapeutic. (wording only)" in text
+    assert "exercise with guidance (wording only)" in text
+    assert "therapy/outpatient_pt/visit.rego: “One PT visit”: only METADATA changed" in text
+    assert "pt_visit: a fixed sample of 1,094 of 76,032 classes; its decisions cannot differ" in text
+
+
+def test_one_more_unit_authorizes_more_for_claims_and_visits(edited: Edit) -> None:
+    copy = edited((PARAMETERS, "value: 4\n", "value: 5\n"))
+    types = ("--type", "pediatric_ot_claim", "--type", "pt_visit", "--type", "pt_continuation")
+    document = report(POLICIES, copy, "--quick", *types)
+    assert {each["request_type"] for each in document["flips"]} == {"pediatric_ot_claim", "pt_visit"}
+    assert document["decided"]["pt_continuation"]["can_differ"] is False
+    assert "--quick" in document["decided"]["pt_visit"]["summary"]
+    more = [kind for kind in kinds(document) if "authorized.units" in kind["other_changes"]]
+    assert more
+    for kind in more:
+        old, new = (kind["witness"][side]["authorized"]["units"] for side in ("old", "new"))
+        assert (old, new) == (old, old + 1)
+    text = diff(POLICIES, copy, "--quick", "--type", "pt_visit").stdout.decode()
+    assert "units_per_visit, from 1900-01-01: 4 → 5" in text
+    assert re.search(r"classes\s+\(--quick\)", text)
+
+
+def test_a_code_that_is_added_flips_the_claims_with_it(edited: Edit) -> None:
+    line = '          "97165": {clause'
+    added = '          "97140": {clause: OT-5, service: manual therapy}\n'
+    document = report(POLICIES, edited((PARAMETERS, line, added + line)), "--quick", "--type", "pediatric_ot_claim")
+    (of_claims,) = document["flips"]
+    assert of_claims["shared"]["service_lines"] == "with 97140"
+    for kind in kinds(document):
+        assert "OT_CODE_NOT_LISTED" in kind["reasons_removed"]
+        assert "97140" in [line["procedure_code"] for line in kind["witness"]["request"]["service_lines"]]
+
+
+def test_a_negation_that_is_dropped_flips_both_ways_and_makes_a_page(edited: Edit, tmp_path: Path) -> None:
+    copy = edited(("outpatient_pt/visit.rego", "not _note_numbered\n", "_note_numbered\n"))
+    page = tmp_path / "page.html"
+    document = report(POLICIES, copy, "--quick", "--type", "pt_visit", "--html", page)
+    ways = {
+        (kind["old_outcome"], kind["new_outcome"], *kind["reasons_removed"], "→", *kind["reasons_added"])
+        for kind in kinds(document)
+    }
+    assert ("pended", "authorized", "PT_NOTE_NOT_NUMBERED", "→") in ways
+    assert ("authorized", "pended", "→", "PT_NOTE_NOT_NUMBERED") in ways
+    assert [(rule["file"], rule["title"], rule["change"]) for rule in document["rules"]] == [
+        (
+            "therapy/outpatient_pt/visit.rego",
+            "A visit whose progress note does not have the visit's number is pended",
+            "changed",
+        )
+    ]
+    html = page.read_text(encoding="utf-8")
+    assert document["verdict"] in html
+    assert "PT_NOTE_NOT_NUMBERED" in html
+    assert not re.search(r"<(script|link|img)|https?:|url\(", html)
+
+
+def test_a_later_beginning_flips_the_day_between(edited: Edit) -> None:
+    copy = edited((PARAMETERS, 'from: "2022-06-01"', 'from: "2022-06-02"'))
+    document = report(POLICIES, copy, "--quick", "--type", "pt_continuation", "--type", "pediatric_ot_claim")
+    (of_reviews,) = document["flips"]
+    assert of_reviews["request_type"] == "pt_continuation"
+    assert of_reviews["shared"]["review_date"] == "2022-06-01"
+    assert {kind["new_outcome"] for kind in kinds(document)} == {"not_applicable"}
+    assert all(kind["reasons_added"] == ["PT_BEFORE_EFFECTIVE_DATE"] for kind in kinds(document))
+
+
+def test_a_rule_that_is_off_by_one_inside_a_class_is_found(edited: Edit) -> None:
+    limit = "input.prior_visits.treatment < _initial_visits.treatment"
+    copy = edited(("outpatient_pt/visit.rego", limit, limit.replace(" <", " + 1 <")))
+    document = report(POLICIES, copy, "--quick", "--type", "pt_visit")
+    found = [kind for kind in kinds(document) if kind["new_outcome"] == "denied"]
+    assert found
+    for kind in found:
+        assert kind["found_by"] == "drawn"
+        assert kind["witness"]["request"]["prior_visits"]["treatment"] in (4, 10)
+
+
+def test_a_different_request_schema_is_a_change_in_behavior(edited: Edit) -> None:
+    form = '"units_already_authorized": {"kind": "whole_number", "least": 0, "most": '
+    copy = edited(("request/data.json", f"{form}99", f"{form}120"))
+    document = report(POLICIES, copy, "--quick", "--type", "pt_visit")
+    (kind,) = kinds(document)
+    assert (kind["old_outcome"], kind["new_outcome"], kind["found_by"]) == ("invalid_request", "denied", "form")
+    assert kind["witness"]["request"]["visit"]["units_already_authorized"] == 100
+
+
+def test_the_installed_policy_is_the_default() -> None:
+    result = run("diff", "policies", "--quick", "--type", "referral_route")
+    assert result.returncode == 0, result.stderr.decode()
+    assert "No change in behavior." in result.stdout.decode()
+    assert "this package" in result.stdout.decode()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["no-such-policy"], "no-such-policy"),
+        (["README.md"], "README.md"),
+        (["policies", "policies", "--type", "pt_visits"], "pt_visits is not a request type"),
+        (["policies", "policies", "--html", "no/such/directory/page.html"], "cannot be written"),
+    ],
+)
+def test_a_bad_name_is_a_usage_error(arguments: list[str], message: str) -> None:
+    result = run("diff", *arguments)
+    assert result.returncode == 2
+    assert result.stdout == b""
+    error = result.stderr.decode()
+    assert "Traceback" not in error
+    assert message in error
+
+
+def test_parameters_with_an_unknown_structure_are_a_usage_error(edited: Edit) -> None:
+    result = run("diff", POLICIES, edited((PARAMETERS, "value: 4\n", "value: four\n")), "--type", "referral_route")
+    assert result.returncode == 2
+    assert "Use the version that supports it." in result.stderr.decode()
+
+
+def test_without_opa_there_is_no_engine(tmp_path: Path) -> None:
+    result = run("diff", "policies", OPA=str(tmp_path / "opa"))
+    assert result.returncode == 3
+    assert result.stdout == b""
+    assert result.stderr.startswith(b"error: ")
+    assert b"OPA" in result.stderr
+    assert b"Traceback" not in result.stderr

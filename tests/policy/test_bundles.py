@@ -1,0 +1,58 @@
+"""Loading a bundle by name."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from therapy_policy import BundleNotUsable
+from therapy_policy.policy import bundles
+
+ROOT = Path(__file__).parents[2]
+VERSION_PAGE = "policies/therapy/register/policy/data.yaml"
+
+
+@pytest.fixture
+def repository(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A git repository with the current policies; the test runs in it."""
+    shutil.copytree(ROOT / "policies", tmp_path / "policies")
+    git = ["git", "-c", "user.name=A", "-c", "user.email=a@example.org"]
+    for command in (["init", "--quiet"], ["add", "."], ["commit", "--quiet", "-m", "one"], ["tag", "one"]):
+        subprocess.run([*git, *command], cwd=tmp_path, check=True)
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+def test_a_revision_is_the_policy_at_that_time(repository: Path) -> None:
+    page = repository / VERSION_PAGE
+    page.write_text(page.read_text(encoding="utf-8").replace("version: ", "version: 9"), encoding="utf-8")
+    old, new = bundles.load("one"), bundles.load("policies")
+    assert new.version == f"9{old.version}"
+    assert old.archive == bundles.packaged_bundle().archive
+
+
+def test_a_bundle_file_a_directory_and_its_parent_are_one_policy(repository: Path) -> None:
+    (repository / "b.tar.gz").write_bytes(bundles.packaged_bundle().archive)
+    assert {bundles.load(name).archive for name in ("b.tar.gz", "policies", ".")} == {bundles.packaged_bundle().archive}
+
+
+@pytest.mark.parametrize("name", ["two", "--output=made", "-h", "", "one:policies", "policies/therapy"])
+def test_a_name_without_a_bundle_is_rejected_and_no_file_is_written(repository: Path, name: str) -> None:
+    before = sorted(repository.rglob("*"))
+    with pytest.raises(BundleNotUsable):
+        bundles.load(name)
+    assert sorted(repository.rglob("*")) == before
+
+
+def test_a_file_that_is_not_a_bundle_is_rejected(repository: Path) -> None:
+    with pytest.raises(BundleNotUsable, match="is not a bundle that OPA can use"):
+        bundles.load(VERSION_PAGE)
+
+
+def test_a_bundle_of_another_policy_is_rejected(repository: Path) -> None:
+    shutil.rmtree(repository / "policies/therapy/register")
+    with pytest.raises(BundleNotUsable):
+        bundles.load("policies")

@@ -1,0 +1,425 @@
+"""Requests are tried on a page, by the policy itself in a real browser; it decides as the sidecar does."""
+
+from __future__ import annotations
+
+import io
+import json
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+from playwright.sync_api import Browser, Locator, Page, expect
+from rich.console import Console
+
+from tests.cli.command import EXAMPLES, as_printed
+from tests.review.browser import Watched, watched_page
+from therapy_policy import Decision, EmbeddedClient, SidecarClient
+from therapy_policy.client.decision import Client
+from therapy_policy.explain import explain
+from therapy_policy.review.try_it import PACKAGE
+
+WORKED: list[dict[str, Any]] = json.loads((PACKAGE / "examples.json").read_text(encoding="utf-8"))
+PUBLISHED = sorted(EXAMPLES.glob("*.json"))
+SCHEMA = json.loads((PACKAGE.parent / "policy/packaged/request.schema.json").read_text(encoding="utf-8"))
+TITLES = {
+    kind: SCHEMA["definitions"][kind]["title"] for kind in SCHEMA["properties"]["request_type"]["enum"]
+}  # of each request type
+
+
+def decision_on(page: Page) -> str:
+    return page.locator("#try-decision").text_content() or ""
+
+
+def expect_decision(page: Page, text: str | bytes, client: Client) -> Decision:
+    """Check that the page shows the decision on the request of this text, in the command's words."""
+    decision = client.decide_text(text)
+    expect(page.locator("#try-decision")).to_have_text(as_printed(decision).decode().rstrip("\n"))
+    assert decision_on(page) + "\n" == as_printed(decision).decode()
+    assert words_of_page(page) == words_of_command(decision)
+    return decision
+
+
+def words_of_page(page: Page) -> list[str]:
+    shown = [page.locator(place).inner_text() for place in ("#try-outcome", "#try-explanation")]
+    return " ".join(shown).split()
+
+
+def words_of_command(decision: Decision) -> list[str]:
+    console = Console(file=io.StringIO(), width=100_000, highlight=False, markup=False, emoji=False)
+    with console.capture() as captured:
+        explain(decision, console)
+    lines = (re.sub(r"^ *[0-9]+\. ", "", line).rstrip() for line in captured.get().splitlines())
+    return " ".join(re.sub(r"  \((/.*)\)$", r" \1", line) for line in lines).split()
+
+
+def choose_type(page: Page, kind: str) -> None:
+    page.get_by_label("Type of request").select_option(kind)
+
+
+def decide(page: Page) -> None:
+    page.get_by_role("button", name="Decide", exact=True).click()
+
+
+def put_json(page: Page, text: str) -> None:
+    open_details(page, "The request as JSON")
+    page.get_by_label("The request that the policy gets").fill(text)
+    decide(page)
+
+
+def open_details(page: Page, summary: str) -> None:
+    details = page.locator("details", has=page.get_by_text(summary, exact=True))
+    if details.get_attribute("open") is None:
+        details.locator("summary").click()
+
+
+def asked_on(page: Page) -> str:
+    return page.locator("#try-json").input_value()
+
+
+# --- the same decisions
+
+
+def test_every_worked_example(page: Page, asking_sidecar: SidecarClient) -> None:
+    for example in WORKED:
+        page.get_by_label("Example").select_option(label=example["title"])
+        page.get_by_role("button", name="Load the example").click()
+        expect_decision(page, json.dumps(example["request"]), asking_sidecar)
+        assert json.loads(asked_on(page)) == example["request"]
+
+
+def test_every_published_example_as_json(page: Page, asking_sidecar: SidecarClient) -> None:
+    for path in PUBLISHED:
+        text = path.read_text(encoding="utf-8")
+        put_json(page, text)
+        expect_decision(page, text, asking_sidecar)
+        assert asked_on(page) == text
+
+
+@pytest.mark.parametrize("kind", TITLES)
+def test_filled_in_field_by_field(kind: str, page: Page, asking_sidecar: SidecarClient) -> None:
+    text = (EXAMPLES / f"{kind}.json").read_text(encoding="utf-8")
+    choose_type(page, kind)
+    fill_object(page.get_by_role("group", name=TITLES[kind], exact=True), json.loads(text))
+    decide(page)
+    expect_decision(page, text, asking_sidecar)
+    assert json.loads(asked_on(page)) == json.loads(text)
+
+
+def fill_object(group: Locator, value: dict[str, Any]) -> None:
+    for name, held in value.items():
+        if name != "request_type":
+            fill(group, label_of(name), held)
+
+
+def label_of(name: str) -> str:
+    words = name.replace("_", " ").replace(" pt", " PT")
+    return words[:1].upper() + words[1:]
+
+
+def fill(group: Locator, label: str, value: Any) -> None:
+    """Fill in what has a label in a group, as a person does."""
+    inner = group.get_by_role("group", name=label, exact=True)
+    field = group.get_by_label(re.compile(rf"^{label}( \(optional\))?$"))
+    if isinstance(value, bool):
+        inner.get_by_label("yes" if value else "no", exact=True).check()
+    elif isinstance(value, dict):
+        state(inner)
+        fill_object(inner, value)
+    elif isinstance(value, list):
+        state(inner)
+        for index, element in enumerate(value):
+            elements = inner.locator("> .try-content > ol > li")
+            if elements.count() == index:
+                inner.get_by_role("button", name=re.compile("^Add ")).last.click()
+            if isinstance(element, dict):
+                fill_object(elements.nth(index).get_by_role("group").first, element)
+            else:
+                elements.nth(index).get_by_role("textbox").fill(str(element))
+    elif field.evaluate("field => field.tagName") == "SELECT":
+        field.select_option(value)
+    else:
+        field.fill(str(value))
+
+
+def state(group: Locator) -> None:
+    stated = group.get_by_role("checkbox", name="stated").first
+    if stated.count() and stated.locator("xpath=../..").get_attribute("class") == group.get_attribute("class"):
+        stated.check()
+
+
+def test_with_the_keyboard_alone(page: Page, client: EmbeddedClient) -> None:
+    keyboard = page.keyboard
+
+    def tab_to(label: str) -> None:
+        for _ in range(100):
+            keyboard.press("Tab")
+            name = page.evaluate("() => (document.activeElement.labels?.[0] ?? document.activeElement).textContent")
+            if name.removesuffix(" (optional)") == label:
+                return
+        raise AssertionError(f"{label} cannot be reached with the key Tab")
+
+    tab_to("Type of request")
+    keyboard.type("Pediatric")
+    for label, text in {
+        "Benefit status": "covered",
+        "Service date": "2026-03-12",
+        "Medical necessity": "established",
+    }.items():
+        tab_to(label)
+        keyboard.type(text)
+    tab_to("Units already authorized")
+    keyboard.type("0")
+    tab_to("Procedure code")
+    keyboard.type("97530")
+    tab_to("Units")
+    keyboard.type("3")
+    tab_to("Add a service line")
+    keyboard.press("Enter")
+    keyboard.type("97140")  # the new line has the focus
+    tab_to("Units")
+    keyboard.type("1")
+    tab_to("Decide")
+    keyboard.press("Enter")
+    expect(page.locator("#try-outcome")).to_be_focused()
+    decision = expect_decision(page, asked_on(page), client)
+    assert decision["outcome"] == "partially_authorized"
+    tab_to("service lines › 2 › procedure code")
+    keyboard.press("Enter")
+    expect(page.get_by_label("Procedure code").nth(1)).to_be_focused()
+    keyboard.press("Control+A")
+    keyboard.type("97110")
+    expect(page.locator("#try-outcome")).to_contain_text("is authorized.")
+    tab_to("Remove service line 2")
+    keyboard.press("Enter")
+    expect(page.get_by_role("button", name="Remove service line 1")).to_be_focused()
+    expect(page.locator("#try-explanation")).to_contain_text("3 units (45 minutes)")
+
+
+ODD = [
+    '{"request_type": "referral_route", "island": "oahu", "request_id": "\\ud83d\\ude00 \\ud83d"}',
+    '{"request_type": "referral_route", "island": "oahu", '
+    '"request_id": "é 日本 😀 \\u0000\\n\\u00a0\\u202e\\udb40\\udc01"}',
+    '{"request_type": "referral_route", "island": "oahu", "island": "lanai"}',
+    '{"request_type": "referral_route", "island": "oahu", "__proto__": {"island": 1}, "constructor": [null], '
+    '"1234567890123456789012": 1}',
+    '{"request_type": "pediatric_ot_claim", "service_date": "2026-03-12", "units_already_authorized": 0, '
+    '"service_lines": [{"procedure_code": "97530", "units": 4e0}, {"procedure_code": "97530", "units": 4.0}, '
+    '{"procedure_code": "97530", "units": 1e99999999}, {"procedure_code": "97530", "units": 12345678901234567890}]}',
+    '{"request_type": "no such type"}',
+    '{"request_type": ["pt_visit"], "request_id": "r"}',
+    "{}",
+    "[1, 2]",
+    "null",
+    "4",
+    '""',
+    "false",
+]
+
+
+def test_any_json(page: Page, client: EmbeddedClient) -> None:
+    for text in ODD:
+        put_json(page, text)
+        expect_decision(page, text, client)
+
+
+def test_what_cannot_be_decided_says_so(page: Page) -> None:
+    for text, said in [
+        ('{"request_type": "referral_route", "island": "oahu"', "The text is not valid JSON"),
+        ("", "The text is not valid JSON"),
+        ('{"request_type": NaN}', "The text is not valid JSON"),
+        ('\ufeff{"request_type": "referral_route", "island": "oahu"}', "The text is not valid JSON"),
+        ("[" * 101 + "]" * 101, "nested more than 100 levels deep"),
+        ("[" * 500_000 + "]" * 500_000, "nested more than 100 levels deep"),
+        (json.dumps("x" * (1 << 20)), "more than 1,048,576 bytes"),
+    ]:
+        page.get_by_role("button", name="Load the example").click()
+        expect(page.locator("#try-decision")).to_contain_text("outcome")
+        put_json(page, text)
+        expect(page.locator("#try-outcome")).to_contain_text(said)
+        assert decision_on(page) == ""
+        assert page.locator("#try-explanation").inner_text() == ""
+        expect(page.get_by_label("The request that the policy gets")).to_have_attribute("aria-invalid", "true")
+
+
+# --- what a person meets
+
+
+def described(field: Locator) -> str:
+    """What assistive technology reads out with a field."""
+    ids = (field.get_attribute("aria-describedby") or "").split()
+    return " ".join(field.page.locator(f"#{each}").inner_text() for each in ids)
+
+
+def test_nothing_is_wrong_before_it_is_asked(page: Page) -> None:
+    expect(page.locator("#try-outcome")).to_contain_text("No decision yet")
+    page.get_by_label("Units", exact=True).fill("four")
+    page.wait_for_timeout(600)
+    expect(page.locator("#try-outcome")).to_contain_text("No decision yet")
+    assert page.locator('[aria-invalid="true"]').count() == 0
+
+
+def test_a_wrong_entry_is_told_at_its_field(page: Page) -> None:
+    choose_type(page, "pt_visit")
+    units = page.get_by_label("Units", exact=True)
+    units.fill("four")
+    decide(page)
+    expect(units).to_have_attribute("aria-invalid", "true")
+    assert "a whole number from 1 to 99, in plain digits" in described(units)
+    date = page.get_by_label("Service date")
+    assert "missing" in described(date)
+    assert page.get_by_label("Progress note number").get_attribute("aria-invalid") is None
+    units.fill("4")
+    expect(units).not_to_have_attribute("aria-invalid", "true")
+    assert "missing" not in described(units)
+    assert "missing" in described(date)
+
+
+def test_each_wrong_place_has_its_field(page: Page, client: EmbeddedClient) -> None:
+    text = (EXAMPLES / "bad_request.json").read_text(encoding="utf-8")
+    put_json(page, text)
+    decision = expect_decision(page, text, client)
+    problems = page.locator(".try-problem:visible").all_inner_texts()
+    assert sorted(problems) == sorted(f"{reason['message']} {reason['remedy']}" for reason in decision["reasons"])
+
+    # What no input could hold stays as it is until a person enters something else, or removes it.
+    fill(page.get_by_role("group", name=TITLES["pt_visit"]), "Service date", "2026-03-02")
+    kept = json.loads(asked_on(page))
+    assert (kept["member_number"], kept["tier"], kept["visit"]["units"]) == ("withheld", "chronic", "4")
+    assert '"number": 7e0' in asked_on(page)
+    page.get_by_role("group", name="member_number").get_by_role("button", name="Remove it").click()
+    for label in ("Benefit status", "Tier", "Units", "Plan of care complete"):
+        page.get_by_role("group", name=label, exact=True).get_by_role("button", name="Enter something else").click()
+    for label, value in {"Tier": "acute", "Units": "4", "Number": "2", "Units already authorized": "0"}.items():
+        fill(page.get_by_role("group", name=TITLES["pt_visit"]), label, value)
+    fill(page.get_by_role("group", name=TITLES["pt_visit"]), "Prior visits", {"evaluation": 1, "treatment": 0})
+    decide(page)
+    decision = expect_decision(page, asked_on(page), client)
+    assert decision["outcome"] == "pended"
+    assert page.locator(".try-problem:visible").count() == 0
+
+
+def test_not_stated_and_stated_as_none_differ(page: Page, client: EmbeddedClient) -> None:
+    text = (EXAMPLES / "pt_extension.json").read_text(encoding="utf-8")
+    put_json(page, text)
+    expect_decision(page, text, client)
+    issues = page.get_by_role("group", name="Limiting issues", exact=True)
+    issues.get_by_role("button", name="Remove limiting issues 1").click()
+    page.wait_for_function(
+        "() => JSON.parse(document.getElementById('try-json').value).documentation.limiting_issues.length === 0"
+    )
+    decide(page)
+    assert expect_decision(page, asked_on(page), client)["reasons"][0]["code"] == "EXT_READY_FOR_CLINICAL_REVIEW"
+    issues.get_by_label("stated").uncheck()
+    decide(page)
+    assert "limiting_issues" not in json.loads(asked_on(page))["documentation"]
+    assert expect_decision(page, asked_on(page), client)["reasons"][0]["code"] == "EXT_RESPONSE_SUMMARY_MISSING"
+    page.get_by_role("group", name="Documentation", exact=True).get_by_label("stated").first.uncheck()
+    decide(page)
+    assert "documentation" not in json.loads(asked_on(page))
+    page.get_by_role("group", name="Documentation", exact=True).get_by_label("stated").first.check()
+    decide(page)
+    assert json.loads(asked_on(page))["documentation"]["goals"] == json.loads(text)["documentation"]["goals"]
+
+
+def test_what_is_left_empty(page: Page, client: EmbeddedClient) -> None:
+    """A text may be blank, a code may not; neither is taken for something missing."""
+    choose_type(page, "pt_treatment_plan")
+    fill(page.get_by_role("group", name=TITLES["pt_treatment_plan"], exact=True), "Plan of care", {})
+    interventions = page.get_by_role("group", name="Planned interventions", exact=True)
+    fill(interventions.locator(".."), "Planned interventions", [""])
+    decide(page)
+    assert json.loads(asked_on(page))["plan_of_care"] == {"planned_interventions": [""]}
+    places = {reason["path"] for reason in expect_decision(page, asked_on(page), client)["reasons"]}
+    assert "/plan_of_care/planned_interventions/0" not in places
+
+    choose_type(page, "pediatric_ot_claim")
+    page.get_by_role("group", name="Modifiers", exact=True).get_by_label("stated").check()
+    page.get_by_role("button", name="Add a modifier").click()
+    decide(page)
+    assert json.loads(asked_on(page))["service_lines"] == [{"modifiers": [None]}]
+    places = {reason["path"] for reason in expect_decision(page, asked_on(page), client)["reasons"]}
+    assert "/service_lines/0/modifiers/0" in places
+    expect(page.get_by_label("Modifier 1", exact=True)).to_have_attribute("aria-invalid", "true")
+
+
+def test_what_was_filled_in_is_kept_for_each_type(page: Page) -> None:
+    page.get_by_label("Service date").fill("2026-03-12")
+    choose_type(page, "referral_route")
+    choose_type(page, "pediatric_ot_claim")
+    expect(page.get_by_label("Service date")).to_have_value("2026-03-12")
+    assert json.loads(asked_on(page))["service_date"] == "2026-03-12"
+
+
+HTML = "<img src=x onerror=\"document.title='run'\"><script>document.title='run'</script>&amp;<b>bold</b>"
+
+
+def test_html_is_shown_as_text(page: Page, client: EmbeddedClient) -> None:
+    title = page.title()
+    choose_type(page, "referral_route")
+    page.get_by_label("Request id").fill(HTML[:64])
+    page.get_by_label("Island").select_option("oahu")
+    decide(page)
+    expect_decision(page, asked_on(page), client)
+    assert HTML[:64] in page.locator("#try-outcome").inner_text()
+    text = json.dumps({"request_type": "referral_route", "island": HTML, HTML: {HTML: HTML}, "request_id": HTML})
+    put_json(page, text)
+    expect_decision(page, text, client)
+    assert HTML in page.locator("#try-explanation").inner_text()
+    put_json(page, json.dumps({"request_type": "pt_treatment_plan", "plan_of_care": {"diagnosis": HTML}}))
+    expect(page.get_by_label("Diagnosis")).to_have_value(HTML)
+    assert page.locator("#try img, #try script, #try b").count() == 0
+    assert page.title() == title
+
+
+def test_nothing_is_kept_or_sent(page: Page, try_page: Path) -> None:
+    page.get_by_label("Request id").fill("2026-03-1001")
+    decide(page)
+    page.wait_for_timeout(300)
+    assert page.url == try_page.as_uri()
+    assert page.evaluate("() => [localStorage.length, sessionStorage.length, document.cookie]") == [0, 0, ""]
+    page.reload()
+    expect(page.get_by_label("Request id")).to_have_value("")
+
+
+@pytest.mark.parametrize("kind", TITLES)
+def test_accessibility(kind: str, watched: Watched, page: Page) -> None:
+    choose_type(page, kind)
+    decide(page)
+    expect(page.locator("#try-decision")).to_contain_text("REQUEST_INVALID")
+    open_details(page, "The decision as JSON")
+    assert watched.accessibility_problems() == []
+    open_details(page, "The request as JSON")
+    put_json(page, (EXAMPLES / f"{kind}.json").read_text(encoding="utf-8"))
+    expect(page.locator("#try-decision")).not_to_contain_text("REQUEST_INVALID")
+    assert watched.accessibility_problems() == []
+
+
+def test_a_narrow_window(browser: Browser, try_page: Path) -> None:
+    with watched_page(browser, width=320) as watched:
+        page = watched.open(try_page)
+        for path in PUBLISHED:
+            put_json(page, path.read_text(encoding="utf-8"))
+            expect(page.locator("#try-decision")).to_contain_text(path.stem.replace("bad_request", "invalid_request"))
+            assert page.evaluate("() => document.documentElement.scrollWidth") == 320, path
+
+
+def test_without_javascript_it_says_so(browser: Browser, try_page: Path) -> None:
+    with watched_page(browser, javascript=False) as watched:
+        page = watched.open(try_page)
+        expect(page.get_by_text("needs JavaScript")).to_be_visible()
+        expect(page.locator("#try-form")).to_be_hidden()
+
+
+def test_without_the_policy_nothing_is_decided(browser: Browser, try_page: Path, tmp_path: Path) -> None:
+    """Where the engine is not available, the page says that nothing is decided."""
+    for file in try_page.parent.iterdir():
+        if file.is_file():
+            (tmp_path / file.name).write_bytes(file.read_bytes())
+    script = (tmp_path / "policy.js").read_text(encoding="utf-8")
+    (tmp_path / "policy.js").write_text(script.replace('"wasm": "AGFzbQ', '"wasm": "AGFzbB'), encoding="utf-8")
+    with watched_page(browser) as watched:
+        page = watched.open(tmp_path / try_page.name)
+        page.get_by_role("button", name="Load the example").click()
+        expect(page.locator("#try-outcome")).to_contain_text("There is no decision")
+        assert decision_on(page) == ""
