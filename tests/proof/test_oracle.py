@@ -7,18 +7,12 @@ import pytest
 from hypothesis import given, settings
 
 from proof import oracle, strategies
+from proof.comparison import NOTHING
 
 CONTACT = {
     "name": "Authorization and Referral Management",
     "hours": "Monday\u2013Friday 08:00\u201317:00",
     "fax": ["1-808-432-5691", "1-808-432-5667"],
-}
-NOTHING = {
-    "units": 0,
-    "procedure_codes": [],
-    "evaluation_visits": 0,
-    "treatment_visits": 0,
-    "max_units_per_visit": 0,
 }
 
 

@@ -67,7 +67,6 @@ class RegoRule:
     mentions: tuple[Mention, ...] = field(compare=False)
     first_row: int  # of its METADATA, or of the rule itself
     row: int
-    last_row: int
 
     @cached_property
     def reads(self) -> frozenset[DataPath]:
@@ -88,7 +87,6 @@ class Page:
     title: str
     description: str
     metadata: str  # of the package, as JSON
-    imports: Mapping[str, DataPath] = field(compare=False)  # by the name in the page
     rules: tuple[RegoRule, ...]
     mentions: tuple[Mention, ...] = field(compare=False)  # in its imports and rules
 
@@ -223,16 +221,23 @@ def fields_of(node: Node) -> list[tuple[str, Node]]:
     return [(key["value"], value) for key, value in node["value"] if key["type"] == "string"]
 
 
-def _references(node: Node) -> Iterator[DataPath]:
-    if isinstance(node, dict):
-        if node.get("type") == "ref" and node["value"][0]["type"] == "var":
-            first, *rest = node["value"]
-            yield (first["value"], *_constants(rest))
-        for each in node.values():
-            yield from _references(each)
-    elif isinstance(node, list):
+def _nodes(node: Node) -> Iterator[dict[str, Any]]:
+    """Every object in a part of a tree, outer before inner."""
+    if isinstance(node, list):
         for each in node:
-            yield from _references(each)
+            yield from _nodes(each)
+    elif isinstance(node, dict):
+        yield node
+        for name, each in node.items():
+            if name != "location":
+                yield from _nodes(each)
+
+
+def _references(node: Node) -> Iterator[DataPath]:
+    for each in _nodes(node):
+        if each.get("type") == "ref" and each["value"][0]["type"] == "var":
+            first, *rest = each["value"]
+            yield (first["value"], *_constants(rest))
 
 
 def _page(file: str, tree: Node) -> Page:
@@ -251,7 +256,6 @@ def _page(file: str, tree: Node) -> Page:
         about.get("title", file),
         about.get("description", ""),
         json.dumps(_without_locations(about), sort_keys=True),
-        {name: _constants(path[1:]) for name, path in imports.items()},
         rules,
         (*_mentions(tree.get("imports", [])), *(mention for rule in rules for mention in rule.mentions)),
     )
@@ -276,7 +280,6 @@ def _rule(file: str, package: DataPath, tree: Node, imports: Mapping[str, Node])
         tuple(_mentions({name: each for name, each in tree.items() if name != "annotations"})),
         min([row, *(int(each["location"]["row"]) for each in metadata)]),
         row,
-        row + text_at(tree).rstrip("\n").count("\n"),
     )
 
 
@@ -307,14 +310,7 @@ def _plain(node: Node, imports: Mapping[str, Node]) -> Node:
 
 
 def _values(node: Node, kind: str) -> Iterator[str]:
-    if isinstance(node, dict):
-        if node.get("type") == kind:
-            yield node["value"]
-        for each in node.values():
-            yield from _values(each, kind)
-    elif isinstance(node, list):
-        for each in node:
-            yield from _values(each, kind)
+    return (each["value"] for each in _nodes(node) if each.get("type") == kind)
 
 
 def _branches(rule: Node) -> Iterator[RuleBranch]:
@@ -351,15 +347,8 @@ def _request_types(expression: Node) -> frozenset[str] | None:
 
 
 def _reads(node: Node) -> Iterator[DataPath]:
-    """The path of each reference to `data`, up to its first variable."""
-    if isinstance(node, dict):
-        if node.get("type") == "ref" and node["value"][0] == {"type": "var", "value": "data"}:
-            yield _constants(node["value"][1:])
-        for each in node.values():
-            yield from _reads(each)
-    elif isinstance(node, list):
-        for each in node:
-            yield from _reads(each)
+    """The path of each reference to `data`, as far as it is fixed."""
+    return (path[1:] for path in _references(node) if path[0] == "data")
 
 
 def _constants(steps: Sequence[Node]) -> DataPath:
@@ -372,18 +361,12 @@ def _constants(steps: Sequence[Node]) -> DataPath:
 
 
 def _mentions(node: Node) -> Iterator[Mention]:
-    if isinstance(node, list):
-        for each in node:
-            yield from _mentions(each)
-    elif isinstance(node, dict):
-        kind, location = node.get("type"), node.get("location")
+    for each in _nodes(node):
         target: str | DataPath | None = None
-        if kind == "string":
-            target = node["value"]
-        elif kind == "ref" and node["value"][0].get("value") == "data":
-            target = _constants(node["value"][1:])
+        if each.get("type") == "string":
+            target = each["value"]
+        elif each.get("type") == "ref" and each["value"][0].get("value") == "data":
+            target = _constants(each["value"][1:])
+        location = each.get("location")
         if target is not None and location:
-            yield Mention(location["row"], location["col"], text_at(node), target)
-        for name, each in node.items():
-            if name != "location":
-                yield from _mentions(each)
+            yield Mention(location["row"], location["col"], text_at(each), target)
