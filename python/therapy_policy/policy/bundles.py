@@ -22,6 +22,7 @@ from typing import Any
 from therapy_policy.client.embedded import EmbeddedClient
 from therapy_policy.errors import BundleNotUsable
 from therapy_policy.files import packaged_file
+from therapy_policy.policy.digest import digest_of_everything, digest_of_what_decides, revision
 from therapy_policy.policy.rego import Rego, opa_binary, read_rego
 
 ENTRY_POINTS = ("therapy/decision", "therapy/decisions")
@@ -55,6 +56,21 @@ class Bundle:
     def version(self) -> str:
         """The version of the policy, from its register."""
         return str(self.data["therapy"]["register"]["policy"]["version"])
+
+    @cached_property
+    def digest(self) -> str:
+        """The SHA-256 of what decides, as 64 hex digits: new wording does not change it."""
+        return digest_of_what_decides(self.texts, self.data)
+
+    @cached_property
+    def digest_of_everything(self) -> str:
+        """The SHA-256 of the rules, numbers and words, as 64 hex digits."""
+        return digest_of_everything(self.texts, self.data)
+
+    @property
+    def revision(self) -> str:
+        """The version and 12 digits of the digest of what decides, as a decision log shows them."""
+        return revision(self.version, self.digest)
 
     @cached_property
     def rego(self) -> Rego:
