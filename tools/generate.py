@@ -165,7 +165,7 @@ def days_of(year: int) -> dict[str, bool]:
 
 
 def ceiling(root: Path) -> Path:
-    """The ceiling as the rules read it: the numbers, and the procedure codes with the code that each is an add-on to."""
+    """The ceiling as the rules read it: the numbers, and each procedure code with the code that it is an add-on to."""
     source = read_yaml(root / "policies/ceiling.yaml")
     numbers = {name: source[name]["most"] for name in ("units_per_visit", "evaluation_visits", "treatment_visits")}
     codes = {code: entry.get("add_on_to") for code, entry in source["procedure_codes"].items()}
