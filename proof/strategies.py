@@ -47,14 +47,9 @@ texts = mostly(pick("a", "b", "knee flexion 90°"), pick("\x1c", "\u200b", "\x00
 any_texts = mostly(texts, blanks, 4)
 flags = pick(True, False)
 # Around each change of the policy: the day of the change and the day before it.
-in_force, not_in_force = [
-    [
-        date
-        for date in POLICY.dates_of_change()
-        if (POLICY.on(date, "outpatient_pt", "initial_visits") is None) == before
-    ]
-    for before in (False, True)
-]
+changes = POLICY.dates_of_change()
+in_force = [date for date in changes if POLICY.on(date, "outpatient_pt", "initial_visits")]
+not_in_force = [date for date in changes if date not in in_force]
 dates = mostly(pick("2024-02-29", "2099-12-31", *in_force), pick("1900-01-01", *not_in_force))
 ot_dates = pick("2024-02-29", *changes)
 specialties = mostly(pick("none"), pick("aqua_therapy", "pelvic_floor", "lymphedema", "pediatric"), 14)

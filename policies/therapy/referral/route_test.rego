@@ -43,13 +43,13 @@ test_no_route[name] if {
 		"null": {"request_type": "pt_referral", "referral_date": "2024-03-15", "island": null},
 		"another island": {"request_type": "referral_route", "island": "niihau"},
 	}
-	route.determination == {"outcome": "pended", "route": null} with input as request
+	route.for_island == null with input as request
 }
 
 test_no_route_before_the_first_period if {
 	later := [{"from": "2024-03-16", "value": {"oahu": {"clause": "REF-1", "chapter": "11", "network": null}}}]
 	request := {"request_type": "pt_referral", "referral_date": "2024-03-15", "island": "oahu"}
-	route.determination == {"outcome": "pended", "route": null} with input as request
+	route.for_island == null with input as request
 		with data.therapy.parameters.referral.routes.periods as later
 }
 
