@@ -14,6 +14,7 @@ from therapy_policy.classes.dimensions import (
 from therapy_policy.policy.parameters import parameters_of
 
 REPEATED = "contact"  # the parameter that decisions repeat unchanged; only its first date can change a decision
+EFFECTIVE_DATE = "outpatient_pt.effective_date"  # the parameter whose value is a date that requests are compared with
 
 
 class PolicyValues:
@@ -37,14 +38,15 @@ class PolicyValues:
         ]
 
     def start_dates(self, without: str = "") -> set[str]:
-        """The dates on which periods start, for all parameters except those of the area `without`."""
-        return {
+        """The dates on which a value starts to apply, for all parameters except those of the area `without`."""
+        dates = {
             period.start
             for parameters in self.parameters
             for name, parameter in parameters.items()
             if name.split(".")[0] != without
             for period in (parameter.periods[:1] if name == REPEATED else parameter.periods)
         }
+        return dates if EFFECTIVE_DATE.startswith(f"{without}.") else dates | {*self.values(EFFECTIVE_DATE)}
 
     def _forms_at(self, path: str) -> Iterator[Mapping[str, Any]]:
         """The form of a field, by its dotted path from the request type, in each bundle that has it."""

@@ -296,8 +296,8 @@ class Site:
 
     @property
     def figures_fit(self) -> bool:
-        """Whether the counts are for this bundle."""
-        return self.digest == self.figures.bundle_sha256 == self.figures.classes_sha256
+        """Whether the counts are for what decides in this bundle."""
+        return self.bundle.digest == self.figures.policy_digest == self.figures.classes_digest
 
     @property
     def is_packaged(self) -> bool:
