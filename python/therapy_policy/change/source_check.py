@@ -65,7 +65,7 @@ class Neighbor:
 
     fingerprint: str
     clauses: list[str]
-    line: int | None  # on the current page; None if it is not there
+    line: int | None  # on the current page; None if it is missing
     text: str | None  # None if only its fingerprint is known
 
 
