@@ -592,7 +592,7 @@ def test_a_register_that_cannot_be_read(tmp_path: Path, register: str, change: A
 def test_an_episode_that_cannot_be_drawn(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(review_site.Site, "graph", lambda _: "digraph {")
     with pytest.raises(PolicyNotReadable, match="register/episode"):
-        _ = review_site.Site(bundles.packaged_bundle(), lambda _: None).flow
+        _ = review_site.Site(bundles.packaged_bundle(), None, lambda _: None).flow
 
 
 def test_drawing_that_does_not_end(monkeypatch: pytest.MonkeyPatch) -> None:
