@@ -827,7 +827,7 @@ test_pended_where_no_page_evaluates_the_type if {
 	decision.lines == []
 	decision.reasons == []
 	decision.route == null
-	decision.contact == contact
+	decision.contact == newest_contact
 }
 
 # No outcome comes about by the mere absence of reasons: an extension is never authorized.
@@ -917,8 +917,8 @@ changed_contact := [{"from": "1900-01-01", "value": contact}, {"from": "2030-01-
 
 test_a_change_of_contact_holds_from_its_date_on[name] if {
 	some name, case in {
-		"the day before": {"change": {"service_date": "2029-12-31", "specialty": "pediatric"}, "contact": contact},
-		"the day": {"change": {"service_date": "2030-01-01", "specialty": "pediatric"}, "contact": "somebody else"},
+		"the day before": {"change": {"service_date": "2029-12-31", "benefit_status": null}, "contact": contact},
+		"the day": {"change": {"service_date": "2030-01-01", "benefit_status": null}, "contact": "somebody else"},
 		"invalid, so no date counts": {"change": {"service_date": "2029-12-31", "tier": 5}, "contact": "somebody else"},
 		"authorized": {"change": {"service_date": "2030-01-01"}, "contact": null},
 	}
