@@ -23,7 +23,9 @@ from typing import Any
 
 import yaml
 
+from therapy_policy.data_check import SCHEMAS
 from therapy_policy.policy.bundles import build
+from therapy_policy.policy.check import check_directory
 from therapy_policy.toolchain.opa import find_opa
 from tools.validators import Validators
 
@@ -35,6 +37,9 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--check", action="store_true", help="write nothing; fail if a generated file is not fresh")
     check = parser.parse_args().check
+    if findings := check_directory(ROOT / "policies", generated=False):
+        print(*findings, "the policy cannot be used; correct these findings first", sep="\n", file=sys.stderr)
+        return 1
     with tempfile.TemporaryDirectory() as scratch:
         fresh = Path(scratch) / "fresh"
         copy_sources(fresh)
@@ -68,7 +73,7 @@ def generate(root: Path) -> list[Path]:
     opa = find_opa()
     made = [*schemas(root), *validators(root), *tables(root), manifest(root)]
     subprocess.run([opa, "fmt", "--write", root / "policies/therapy/request"], check=True)
-    return [*made, reason_codes(root), glossary(root), *bundles(root)]
+    return [*made, reason_codes(root), glossary(root), *bundles(root), *check_files(root)]
 
 
 def read_yaml(path: Path) -> Any:
@@ -232,6 +237,17 @@ def bundles(root: Path) -> list[Path]:
             (root / package / name).write_bytes(member.read())
     shutil.copyfile(root / "schemas/request.json", root / package / "request.schema.json")
     return [package / name for name in ("bundle.tar.gz", "policy.wasm", "data.json", "request.schema.json")]
+
+
+def check_files(root: Path) -> list[Path]:
+    """The schemas and the ceiling by which the Python package checks a policy."""
+    package = Path("python/therapy_policy/policy/packaged")
+    schemas = [f"schemas/{name}" for name in SCHEMAS if name != "request.json"]  # that one is request.schema.json
+    for name in schemas:
+        (root / package / name).parent.mkdir(parents=True, exist_ok=True)
+        shutil.copyfile(root / name, root / package / name)
+    write_json(root / package / "ceiling.json", read_yaml(root / "policies/ceiling.yaml"), indent=2)
+    return [package / name for name in (*schemas, "ceiling.json")]
 
 
 if __name__ == "__main__":

@@ -11,6 +11,7 @@ import json
 import subprocess
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from functools import cache, cached_property
 from pathlib import Path
@@ -33,6 +34,14 @@ class Mention:
     column: int  # counted from 1, in bytes of UTF-8
     source: str
     target: str | DataPath
+
+
+@dataclass(frozen=True)
+class RegoError:
+    """Something that keeps OPA from reading a page, at a row counted from 1."""
+
+    row: int
+    message: str
 
 
 @dataclass(frozen=True)
@@ -167,15 +176,33 @@ def read_rego(texts: Mapping[str, str]) -> Rego:
 
     Raises `OpaNotAvailable`, and `BundleNotUsable` if a page is not Rego.
     """
-    return Rego(tuple(_page(file, syntax_tree(text)) for file, text in texts.items()))
+    with ThreadPoolExecutor() as pool:  # OPA parses one page per run
+        trees = list(pool.map(syntax_tree, texts.values()))
+    return Rego(tuple(_page(file, tree) for file, tree in zip(texts, trees, strict=True)))
 
 
-@cache
 def syntax_tree(text: str) -> Node:
     """Return the syntax tree of a page as `opa parse` writes it, with METADATA and locations, without other comments.
 
     Callers share the tree and must not change it. Raises `OpaNotAvailable`, and `BundleNotUsable` if it is not Rego.
     """
+    tree, errors = _parsed(text)
+    if errors:
+        lines = "\n".join(f"line {error.row}: {error.message}" for error in errors)
+        raise BundleNotUsable(f"OPA cannot read a page. Correct this:\n{lines}")
+    return tree
+
+
+def syntax_errors(text: str) -> Sequence[RegoError]:
+    """List what keeps OPA from reading a page; [] if it is Rego.
+
+    Raises `OpaNotAvailable`.
+    """
+    return _parsed(text)[1]
+
+
+@cache
+def _parsed(text: str) -> tuple[Node, Sequence[RegoError]]:
     with tempfile.TemporaryDirectory() as scratch:
         (Path(scratch) / "page.rego").write_text(text, encoding="utf-8")
         command: list[str | Path] = [
@@ -186,9 +213,10 @@ def syntax_tree(text: str) -> Node:
             "page.rego",
         ]
         done = subprocess.run(command, cwd=scratch, capture_output=True)
-    if done.returncode:
-        raise BundleNotUsable(f"OPA cannot read a page. Correct this:\n{done.stderr.decode(errors='replace').strip()}")
-    return json.loads(done.stdout)
+    if not done.returncode:
+        return json.loads(done.stdout), ()
+    errors = json.loads(done.stderr)["errors"]
+    return None, [RegoError(each.get("location", {}).get("row", 1), each["message"]) for each in errors]
 
 
 opa_binary = cache(find_opa)
