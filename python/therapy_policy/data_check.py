@@ -20,7 +20,7 @@ from typing import Any
 from jsonschema import Draft7Validator
 from jsonschema.exceptions import ValidationError
 from jsonschema.validators import extend
-from referencing import Registry, Resource
+from referencing import Registry
 from referencing.jsonschema import DRAFT7
 
 from therapy_policy.files import packaged_json
@@ -87,10 +87,12 @@ class Schemas:
 
     def __init__(self, read: Callable[[str], Any]) -> None:
         """`read` returns the schema of a name in SCHEMAS."""
-        resources = (
-            (self.BASE + name, Resource.from_contents(read(name), default_specification=DRAFT7)) for name in SCHEMAS
+        # Without "$schema", which would select the validator of draft 7 for it, instead of the one below.
+        contents = ({key: value for key, value in read(name).items() if key != "$schema"} for name in SCHEMAS)
+        resources = zip(SCHEMAS, (DRAFT7.create_resource(each) for each in contents), strict=True)
+        self._registry: Registry[Any] = Registry().with_resources(
+            (self.BASE + name, resource) for name, resource in resources
         )
-        self._registry: Registry[Any] = Registry().with_resources(resources)
 
     def problems(self, name: str, document: Any, path: Path) -> Iterator[Problem]:
         """Compare a document, which is at `path`, with the schema of that name."""

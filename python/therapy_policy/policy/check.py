@@ -197,11 +197,10 @@ def problems_of_codes(therapy: Mapping[str, Any], texts: Mapping[str, str]) -> I
     """Compare the reason codes with the rules that give them: problems of the register, and findings in Rego pages."""
     # The rules of the sidecar's log and access give no reasons.
     texts = {file: text for file, text in texts.items() if file.startswith("therapy/")}
-    rego = read_rego({file: text for file, text in texts.items() if not syntax_errors(text)})
-    for file, text in texts.items():
-        yield from (
-            Finding(file, error.row, f"OPA cannot read this: {error.message}.") for error in syntax_errors(text)
-        )
+    errors = syntax_errors(texts)
+    rego = read_rego({file: text for file, text in texts.items() if not errors[file]})
+    for file in texts:
+        yield from (Finding(file, error.row, f"OPA cannot read this: {error.message}.") for error in errors[file])
     register = therapy.get("register", {}).get("reason_codes")
     if not isinstance(register, dict):
         return

@@ -10,7 +10,7 @@ import base64
 import json
 import subprocess
 import tempfile
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from functools import cache, cached_property
@@ -176,9 +176,8 @@ def read_rego(texts: Mapping[str, str]) -> Rego:
 
     Raises `OpaNotAvailable`, and `BundleNotUsable` if a page is not Rego.
     """
-    with ThreadPoolExecutor() as pool:  # OPA parses one page per run
-        trees = list(pool.map(syntax_tree, texts.values()))
-    return Rego(tuple(_page(file, tree) for file, tree in zip(texts, trees, strict=True)))
+    _parse(texts.values())
+    return Rego(tuple(_page(file, text) for file, text in texts.items()))
 
 
 def syntax_tree(text: str) -> Node:
@@ -186,23 +185,37 @@ def syntax_tree(text: str) -> Node:
 
     Callers share the tree and must not change it. Raises `OpaNotAvailable`, and `BundleNotUsable` if it is not Rego.
     """
-    tree, errors = _parsed(text)
+    _parse([text])
+    tree, errors = _parsed[text]
     if errors:
         lines = "\n".join(f"line {error.row}: {error.message}" for error in errors)
         raise BundleNotUsable(f"OPA cannot read a page. Correct this:\n{lines}")
     return tree
 
 
-def syntax_errors(text: str) -> Sequence[RegoError]:
-    """List what keeps OPA from reading a page; [] if it is Rego.
+def syntax_errors(texts: Mapping[str, str]) -> dict[str, list[RegoError]]:
+    """List what keeps OPA from reading each page, [] for a page that is Rego, by their paths.
 
     Raises `OpaNotAvailable`.
     """
-    return _parsed(text)[1]
+    _parse(texts.values())
+    return {file: _parsed[text][1] for file, text in texts.items()}
 
 
-@cache
-def _parsed(text: str) -> tuple[Node, Sequence[RegoError]]:
+# The syntax tree and the errors of each text that was parsed.
+_parsed: dict[str, tuple[Node, list[RegoError]]] = {}
+
+
+def _parse(texts: Iterable[str]) -> None:
+    """Parse the texts that are new; OPA parses one page per run, so several run at once."""
+    new = [text for text in dict.fromkeys(texts) if text not in _parsed]
+    if new:
+        opa_binary()
+        with ThreadPoolExecutor() as pool:
+            _parsed.update(zip(new, pool.map(_run_opa_parse, new), strict=True))
+
+
+def _run_opa_parse(text: str) -> tuple[Node, list[RegoError]]:
     with tempfile.TemporaryDirectory() as scratch:
         (Path(scratch) / "page.rego").write_text(text, encoding="utf-8")
         command: list[str | Path] = [
@@ -214,7 +227,7 @@ def _parsed(text: str) -> tuple[Node, Sequence[RegoError]]:
         ]
         done = subprocess.run(command, cwd=scratch, capture_output=True)
     if not done.returncode:
-        return json.loads(done.stdout), ()
+        return json.loads(done.stdout), []
     errors = json.loads(done.stderr)["errors"]
     return None, [RegoError(each.get("location", {}).get("row", 1), each["message"]) for each in errors]
 
@@ -268,7 +281,9 @@ def _references(node: Node) -> Iterator[DataPath]:
             yield (first["value"], *_constants(rest))
 
 
-def _page(file: str, tree: Node) -> Page:
+@cache
+def _page(file: str, text: str) -> Page:
+    tree = syntax_tree(text)
     package = _constants(tree["package"]["path"][1:])
     about: Node = next(
         (each for each in tree.get("annotations", []) if each["scope"] in ("package", "subpackages")), {}

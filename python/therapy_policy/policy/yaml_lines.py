@@ -59,7 +59,8 @@ def read_yaml(content: bytes) -> YamlFile:
         line = text[: problem.position].count("\n") + 1
         file.slips.append(Slip(line, f"The character U+{problem.character:04X} is not allowed in YAML. Remove it."))
     except yaml.MarkedYAMLError as problem:
-        mark = problem.problem_mark or problem.context_mark
+        to_the_end = "end of stream" in (problem.problem or "")  # then the place where it begins says more
+        mark = (problem.context_mark if to_the_end else None) or problem.problem_mark
         what = ", ".join(filter(None, (problem.context, problem.problem)))
         file.slips.append(
             Slip(mark.line + 1 if mark else 1, f"This is not YAML: {what}. Check indentation and quotes.")
