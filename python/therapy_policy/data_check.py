@@ -95,7 +95,7 @@ class Schemas:
         )
 
     def problems(self, name: str, document: Any, path: Path) -> Iterator[Problem]:
-        """Compare a document, which is at `path`, with the schema of that name."""
+        """Compare a document, which is at `path`, with its schema."""
         validator = _Validator({"$ref": f"{self.BASE}policy/{name}.json"}, registry=self._registry)
         return (problem for error in validator.iter_errors(document) for problem in _problems(error, path))
 

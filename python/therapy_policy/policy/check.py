@@ -185,7 +185,7 @@ class _Directory:
     def texts(self) -> dict[str, str]:
         """The Rego pages, without tests, by their paths below `policies`."""
         pages = (path for path in sorted(self.policies.rglob("*.rego")) if not path.name.endswith("_test.rego"))
-        return {path.relative_to(self.policies).as_posix(): path.read_text(encoding="utf-8") for path in pages}
+        return {path.relative_to(self.policies).as_posix(): path.read_text("utf-8", "replace") for path in pages}
 
 
 # --- The rules and the reason codes -----------------------------------------------------------------------------------
