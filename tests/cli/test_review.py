@@ -72,7 +72,7 @@ def changed(tmp_path_factory: pytest.TempPathFactory) -> Path:
     rewritten(policies / "therapy/parameters/data.yaml", numbers)
     rewritten(register / "interpretations/data.yaml", review)
     rewritten(register / "clauses/data.yaml", lambda found: found["OT-2"].update(summary=MARKUP))
-    rewritten(register / "reason_codes/data.yaml", lambda found: found["DC_ADAPTED"].update(message=f"{MARKUP} {{n}}."))
+    rewritten(register / "reason_codes/data.yaml", lambda found: found["DC_ADAPTED"].update(message=f"{MARKUP}."))
     rewritten(register / "episode/data.yaml", lambda found: found["steps"]["referral"].update(title='A "b" <i> & c'))
     rego = policies / "therapy/outpatient_pt/visit.rego"
     text = rego.read_text(encoding="utf-8")
