@@ -234,8 +234,8 @@ class Run:
 
         return kill
 
-    def corpus_test(self, workspace: Workspace, scratch: Path) -> killers.CorpusTest:
-        requests = corpus.as_json(EXAMPLES)
+    def corpus_test(self, workspace: Workspace, scratch: Path, examples: int = EXAMPLES) -> killers.CorpusTest:
+        requests = corpus.as_json(examples)
         (scratch / "corpus.json").write_text(requests, encoding="utf-8")
         test = killers.CorpusTest(workspace, scratch / "corpus.json")
         differences = list(corpus.disagreements(requests, test.before))
@@ -244,7 +244,7 @@ class Run:
         return test
 
     def slips(self, workspace: Workspace, scratch: Path) -> Killer:
-        test = killers.SlipTest(self.corpus_test(workspace, scratch))
+        test = killers.SlipTest(self.corpus_test(workspace, scratch, examples=0))
 
         def kill(workspace: Workspace, mutant: Mutant) -> Verdict:
             if killers.is_stillborn(workspace):

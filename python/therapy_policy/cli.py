@@ -167,7 +167,7 @@ def _engine(sidecar: str | None) -> Client:
     return SidecarClient(sidecar)
 
 
-def _bundle(name: str | None) -> Bundle:
+def _bundle(name: str | None, *, checked: bool = True) -> Bundle:
     from therapy_policy.policy.bundles import load, packaged_bundle
 
     if name is None:
@@ -176,7 +176,7 @@ def _bundle(name: str | None) -> Bundle:
     from rich.console import Console
 
     with Console(stderr=True, markup=False).status("Compiling the bundle …"):
-        return load(name)
+        return load(name, checked=checked)
 
 
 def _decision(file: str, sidecar: str | None) -> Decision:
@@ -391,11 +391,11 @@ def source_check(
 
     assert file is not None
     if by is None or on is None:
-        report = check(file, _bundle(bundle), snapshot)
+        report = check(file, _bundle(bundle, checked=False), snapshot)  # no decision depends on the fingerprints
     else:
         root = _repository(bundle)
         refuse_unknown(root, by, on)
-        compared = _bundle(bundle or "policies")
+        compared = _bundle(bundle or "policies", checked=False)
         report = recorded(check(file, compared, snapshot), compared, root, by, on)
     _print_report(report, as_json)
     return DECIDED if report.unchanged else INVALID
@@ -423,6 +423,40 @@ def _repository(bundle: str | None) -> Path:
             "Give a directory of policies with --bundle."
         )
     return root
+
+
+@app.command(epilog="Example: `therapy-policy check policies`")
+def check(
+    policies: Annotated[
+        str | None,
+        typer.Argument(
+            metavar="POLICIES",
+            help="A directory of policies, one that contains `policies`, or a bundle file. Default: ./policies.",
+        ),
+    ] = None,
+    as_json: Annotated[
+        bool, typer.Option("--json", help="Print the findings as a JSON list of file, line and message.")
+    ] = False,
+) -> int:
+    """Check whether a policy can be used, and list everything that has to be corrected.
+
+    Run it after each edit. Each finding has the file and the line, what is there, and what can be there; if a name
+    looks misspelled, the finding has the nearest name too. The numbers, lists, dates, clauses, codes and messages are
+    checked against the schemas in `schemas/policy`, against each other and the rules, and against the ceiling in
+    `policies/ceiling.yaml`. All findings are listed, and no file is changed.
+
+    No other command builds, loads or compares a policy that has findings.
+
+    Exit status: 0 the policy can be used, 1 there are findings, 2 a file or usage error, 3 OPA is unavailable.
+    """
+    from therapy_policy.policy.bundles import check as findings_about
+
+    findings = findings_about(policies)
+    if as_json:
+        _print_json([finding.as_dict() for finding in findings])
+    else:
+        _write_text("".join(f"{printable(str(finding))}\n" for finding in findings) or "The policy can be used.\n")
+    return INVALID if findings else DECIDED
 
 
 @app.command(epilog="Example: `therapy-policy diff HEAD policies --type pt_visit`")

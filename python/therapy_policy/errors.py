@@ -15,12 +15,15 @@
         OutputNotUsable           2
       BundleNotUsable             2  a bundle cannot be found, compiled or read
         PolicyNotReadable         2
+        PolicyNotUsable           2  a policy that `check` has findings about
     Stopped               128 + signal  a signal stopped the command (a BaseException, like KeyboardInterrupt)
 
 No message contains anything from a request, because its text may be about a patient.
 """
 
 from __future__ import annotations
+
+from collections.abc import Sequence
 
 DECIDED = 0
 INVALID = 1  # an invalid request, or a finding
@@ -109,6 +112,19 @@ class BundleNotUsable(TherapyPolicyError):
 
 class PolicyNotReadable(BundleNotUsable):
     """The bundle has a part that the review cannot read. The message says which."""
+
+
+class PolicyNotUsable(BundleNotUsable):
+    """The policy has findings, which `therapy-policy check` lists. `findings` has them, each with its file and line."""
+
+    def __init__(self, name: str, findings: Sequence[object]) -> None:
+        super().__init__(name, findings)
+        self.name = name
+        self.findings = findings
+
+    def __str__(self) -> str:
+        lines = "\n".join(map(str, self.findings))
+        return f"{self.name} cannot be used. `therapy-policy check` has findings to correct:\n{lines}"
 
 
 class Stopped(BaseException):

@@ -20,8 +20,9 @@ from pathlib import Path
 from typing import Any
 
 from therapy_policy.client.embedded import EmbeddedClient
-from therapy_policy.errors import BundleNotUsable
+from therapy_policy.errors import BundleNotUsable, PolicyNotUsable
 from therapy_policy.files import packaged_file
+from therapy_policy.policy.check import Finding, check_bundle, check_directory
 from therapy_policy.policy.digest import digest_of_everything, digest_of_what_decides, revision
 from therapy_policy.policy.rego import Rego, opa_binary, read_rego
 
@@ -81,11 +82,11 @@ class Bundle:
         return read_rego(self.texts)
 
     def client(self) -> EmbeddedClient:
-        """Create an embedded client that decides by this bundle.
+        """Create an embedded client that decides by this bundle, which `load` has checked.
 
         Raises `EngineNotAvailable`.
         """
-        return EmbeddedClient(self.wasm, json.dumps(self.data).encode())
+        return EmbeddedClient(self.wasm, json.dumps(self.data).encode(), checked=False)
 
 
 def packaged_bundle() -> Bundle:
@@ -94,21 +95,46 @@ def packaged_bundle() -> Bundle:
     return Bundle("this package", archive.read_bytes(), wasm.read_bytes())
 
 
-def load(name: str) -> Bundle:
+def load(name: str, *, checked: bool = True) -> Bundle:
     """Load and compile the bundle that a file, a directory or a git revision names; this takes a few seconds.
 
-    Raises `BundleNotUsable` if it does not exist or does not compile, `OpaNotAvailable` if OPA is unavailable.
+    `checked` is False only for tests of what an unusable policy decides, and to read what no decision depends on.
+
+    Raises `BundleNotUsable` if it does not exist or does not compile, `PolicyNotUsable` if `check` has findings about
+    it, `OpaNotAvailable` if OPA is unavailable.
     """
     if not name:
         raise BundleNotUsable("The name of the bundle is empty. Give a bundle file, a directory or a git revision.")
     path = Path(name)
     if path.is_dir():
-        return _load_directory(name, path / "policies" if (path / "policies").is_dir() else path)
+        return _load_directory(name, policies_in(path), checked=checked)
     if path.is_file():
         with tempfile.TemporaryDirectory() as scratch:
-            return _load_archive(name, path.resolve(), Path(scratch))
+            bundle = _load_archive(name, path.resolve(), Path(scratch))
+        if checked and (findings := check_bundle(bundle)):
+            raise PolicyNotUsable(name, findings)
+        return bundle
     with _checkout(name) as policies:
-        return _load_directory(name, policies)
+        return _load_directory(name, policies, checked=checked, shown=f"{name}:policies")
+
+
+def check(name: str | None) -> list[Finding]:
+    """List everything in a directory of policies or in a bundle file that cannot be used; default: ./policies.
+
+    Raises `BundleNotUsable` if there is no such policy or it does not compile, `OpaNotAvailable` if OPA is unavailable.
+    """
+    path = Path(name or "policies")
+    if path.is_dir():
+        return check_directory(policies_in(path))
+    if name and path.is_file():
+        return check_bundle(load(name, checked=False))
+    where = f"{name} is not a directory or a bundle file." if name else "There is no directory `policies` here."
+    raise BundleNotUsable(f"{where} Give the directory of the policies, for example: therapy-policy check ../policies")
+
+
+def policies_in(path: Path) -> Path:
+    """Return the directory of policies that a directory contains, or the directory itself."""
+    return path / "policies" if (path / "policies").is_dir() else path
 
 
 def repository_of(name: str | None) -> Path | None:
@@ -163,11 +189,13 @@ def _opa(*arguments: str | Path, where: Path, name: str) -> bytes:
     return done.stdout
 
 
-def _load_directory(name: str, policies: Path) -> Bundle:
+def _load_directory(name: str, policies: Path, *, checked: bool, shown: str | None = None) -> Bundle:
     if not (policies / "therapy").is_dir():
         raise BundleNotUsable(
             f"{name} has no directory `therapy` of policies. Give the directory `policies` that contains it."
         )
+    if checked and (findings := check_directory(policies, name=shown)):
+        raise PolicyNotUsable(name, findings)
     with tempfile.TemporaryDirectory() as scratch:
         archive = Path(scratch) / "bundle.tar.gz"
         build(".", policies, archive, name=name)
