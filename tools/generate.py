@@ -231,7 +231,9 @@ def bundles(root: Path) -> list[Path]:
             assert member is not None
             (root / package / name).write_bytes(member.read())
     shutil.copyfile(root / "schemas/request.json", root / package / "request.schema.json")
-    return [package / name for name in ("bundle.tar.gz", "policy.wasm", "data.json", "request.schema.json")]
+    shutil.copyfile(root / "schemas/policy/release.json", root / package / "release.schema.json")
+    names = ("bundle.tar.gz", "policy.wasm", "data.json", "request.schema.json", "release.schema.json")
+    return [package / name for name in names]
 
 
 if __name__ == "__main__":

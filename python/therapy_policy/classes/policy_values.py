@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence, Set
 from typing import Any
 
 from therapy_policy.classes.dimensions import (
@@ -19,8 +19,9 @@ REPEATED = "contact"  # the parameter that decisions repeat unchanged; only its 
 class PolicyValues:
     """The numbers, dates and lists of one bundle, or of several together, of all their periods."""
 
-    def __init__(self, bundles: Sequence[Mapping[str, Any]]) -> None:
-        """`bundles` is the data of each bundle, as `Bundle.data` gives it."""
+    def __init__(self, bundles: Sequence[Mapping[str, Any]], more_starts: Collection[str] = ()) -> None:
+        """`bundles` is the data of each bundle, as `Bundle.data` gives it; `more_starts` are further start dates."""
+        self.more_starts = frozenset(more_starts)
         self.parameters = [parameters_of(data["therapy"]["parameters"]) for data in bundles]
         self.forms = [data["therapy"]["request"]["forms"] for data in bundles]
         years = {year for data in bundles for year in data["therapy"]["lib"]["calendar"]["years"]}
@@ -36,9 +37,9 @@ class PolicyValues:
             for period in parameters[parameter].periods
         ]
 
-    def start_dates(self, without: str = "") -> set[str]:
+    def start_dates(self, without: str = "") -> Set[str]:
         """The dates on which periods start, for all parameters except those of the area `without`."""
-        return {
+        return self.more_starts | {
             period.start
             for parameters in self.parameters
             for name, parameter in parameters.items()
