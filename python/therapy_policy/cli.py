@@ -336,19 +336,22 @@ def replay(
         ),
     ] = None,
     bundle: BundleName = None,
+    each: Annotated[
+        bool, typer.Option("--each", help="Also list each request whose decision differs, with its request_id.")
+    ] = False,
     as_json: AsJson = False,
 ) -> int:
     """Re-decide every request in a decision log and report what changed.
 
     Decisions are compared in full, except for the policy version. The sidecar's log keeps only the type of an invalid
-    request, so those are counted but not replayed. Nothing from a request is printed.
+    request, so those are counted but not replayed. Nothing from a request is printed, except its request_id by --each.
 
     Exit status: 0 every decision that can be replayed is identical, 1 some decision differs, 2 a file or usage error
     (including truncated lines and logs in which nothing can be replayed), 3 no engine to answer.
     """
     from therapy_policy.bulk.replay import replay as replay_log
 
-    report = replay_log(log, requests, _bundle(bundle))
+    report = replay_log(log, requests, _bundle(bundle), each=each)
     _print_report(report, as_json)
     if report.different:
         return INVALID

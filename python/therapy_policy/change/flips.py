@@ -182,7 +182,12 @@ def dates_passed(request: object, as_of: str | None) -> bool | None:
     if as_of is None:
         return None
     fields = request.items() if isinstance(request, dict) else ()
-    return all(value <= as_of for name, value in fields if name.endswith("_date") and isinstance(value, str))
+    return all(value <= as_of for name, value in fields if is_date(name) and isinstance(value, str))
+
+
+def is_date(field: str) -> bool:
+    """Whether a field of a request, by its name, has one of the request's own dates."""
+    return field.endswith("_date")
 
 
 # --- The classes -----------------------------------------------------------------------------------------------------
@@ -326,6 +331,12 @@ def altered_requests(request: Request) -> Iterator[Request]:
                 yield with_value(request, path, value[:1] * length)
 
 
+def _baselines(request: Request, as_of: str | None) -> list[Request]:
+    """A request, and with a date `as_of` also one with that date: one of a date to come, one of a date that passed."""
+    passed = {name: as_of if is_date(name) else value for name, value in request.items()}
+    return [request] if as_of is None or passed == request else [request, passed]
+
+
 FieldPath = tuple[str | int, ...]
 
 
@@ -426,7 +437,8 @@ def decide_both(
                 add_flips(comparison.flips, flips)
                 report_progress(name, done, len(of_type))
             kind = comparer.kinds[name]
-            requests = list(altered_requests(kind.write(kind.baseline))) if can_differ[name] else []
+            baselines = _baselines(kind.write(kind.baseline), as_of) if can_differ[name] else []
+            requests = [altered for baseline in baselines for altered in altered_requests(baseline)]
             flips, by_form = comparer.flips_of_altered(name, requests)
             add_flips(comparison.flips, flips)
             size = sum(block.size for block in kind.blocks)

@@ -8,6 +8,7 @@ from datetime import date, timedelta
 from pathlib import Path
 from typing import Any
 
+from rich import box
 from rich.console import Console
 from rich.table import Table
 
@@ -38,15 +39,21 @@ class InForce:
     @property
     def dates(self) -> str:
         """The dates in words."""
-        start = self.release.accepted_on
-        if self.through is None:
-            return f"from {start}"
-        return f"{start} through {self.through}" if start <= self.through else f"{start}, replaced on the same day"
+        if self.replaced_on_the_same_day:
+            return "replaced on the same day"
+        return f"from {self.release.accepted_on}" + (f" through {self.through}" if self.through else "")
+
+    @property
+    def replaced_on_the_same_day(self) -> bool:
+        """Whether another release was accepted on the same day."""
+        return self.through is not None and self.through < self.release.accepted_on
 
     def as_dict(self) -> dict[str, Any]:
         """Return the release as a JSON value."""
         return asdict(self.release) | {
-            "in_force": {"from": self.release.accepted_on, "through": self.through},
+            "in_force": None
+            if self.replaced_on_the_same_day
+            else {"from": self.release.accepted_on, "through": self.through},
             "git_revision": self.commit,
             "signed_by": list(self.signed_by),
         }
@@ -86,9 +93,9 @@ def _day_before(day: str) -> str:
 
 def print_history(periods: Sequence[InForce], console: Console) -> None:
     """Print the releases as a table, newest first."""
-    table = Table(show_lines=True)
-    for heading in ("version", "in force", "what changed", "signed by", "commit"):
-        table.add_column(heading, overflow="fold")
+    table = Table(box=box.SIMPLE_HEAD, expand=True)
+    for heading, width in (("version", 7), ("in force", 15), ("what changed", None), ("signed by", 9), ("commit", 12)):
+        table.add_column(heading, overflow="fold", width=width)
     for period in reversed(periods):
         release = period.release
         table.add_row(

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from therapy_policy.change.flips import is_date
 from therapy_policy.classes.enumeration import decide_each
 from therapy_policy.client.decision import Client
 from therapy_policy.client.embedded import EmbeddedClient
@@ -129,7 +130,7 @@ def _candidates(examples: Sequence[WorkedExample], part: Part) -> Iterator[Worke
     name = "-".join(filter(None, (part.code, part.parameter.replace(".", "-").replace("_", "-"), part.start)))
     what = f"from {part.start}" + (f", with {part.code}" if part.code else "")
     for example in examples:
-        moved = {field: part.start if field.endswith("_date") else value for field, value in example["request"].items()}
+        moved = {field: part.start if is_date(field) else value for field, value in example["request"].items()}
         entry = {"id": name, "title": f"{example['title']}, {what}", "request": moved}
         if part.code is None:
             yield entry
