@@ -337,7 +337,8 @@ def replay(
     ] = None,
     bundle: BundleName = None,
     each: Annotated[
-        bool, typer.Option("--each", help="Also list each request whose decision differs, with its request_id.")
+        bool,
+        typer.Option("--each", help="Also list each request to reopen, whose decision differs in more than words."),
     ] = False,
     as_json: AsJson = False,
 ) -> int:

@@ -63,7 +63,7 @@ def test_a_release_is_rolled_back_as_the_page_says(tmp_path: Path) -> None:
         NEXT_MAJOR,
     ]
     report = follow(root, replay, status=1)
-    _, to_reopen = report.split("Requests to look at again:\n")
+    _, to_reopen = report.split("Requests to reopen:\n")
     assert to_reopen.split("\n") == [
         f"  line 2, request_id visit-7: authorized by policy {NEXT_MINOR} -> denied",
         f"  line 3, request_id visit-8: authorized by policy {NEXT_MINOR} -> denied",

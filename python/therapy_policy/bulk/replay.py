@@ -5,7 +5,8 @@ output of a batch, whose requests are in the batch's input. The embedded engine 
 except for `policy_version`, which identifies the policy and is not part of what it decided.
 
 The report contains only counts, line numbers, and words of the policy: codes, clauses, outcomes, numbers, and paths
-made of published field names; the list of requests also has their request_id, which has no room for a name. A logged value with anything else in their place does not count as a decision.
+made of published field names. The list of requests to reopen also has each `request_id`, which has no room for a name.
+A logged value with anything else in their place does not count as a decision.
 """
 
 from __future__ import annotations
@@ -77,7 +78,7 @@ class Occurrences:
 
 @dataclass(frozen=True)
 class DifferentDecision:
-    """A decision in the log that differs now: a request to look at again."""
+    """A decision in the log that differs now in more than words: a request to reopen."""
 
     place: LogPosition
     request_id: str | None
@@ -98,7 +99,7 @@ class ReplayReport:
     """The result of replaying a log."""
 
     version: str  # of the policy in use now
-    each: list[DifferentDecision] | None = None  # every decision that differs; None if nobody asked for the list
+    each: list[DifferentDecision] | None = None  # those that differ in more than words; None without a list
     lines: int = 0
     entries: int = 0  # lines with decisions
     skipped: int = 0  # other lines
@@ -145,7 +146,7 @@ class ReplayReport:
         differences = differences_between(then, now)
         if differences:
             self.different += 1
-            if self.each is not None:
+            if self.each is not None and any(map(_more_than_words, differences)):
                 request_id = then["request_id"] if _matches(_REQUEST_ID, then["request_id"]) else None
                 self.each.append(
                     DifferentDecision(place, request_id, then["policy_version"], then["outcome"], now["outcome"])
@@ -206,14 +207,14 @@ class ReplayReport:
                 for difference, occurrences in self._sorted_differences()
             ]
         if self.each:
-            lines += ["", "Requests to look at again:", *(f"  {one}" for one in self.each)]
+            lines += ["", "Requests to reopen:", *(f"  {one}" for one in self.each)]
         return lines
 
 
 def replay(log: str, requests: str | None, bundle: Bundle, *, each: bool = False) -> ReplayReport:
     """Replay OPA's log or, if `requests` names the input of a batch, the output of that batch; `-` is standard input.
 
-    With `each`, the report lists every decision that differs.
+    With `each`, the report lists every decision that differs in more than words.
 
     Raises `FileNotUsable`, `Stopped`, `OSError`, or an exception of the engine.
     """
@@ -465,6 +466,14 @@ def differences_between(then: Decision, now: Decision) -> list[Difference]:
     if not differences:  # such as the same reason twice
         differs("form")
     return list(differences)
+
+
+def _more_than_words(difference: Difference) -> bool:
+    """Whether a difference is more than another text for people."""
+    details = dict(difference)
+    fields = str(details.get("fields", "")).split(", ")
+    in_texts = details["what"] == "reason_changed" and {*fields} <= {"message", "remedy"}
+    return not in_texts and details["what"] != "contact"
 
 
 def _as_text(decision: Decision) -> str:

@@ -1,7 +1,7 @@
 """Releases: the policies that somebody accepted, each with a record `releases/VERSION.yaml` beside `policies/`.
 
 `therapy-policy accept` writes a record before the commit that contains it. So the commit with a release's policy is the
-one that its record names or, if it names none, the one that added the record. Whoever reads a policy from there
+one that its record names or, if it names none, the one that added the record. A program that reads a policy from there
 compares its digest with the record.
 """
 
