@@ -310,7 +310,7 @@ def results(tallies: Tallies) -> dict[str, Any]:
     bundle = packaged_bundle()
     return {
         "policy_version": bundle.version,
-        "bundle_sha256": hashlib.sha256(bundle.archive).hexdigest(),
+        "policy_digest": bundle.digest,
         "request_types": {
             name: {
                 "classes": tally.counts["classes"],
@@ -326,7 +326,10 @@ def results(tallies: Tallies) -> dict[str, Any]:
 
 
 def report(tallies: Tallies) -> str:
-    return classes_report.report(counts_of(tallies), all_distinct_values(), list(PROBLEMS))
+    bundle = packaged_bundle()
+    return classes_report.report(
+        counts_of(tallies), all_distinct_values(), list(PROBLEMS), bundle.version, bundle.digest
+    )
 
 
 def out_of_date(path: Path, tallies: Tallies) -> str | None:

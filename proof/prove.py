@@ -104,7 +104,7 @@ def digest_of(*parts: str) -> str:
     for part in parts:
         top = ROOT / part
         for path in sorted(top.rglob("*")) if top.is_dir() else [top]:
-            if path.is_file() and "__pycache__" not in path.parts:
+            if path.is_file() and path.suffix != ".md" and "__pycache__" not in path.parts:
                 digest.update(str(path.relative_to(ROOT)).encode() + b"\0" + path.read_bytes() + b"\0")
     return digest.hexdigest()
 
@@ -145,9 +145,10 @@ def summarize() -> tuple[str, bool]:
     lines = [
         f"# Proof of policy {bundle.version}",
         "",
-        "Written by `make proof` for the bundle below. Each part has the date of its last run.",
+        "Written by `make proof` for the policy below. The digest is of what decides; new wording does not change it. Each part",
+        "has the date of its last run.",
         "",
-        f"SHA-256 `{hashlib.sha256(bundle.archive).hexdigest()}`, with OPA {opa_version()}",
+        f"Policy {bundle.version}, digest `{bundle.digest}`, with OPA {opa_version()}",
         "",
         "| result | number |",
         "| --- | --- |",

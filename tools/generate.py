@@ -23,7 +23,7 @@ from typing import Any
 
 import yaml
 
-from therapy_policy.policy.bundles import build
+from therapy_policy.policy.bundles import Bundle, build
 from therapy_policy.toolchain.opa import find_opa
 from tools.validators import Validators
 
@@ -66,9 +66,9 @@ def same(new: Path, old: Path) -> bool:
 def generate(root: Path) -> list[Path]:
     """Generates everything below `root`, which holds the sources; returns the generated files, relative to it."""
     opa = find_opa()
-    made = [*schemas(root), *validators(root), *tables(root), manifest(root)]
+    made = [*schemas(root), *validators(root), *tables(root), ceiling(root)]
     subprocess.run([opa, "fmt", "--write", root / "policies/therapy/request"], check=True)
-    return [*made, reason_codes(root), glossary(root), *bundles(root)]
+    return [*made, manifest(root), reason_codes(root), glossary(root), *bundles(root)]
 
 
 def read_yaml(path: Path) -> Any:
@@ -84,6 +84,9 @@ def write_tables(path: Path, tables: dict[str, Any]) -> None:
     """Write tables as JSON: one entry a line, but look-up tables, whose entries say nothing by themselves, in one."""
     lines = []
     for name, table in tables.items():
+        if not isinstance(table, dict):
+            lines.append(f" {json.dumps(name)}: {json.dumps(table)}")
+            continue
         entries = [f"  {json.dumps(key)}: {json.dumps(value, ensure_ascii=False)}" for key, value in table.items()]
         plain = all(value is True for value in table.values())
         value = json.dumps(table) if plain else "{\n" + ",\n".join(entries) + "\n }"
@@ -132,6 +135,7 @@ def validators(root: Path) -> list[Path]:
         {
             "forms": readings.forms,
             "date_fields": readings.date_fields(),
+            "most_unknown_fields": readings.most_unknown_fields,
             "fields": dict.fromkeys(readings.fields(), True),
             "plain_fields": dict.fromkeys(readings.plain_fields(), True),
             "whole_numbers": readings.whole_numbers(),
@@ -160,10 +164,23 @@ def days_of(year: int) -> dict[str, bool]:
     }
 
 
+def ceiling(root: Path) -> Path:
+    """The ceiling as the rules read it: the numbers, and each procedure code with the code that it is an add-on to."""
+    source = read_yaml(root / "policies/ceiling.yaml")
+    numbers = {name: source[name]["most"] for name in ("units_per_visit", "evaluation_visits", "treatment_visits")}
+    codes = {code: entry.get("add_on_to") for code, entry in source["procedure_codes"].items()}
+    made = Path("policies/therapy/ceiling/data.json")
+    write_json(root / made, {**numbers, "procedure_codes": codes}, indent=1)
+    return made
+
+
 def manifest(root: Path) -> Path:
-    version = read_yaml(root / "policies/therapy/register/policy/data.yaml")["version"]
-    made = Path("policies/.manifest")
-    write_json(root / made, {"revision": version, "roots": ["therapy", "system"]}, indent=2)
+    """The manifest, whose revision is the version of the policy and the digest of what decides."""
+    made, archive = Path("policies/.manifest"), root / "unnamed.tar.gz"
+    write_json(root / made, {"revision": "", "roots": ["therapy", "system"]}, indent=2)
+    build(".", root / "policies", archive)
+    revision = Bundle("policies", archive.read_bytes(), b"").revision
+    write_json(root / made, {"revision": revision, "roots": ["therapy", "system"]}, indent=2)
     return made
 
 
@@ -230,10 +247,14 @@ def bundles(root: Path) -> list[Path]:
             member = archive.extractfile(f"/{name}")
             assert member is not None
             (root / package / name).write_bytes(member.read())
-    shutil.copyfile(root / "schemas/request.json", root / package / "request.schema.json")
-    shutil.copyfile(root / "schemas/policy/release.json", root / package / "release.schema.json")
-    names = ("bundle.tar.gz", "policy.wasm", "data.json", "request.schema.json", "release.schema.json")
-    return [package / name for name in names]
+    copies = {
+        "request.schema.json": "request.json",
+        "release.schema.json": "policy/release.json",
+        "source_checks.schema.json": "policy/source_checks.json",
+    }
+    for copy, schema in copies.items():
+        shutil.copyfile(root / "schemas" / schema, root / package / copy)
+    return [package / name for name in ("bundle.tar.gz", "policy.wasm", "data.json", *copies)]
 
 
 if __name__ == "__main__":

@@ -6,6 +6,7 @@ package therapy
 
 import data.therapy.lib.effective
 import data.therapy.lib.reason
+import data.therapy.lib.usable
 import data.therapy.lib.validation
 import data.therapy.outpatient_pt.continuation
 import data.therapy.outpatient_pt.extension
@@ -24,12 +25,13 @@ decision := {
 	"outcome": outcome,
 	"request_type": request_type,
 	"request_id": request_id,
+	"authorized_under": authorized_under,
 	"authorized": authorized,
 	"lines": determination.lines,
 	"reasons": reason.details(_visible_reasons),
 	"route": determination.route,
 	"contact": contact,
-	"policy_version": data.therapy.register.policy.version,
+	"policy_version": policy_version,
 }
 
 # METADATA
@@ -51,13 +53,14 @@ _batch_form := {"kind": "list", "least": 0, "most": 1000, "expected": "a list of
 # title: What the page of its type determines for a request
 # description: A request that is not valid has its validation errors as reasons, and nothing else. If a page does not
 #   determine an outcome, the request is pended.
-determination := object.union(_nothing_determined, {"reasons": validation_errors}) if {
+determination := object.union(_nothing_determined, {"reasons": reason.registered(validation_errors)}) if {
 	not _valid
-} else := object.union(_nothing_determined, of_type) if {
+} else := object.union(object.union(_nothing_determined, of_type), {"reasons": reasons}) if {
 	of_type := _determination_of_type
-} else := _nothing_determined
+	reasons := reason.registered(union({object.get(of_type, "reasons", set()), _policy_reasons}))
+} else := object.union(_nothing_determined, {"reasons": reason.registered(_policy_reasons)})
 
-_nothing_determined := {"reasons": set(), "outcome": "pended", "lines": [], "route": null}
+_nothing_determined := {"reasons": set(), "outcome": "pended", "authorized_under": set(), "lines": [], "route": null}
 
 _determination_of_type := claim.determination if input.request_type == "pediatric_ot_claim"
 
@@ -76,7 +79,7 @@ _determination_of_type := route.determination if input.request_type == "referral
 # METADATA
 # title: The outcome of the request, by the first of these that applies
 outcome := "invalid_request" if {
-	"invalid" in _effects
+	not _valid
 } else := "not_applicable" if {
 	"scope" in _effects
 } else := "denied" if {
@@ -85,7 +88,21 @@ outcome := "invalid_request" if {
 	determination.every_line_denied
 } else := "pended" if {
 	"pend" in _effects
-} else := determination.outcome
+} else := determination.outcome if {
+	count(_clauses_in_order) > 0
+} else := "pended"
+
+# METADATA
+# title: The clauses that an approval is based on, in the order of the source; without one, nothing is authorized
+authorized_under := _clauses_in_order if {
+	outcome in {"authorized", "partially_authorized", "routed"}
+} else := []
+
+_clauses_in_order := [clause |
+	some [_, clause] in sort([[data.therapy.register.clauses[clause].order, clause] |
+		some clause in determination.authorized_under
+	])
+]
 
 _effects := reason.effects_on_request(determination.reasons)
 
@@ -115,11 +132,40 @@ _nothing := {
 # description: The contact as of the request's date. A request that is not valid gets the newest one.
 default contact := null
 
-contact := effective.newest(data.therapy.parameters.contact.periods) if {
+contact := _usable_contact(effective.newest(data.therapy.parameters.contact.periods)) if {
 	not _valid
-} else := effective.value(data.therapy.parameters.contact.periods) if {
+} else := _contact_on_date if {
 	not outcome in {"authorized", "routed"}
 }
+
+_contact_on_date := _usable_contact(effective.value(data.therapy.parameters.contact.periods))
+
+_usable_contact(value) := {"name": value.name, "hours": value.hours, "fax": value.fax} if {
+	usable.text(value.name)
+	usable.text(value.hours)
+	count(value.fax) == 2
+	every number in value.fax {
+		usable.text(number)
+	}
+}
+
+# METADATA
+# title: A request is pended while the contact cannot be used
+_policy_reasons contains reason.unusable("POLICY_VALUE_UNUSABLE", "contact", clauses) if {
+	not _contact_on_date
+	clauses := [clause | some clause in data.therapy.parameters.contact.clauses]
+}
+
+# METADATA
+# title: A request is pended while the policy has no version
+_policy_reasons contains reason.unusable("POLICY_VALUE_UNUSABLE", "version", []) if policy_version == ""
+
+# METADATA
+# title: The version of the policy, in three numbers; empty if it has none
+policy_version := version if {
+	version := data.therapy.register.policy.version
+	[_, _, _] = split(version, ".")
+} else := ""
 
 # METADATA
 # title: The fields of a request that are not valid, as reasons

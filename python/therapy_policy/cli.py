@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 import os
 import sys
+from dataclasses import asdict
 from functools import partial
 from importlib import metadata
 from pathlib import Path
@@ -364,23 +365,83 @@ def replay(
 @app.command(epilog="Example: `therapy-policy source-check page.txt`")
 def source_check(
     file: Annotated[
-        str, typer.Argument(metavar="FILE", help="The current text of the source page; - reads standard input.")
-    ],
+        str | None, typer.Argument(metavar="FILE", help="The current text of the source page; - reads standard input.")
+    ] = None,
+    snapshot: Annotated[
+        str | None,
+        typer.Option(
+            "--snapshot",
+            metavar="FILE",
+            help="The text of the page as it was last reviewed, to show old and new word by word.",
+        ),
+    ] = None,
+    record: Annotated[
+        bool,
+        typer.Option("--record", help="Add this check to source-checks.yaml beside the policies; needs --by and --on."),
+    ] = False,
+    by: Annotated[
+        str | None,
+        typer.Option("--by", metavar="NAME", help="Who checked: an id of reviewers.yaml, if there is one."),
+    ] = None,
+    on: Annotated[
+        str | None, typer.Option("--on", metavar="DATE", help="The day of the check, such as 2026-03-31.")
+    ] = None,
+    last: Annotated[bool, typer.Option("--last", help="Only print the last recorded check, without FILE.")] = False,
     bundle: BundleName = None,
     as_json: AsJson = False,
 ) -> int:
-    """Report which clauses of the source page have changed since they were last reviewed.
+    """Report what moved, changed, or is new on the source page since it was last reviewed.
 
     Open the page in a browser, select all, and copy it into a text file. White space, punctuation, capitalization and
-    list markers are ignored; words, numbers and the signs + = < > % are compared.
+    list markers are ignored; words, numbers, the signs + = < > %, the order of paragraphs and the heading above each
+    are compared. With --record, the page is compared with the directory `policies`, unless --bundle names another.
 
     Exit status: 0 nothing changed, 1 something changed, 2 a file or usage error.
     """
-    from therapy_policy.change.source_check import check
+    if last == (file is not None) or (last and (record or snapshot)):
+        raise FileNotUsable("Give FILE, the current text of the source page, or only --last.")
+    if not (record == (by is not None) == (on is not None)):
+        raise FileNotUsable("Give --record, --by and --on together, or none of them.")
+    if last:
+        return _last_source_check(bundle, as_json)
 
-    report = check(file, _bundle(bundle))
+    from therapy_policy.change.source_check import check, recorded
+    from therapy_policy.policy.source_checks import refuse_unknown
+
+    assert file is not None
+    if by is None or on is None:
+        report = check(file, _bundle(bundle), snapshot)
+    else:
+        root = _repository(bundle)
+        refuse_unknown(root, by, on)
+        compared = _bundle(bundle or "policies")
+        report = recorded(check(file, compared, snapshot), compared, root, by, on)
     _print_report(report, as_json)
     return DECIDED if report.unchanged else INVALID
+
+
+def _last_source_check(bundle: str | None, as_json: bool) -> int:
+    from therapy_policy.policy.source_checks import last_source_check
+
+    check = last_source_check(_repository(bundle))
+    if as_json:
+        _print_json(None if check is None else asdict(check))
+    elif check is None:
+        _write_text("No check of the source page is recorded.\n")
+    else:
+        _write_text(f"The source page was last checked on {check.in_words}.\n")
+    return DECIDED
+
+
+def _repository(bundle: str | None) -> Path:
+    from therapy_policy.policy.bundles import repository_of
+
+    if (root := repository_of(bundle)) is None:
+        raise FileNotUsable(
+            f"{bundle or 'The current directory'} contains no directory of policies, so it has no records beside it. "
+            "Give a directory of policies with --bundle."
+        )
+    return root
 
 
 @app.command(epilog="Example: `therapy-policy diff HEAD policies --type pt_visit`")
@@ -532,10 +593,13 @@ def review(
 
     Exit status: 0 written, 2 a file or usage error, 3 OPA, the engine or Graphviz is unavailable.
     """
+    from therapy_policy.policy.bundles import repository_of
     from therapy_policy.review.site import check_output, write_site
 
     check_output(output)
-    index = write_site(_bundle(bundle), output, lambda step: print(step, file=sys.stderr, flush=True))
+    index = write_site(
+        _bundle(bundle), repository_of(bundle), output, lambda step: print(step, file=sys.stderr, flush=True)
+    )
     _write_text(f"{index}\n")
     return DECIDED
 

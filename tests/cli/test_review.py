@@ -435,7 +435,7 @@ def test_the_flow_is_a_picture_with_links_and_a_table(site: Path) -> None:
 
 def test_the_figures_are_of_the_policy_of_this_package() -> None:
     digest = hashlib.sha256(bundles.packaged_bundle().archive).hexdigest()
-    assert Figures().bundle_sha256 == digest, "run `make generate` and commit what it writes"
+    assert Figures().policy_digest == digest, "run `make generate` and commit what it writes"
 
 
 def test_the_figures_of_classes_are_those_of_the_report() -> None:
@@ -592,7 +592,7 @@ def test_a_register_that_cannot_be_read(tmp_path: Path, register: str, change: A
 def test_an_episode_that_cannot_be_drawn(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(review_site.Site, "graph", lambda _: "digraph {")
     with pytest.raises(PolicyNotReadable, match="register/episode"):
-        _ = review_site.Site(bundles.packaged_bundle(), lambda _: None).flow
+        _ = review_site.Site(bundles.packaged_bundle(), None, lambda _: None).flow
 
 
 def test_drawing_that_does_not_end(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping, Sequence, Set
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import Any
 
 from therapy_policy.classes.dimensions import (
@@ -14,6 +14,7 @@ from therapy_policy.classes.dimensions import (
 from therapy_policy.policy.parameters import parameters_of
 
 REPEATED = "contact"  # the parameter that decisions repeat unchanged; only its first date can change a decision
+EFFECTIVE_DATE = "outpatient_pt.effective_date"  # the parameter whose value is a date that requests are compared with
 
 
 class PolicyValues:
@@ -21,7 +22,7 @@ class PolicyValues:
 
     def __init__(self, bundles: Sequence[Mapping[str, Any]], more_starts: Collection[str] = ()) -> None:
         """`bundles` is the data of each bundle, as `Bundle.data` gives it; `more_starts` are further start dates."""
-        self.more_starts = frozenset(more_starts)
+        self.more_starts = {*more_starts}
         self.parameters = [parameters_of(data["therapy"]["parameters"]) for data in bundles]
         self.forms = [data["therapy"]["request"]["forms"] for data in bundles]
         years = {year for data in bundles for year in data["therapy"]["lib"]["calendar"]["years"]}
@@ -37,15 +38,16 @@ class PolicyValues:
             for period in parameters[parameter].periods
         ]
 
-    def start_dates(self, without: str = "") -> Set[str]:
-        """The dates on which periods start, for all parameters except those of the area `without`."""
-        return self.more_starts | {
+    def start_dates(self, without: str = "") -> set[str]:
+        """The dates on which a value starts to apply, for all parameters except those of the area `without`."""
+        dates = self.more_starts | {
             period.start
             for parameters in self.parameters
             for name, parameter in parameters.items()
             if name.split(".")[0] != without
             for period in (parameter.periods[:1] if name == REPEATED else parameter.periods)
         }
+        return dates if EFFECTIVE_DATE.startswith(f"{without}.") else dates | {*self.values(EFFECTIVE_DATE)}
 
     def _forms_at(self, path: str) -> Iterator[Mapping[str, Any]]:
         """The form of a field, by its dotted path from the request type, in each bundle that has it."""

@@ -140,6 +140,17 @@ def load_release(release: Release, root: Path) -> Bundle:
     )
 
 
+def repository_of(name: str | None) -> Path | None:
+    """Return the directory that contains the directory `policies` of a bundle's name, and the records beside it.
+
+    For None, it is the current directory if it contains `policies`. Returns None for a bundle file or a git revision.
+    """
+    path = Path(name or ".")
+    if (path / "policies/therapy").is_dir():
+        return path
+    return path.resolve().parent if name and (path / "therapy").is_dir() else None
+
+
 def build(source: Path | str, where: Path, output: Path, *options: str, name: str = "policies") -> None:
     """Build a bundle from a bundle file, or from a directory relative to `where`, into the file `output`.
 

@@ -1,7 +1,7 @@
 """Digests of a policy: of what decides, and of everything that it says.
 
-A figure, a proof or a log entry names the digest of what decides: the rules without their comments, and the data without
-the words for people. New wording does not change it. A release and a sign-off name the digest of the whole text.
+A figure, a proof or a log entry names the digest of what decides: the rules without their comments, and the data
+without the words for people. New wording does not change it. A release names the digest of the whole text.
 """
 
 from __future__ import annotations

@@ -29,6 +29,7 @@ from therapy_policy.policy.bundles import Bundle
 from therapy_policy.policy.parameters import Parameter
 from therapy_policy.policy.registers import APPLIES_TO, EFFECTS, KINDS, VISIBLE_IN
 from therapy_policy.policy.rego import Mention
+from therapy_policy.policy.source_checks import last_source_check
 from therapy_policy.review.figures import Figures, RegoTest
 from therapy_policy.review.reading import OutcomeBranch, Page, Passage, PolicyView, TitledRule
 from therapy_policy.review.requests import Field, Layout, fields, in_words, layout
@@ -114,18 +115,19 @@ class ReasonGroup:
 # --- The whole site --------------------------------------------------------------------------------------------------
 
 
-def write_site(bundle: Bundle, output: Path, report: Report) -> Path:
+def write_site(bundle: Bundle, root: Path | None, output: Path, report: Report) -> Path:
     """Write the review of a bundle into a directory, and return the path of its first page.
 
+    `root` is the directory with the records about the policy, such as the checks of its source; None if there is none.
     Makes the directory, or replaces an earlier review in it at once. `report` gets each step as one line.
 
     Raises `OutputNotUsable` if the directory holds other files or cannot be written, `PolicyNotReadable` if the bundle
-    cannot be read, and the errors of drawing and deciding.
+    cannot be read, `FileNotUsable` if a record cannot be read, and the errors of drawing and deciding.
     """
     output = output.resolve()
     check_output(output)
     report("Reading the policy and deciding the worked examples …")
-    files = Site(bundle, report).files()
+    files = Site(bundle, root, report).files()
     report(f"Writing {len(files)} files …")
     replace(output, files)
     return output / "index.html"
@@ -180,9 +182,13 @@ def replace(output: Path, files: Mapping[str, bytes]) -> None:
 class Site:
     """The pages of the review of one bundle."""
 
-    def __init__(self, bundle: Bundle, report: Report) -> None:
-        """Read a bundle; `report` gets each step as one line. Raises `PolicyNotReadable`."""
+    def __init__(self, bundle: Bundle, root: Path | None, report: Report) -> None:
+        """Read a bundle and the records in `root`; `report` gets each step as one line.
+
+        Raises `PolicyNotReadable` and `FileNotUsable`.
+        """
         self.bundle = bundle
+        self.last_source_check = None if root is None else last_source_check(root)
         self.report = report
         self.schema = packaged_json("request.schema.json")
         self.policy = PolicyView(bundle, self.schema["properties"]["request_type"]["enum"])
@@ -296,8 +302,8 @@ class Site:
 
     @property
     def figures_fit(self) -> bool:
-        """Whether the counts are for this bundle."""
-        return self.digest == self.figures.bundle_sha256 == self.figures.classes_sha256
+        """Whether the counts are for what decides in this bundle."""
+        return self.bundle.digest == self.figures.policy_digest == self.figures.classes_digest
 
     @property
     def is_packaged(self) -> bool:

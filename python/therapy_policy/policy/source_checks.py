@@ -1,0 +1,124 @@
+"""The record of who checked the source page, and when: source-checks.yaml, beside the directory of policies."""
+
+from __future__ import annotations
+
+import datetime
+import re
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import yaml
+from jsonschema import Draft7Validator, FormatChecker
+
+from therapy_policy.errors import FileNotUsable
+from therapy_policy.files import packaged_json
+from therapy_policy.wording import printable
+
+SOURCE_CHECKS = "source-checks.yaml"
+REVIEWERS = "reviewers.yaml"
+
+_NEW_FILE = """\
+# yaml-language-server: $schema=schemas/policy/source_checks.json
+# Who checked the source page, when, and with what result. `therapy-policy source-check FILE --record` adds an entry.
+
+"""
+
+
+@dataclass(frozen=True)
+class SourceCheck:
+    """A check of the source page."""
+
+    date: str  # YYYY-MM-DD
+    by: str
+    page: str  # the SHA-256 of the fingerprints of the page, 64 hex digits
+    result: str  # "unchanged", or a number of findings such as "2 findings"
+    policy: str  # the version of the policy
+
+    @property
+    def in_words(self) -> str:
+        """The check without the digest, such as "2026-11-20 by A. Reviewer: unchanged (policy 1.0.1)"."""
+        return f"{self.date} by {printable(self.by)}: {self.result} (policy {self.policy})"
+
+
+def source_checks_of(root: Path) -> list[SourceCheck]:
+    """Read the recorded checks in the order of the file; `root` is the directory that contains `policies/`.
+
+    Raises `FileNotUsable`.
+    """
+    path = root / SOURCE_CHECKS
+    checks = _read_yaml(path, []) or []
+    _refuse_invalid(path, checks)
+    return [SourceCheck(**check) for check in checks]
+
+
+def last_source_check(root: Path) -> SourceCheck | None:
+    """Return the recorded check with the newest date, and of several the last in the file.
+
+    Raises `FileNotUsable`.
+    """
+    return max(reversed(source_checks_of(root)), key=lambda check: check.date, default=None)
+
+
+def refuse_unknown(root: Path, by: str, date: str) -> None:
+    """Raise `FileNotUsable` unless `by` may check the page, and `date` is a real date that is not in the future."""
+    known = _reviewers(root)
+    if known is not None and by not in known:
+        raise FileNotUsable(f"{by!r} is not an id in {root / REVIEWERS}. Give one of: {', '.join(known)}.")
+    try:
+        day = datetime.date.fromisoformat(date) if re.fullmatch(r"\d{4}-\d{2}-\d{2}", date, re.ASCII) else None
+    except ValueError:
+        day = None
+    if day is None:
+        raise FileNotUsable(f"{date!r} is not a date. Give the day of the check, such as 2026-03-31.")
+    if day > datetime.date.today():
+        raise FileNotUsable(f"{date} is in the future. Give the day on which the page was copied.")
+
+
+def add_source_check(root: Path, check: SourceCheck) -> None:
+    """Add a check at the end of the record, which is made if there is none.
+
+    Raises `FileNotUsable`.
+    """
+    path = root / SOURCE_CHECKS
+    source_checks_of(root)  # an invalid record is left as it is
+    entry = [asdict(check)]
+    _refuse_invalid(path, entry)
+    before = path.read_text(encoding="utf-8") if path.exists() else _NEW_FILE
+    end = "" if not before or before.endswith("\n") else "\n"
+    path.write_text(before + end + yaml.safe_dump(entry, sort_keys=False, allow_unicode=True), encoding="utf-8")
+
+
+def _reviewers(root: Path) -> list[str] | None:
+    """The ids on the roster; None if there is no roster."""
+    path = root / REVIEWERS
+    if not path.exists():
+        return None
+    entries = _read_yaml(path, [])
+    try:
+        return [str(entry["id"]) for entry in entries]
+    except (KeyError, TypeError):
+        raise FileNotUsable(f"{path} is not a list of reviewers, each with an id. Correct it.") from None
+
+
+def _read_yaml(path: Path, missing: Any) -> Any:
+    try:
+        return yaml.safe_load(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        return missing
+    except (UnicodeDecodeError, yaml.YAMLError) as problem:
+        mark = getattr(problem, "problem_mark", None)
+        where = f"{path}:{mark.line + 1}" if mark else f"{path}"
+        raise FileNotUsable(f"{where} is not YAML. Correct it.") from None
+
+
+def _refuse_invalid(path: Path, checks: Any) -> None:
+    validator = Draft7Validator(packaged_json("source_checks.schema.json"), format_checker=FormatChecker(["date"]))
+    error = min(validator.iter_errors(checks), key=lambda each: list(each.absolute_path), default=None)
+    if error is None:
+        return
+    at = list(error.absolute_path)
+    where = f"{path}, entry {int(at[0]) + 1}" if at else str(path)
+    if len(at) < 2:
+        raise FileNotUsable(f"{where}: {error.message}. See schemas/policy/source_checks.json.")
+    raise FileNotUsable(f"{where}: `{at[1]}` cannot be {str(error.instance)!r}. It is: {error.schema['description']}")
