@@ -21,7 +21,7 @@ from typing import Any
 
 import yaml
 
-from therapy_policy.change.diff import RULE_CHANGES, Document, diff, examples
+from therapy_policy.change.diff import AREAS, RULE_CHANGES, Document, diff, examples
 from therapy_policy.change.render import by_area, change_as_text, rule_as_text
 from therapy_policy.change.worked import MissingExample, missing_examples, worked_examples
 from therapy_policy.classes import REQUEST_TYPES
@@ -29,7 +29,6 @@ from therapy_policy.errors import BundleNotUsable, FileNotUsable, PolicyNotAccep
 from therapy_policy.files import from_here
 from therapy_policy.policy.bundles import Bundle, load, load_release
 from therapy_policy.policy.releases import FOLDER, Release, is_version, releases_of, version_number
-from therapy_policy.wording import count_of
 
 Report = Callable[[str], None]  # says what is being done
 
@@ -41,7 +40,7 @@ HEADER = """\
 # yaml-language-server: $schema=../schemas/policy/release.json
 """
 
-MANY = 12  # places of one kind of change that a record lists; more are counted
+MANY = 12  # changes of one kind that a record lists; more are counted
 
 PASSED, TO_COME, ANY = "passed", "to come", "any"
 
@@ -269,14 +268,19 @@ def _commit_with(policies: Path) -> str | None:
 
 
 def _changes(document: Document) -> Iterator[str]:
-    """The changes in numbers, lists and rules in words; of new wording and of rules, only where or how many."""
+    """The changes in words: each number and list, and of new wording only the place; many changes are counted."""
     for area, changes in by_area(document["data"]).items():
-        yield from (f"{area}: {change_as_text(change)}" for change in changes if not change["wording"])
+        values = [f"{area}: {change_as_text(change)}" for change in changes if not change["wording"]]
         places = [f"{area}: {change['place']}: new wording" for change in changes if change["wording"]]
-        yield from places if len(places) <= MANY else [f"{area}: new wording in {len(places)} places"]
+        yield from values if area == AREAS["parameters",] else _few(values, f"{area}: {len(values)} changes")
+        yield from _few(places, f"{area}: new wording in {len(places)} places")
     for how, in_words in RULE_CHANGES.items():
         rules = [f"Rules: {rule_as_text(rule)}" for rule in document["rules"] if rule["change"] == how]
-        yield from rules if len(rules) <= MANY else [f"Rules: {in_words}: {count_of(len(rules), 'rule')}"]
+        yield from _few(rules, f"Rules: {in_words}: {len(rules)} rules")
+
+
+def _few(texts: list[str], count: str) -> list[str]:
+    return texts if len(texts) <= MANY else [count]
 
 
 def _flips(document: Document) -> Iterator[dict[str, Any]]:
