@@ -250,7 +250,11 @@ def bundles(root: Path) -> list[Path]:
             member = archive.extractfile(f"/{name}")
             assert member is not None
             (root / package / name).write_bytes(member.read())
-    copies = {"request.schema.json": "request.json", "source_checks.schema.json": "policy/source_checks.json"}
+    copies = {
+        "request.schema.json": "request.json",
+        "release.schema.json": "policy/release.json",
+        "source_checks.schema.json": "policy/source_checks.json",
+    }
     for copy, schema in copies.items():
         shutil.copyfile(root / "schemas" / schema, root / package / copy)
     return [package / name for name in ("bundle.tar.gz", "policy.wasm", "data.json", *copies)]

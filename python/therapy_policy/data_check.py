@@ -342,6 +342,7 @@ class _Policy:
                         )
         yield from self.below_the_ceiling()
         yield from self.procedure_codes()
+        yield from self.specialties()
 
     def dates(self, path: Path) -> Iterator[Problem]:
         starts = [(place, start) for place, start, _ in self.periods(path) if type(start) is str]
@@ -396,7 +397,9 @@ class _Policy:
                 path = (*place, "value", code)
                 if code not in allowed:
                     yield Problem(
-                        path, f"`{code}` is not a code of the ceiling (ceiling.yaml). {_choice(code, allowed)}"
+                        path,
+                        f"`{code}` is not a code of the ceiling. {_choice(code, allowed)} To authorize a new code, add "
+                        "it to ceiling.yaml too, with the reason; a second person reviews that file.",
                     )
                     continue
                 primary, wanted = _dict(entry).get("add_on_to"), _dict(allowed[code]).get("add_on_to")
@@ -410,6 +413,16 @@ class _Policy:
                         (*path, "add_on_to"),
                         f"`add_on_to` is {shown(primary)}, which this period does not list. {_choice(primary, codes)}",
                     )
+
+    def specialties(self) -> Iterator[Problem]:
+        every = _list(_at(self.therapy, ("request", "forms", "specialty", "values")))
+        for place, _, value in self.periods(("parameters", "outpatient_pt", "excluded_specialties")):
+            left_out = [shown(name) for name in every if name != "none" and name not in _list(value)]
+            if isinstance(value, list) and left_out:
+                yield Problem(
+                    (*place, "value"),
+                    f"`value` leaves out {', '.join(left_out)}. List every specialty that a request can name.",
+                )
 
     # --- registers
 
