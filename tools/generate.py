@@ -29,6 +29,7 @@ from tools.validators import Validators
 
 ROOT = Path(__file__).resolve().parent.parent
 GLOSSARY = Path("python/therapy_policy/review/glossary.md")
+SCHEMAS_OF_RECORDS = ("reviewers", "sign_off", "verdicts")
 
 
 def main() -> int:
@@ -231,7 +232,10 @@ def bundles(root: Path) -> list[Path]:
             assert member is not None
             (root / package / name).write_bytes(member.read())
     shutil.copyfile(root / "schemas/request.json", root / package / "request.schema.json")
-    return [package / name for name in ("bundle.tar.gz", "policy.wasm", "data.json", "request.schema.json")]
+    for name in SCHEMAS_OF_RECORDS:
+        shutil.copyfile(root / f"schemas/policy/{name}.json", root / package / f"{name}.schema.json")
+    names = ("bundle.tar.gz", "policy.wasm", "data.json", "request.schema.json")
+    return [package / name for name in (*names, *(f"{name}.schema.json" for name in SCHEMAS_OF_RECORDS))]
 
 
 if __name__ == "__main__":

@@ -15,6 +15,7 @@
         OutputNotUsable           2
       BundleNotUsable             2  a bundle cannot be found, compiled or read
         PolicyNotReadable         2
+      PolicyNotSigned             1  an interpretation or the release is not signed
     Stopped               128 + signal  a signal stopped the command (a BaseException, like KeyboardInterrupt)
 
 No message contains anything from a request, because its text may be about a patient.
@@ -109,6 +110,12 @@ class BundleNotUsable(TherapyPolicyError):
 
 class PolicyNotReadable(BundleNotUsable):
     """The bundle has a part that the review cannot read. The message says which."""
+
+
+class PolicyNotSigned(TherapyPolicyError):
+    """An interpretation or the release is open, stale or to change. The message names each, and how to sign it."""
+
+    exit_status = INVALID
 
 
 class Stopped(BaseException):

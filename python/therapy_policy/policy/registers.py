@@ -33,7 +33,6 @@ VISIBLE_IN = {
     "reason cites it, and its uses are not counted.",
     "rules": "It determines how the rules count and list. No reason cites it, and its uses are not counted.",
 }
-VERDICTS = ("confirmed", "to_change")
 
 Schema = dict[str, Any]
 TEXT: Schema = {"type": "string", "minLength": 1}
@@ -106,11 +105,7 @@ def _schema(therapy: Mapping[str, Any], request_types: Iterable[str]) -> Schema:
                                 "silence": TEXT,
                                 "choice": TEXT,
                                 "visible_in": {"enum": list(VISIBLE_IN)},
-                            },
-                            {
-                                "review": _object({"reviewer": TEXT, "date": DATE, "verdict": {"enum": list(VERDICTS)}})
-                                | {"type": ["object", "null"]}
-                            },
+                            }
                         ),
                     },
                     {
