@@ -298,7 +298,7 @@ REFERRAL, ENDING = "outpatient_pt/referral.rego", "outpatient_pt/discontinuation
         (lambda root: reworded(root, "reason_codes", "PT_TIER_NOT_NAMED", "message"), {"INT-5"}),
         # A rule on the page of the codes, or a page that a rule asks. INT-8 is about all rules.
         (lambda root: rewritten(root, REFERRAL, "\n", "\n\n_more := 1\n"), {"INT-4", "INT-5", "INT-8"}),
-        (lambda root: rewritten(root, REFERRAL, "# title: ", "# title: Indeed: "), {"INT-4", "INT-5", "INT-8"}),
+        (lambda root: rewritten(root, REFERRAL, "# title: ", "# title: Indeed, "), {"INT-4", "INT-5", "INT-8"}),
         (lambda root: rewritten(root, ENDING, "\n", "\n\n_more := 1\n"), {"INT-7", "INT-18", "INT-8"}),
         (changed_field, {"INT-1"}),
         # Nothing that these reviewers read.
@@ -479,6 +479,8 @@ def test_the_site_shows_who_signed(root: Path) -> None:
     overview = BeautifulSoup((output / "index.html").read_text(encoding="utf-8"), "html.parser")
     words = " ".join(overview.get_text(" ").split())
     assert f"1 signed, 1 to change, 1 stale, {len(INTERPRETATIONS) - 3} open" in words
+    assert "INT-1 (First Reviewer, 2026-03-02)" in words
+    assert "INT-3 (Second Reviewer, 2026-03-03)" in words
     release = overview.find(id="sign")
     assert release
     assert release.parent
