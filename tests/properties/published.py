@@ -73,6 +73,16 @@ def expected_at(request: dict[str, Any], place: FieldPath) -> dict[str, Any] | N
     return form
 
 
+def date_field(request_type: str) -> str:
+    """The field whose date decides; a referral route has none."""
+    (field,) = (name for name, form in form_of(request_type)["properties"].items() if "x-decision-date" in form)
+    return str(field)
+
+
+def date_of(request: dict[str, Any]) -> str:
+    return str(request[date_field(request["request_type"])])
+
+
 def smallest(form: dict[str, Any]) -> Json:
     """Return a short value of a form, complete in its optional parts and without a blank text."""
     form = resolved(form)
