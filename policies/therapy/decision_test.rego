@@ -1,5 +1,7 @@
 package therapy.decision_test
 
+import data.therapy.lib.effective
+import data.therapy.lib.reason
 import data.therapy.lib.table_test as table
 
 nothing := {
@@ -123,6 +125,9 @@ requests := {
 
 decided(request) := decision if decision := data.therapy.decision with input as request
 
+# A route has no date, so the newest period decides it: here, the first of all.
+first_routes := array.slice(data.therapy.parameters.referral.routes.periods, 0, 1)
+
 # What every decision has of a request that nothing denies or pends.
 fine := {
 	"outcome": "authorized",
@@ -153,21 +158,15 @@ test_each_type[request_type] if {
 		"pt_visit": {"authorized": {"units": 3, "treatment_visits": 1, "max_units_per_visit": 4}},
 		"pt_extension": {
 			"outcome": "pended",
-			"reasons": [{
-				"code": "EXT_READY_FOR_CLINICAL_REVIEW",
-				"effect": "pend",
-				"clauses": ["EXT-1", "EXT-2", "EXT-3", "EXT-4", "EXT-5", "EXT-6", "EXT-7"],
-				"interpretation": "INT-6",
-				"message": "The documentation is complete; a clinician will decide on the additional visits (4 requested).",
-				"remedy": null,
-				"path": "",
-			}],
+			"reasons": reason.details({reason.with_facts("EXT_READY_FOR_CLINICAL_REVIEW", [], {"requested": 4})}),
 			"contact": contact,
 		},
 		"pt_continuation": {},
 		"referral_route": {"outcome": "routed", "route": {"chapter": "17", "network": "Neighbor Island Network"}},
 	}
-	decided(requests[request_type]) == object.union_n([fine, {"request_type": request_type}, expected])
+	decision := data.therapy.decision with input as requests[request_type]
+		with data.therapy.parameters.referral.routes.periods as first_routes
+	decision == object.union_n([fine, {"request_type": request_type}, expected])
 }
 
 # The quick reading and the table of forms are two ways to the same answer.
@@ -188,19 +187,23 @@ invalid := {
 	"authorized": nothing,
 	"lines": [],
 	"route": null,
-	"contact": contact,
+	"contact": newest_contact,
 	"policy_version": data.therapy.register.policy.version,
 }
 
-no_request := object.union(invalid, {"reasons": [{
-	"code": "REQUEST_INVALID",
-	"effect": "invalid",
-	"clauses": [],
-	"interpretation": null,
-	"message": "This field is not valid.",
-	"remedy": "Send a JSON object in the published request format.",
-	"path": "",
-}]})
+# No date says which contact holds for an invalid request.
+newest_contact := effective.newest(data.therapy.parameters.contact.periods)
+
+# The one validation error of a request, as its decision gives it.
+error_at(place, problem, expected) := reason.details({reason.with_facts(
+	"REQUEST_INVALID", place,
+	{"problem": problem, "expected": expected},
+)})
+
+no_request := object.union(
+	invalid,
+	{"reasons": error_at([], "not valid", "a JSON object in the published request format")},
+)
 
 test_absent_input if data.therapy.decision == no_request
 
@@ -245,15 +248,7 @@ test_no_type[name] if {
 			"problem": "not valid",
 		},
 	}
-	decided(case.request) == object.union(invalid, {"reasons": [{
-		"code": "REQUEST_INVALID",
-		"effect": "invalid",
-		"clauses": [],
-		"interpretation": null,
-		"message": concat("", ["This field is ", case.problem, "."]),
-		"remedy": concat("", ["Send ", types, "."]),
-		"path": "/request_type",
-	}]})
+	decided(case.request) == object.union(invalid, {"reasons": error_at(["request_type"], case.problem, types)})
 }
 
 # --- What is wrong with a request ------------------------------------------------------------------------------------
@@ -681,15 +676,7 @@ test_an_invalid_request_grants_nothing if {
 	decided(request) == object.union(invalid, {
 		"request_type": "pt_referral",
 		"request_id": "r-1",
-		"reasons": [{
-			"code": "REQUEST_INVALID",
-			"effect": "invalid",
-			"clauses": [],
-			"interpretation": null,
-			"message": "This field is not part of this request type.",
-			"remedy": "Send the request without this field.",
-			"path": "/x",
-		}],
+		"reasons": error_at(["x"], "not part of this request type", "the request without this field"),
 	})
 }
 
@@ -697,7 +684,10 @@ test_an_invalid_claim_has_no_lines if {
 	decision := decided(object.union(requests.pediatric_ot_claim, {"units_already_authorized": 100}))
 	decision.lines == []
 	decision.authorized == nothing
-	decision.reasons[0].remedy == "Send a whole number from 0 to 99, in plain digits."
+	decision.reasons == error_at(
+		["units_already_authorized"],
+		"not valid", "a whole number from 0 to 99, in plain digits",
+	)
 }
 
 test_request_id[name] if {
@@ -837,7 +827,7 @@ test_pended_where_no_page_evaluates_the_type if {
 	decision.lines == []
 	decision.reasons == []
 	decision.route == null
-	decision.contact == contact
+	decision.contact == newest_contact
 }
 
 # No outcome comes about by the mere absence of reasons: an extension is never authorized.
@@ -897,7 +887,10 @@ test_route[name] if {
 		"of an invalid request": {"type": "referral_route", "change": {"island": "maui", "x": 1}, "route": null},
 		"of another request": {"type": "pt_visit", "change": {}, "route": null},
 	}
-	decided(object.union(requests[case.type], case.change)).route == case.route
+	request := object.union(requests[case.type], case.change)
+	decision := data.therapy.decision with input as request
+		with data.therapy.parameters.referral.routes.periods as first_routes
+	decision.route == case.route
 }
 
 test_contact[name] if {
@@ -913,8 +906,8 @@ test_contact[name] if {
 			"change": {"service_date": "1900-01-01"},
 			"contact": contact,
 		},
-		"invalid": {"type": "pt_visit", "change": {"tier": null}, "contact": contact},
-		"an invalid route": {"type": "referral_route", "change": {"island": null}, "contact": contact},
+		"invalid": {"type": "pt_visit", "change": {"tier": null}, "contact": newest_contact},
+		"an invalid route": {"type": "referral_route", "change": {"island": null}, "contact": newest_contact},
 	}
 	decided(object.union(requests[case.type], case.change)).contact == case.contact
 }
@@ -924,8 +917,8 @@ changed_contact := [{"from": "1900-01-01", "value": contact}, {"from": "2030-01-
 
 test_a_change_of_contact_holds_from_its_date_on[name] if {
 	some name, case in {
-		"the day before": {"change": {"service_date": "2029-12-31", "specialty": "pediatric"}, "contact": contact},
-		"the day": {"change": {"service_date": "2030-01-01", "specialty": "pediatric"}, "contact": "somebody else"},
+		"the day before": {"change": {"service_date": "2029-12-31", "benefit_status": null}, "contact": contact},
+		"the day": {"change": {"service_date": "2030-01-01", "benefit_status": null}, "contact": "somebody else"},
 		"invalid, so no date counts": {"change": {"service_date": "2029-12-31", "tier": 5}, "contact": "somebody else"},
 		"authorized": {"change": {"service_date": "2030-01-01"}, "contact": null},
 	}
@@ -973,15 +966,7 @@ test_decisions_of_one_thousand if {
 	decisions == repeated("a decision", 1000)
 }
 
-no_batch := [object.union(invalid, {"reasons": [{
-	"code": "REQUEST_INVALID",
-	"effect": "invalid",
-	"clauses": [],
-	"interpretation": null,
-	"message": "This field is not valid.",
-	"remedy": "Send a list of at most 1,000 requests.",
-	"path": "/requests",
-}]})]
+no_batch := [object.union(invalid, {"reasons": error_at(["requests"], "not valid", "a list of at most 1,000 requests")})]
 
 test_decisions_of_one_too_many if all_decided({"requests": repeated(requests.referral_route, 1001)}) == no_batch
 

@@ -134,7 +134,7 @@ register := {
 	"FIRST": {
 		"order": 1,
 		"effect": "deny",
-		"bears_on": "request",
+		"applies_to": "request",
 		"clauses": ["A-1", "A-2"],
 		"interpretation": null,
 		"message": "Of {limit} visits {used} were used, {limit} being all.",
@@ -143,7 +143,7 @@ register := {
 	"SECOND": {
 		"order": 10,
 		"effect": "info",
-		"bears_on": "line",
+		"applies_to": "line",
 		"clauses": [],
 		"interpretation": "INT-1",
 		"message": "Nothing to fill.",
@@ -189,6 +189,12 @@ test_a_reason_under_one_clause if {
 		"remedy": "Use 0.",
 		"path": "/visit",
 	}]
+}
+
+# A whole number is the same however it is written.
+test_a_number_is_filled_in_without_its_decimals if {
+	[one] := details({reason.with_facts("FIRST", [], json.unmarshal(`{"limit": 12.00, "used": -0}`))})
+	one.message == "Of 12 visits 0 were used, 12 being all."
 }
 
 test_a_fact_is_not_filled_in_itself if {
@@ -266,6 +272,12 @@ test_a_reason_stands_once if {
 }
 
 test_shown_for_tables if {
-	reasons := {reason.at("DC_ADAPTED", ["discontinuation", "x"]), reason.at("EXT_FORM_MISSING", [])}
-	table.summary(reasons) == ["EXT_FORM_MISSING", "DC_ADAPTED /discontinuation/x"]
+	reasons := {
+		reason.at("SECOND", ["b"]),
+		reason.with_facts("FIRST", ["a"], {"limit": 1, "used": 2}),
+		reason.with_facts("FIRST", [], {"limit": 3, "used": 4}),
+	}
+	table.summary(reasons) == ["FIRST", "FIRST /a", "SECOND /b"] with data.therapy.register.reason_codes as register
+	facts := table.facts(reasons) with data.therapy.register.reason_codes as register
+	facts == [{"limit": 3, "used": 4}, {"limit": 1, "used": 2}, {}]
 }

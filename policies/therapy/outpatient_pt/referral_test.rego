@@ -1,5 +1,6 @@
 package therapy.outpatient_pt.referral_test
 
+import data.therapy.lib.effective
 import data.therapy.lib.table_test as table
 import data.therapy.outpatient_pt.referral
 
@@ -89,9 +90,8 @@ test_these_values_alone[name] if {
 			"acute_exacerbation_of_chronic", "function_limiting_chronic",
 		},
 	}
-	every period in data.therapy.parameters.outpatient_pt[name].periods {
-		{value | some value in period.value} == values
-	}
+	listed := effective.value(data.therapy.parameters.outpatient_pt[name].periods) with input as base
+	{value | some value in listed} == values
 }
 
 test_an_aspect_that_is_not_expected[aspect] if {

@@ -1,5 +1,6 @@
 package therapy.outpatient_pt.rules_in_force_test
 
+import data.therapy.lib.effective
 import data.therapy.lib.table_test as table
 import data.therapy.outpatient_pt.rules_in_force
 
@@ -28,13 +29,10 @@ test_from_the_effective_date_on[name] if {
 	summary({"request_type": request_type, field: date, "specialty": "none"}) == []
 }
 
-test_message_before_the_effective_date if {
+test_facts_before_the_effective_date if {
 	request := {"request_type": "pt_visit", "service_date": "2022-05-31", "specialty": "none"}
 	reasons := rules_in_force.reasons with input as request
-	table.messages(reasons) == [concat(" ", [
-		"The date is before 2022-06-01,",
-		"when the outpatient physical therapy rules took effect.",
-	])]
+	table.facts(reasons) == [{"effective_date": "2022-06-01"}]
 }
 
 test_each_specialty_is_excluded[specialty] if {
@@ -44,9 +42,9 @@ test_each_specialty_is_excluded[specialty] if {
 }
 
 test_these_specialties_alone if {
-	every period in data.therapy.parameters.outpatient_pt.excluded_specialties.periods {
-		{specialty | some specialty in period.value} == {"aqua_therapy", "pelvic_floor", "lymphedema", "pediatric"}
-	}
+	request := {"request_type": "pt_visit", "service_date": "2024-03-15"}
+	excluded := effective.value(data.therapy.parameters.outpatient_pt.excluded_specialties.periods) with input as request
+	{specialty | some specialty in excluded} == {"aqua_therapy", "pelvic_floor", "lymphedema", "pediatric"}
 }
 
 test_both_reasons if {
@@ -102,7 +100,5 @@ test_the_rules_begin_with_the_first_period_of_visits[date] if {
 	reasons := rules_in_force.reasons with input as request
 		with data.therapy.parameters.outpatient_pt.initial_visits.periods as periods
 	table.summary(reasons) == expected
-	every message in table.messages(reasons) {
-		contains(message, "before 2030-01-01,")
-	}
+	table.facts(reasons) == [{"effective_date": "2030-01-01"} | some _ in expected]
 }

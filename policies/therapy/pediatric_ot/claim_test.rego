@@ -1,6 +1,6 @@
 package therapy.pediatric_ot.claim_test
 
-import data.therapy.lib.reason
+import data.therapy.lib.effective
 import data.therapy.lib.table_test as table
 import data.therapy.pediatric_ot.claim
 
@@ -49,10 +49,9 @@ test_the_add_on_is_listed if {
 }
 
 test_these_codes_alone if {
-	every period in data.therapy.parameters.pediatric_ot.procedure_codes.periods {
-		object.keys(period.value) == {code | some code in listed_codes}
-		{code: of.add_on_to | some code, of in period.value} == {"97130": "97129"}
-	}
+	listed := effective.value(data.therapy.parameters.pediatric_ot.procedure_codes.periods) with input as base
+	object.keys(listed) == {code | some code in listed_codes}
+	{code: of.add_on_to | some code, of in listed} == {"97130": "97129"}
 }
 
 test_codes_that_are_not_listed[code] if {
@@ -63,12 +62,9 @@ test_codes_that_are_not_listed[code] if {
 	summary(claimed([[code, 1]])) == [not_listed(0)]
 }
 
-test_message_of_a_code_that_is_not_listed if {
+test_facts_of_a_code_that_is_not_listed if {
 	reasons := claim.all_reasons with input as claimed([["97140", 1]])
-	table.messages(reasons) == [concat(" ", [
-		"This procedure code is not one of the 11 codes",
-		"authorized for pediatric occupational therapy.",
-	])]
+	table.facts(reasons) == [{"listed": 11}]
 }
 
 test_add_on[name] if {
@@ -88,11 +84,9 @@ test_add_on[name] if {
 	summary(claimed(case.lines)) == case.reasons
 }
 
-test_message_of_an_add_on if {
+test_facts_of_an_add_on if {
 	reasons := claim.all_reasons with input as claimed([["97130", 1]])
-	[one] := reason.details(reasons)
-	one.message == "Procedure code 97130 is an add-on to 97129, but 97129 is not on this claim."
-	one.remedy == "Bill 97130 on the same claim as 97129, or remove the line."
+	table.facts(reasons) == [{"add_on": "97130", "primary": "97129"}]
 }
 
 test_medical_necessity[name] if {
@@ -241,12 +235,8 @@ test_units_of_lines[name] if {
 	[line.line | some line in lines] == numbers.range(1, count(case.lines))
 	reasons := claim.all_reasons with input as request
 	table.summary(reasons) == [over_limit(i) | some [i, _, _] in case.over]
-	table.messages(reasons) == [message |
+	table.facts(reasons) == [{"requested": requested, "available": left, "limit": 4} |
 		some [_, requested, left] in case.over
-		message := sprintf(
-			"This line is over the visit's unit limit: %d requested, %d of 4 remaining for it.",
-			[requested, left],
-		)
 	]
 	[line.reasons | some line in lines] == [["OT_UNITS_OVER_VISIT_LIMIT" | some [i, _, _] in case.over; i == j] |
 		some j, _ in case.lines
@@ -452,9 +442,9 @@ test_numbers_are_the_same_however_they_are_written if {
 		{"procedure_code": "97110", "units": 5.00},
 		{"procedure_code": "97112", "units": 1.0}]}`))
 	reasons := claim.all_reasons with input as request
-	table.messages(reasons) == [
-		"This line is over the visit's unit limit: 5 requested, 1 of 4 remaining for it.",
-		"This line is over the visit's unit limit: 1 requested, 0 of 4 remaining for it.",
+	table.facts(reasons) == [
+		{"requested": 5, "available": 1, "limit": 4},
+		{"requested": 1, "available": 0, "limit": 4},
 	]
 	decision := decided(request)
 
@@ -476,8 +466,8 @@ test_modifiers_are_not_evaluated[name] if {
 	decision.reasons == []
 }
 
-test_the_list_holds_for_every_date[date] if {
-	some date in ["1900-01-01", "2022-05-31", "2022-06-01", "2099-12-31"]
+test_the_list_holds_from_the_first_date_of_all[date] if {
+	some date in ["1900-01-01", "2022-05-31", "2022-06-01", "2026-03-02"]
 	decision := decided(object.union(base, {"service_date": date}))
 	decision.outcome == "authorized"
 	decision.authorized == object.union(nothing, {
@@ -499,27 +489,20 @@ test_a_change_holds_from_its_date_on[name] if {
 	some name, case in {
 		"the day before": {
 			"change": {"service_date": "2029-12-31"},
-			"messages": [
-				"This procedure code is not one of the 1 codes authorized for pediatric occupational therapy.",
-				"This procedure code is not one of the 1 codes authorized for pediatric occupational therapy.",
-				"This line is over the visit's unit limit: 5 requested, 4 of 4 remaining for it.",
-			],
+			"facts": [{"listed": 1}, {"listed": 1}, {"requested": 5, "available": 4, "limit": 4}],
 			"grant": {"units": 4, "procedure_codes": ["97530"], "max_units_per_visit": 4},
 		},
 		"the day": {
 			"change": {"service_date": "2030-01-01"},
-			"messages": [
-				"This procedure code is not one of the 2 codes authorized for pediatric occupational therapy.",
-				"This line is over the visit's unit limit: 2 requested, 1 of 3 remaining for it.",
-			],
+			"facts": [{"listed": 2}, {"requested": 2, "available": 1, "limit": 3}],
 			"grant": {"units": 3, "procedure_codes": ["97110", "97112"], "max_units_per_visit": 3},
 		},
 	}
 	request := object.union(claimed([["97112", 2], ["97110", 2], ["97530", 5]]), case.change)
-	result := {"messages": table.messages(claim.all_reasons), "grant": claim.authorized} with input as request
+	result := {"facts": table.facts(claim.all_reasons), "grant": claim.authorized} with input as request
 		with data.therapy.parameters.pediatric_ot.procedure_codes.periods as other_codes
 		with data.therapy.parameters.units_per_visit.periods as fewer_units
-	result.messages == case.messages
+	result.facts == case.facts
 	result.grant == case.grant
 }
 
