@@ -380,12 +380,18 @@ test_decision[name] if {
 }
 
 # From 2030 on, the numbers are others.
-more_visits := [
-	{"from": "2022-06-01", "value": {"nonacute": {"clause": "PT-3", "evaluation": 1, "treatment": 5}}},
-	{"from": "2030-01-01", "value": {"nonacute": {"clause": "PT-8", "evaluation": 2, "treatment": 6}}},
+other_visits := [
+	{"from": "2022-06-01", "value": {
+		"nonacute": {"clause": "PT-3", "evaluation": 1, "treatment": 5},
+		"acute": {"clause": "PT-4", "evaluation": 1, "treatment": 11},
+	}},
+	{"from": "2030-01-01", "value": {
+		"nonacute": {"clause": "PT-8", "evaluation": 1, "treatment": 6},
+		"acute": {"clause": "PT-4", "evaluation": 1, "treatment": 11},
+	}},
 ]
 
-more_units := [{"from": "1900-01-01", "value": 4}, {"from": "2030-01-01", "value": 6}]
+fewer_units := [{"from": "1900-01-01", "value": 4}, {"from": "2030-01-01", "value": 3}]
 
 test_a_change_holds_from_its_date_on[name] if {
 	some name, case in {
@@ -397,21 +403,21 @@ test_a_change_holds_from_its_date_on[name] if {
 		},
 		"5 treatments, the day": {
 			"change": object.union({"service_date": "2030-01-01"}, after(1, 5)),
-			"facts": [],
-			"clauses": [],
-			"grant": [4, 6],
+			"facts": [{"requested": 4, "available": 3, "limit": 3}],
+			"clauses": [["PT-5"]],
+			"grant": [3, 3],
 		},
 		"6 treatments, the day": {
 			"change": object.union({"service_date": "2030-01-01"}, after(1, 6)),
-			"facts": [{"used": 6, "limit": 6}],
-			"clauses": [["PT-8"]],
-			"grant": [4, 6],
+			"facts": [{"used": 6, "limit": 6}, {"requested": 4, "available": 3, "limit": 3}],
+			"clauses": [["PT-8"], ["PT-5"]],
+			"grant": [3, 3],
 		},
 		"2 evaluations, the day": {
-			"change": object.union({"service_date": "2030-01-01", "visit": {"kind": "evaluation"}}, after(2, 0)),
-			"facts": [{"used": 2, "limit": 2}],
+			"change": object.union({"service_date": "2030-01-01", "visit": {"kind": "evaluation", "units": 3}}, after(2, 0)),
+			"facts": [{"used": 2, "limit": 1}],
 			"clauses": [["PT-8"]],
-			"grant": [4, 6],
+			"grant": [3, 3],
 		},
 		"7 units, the day before": {
 			"change": {"service_date": "2029-12-31", "visit": {"units": 7}},
@@ -421,15 +427,15 @@ test_a_change_holds_from_its_date_on[name] if {
 		},
 		"7 units, the day": {
 			"change": {"service_date": "2030-01-01", "visit": {"units": 7, "units_already_authorized": 1}},
-			"facts": [{"requested": 7, "available": 5, "limit": 6}],
+			"facts": [{"requested": 7, "available": 2, "limit": 3}],
 			"clauses": [["PT-5"]],
-			"grant": [5, 6],
+			"grant": [2, 3],
 		},
 	}
 	request := object.union(base, case.change)
 	result := {"reasons": visit.all_reasons, "grant": visit.authorized} with input as request
-		with data.therapy.parameters.outpatient_pt.initial_visits.periods as more_visits
-		with data.therapy.parameters.units_per_visit.periods as more_units
+		with data.therapy.parameters.outpatient_pt.initial_visits.periods as other_visits
+		with data.therapy.parameters.units_per_visit.periods as fewer_units
 	table.facts(result.reasons) == case.facts
 	[one.clauses | some one in reason.details(result.reasons)] == case.clauses
 	[result.grant.units, result.grant.max_units_per_visit] == case.grant
@@ -438,7 +444,7 @@ test_a_change_holds_from_its_date_on[name] if {
 test_nothing_is_authorized_without_a_limit_of_units if {
 	determination := visit.determination with input as base
 		with data.therapy.parameters.units_per_visit.periods as []
-	determination.reasons == set()
+	table.summary(determination.reasons) == ["POLICY_VALUE_UNUSABLE"]
 	determination.outcome == "pended"
 	determination.authorized == {}
 }

@@ -479,8 +479,8 @@ test_the_list_holds_from_the_first_date_of_all[date] if {
 
 # From 2030 on, the list has two codes, one an add-on to the other, and a visit has three units.
 other_codes := [
-	{"from": "1900-01-01", "value": {"97530": {}}},
-	{"from": "2030-01-01", "value": {"97110": {}, "97112": {"add_on_to": "97110"}}},
+	{"from": "1900-01-01", "value": {"97530": {"clause": "OT-5"}}},
+	{"from": "2030-01-01", "value": {"97129": {"clause": "OT-5"}, "97130": {"clause": "OT-6", "add_on_to": "97129"}}},
 ]
 
 fewer_units := [{"from": "1900-01-01", "value": 4}, {"from": "2030-01-01", "value": 3}]
@@ -495,10 +495,10 @@ test_a_change_holds_from_its_date_on[name] if {
 		"the day": {
 			"change": {"service_date": "2030-01-01"},
 			"facts": [{"listed": 2}, {"requested": 2, "available": 1, "limit": 3}],
-			"grant": {"units": 3, "procedure_codes": ["97110", "97112"], "max_units_per_visit": 3},
+			"grant": {"units": 3, "procedure_codes": ["97129", "97130"], "max_units_per_visit": 3},
 		},
 	}
-	request := object.union(claimed([["97112", 2], ["97110", 2], ["97530", 5]]), case.change)
+	request := object.union(claimed([["97130", 2], ["97129", 2], ["97530", 5]]), case.change)
 	result := {"facts": table.facts(claim.all_reasons), "grant": claim.authorized} with input as request
 		with data.therapy.parameters.pediatric_ot.procedure_codes.periods as other_codes
 		with data.therapy.parameters.units_per_visit.periods as fewer_units
@@ -509,7 +509,7 @@ test_a_change_holds_from_its_date_on[name] if {
 test_nothing_is_authorized_without_a_limit_of_units if {
 	determination := claim.determination with input as claimed([["97530", 1]])
 		with data.therapy.parameters.units_per_visit.periods as []
-	determination.reasons == set()
+	table.summary(determination.reasons) == ["POLICY_VALUE_UNUSABLE"]
 	determination.outcome == "pended"
 	determination.authorized == {}
 }
