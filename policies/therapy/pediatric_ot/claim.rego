@@ -7,6 +7,7 @@
 package therapy.pediatric_ot.claim
 
 import data.therapy.lib.effective
+import data.therapy.lib.policy
 import data.therapy.lib.reason
 import data.therapy.lib.units
 import data.therapy.member.benefit
@@ -173,6 +174,7 @@ _authorized_lines := [line | some line in lines; line.units_authorized > 0]
 all_reasons := reason.registered(union({
 	_reasons_on_request,
 	units.reasons,
+	policy.reasons,
 	benefit.reasons,
 	{each | some each in _reasons_on_code[_]},
 	{each | some each in _reasons_on_units[_]},
