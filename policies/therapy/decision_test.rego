@@ -1004,6 +1004,69 @@ test_route[name] if {
 	decision.route == case.route
 }
 
+test_authorized_under[name] if {
+	some name, case in {
+		"a plan": {"type": "pt_treatment_plan", "change": {}, "under": ["PT-8"]},
+		"a plan that is pended": {"type": "pt_treatment_plan", "change": {"plan_of_care": null}, "under": []},
+		"a review": {
+			"type": "pt_continuation",
+			"change": {},
+			"under": ["DC-1", "DC-2", "DC-3", "DC-4", "DC-5", "DC-6"],
+		},
+		"a review that is denied": {
+			"type": "pt_continuation",
+			"change": {"discontinuation": {"goals_achieved": true}},
+			"under": [],
+		},
+		"a review out of scope": {"type": "pt_continuation", "change": {"specialty": "pediatric"}, "under": []},
+		"an extension": {"type": "pt_extension", "change": {}, "under": []},
+		"an island": {"type": "referral_route", "change": {"island": "oahu"}, "under": ["REF-1"]},
+		"another island": {"type": "referral_route", "change": {"island": "lanai"}, "under": ["REF-2"]},
+		"no island": {"type": "referral_route", "change": {"island": null}, "under": []},
+	}
+	decision := data.therapy.decision with input as object.union(requests[case.type], case.change)
+		with data.therapy.parameters.referral.routes.periods as first_routes
+	decision.authorized_under == case.under
+}
+
+# The order is that of the source, which the register of clauses has.
+test_clauses_in_the_order_of_the_source if {
+	turned := object.union(data.therapy.register.clauses, {"DC-1": {"order": 999}, "DC-3": {"order": 1}})
+	decision := data.therapy.decision with input as requests.pt_continuation with data.therapy.register.clauses as turned
+	decision.authorized_under == ["DC-3", "DC-2", "DC-4", "DC-5", "DC-6", "DC-1"]
+}
+
+# An approval is based on a clause of the source, or it is none.
+test_nothing_is_authorized_without_a_clause if {
+	decision := data.therapy.decision with input as requests.pt_treatment_plan
+		with data.therapy.register.clauses as object.remove(data.therapy.register.clauses, ["PT-8"])
+	decision.outcome == "pended"
+	decision.authorized_under == []
+}
+
+# A code that the register does not describe pends, whatever its effect was.
+test_a_code_that_the_register_does_not_describe_pends[name] if {
+	some name, case in {
+		"a denial": {"type": "pt_visit", "change": {"benefit_status": "not_covered"}, "code": "BENEFIT_NOT_COVERED"},
+		"out of scope": {"type": "pt_visit", "change": {"specialty": "pediatric"}, "code": "PT_SPECIALTY_EXCLUDED"},
+		"information": {
+			"type": "pt_referral",
+			"change": {"condition": {"category": "subacute"}},
+			"code": "PT_TIER_NOT_NAMED",
+		},
+		"a part of the units": {
+			"type": "pt_visit",
+			"change": {"visit": {"units": 5}},
+			"code": "PT_UNITS_OVER_VISIT_LIMIT",
+		},
+	}
+	decision := data.therapy.decision with input as object.union(requests[case.type], case.change)
+		with data.therapy.register.reason_codes as object.remove(data.therapy.register.reason_codes, [case.code])
+	decision.outcome == "pended"
+	decision.authorized == nothing
+	[[one.code, one.path] | some one in decision.reasons] == [["POLICY_VALUE_UNUSABLE", ""]]
+}
+
 test_contact[name] if {
 	some name, case in {
 		"authorized": {"type": "pt_visit", "change": {}, "contact": null},

@@ -267,3 +267,27 @@ test_a_change_holds_from_its_date_on[name] if {
 		"max_units_per_visit": case.visits[2],
 	}
 }
+
+test_authorized_under[name] if {
+	some name, case in {
+		"acute": {"change": {}, "under": ["PT-4", "PT-5"]},
+		"acute without a listed event": {"change": {"condition": {"acute_event": "none"}}, "under": ["PT-3", "PT-5"]},
+		"nonacute": {"change": {"condition": {"category": "subacute"}}, "under": ["PT-3", "PT-5"]},
+		"denied": {"change": {"condition": {"category": "other"}}, "under": []},
+		"pended": {"change": {"benefit_status": null}, "under": []},
+		"not applicable": {"change": {"referral_date": "2022-05-31"}, "under": []},
+		"invalid": {"change": {"condition": 5}, "under": []},
+	}
+	decision := data.therapy.decision with input as table.request(base, case)
+	decision.authorized_under == case.under
+}
+
+# A category that is not eligible is not authorized, whatever the register says of that.
+test_no_visits_for_a_category_that_is_not_eligible if {
+	entry := {"PT_CONDITION_NOT_ELIGIBLE": {"effect": "info"}}
+	decision := data.therapy.decision with input as object.union(base, {"condition": {"category": "other"}})
+		with data.therapy.register.reason_codes as object.union(data.therapy.register.reason_codes, entry)
+	decision.outcome == "pended"
+	decision.authorized.treatment_visits == 0
+	decision.authorized_under == []
+}
