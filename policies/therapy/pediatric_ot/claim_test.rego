@@ -536,8 +536,6 @@ test_authorized_under[name] if {
 
 # --- What a line's reason does follows from the register -------------------------------------------------------------
 
-with_effect(code, effect) := object.union(data.therapy.register.reason_codes, {code: {"effect": effect}})
-
 test_effects_of_lines[name] if {
 	some name, case in {
 		"as in the policy": {
@@ -591,7 +589,10 @@ test_effects_of_lines[name] if {
 	}
 	request := claimed([[code, requested] | some [code, requested, _, _] in case.lines])
 	decision := data.therapy.decision with input as request
-		with data.therapy.register.reason_codes as with_effect(case.code, case.effect)
+		with data.therapy.register.reason_codes as object.union(
+			data.therapy.register.reason_codes,
+			{case.code: {"effect": case.effect}},
+		)
 	[[line.procedure_code, line.units_requested, line.units_authorized, line.status] |
 		some line in decision.lines
 	] == case.lines
@@ -623,7 +624,10 @@ test_effects_of_units_over_the_limit[name] if {
 	}
 	request := claimed([[code, requested] | some [code, requested, _, _] in case.lines])
 	decision := data.therapy.decision with input as request
-		with data.therapy.register.reason_codes as with_effect("OT_UNITS_OVER_VISIT_LIMIT", case.effect)
+		with data.therapy.register.reason_codes as object.union(
+			data.therapy.register.reason_codes,
+			{"OT_UNITS_OVER_VISIT_LIMIT": {"effect": case.effect}},
+		)
 	[[line.procedure_code, line.units_requested, line.units_authorized, line.status] |
 		some line in decision.lines
 	] == case.lines
