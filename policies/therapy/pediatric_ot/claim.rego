@@ -38,6 +38,7 @@ _reasons_on_code[i] contains reason.with_facts(
 
 _listed := codes if {
 	codes := effective.value(data.therapy.parameters.pediatric_ot.procedure_codes.periods)
+	is_object(codes)
 	count(codes) > 0
 	every code, entry in codes {
 		data.therapy.register.clauses[entry.clause]
