@@ -556,7 +556,10 @@ def accept(
         ),
     ] = None,
     yes: Annotated[bool, typer.Option("--yes", help="Accept without a question.")] = False,
-    quick: Annotated[bool, typer.Option("--quick", hidden=True)] = False,
+    sample: Annotated[
+        str | None,
+        typer.Option("--sample", metavar="TYPE", hidden=True, help="For tests: decide a sample of one request type."),
+    ] = None,
 ) -> int:
     """Accept a policy as a new release: compare it with the newest one, and write releases/VERSION.yaml.
 
@@ -578,7 +581,7 @@ def accept(
     if not yes and not asks:
         raise typer.BadParameter("give --yes to accept without a question, or run this in a terminal")
     with stoppable():
-        proposal = propose(policies, day, lambda step: print(step, file=sys.stderr, flush=True), quick=quick)
+        proposal = propose(policies, day, lambda step: print(step, file=sys.stderr, flush=True), sample=sample)
     if proposal is None:
         _write_text("The policy is the newest release, unchanged. There is nothing to accept.\n")
         return DECIDED
