@@ -45,12 +45,13 @@ fmt: setup  ## format Python and Rego
 	$(BIN)/ruff format --quiet .
 	@opa=$(OPA_PATH) && "$$opa" fmt --write policies
 
-lint: setup prose  ## formatting, types, style and prose
+lint: setup prose  ## formatting, types, style, prose and the policy's data
 	$(BIN)/ruff format --check --quiet .
 	$(BIN)/ruff check --quiet .
 	$(BIN)/mypy
 	@opa=$(OPA_PATH) && set -x && "$$opa" fmt --list --fail policies && \
 		"$$opa" check --strict --schema schemas --bundle policies
+	@$(COMMAND) check policies >&2
 
 prose: setup  ## plain words (styles/words.yaml) in everything that a person reads
 	@$(BIN)/python -m tools.prose

@@ -145,8 +145,8 @@ def summarize() -> tuple[str, bool]:
     lines = [
         f"# Proof of policy {bundle.version}",
         "",
-        "Written by `make proof` for the policy below. The digest is of what decides; new wording does not change it. Each part",
-        "has the date of its last run.",
+        "Written by `make proof` for the policy below. The digest is of what decides; new wording does not change it.",
+        "Each part has the date of its last run.",
         "",
         f"Policy {bundle.version}, digest `{bundle.digest}`, with OPA {opa_version()}",
         "",
@@ -166,6 +166,7 @@ def summarize() -> tuple[str, bool]:
         f"| mutants that the compiler rejects | {made['stillborn']:,} |",
         f"| mutants killed by the Rego tests alone | {made['killed by Rego tests']:,} |",
         f"| mutants killed only by the corpus of requests and the lints | {made['killed by suite']:,} |",
+        f"| slips in the parameters, none of which grants a request more | {made['grants no more']:,} |",
         f"| equivalent mutants | {made['equivalent']:,} |",
         f"| surviving mutants | {made['surviving']:,} |",
         f"| score of the Rego tests alone | {mutants['scores']['Rego tests']:.1%} |",

@@ -23,7 +23,9 @@ from typing import Any
 
 import yaml
 
+from therapy_policy.data_check import SCHEMAS
 from therapy_policy.policy.bundles import Bundle, build
+from therapy_policy.policy.check import ceiling_for_rules, check_directory
 from therapy_policy.toolchain.opa import find_opa
 from tools.validators import Validators
 
@@ -35,6 +37,9 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--check", action="store_true", help="write nothing; fail if a generated file is not fresh")
     check = parser.parse_args().check
+    if findings := check_directory(ROOT / "policies", generated=False):
+        print(*findings, "the policy cannot be used; correct these findings first", sep="\n", file=sys.stderr)
+        return 1
     with tempfile.TemporaryDirectory() as scratch:
         fresh = Path(scratch) / "fresh"
         copy_sources(fresh)
@@ -68,7 +73,8 @@ def generate(root: Path) -> list[Path]:
     opa = find_opa()
     made = [*schemas(root), *validators(root), *tables(root), ceiling(root)]
     subprocess.run([opa, "fmt", "--write", root / "policies/therapy/request"], check=True)
-    return [*made, manifest(root), reason_codes(root), glossary(root), *bundles(root)]
+    made += [manifest(root), reason_codes(root), glossary(root)]
+    return [*made, *bundles(root), *check_files(root)]
 
 
 def read_yaml(path: Path) -> Any:
@@ -166,11 +172,8 @@ def days_of(year: int) -> dict[str, bool]:
 
 def ceiling(root: Path) -> Path:
     """The ceiling as the rules read it: the numbers, and each procedure code with the code that it is an add-on to."""
-    source = read_yaml(root / "policies/ceiling.yaml")
-    numbers = {name: source[name]["most"] for name in ("units_per_visit", "evaluation_visits", "treatment_visits")}
-    codes = {code: entry.get("add_on_to") for code, entry in source["procedure_codes"].items()}
     made = Path("policies/therapy/ceiling/data.json")
-    write_json(root / made, {**numbers, "procedure_codes": codes}, indent=1)
+    write_json(root / made, ceiling_for_rules(read_yaml(root / "policies/ceiling.yaml")), indent=1)
     return made
 
 
@@ -247,10 +250,25 @@ def bundles(root: Path) -> list[Path]:
             member = archive.extractfile(f"/{name}")
             assert member is not None
             (root / package / name).write_bytes(member.read())
-    copies = {"request.schema.json": "request.json", "source_checks.schema.json": "policy/source_checks.json"}
+    copies = {
+        "request.schema.json": "request.json",
+        "release.schema.json": "policy/release.json",
+        "source_checks.schema.json": "policy/source_checks.json",
+    }
     for copy, schema in copies.items():
         shutil.copyfile(root / "schemas" / schema, root / package / copy)
     return [package / name for name in ("bundle.tar.gz", "policy.wasm", "data.json", *copies)]
+
+
+def check_files(root: Path) -> list[Path]:
+    """The schemas and the ceiling by which the Python package checks a policy."""
+    package = Path("python/therapy_policy/policy/packaged")
+    schemas = [f"schemas/{name}" for name in SCHEMAS if name != "request.json"]  # that one is request.schema.json
+    for name in schemas:
+        (root / package / name).parent.mkdir(parents=True, exist_ok=True)
+        shutil.copyfile(root / name, root / package / name)
+    write_json(root / package / "ceiling.json", read_yaml(root / "policies/ceiling.yaml"), indent=2)
+    return [package / name for name in (*schemas, "ceiling.json")]
 
 
 if __name__ == "__main__":

@@ -198,6 +198,39 @@ class CorpusTest:
         return f"corpus: {different} of {len(pairs)} decisions differ" if different else None
 
 
+# --- Slips in the parameters ------------------------------------------------------------------------------------------
+
+
+class SlipTest:
+    """Decides the corpus with a slip in the parameters: no request may get more than without it, or in another way."""
+
+    def __init__(self, corpus_test: CorpusTest) -> None:
+        self.corpus_test = corpus_test
+
+    def notice(self, workspace: Workspace) -> str | None:
+        """What the slip does, if it grants nothing more and something changes; None if it does not."""
+        after = self.corpus_test.decide(workspace)
+        if after is None:
+            return None
+        pairs = list(zip(itertools.chain(*self.corpus_test.before), itertools.chain(*after), strict=True))
+        changed = [(old, new) for old, new in pairs if old != new]
+        if not changed or not all(is_safe(old, new) for old, new in changed):
+            return None
+        return f"corpus: {len(changed)} of {len(pairs)} decisions grant less, or say that the policy is at fault"
+
+
+def is_safe(old: dict[str, Any], new: dict[str, Any]) -> bool:
+    """Whether a changed decision is pended, denied or smaller than before."""
+    was, now = old["authorized"], new["authorized"]
+    no_more = len(now["procedure_codes"]) <= len(was["procedure_codes"]) and all(
+        now[name] <= was[name] for name in was if name != "procedure_codes"
+    )
+    if new["outcome"] == "pended" and old["outcome"] != "pended":
+        return no_more and "POLICY_VALUE_UNUSABLE" in {reason["code"] for reason in new["reasons"]}
+    smaller = new["outcome"] in {"denied", "partially_authorized"} and now != was
+    return no_more and (smaller or new["outcome"] in {"denied", old["outcome"]})
+
+
 # --- The lints of the registers --------------------------------------------------------------------------------------
 
 

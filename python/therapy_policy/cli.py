@@ -27,7 +27,7 @@ from therapy_policy.errors import (
     Stopped,
     TherapyPolicyError,
 )
-from therapy_policy.files import display_name, open_input, packaged_json
+from therapy_policy.files import display_name, from_here, open_input, packaged_json
 from therapy_policy.wording import count_of, printable
 
 if TYPE_CHECKING:
@@ -38,6 +38,12 @@ if TYPE_CHECKING:
     from therapy_policy.client.decision import Client, Decision
     from therapy_policy.policy.bundles import Bundle
 
+NEXT_STEPS = """\
+Next:
+  1. make generate
+  2. make test
+  3. Commit the record, the policy and the generated files together.
+"""
 READER_GONE = 141  # as the shell reports a command that a closed pipe ended
 
 app = typer.Typer(
@@ -57,9 +63,12 @@ BundleName = Annotated[
     typer.Option(
         "--bundle",
         metavar="NAME",
-        help="A bundle file, a directory of policies, or a git revision that contains one. Default: the installed "
-        "policy.",
+        help="A bundle file, a directory of policies, the version of a release, or a git revision. Default: the "
+        "installed policy.",
     ),
+]
+PoliciesDirectory = Annotated[
+    Path, typer.Argument(metavar="POLICIES", help="The directory of policies, beside releases/.")
 ]
 AsJson = Annotated[bool, typer.Option("--json", help="Print the report as JSON.")]
 
@@ -157,7 +166,11 @@ def _not_a_request(file: str, problem: RequestError) -> FileNotUsable:
     return FileNotUsable(f"{display_name(file)} does not hold a request: {problem.problem}. Correct it and try again.")
 
 
-def _engine(sidecar: str | None) -> Client:
+def _engine(sidecar: str | None, bundle: str | None = None) -> Client:
+    if sidecar is not None and bundle is not None:
+        raise typer.BadParameter("a sidecar decides by its own policy. Leave out --sidecar or --bundle")
+    if bundle is not None:
+        return _bundle(bundle).client()
     if sidecar is None:
         from therapy_policy.client.embedded import EmbeddedClient
 
@@ -167,7 +180,7 @@ def _engine(sidecar: str | None) -> Client:
     return SidecarClient(sidecar)
 
 
-def _bundle(name: str | None) -> Bundle:
+def _bundle(name: str | None, *, checked: bool = True) -> Bundle:
     from therapy_policy.policy.bundles import load, packaged_bundle
 
     if name is None:
@@ -176,12 +189,12 @@ def _bundle(name: str | None) -> Bundle:
     from rich.console import Console
 
     with Console(stderr=True, markup=False).status("Compiling the bundle …"):
-        return load(name)
+        return load(name, checked=checked)
 
 
-def _decision(file: str, sidecar: str | None) -> Decision:
+def _decision(file: str, sidecar: str | None, bundle: str | None = None) -> Decision:
     content = _content(file)
-    with _engine(sidecar) as client:
+    with _engine(sidecar, bundle) as client:
         try:
             return client.decide_text(content)
         except RequestError as problem:
@@ -215,12 +228,14 @@ def therapy_policy(
 
 
 @app.command(epilog="Example: `therapy-policy decide examples/pt_visit.json`")
-def decide(file: RequestFile, sidecar: SidecarUrl = None) -> int:
+def decide(file: RequestFile, sidecar: SidecarUrl = None, bundle: BundleName = None) -> int:
     """Decide one request and print the decision as JSON.
+
+    `--bundle 1.0.0` decides by the policy of that release.
 
     Exit status: 0 a decision, 1 an invalid request, 2 a file or usage error, 3 no engine to answer.
     """
-    decision = _decision(file, sidecar)
+    decision = _decision(file, sidecar, bundle)
     _print_json(decision)
     return _status_of(decision)
 
@@ -322,19 +337,23 @@ def replay(
         ),
     ] = None,
     bundle: BundleName = None,
+    each: Annotated[
+        bool,
+        typer.Option("--each", help="Also list each request to reopen, whose decision differs in more than words."),
+    ] = False,
     as_json: AsJson = False,
 ) -> int:
     """Re-decide every request in a decision log and report what changed.
 
     Decisions are compared in full, except for the policy version. The sidecar's log keeps only the type of an invalid
-    request, so those are counted but not replayed. Nothing from a request is printed.
+    request, so those are counted but not replayed. Nothing from a request is printed, except its request_id by --each.
 
     Exit status: 0 every decision that can be replayed is identical, 1 some decision differs, 2 a file or usage error
     (including truncated lines and logs in which nothing can be replayed), 3 no engine to answer.
     """
     from therapy_policy.bulk.replay import replay as replay_log
 
-    report = replay_log(log, requests, _bundle(bundle))
+    report = replay_log(log, requests, _bundle(bundle), each=each)
     _print_report(report, as_json)
     if report.different:
         return INVALID
@@ -391,11 +410,11 @@ def source_check(
 
     assert file is not None
     if by is None or on is None:
-        report = check(file, _bundle(bundle), snapshot)
+        report = check(file, _bundle(bundle, checked=False), snapshot)  # no decision depends on the fingerprints
     else:
         root = _repository(bundle)
         refuse_unknown(root, by, on)
-        compared = _bundle(bundle or "policies")
+        compared = _bundle(bundle or "policies", checked=False)
         report = recorded(check(file, compared, snapshot), compared, root, by, on)
     _print_report(report, as_json)
     return DECIDED if report.unchanged else INVALID
@@ -425,12 +444,46 @@ def _repository(bundle: str | None) -> Path:
     return root
 
 
+@app.command(epilog="Example: `therapy-policy check policies`")
+def check(
+    policies: Annotated[
+        str | None,
+        typer.Argument(
+            metavar="POLICIES",
+            help="A directory of policies, one that contains `policies`, or a bundle file. Default: ./policies.",
+        ),
+    ] = None,
+    as_json: Annotated[
+        bool, typer.Option("--json", help="Print the findings as a JSON list of file, line and message.")
+    ] = False,
+) -> int:
+    """Check whether a policy can be used, and list everything that has to be corrected.
+
+    Run it after each edit. Each finding has the file and the line, what is there, and what can be there; if a name
+    looks misspelled, the finding has the nearest name too. The numbers, lists, dates, clauses, codes and messages are
+    checked against the schemas in `schemas/policy`, against each other and the rules, and against the ceiling in
+    `policies/ceiling.yaml`. All findings are listed, and no file is changed.
+
+    No other command builds, loads or compares a policy that has findings.
+
+    Exit status: 0 the policy can be used, 1 there are findings, 2 a file or usage error, 3 OPA is unavailable.
+    """
+    from therapy_policy.policy.bundles import check as findings_about
+
+    findings = findings_about(policies)
+    if as_json:
+        _print_json([finding.as_dict() for finding in findings])
+    else:
+        _write_text("".join(f"{printable(str(finding))}\n" for finding in findings) or "The policy can be used.\n")
+    return INVALID if findings else DECIDED
+
+
 @app.command(epilog="Example: `therapy-policy diff HEAD policies --type pt_visit`")
 def diff(
     old: Annotated[
         str,
         typer.Argument(
-            metavar="OLD", help="A bundle file, a directory of policies, or a git revision that contains one."
+            metavar="OLD", help="A bundle file, a directory of policies, the version of a release, or a git revision."
         ),
     ],
     new: Annotated[str | None, typer.Argument(metavar="NEW", help="The same; default: the installed policy.")] = None,
@@ -476,6 +529,81 @@ def diff(
     else:
         _write_text(_on_console(partial(print_report, document)))
     return INVALID if document["behavior_changed"] else DECIDED
+
+
+@app.command(epilog="Example: `therapy-policy accept --date 2026-12-01`")
+def accept(
+    policies: PoliciesDirectory = Path("policies"),
+    day: Annotated[
+        str | None,
+        typer.Option(
+            "--date", metavar="YYYY-MM-DD", help="The date of acceptance. Dates through this one have passed."
+        ),
+    ] = None,
+    yes: Annotated[bool, typer.Option("--yes", help="Accept without a question.")] = False,
+    quick: Annotated[bool, typer.Option("--quick", hidden=True)] = False,
+) -> int:
+    """Accept a policy as a new release: compare it with the newest one, and write releases/VERSION.yaml.
+
+    Both policies decide every class of requests and the examples, which takes a few minutes. The report shows what
+    changed in numbers, words and behavior. The version must fit: a patch version for new wording, a minor version if
+    decisions for dates to come change, a major version if decisions for dates that have passed change.
+
+    Exit status: 0 accepted or unchanged, 1 not accepted, 2 a file or usage error, 3 no engine or no OPA.
+    """
+    from therapy_policy.change.accept import propose
+    from therapy_policy.change.render import print_report
+    from therapy_policy.files import stoppable
+
+    asks = sys.stdin is not None and sys.stdin.isatty()
+    if day is None:
+        if not asks:
+            raise typer.BadParameter("give --date YYYY-MM-DD, the date of acceptance")
+        day = str(typer.prompt("Date of acceptance (YYYY-MM-DD)", err=True))
+    if not yes and not asks:
+        raise typer.BadParameter("give --yes to accept without a question, or run this in a terminal")
+    with stoppable():
+        proposal = propose(policies, day, lambda step: print(step, file=sys.stderr, flush=True), quick=quick)
+    if proposal is None:
+        _write_text("The policy is the newest release, unchanged. There is nothing to accept.\n")
+        return DECIDED
+    if proposal.document:
+        _write_text(_on_console(partial(print_report, proposal.document)))
+    for missing in proposal.missing:
+        print("\n".join(missing.as_lines()), file=sys.stderr)
+    proposal.check_version()
+    what = f"policy {proposal.release.version} on {day}"
+    if not yes and not typer.confirm(f"Accept {what}?", err=True):
+        print("Nothing was written.", file=sys.stderr)
+        return INVALID
+    proposal.write()
+    _write_text(f"Accepted {what}: {from_here(proposal.file)}\n{NEXT_STEPS}")
+    return DECIDED
+
+
+@app.command(epilog="Example: `therapy-policy history --on 2026-11-25`")
+def history(
+    policies: PoliciesDirectory = Path("policies"),
+    on: Annotated[
+        str | None, typer.Option("--on", metavar="YYYY-MM-DD", help="Print only the policy that was in force.")
+    ] = None,
+    as_json: AsJson = False,
+) -> int:
+    """Show the releases of the policy: when each was in force, what it changed, and who signed it.
+
+    Exit status: 0 releases were found, 1 no policy was in force, 2 a file or usage error.
+    """
+    from therapy_policy.change.history import history as history_of
+    from therapy_policy.change.history import print_history
+
+    periods = history_of(policies, on)
+    if as_json:
+        _print_json([period.as_dict() for period in periods])
+    elif periods:
+        _write_text(_on_console(partial(print_history, periods)))
+    else:
+        _write_text("No policy was in force: there is no release" + (f" through {on}.\n" if on else ".\n"))
+    return DECIDED if periods else INVALID
 
 
 @app.command(epilog="Example: `therapy-policy review --output review`")

@@ -11,7 +11,7 @@ import pytest
 
 from tests.cli.command import COMMAND, environment, run
 
-COMMANDS = ("decide", "batch", "explain", "validate", "replay", "source-check", "diff", "review", "serve")
+COMMANDS = ("decide", "batch", "explain", "validate", "replay", "source-check", "check", "diff", "review", "serve")
 
 
 @pytest.mark.parametrize("command", COMMANDS)

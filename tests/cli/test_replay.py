@@ -25,6 +25,7 @@ from therapy_policy.bulk.replay import differences_between
 from therapy_policy.policy.bundles import load, packaged_bundle
 
 VERSION = packaged_bundle().version
+NEXT_VERSION = VERSION.rpartition(".")[0] + ".99"
 
 SECRET = "Xylophone"
 ROUTE = {"request_type": "referral_route", "island": "maui"}
@@ -161,7 +162,7 @@ def six_visits(tmp_path_factory: pytest.TempPathFactory) -> Path:
     assert text.count("treatment: 5}") == 1
     parameters.write_text(text.replace("treatment: 5}", "treatment: 6}"), encoding="utf-8")
     version = policies / "therapy/register/policy/data.yaml"
-    version.write_text("version: 9.8.7\n", encoding="utf-8")
+    version.write_text(f"version: {NEXT_VERSION}\n", encoding="utf-8")
     return policies
 
 
@@ -181,7 +182,10 @@ def test_under_another_bundle_exactly_the_decisions_that_flip_differ(
     status, report = report_of(sidecar_log.path, "--bundle", six_visits)
     assert report["different"] == 2 * len(flipping)
     assert report["identical"] == 2 * (sum(is_evaluated(client, each) for each in sidecar_log.requests) - len(flipping))
-    assert report["policy_versions"] == {"then": {VERSION: report["identical"] + report["different"]}, "now": "9.8.7"}
+    assert report["policy_versions"] == {
+        "then": {VERSION: report["identical"] + report["different"]},
+        "now": NEXT_VERSION,
+    }
     assert status == 1
 
     # One line each, because the entries of single requests are in the order of the requests.

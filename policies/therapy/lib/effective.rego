@@ -34,6 +34,7 @@ newest(periods) := periods[count(periods) - 1].value if _in_order(periods)
 
 _in_order(periods) if {
 	every period in periods {
+		is_string(period.from)
 		calendar.date(period.from)
 	}
 	starts := [period.from | some period in periods]

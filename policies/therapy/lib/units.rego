@@ -10,6 +10,7 @@ import data.therapy.lib.usable
 # METADATA
 # title: The most units that one visit may have on the request's date
 per_visit := usable.number(json.marshal(value), data.therapy.ceiling.units_per_visit) if {
+	count(clauses) > 0
 	value := effective.value(data.therapy.parameters.units_per_visit.periods)
 }
 

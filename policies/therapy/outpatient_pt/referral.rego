@@ -152,6 +152,6 @@ determination := {
 	"reasons": all_reasons,
 	"outcome": outcome,
 	"authorized": authorized,
-	"authorized_under": ({clause | clause := _initial_visits.clause} | units.clauses),
+	"authorized_under": union({{clause | clause := _initial_visits.clause}, units.clauses}),
 	"route": route.for_island,
 }

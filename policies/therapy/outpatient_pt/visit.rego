@@ -128,5 +128,5 @@ determination := {
 	"reasons": all_reasons,
 	"outcome": outcome,
 	"authorized": authorized,
-	"authorized_under": ({clause | clause := _initial_visits.clause} | units.clauses),
+	"authorized_under": union({{clause | clause := _initial_visits.clause}, units.clauses}),
 }

@@ -21,11 +21,19 @@ FEW = 4  # list the values of a field that classes share, if there are at most t
 
 
 def diff(
-    old: Bundle, new: Bundle, request_types: Sequence[str], examples: Mapping[str, Request], *, quick: bool
+    old: Bundle,
+    new: Bundle,
+    request_types: Sequence[str],
+    examples: Mapping[str, Request],
+    *,
+    quick: bool,
+    as_of: str | None = None,
 ) -> Document:
     """Compare two bundles: their data, their rules, and their decisions on requests of these types and on examples.
 
-    With `quick`, only a sample of the classes of requests is decided. The document is a JSON value.
+    With `quick`, only a sample of the classes of requests is decided. With a date `as_of` (YYYY-MM-DD), each flip has a
+    field `passed`, which says whether all dates of its requests are on or before that date. The document is a JSON
+    value.
 
     Raises `BundleNotUsable`, `OpaNotAvailable` and `EngineNotAvailable`.
     """
@@ -33,7 +41,7 @@ def diff(
     can_differ = differences.can_differ
     of_types = {name: request for name, request in examples.items() if request.get("request_type") in can_differ}
     comparison = decide_both(
-        old, new, can_differ, of_types, rules_differ=differences.rules_decide_differently, quick=quick
+        old, new, can_differ, of_types, rules_differ=differences.rules_decide_differently, quick=quick, as_of=as_of
     )
     changed = bool(comparison.flips) or any(comparison.examples.values())
     return {
@@ -211,7 +219,7 @@ def _decision_changes(flip: Flip) -> Document:
         "reasons_changed": list(flip.changed),
         "other_changes": list(flip.other),
         "authorizes_more": flip.authorizes_more,
-    }
+    } | ({} if flip.passed is None else {"passed": flip.passed})
 
 
 def _flips(comparison: Comparison) -> Iterator[Document]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import Any
 
 from therapy_policy.classes.dimensions import (
@@ -20,8 +20,9 @@ EFFECTIVE_DATE = "outpatient_pt.effective_date"  # the parameter whose value is 
 class PolicyValues:
     """The numbers, dates and lists of one bundle, or of several together, of all their periods."""
 
-    def __init__(self, bundles: Sequence[Mapping[str, Any]]) -> None:
-        """`bundles` is the data of each bundle, as `Bundle.data` gives it."""
+    def __init__(self, bundles: Sequence[Mapping[str, Any]], more_starts: Collection[str] = ()) -> None:
+        """`bundles` is the data of each bundle, as `Bundle.data` gives it; `more_starts` are further start dates."""
+        self.more_starts = {*more_starts}
         self.parameters = [parameters_of(data["therapy"]["parameters"]) for data in bundles]
         self.forms = [data["therapy"]["request"]["forms"] for data in bundles]
         years = {year for data in bundles for year in data["therapy"]["lib"]["calendar"]["years"]}
@@ -39,7 +40,7 @@ class PolicyValues:
 
     def start_dates(self, without: str = "") -> set[str]:
         """The dates on which a value starts to apply, for all parameters except those of the area `without`."""
-        dates = {
+        dates = self.more_starts | {
             period.start
             for parameters in self.parameters
             for name, parameter in parameters.items()

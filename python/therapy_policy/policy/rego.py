@@ -10,7 +10,8 @@ import base64
 import json
 import subprocess
 import tempfile
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from functools import cache, cached_property
 from pathlib import Path
@@ -33,6 +34,14 @@ class Mention:
     column: int  # counted from 1, in bytes of UTF-8
     source: str
     target: str | DataPath
+
+
+@dataclass(frozen=True)
+class RegoError:
+    """Something that keeps OPA from reading a page, at a row counted from 1."""
+
+    row: int
+    message: str
 
 
 @dataclass(frozen=True)
@@ -167,15 +176,46 @@ def read_rego(texts: Mapping[str, str]) -> Rego:
 
     Raises `OpaNotAvailable`, and `BundleNotUsable` if a page is not Rego.
     """
-    return Rego(tuple(_page(file, syntax_tree(text)) for file, text in texts.items()))
+    _parse(texts.values())
+    return Rego(tuple(_page(file, text) for file, text in texts.items()))
 
 
-@cache
 def syntax_tree(text: str) -> Node:
     """Return the syntax tree of a page as `opa parse` writes it, with METADATA and locations, without other comments.
 
     Callers share the tree and must not change it. Raises `OpaNotAvailable`, and `BundleNotUsable` if it is not Rego.
     """
+    _parse([text])
+    tree, errors = _parsed[text]
+    if errors:
+        lines = "\n".join(f"line {error.row}: {error.message}" for error in errors)
+        raise BundleNotUsable(f"OPA cannot read a page. Correct this:\n{lines}")
+    return tree
+
+
+def syntax_errors(texts: Mapping[str, str]) -> dict[str, list[RegoError]]:
+    """List what keeps OPA from reading each page, [] for a page that is Rego, by their paths.
+
+    Raises `OpaNotAvailable`.
+    """
+    _parse(texts.values())
+    return {file: _parsed[text][1] for file, text in texts.items()}
+
+
+# The syntax tree and the errors of each text that was parsed.
+_parsed: dict[str, tuple[Node, list[RegoError]]] = {}
+
+
+def _parse(texts: Iterable[str]) -> None:
+    """Parse the texts that are new; OPA parses one page per run, so several run at once."""
+    new = [text for text in dict.fromkeys(texts) if text not in _parsed]
+    if new:
+        opa_binary()
+        with ThreadPoolExecutor() as pool:
+            _parsed.update(zip(new, pool.map(_run_opa_parse, new), strict=True))
+
+
+def _run_opa_parse(text: str) -> tuple[Node, list[RegoError]]:
     with tempfile.TemporaryDirectory() as scratch:
         (Path(scratch) / "page.rego").write_text(text, encoding="utf-8")
         command: list[str | Path] = [
@@ -186,9 +226,10 @@ def syntax_tree(text: str) -> Node:
             "page.rego",
         ]
         done = subprocess.run(command, cwd=scratch, capture_output=True)
-    if done.returncode:
-        raise BundleNotUsable(f"OPA cannot read a page. Correct this:\n{done.stderr.decode(errors='replace').strip()}")
-    return json.loads(done.stdout)
+    if not done.returncode:
+        return json.loads(done.stdout), []
+    errors = json.loads(done.stderr)["errors"]
+    return None, [RegoError(each.get("location", {}).get("row", 1), each["message"]) for each in errors]
 
 
 opa_binary = cache(find_opa)
@@ -240,7 +281,9 @@ def _references(node: Node) -> Iterator[DataPath]:
             yield (first["value"], *_constants(rest))
 
 
-def _page(file: str, tree: Node) -> Page:
+@cache
+def _page(file: str, text: str) -> Page:
+    tree = syntax_tree(text)
     package = _constants(tree["package"]["path"][1:])
     about: Node = next(
         (each for each in tree.get("annotations", []) if each["scope"] in ("package", "subpackages")), {}

@@ -1,0 +1,44 @@
+"""The policy of this repository is a release that somebody accepted, and each release can be found."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from therapy_policy.change.worked import missing_examples, worked_examples
+from therapy_policy.policy.bundles import load, packaged_bundle
+from therapy_policy.policy.releases import releases_of
+
+ROOT = Path(__file__).parents[2]
+RELEASES = releases_of(ROOT)
+
+NOT_ACCEPTED = (
+    "The policy differs from {}, its newest release. If the change is intended, write a new version in "
+    "policies/therapy/register/policy/data.yaml, add it to policies/CHANGELOG.md, and run "
+    "`therapy-policy accept --date YYYY-MM-DD` and `make generate`."
+)
+
+
+def test_the_policy_is_the_newest_release() -> None:
+    bundle, newest = packaged_bundle(), RELEASES[-1]
+    same = (bundle.version, bundle.digest, bundle.digest_of_everything) == (
+        newest.version,
+        newest.decision_digest,
+        newest.text_digest,
+    )
+    assert same, NOT_ACCEPTED.format(newest.version)
+
+
+def test_every_release_after_the_first_was_compared_in_full() -> None:
+    assert [release.decided for release in RELEASES] == ["nothing", *["every class"] * (len(RELEASES) - 1)]
+
+
+@pytest.mark.parametrize("version", [release.version for release in RELEASES])
+def test_a_release_is_found_by_its_version(version: str) -> None:
+    assert load(version).version == version
+
+
+def test_each_period_and_each_listed_code_has_a_worked_example() -> None:
+    missing = missing_examples(packaged_bundle(), worked_examples())
+    assert not missing, "\n".join(line for each in missing for line in each.as_lines())
