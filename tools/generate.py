@@ -23,7 +23,6 @@ from typing import Any
 
 import yaml
 
-from therapy_policy.data_check import SCHEMAS
 from therapy_policy.policy.bundles import Bundle, build
 from therapy_policy.policy.check import ceiling_for_rules, check_directory
 from therapy_policy.toolchain.opa import find_opa
@@ -250,20 +249,17 @@ def bundles(root: Path) -> list[Path]:
             member = archive.extractfile(f"/{name}")
             assert member is not None
             (root / package / name).write_bytes(member.read())
-    copies = {
-        "request.schema.json": "request.json",
-        "release.schema.json": "policy/release.json",
-        "source_checks.schema.json": "policy/source_checks.json",
-    }
-    for copy, schema in copies.items():
-        shutil.copyfile(root / "schemas" / schema, root / package / copy)
-    return [package / name for name in ("bundle.tar.gz", "policy.wasm", "data.json", *copies)]
+    shutil.copyfile(root / "schemas/request.json", root / package / "request.schema.json")
+    return [package / name for name in ("bundle.tar.gz", "policy.wasm", "data.json", "request.schema.json")]
 
 
 def check_files(root: Path) -> list[Path]:
-    """The schemas and the ceiling by which the Python package checks a policy."""
+    """The schemas and the ceiling by which the Python package checks a policy and the records about it."""
     package = Path("python/therapy_policy/policy/packaged")
-    schemas = [f"schemas/{name}" for name in SCHEMAS if name != "request.json"]  # that one is request.schema.json
+    schemas = [
+        "schemas/decision.json",
+        *sorted(f"schemas/policy/{path.name}" for path in root.glob("schemas/policy/*")),
+    ]
     for name in schemas:
         (root / package / name).parent.mkdir(parents=True, exist_ok=True)
         shutil.copyfile(root / name, root / package / name)

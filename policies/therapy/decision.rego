@@ -4,9 +4,8 @@
 #   The page of its type evaluates any other request, and the outcome follows from the reasons that it gives.
 package therapy
 
-import data.therapy.lib.effective
+import data.therapy.lib.policy
 import data.therapy.lib.reason
-import data.therapy.lib.usable
 import data.therapy.lib.validation
 import data.therapy.outpatient_pt.continuation
 import data.therapy.outpatient_pt.extension
@@ -57,8 +56,8 @@ determination := object.union(_nothing_determined, {"reasons": reason.registered
 	not _valid
 } else := object.union(object.union(_nothing_determined, of_type), {"reasons": reasons}) if {
 	of_type := _determination_of_type
-	reasons := reason.registered(union({object.get(of_type, "reasons", set()), _policy_reasons}))
-} else := object.union(_nothing_determined, {"reasons": reason.registered(_policy_reasons)})
+	reasons := reason.registered(union({object.get(of_type, "reasons", set()), policy.reasons}))
+} else := object.union(_nothing_determined, {"reasons": reason.registered(policy.reasons)})
 
 _nothing_determined := {"reasons": set(), "outcome": "pended", "authorized_under": set(), "lines": [], "route": null}
 
@@ -132,40 +131,17 @@ _nothing := {
 # description: The contact as of the request's date. A request that is not valid gets the newest one.
 default contact := null
 
-contact := _usable_contact(effective.newest(data.therapy.parameters.contact.periods)) if {
+contact := policy.newest_contact if {
 	not _valid
-} else := _contact_on_date if {
+} else := policy.contact if {
 	not outcome in {"authorized", "routed"}
 }
 
-_contact_on_date := _usable_contact(effective.value(data.therapy.parameters.contact.periods))
-
-_usable_contact(value) := {"name": value.name, "hours": value.hours, "fax": value.fax} if {
-	usable.text(value.name)
-	usable.text(value.hours)
-	count(value.fax) == 2
-	every number in value.fax {
-		usable.text(number)
-	}
-}
-
 # METADATA
-# title: A request is pended while the contact cannot be used
-_policy_reasons contains reason.unusable("POLICY_VALUE_UNUSABLE", "contact", clauses) if {
-	not _contact_on_date
-	clauses := [clause | some clause in data.therapy.parameters.contact.clauses]
-}
+# title: The version of the policy; empty if it has none
+default policy_version := ""
 
-# METADATA
-# title: A request is pended while the policy has no version
-_policy_reasons contains reason.unusable("POLICY_VALUE_UNUSABLE", "version", []) if policy_version == ""
-
-# METADATA
-# title: The version of the policy, in three numbers; empty if it has none
-policy_version := version if {
-	version := data.therapy.register.policy.version
-	[_, _, _] = split(version, ".")
-} else := ""
+policy_version := policy.version
 
 # METADATA
 # title: The fields of a request that are not valid, as reasons

@@ -23,6 +23,7 @@ from therapy_policy.errors import (
     NO_ENGINE,
     USAGE,
     FileNotUsable,
+    PolicyNotSigned,
     RequestError,
     Stopped,
     TherapyPolicyError,
@@ -69,6 +70,14 @@ BundleName = Annotated[
 ]
 PoliciesDirectory = Annotated[
     Path, typer.Argument(metavar="POLICIES", help="The directory of policies, beside releases/.")
+]
+SignOffs = Annotated[
+    str | None,
+    typer.Option(
+        "--sign-offs",
+        metavar="DIR",
+        help="The directory that contains reviewers.yaml and sign-offs/. Default: the one that contains the policies.",
+    ),
 ]
 AsJson = Annotated[bool, typer.Option("--json", help="Print the report as JSON.")]
 
@@ -190,6 +199,12 @@ def _bundle(name: str | None, *, checked: bool = True) -> Bundle:
 
     with Console(stderr=True, markup=False).status("Compiling the bundle …"):
         return load(name, checked=checked)
+
+
+def _records(sign_offs: str | None) -> Path | None:
+    if sign_offs is not None and not os.path.isdir(sign_offs):
+        raise FileNotUsable(f"{sign_offs} is not a directory. Give --sign-offs the directory with reviewers.yaml.")
+    return None if sign_offs is None else Path(sign_offs)
 
 
 def _decision(file: str, sidecar: str | None, bundle: str | None = None) -> Decision:
@@ -618,36 +633,109 @@ def review(
         ),
     ],
     bundle: BundleName = None,
+    sign_offs: SignOffs = None,
 ) -> int:
     """Write the policy as a static website for the people who review and sign it.
 
     The site shows what happens to every clause, a decision table for each request type with its rules, the numbers, the
-    interpretations, the reason codes, worked examples, and a form to try a request. It works from a file, and the same
-    policy gives the same bytes. The path of its first page is printed.
+    interpretations and who signed them, the reason codes, worked examples, and a form to try a request. It works from a
+    file, and the same policy with the same sign-offs gives the same bytes. The path of its first page is printed.
 
     Exit status: 0 written, 2 a file or usage error, 3 OPA, the engine or Graphviz is unavailable.
     """
-    from therapy_policy.policy.bundles import repository_of
+    from therapy_policy.policy.sign_offs import root_of
     from therapy_policy.review.site import check_output, write_site
 
     check_output(output)
-    index = write_site(
-        _bundle(bundle), repository_of(bundle), output, lambda step: print(step, file=sys.stderr, flush=True)
-    )
+    records = _records(sign_offs) or root_of(bundle)
+    index = write_site(_bundle(bundle), output, lambda step: print(step, file=sys.stderr, flush=True), records)
     _write_text(f"{index}\n")
     return DECIDED
+
+
+@app.command(epilog="Example: `therapy-policy sign-off INT-1 --by first.last --on 2026-12-01 --verdict confirmed`")
+def sign_off(
+    subject: Annotated[
+        list[str] | None,
+        typer.Argument(metavar="SUBJECT", help="Interpretations such as INT-1, or the release, such as release 1.1.0."),
+    ] = None,
+    by: Annotated[str, typer.Option("--by", metavar="ID", help="Who signs: an id in reviewers.yaml.")] = "",
+    on: Annotated[str, typer.Option("--on", metavar="YYYY-MM-DD", help="The day of the verdict.")] = "",
+    verdict: Annotated[
+        str | None, typer.Option("--verdict", metavar="VERDICT", help="confirmed, or to_change with a comment.")
+    ] = None,
+    comment: Annotated[str | None, typer.Option("--comment", metavar="TEXT", help="A comment on the verdict.")] = None,
+    from_file: Annotated[
+        Path | None,
+        typer.Option(
+            "--from", metavar="FILE", help="A YAML or JSON file with several verdicts: subject, verdict, comment."
+        ),
+    ] = None,
+    policies: Annotated[
+        str, typer.Option("--policies", metavar="DIR", help="The directory of the policies that are signed.")
+    ] = "policies",
+    yes: Annotated[bool, typer.Option("--yes", help="Sign without asking.")] = False,
+) -> int:
+    """Sign interpretations or a release: confirm them, or ask for a change.
+
+    Shows the text and the rules that are signed, and asks. The person must be in reviewers.yaml on that day. The
+    verdict is appended to a file in sign-offs/ beside the policies, with the digest of what was read. As soon as that
+    changes, the verdict is stale. A verdict changes no decision.
+
+    Exit status: 0 signed, 1 not signed because the answer was no, 2 a file or usage error, 3 OPA is unavailable.
+    """
+    from therapy_policy.change import sign_off as signing
+    from therapy_policy.policy.sign_offs import root_of
+
+    if (from_file is None) == (not subject) or (from_file is None) == (verdict is None) or (from_file and comment):
+        raise FileNotUsable("Give either SUBJECT and --verdict, or --from FILE.")
+    if not by or not on:
+        raise FileNotUsable("Say who signs and when: --by ID --on YYYY-MM-DD.")
+    root = root_of(policies)
+    if root is None:
+        raise FileNotUsable(f"{policies} is not a directory. Give --policies the directory of the policies.")
+    verdicts = (
+        signing.verdicts_in(from_file) if from_file else signing.verdicts_on(subject or [], verdict or "", comment)
+    )
+    bundle = _bundle(policies)
+    signing.check(bundle, root, verdicts, by, on)
+    _write_text("\n".join(signing.as_lines(bundle, verdicts, root)) + "\n")
+    if not yes:
+        if not sys.stdin.isatty():
+            raise FileNotUsable("There is no terminal to ask on. Read the text above; to sign it, add --yes.")
+        if not typer.confirm(f"Sign this as {by} on {on}?", err=True):
+            return INVALID
+    for file in signing.sign(bundle, root, verdicts, by, on):
+        _write_text(f"signed: {file}\n")
+    return DECIDED
+
+
+def _check_signed(sign_offs: str | None) -> None:
+    from therapy_policy.policy.bundles import packaged_bundle
+    from therapy_policy.policy.sign_offs import points_of, root_of, unsigned
+
+    if missing := unsigned(points_of(packaged_bundle(), _records(sign_offs) or root_of(None))):
+        raise PolicyNotSigned("\n".join([f"The policy is not signed. {count_of(len(missing), 'point')}:", *missing]))
 
 
 @app.command(epilog="Example: `therapy-policy serve --port 8181`")
 def serve(
     port: Annotated[int, typer.Option("--port", min=1, max=65535, help="The port to listen on.")] = 8181,
+    require_signed: Annotated[
+        bool,
+        typer.Option("--require-signed", help="Start only if every interpretation and the release are signed."),
+    ] = False,
+    sign_offs: SignOffs = None,
 ) -> int:
     """Run the sidecar: OPA with this policy, on 127.0.0.1, until Ctrl-C.
 
-    Exit status: 0 stopped, 2 a usage error, 3 OPA is unavailable or the port is in use.
+    Exit status: 0 stopped, 1 something is not signed (with --require-signed), 2 a usage error, 3 OPA is unavailable or
+    the port is in use.
     """
     from therapy_policy.sidecar.serve import serve as run_sidecar
 
+    if require_signed:
+        _check_signed(sign_offs)
     return run_sidecar(port)
 
 

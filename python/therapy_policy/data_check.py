@@ -281,7 +281,7 @@ def _renamed(value: Any) -> Any:
         return {
             RENAMED_LATER.get(name, name): _renamed(each)
             for name, each in value.items()
-            if (name, each) != ("bears_on", "request") and not (name == "order" and "silence" in value)
+            if (name, each) != ("bears_on", "request") and not (name in {"order", "review"} and "silence" in value)
         }
     return [_renamed(each) for each in value] if isinstance(value, list) else value
 

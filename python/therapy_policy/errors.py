@@ -18,6 +18,7 @@
         PolicyNotReadable         2
         PolicyNotUsable           2  a policy that `check` has findings about
       PolicyNotAccepted           1  the policy does not meet a condition for a release
+      PolicyNotSigned             1  an interpretation or the release is not signed
     Stopped               128 + signal  a signal stopped the command (a BaseException, like KeyboardInterrupt)
 
 No message contains anything from a request, because its text may be about a patient.
@@ -135,6 +136,12 @@ class PolicyNotUsable(BundleNotUsable):
 
 class PolicyNotAccepted(TherapyPolicyError):
     """The policy does not meet a condition for a release. The message says what to change, and where."""
+
+    exit_status = INVALID
+
+
+class PolicyNotSigned(TherapyPolicyError):
+    """An interpretation or the release is open, stale or to change. The message names each, and how to sign it."""
 
     exit_status = INVALID
 

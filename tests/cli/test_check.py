@@ -362,6 +362,15 @@ def test_a_file_that_is_missing_or_that_nothing_reads_is_named(policies: Path) -
     assert f"Did you mean `{CLAUSES}`?" in found["policies/therapy/register/clauses/data.yml"]
 
 
+def test_a_file_that_is_not_utf_8_is_named_with_its_line(policies: Path) -> None:
+    path = policies / CLAUSES
+    path.write_bytes(path.read_bytes().replace(b"\nOT-1:", b"\n# \xe4\nOT-1:"))
+    line = path.read_bytes().partition(b"\xe4")[0].count(b"\n") + 1
+    (finding,) = check_directory(policies)
+    assert (finding.file, finding.line) == (f"policies/{CLAUSES}", line)
+    assert "UTF-8" in finding.message
+
+
 def test_a_generated_file_that_is_older_than_the_ceiling_is_named(policies: Path) -> None:
     path = policies / "therapy/ceiling/data.json"
     path.parent.mkdir(exist_ok=True)

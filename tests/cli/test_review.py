@@ -55,7 +55,7 @@ MARKUP = '<script>alert("a & b")</script>'
 
 @pytest.fixture(scope="module")
 def changed(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The site of a copy of the policy: other numbers, a second period, a review, and markup in its texts."""
+    """The site of a copy of the policy: other numbers, a second period, and markup in its texts."""
     directory = tmp_path_factory.mktemp("changed")
     policies = directory / "policies"
     shutil.copytree(POLICIES, policies)
@@ -64,13 +64,9 @@ def changed(tmp_path_factory: pytest.TempPathFactory) -> Path:
         found["outpatient_pt"]["initial_visits"]["periods"][0]["value"]["nonacute"]["treatment"] = 6
         found["units_per_visit"]["periods"].append({"from": "2030-01-01", "value": 3})
 
-    def review(found: Any) -> None:
-        found["INT-2"]["review"] = {"reviewer": "A. Reviewer, compliance", "date": "2026-04-01", "verdict": "confirmed"}
-        found["INT-3"]["choice"] = MARKUP
-
     register = policies / "therapy/register"
     rewritten(policies / "therapy/parameters/data.yaml", numbers)
-    rewritten(register / "interpretations/data.yaml", review)
+    rewritten(register / "interpretations/data.yaml", lambda found: found["INT-3"].update(choice=MARKUP))
     rewritten(register / "clauses/data.yaml", lambda found: found["OT-2"].update(summary=MARKUP))
     rewritten(register / "reason_codes/data.yaml", lambda found: found["DC_ADAPTED"].update(message=f"{MARKUP}."))
     rewritten(register / "episode/data.yaml", lambda found: found["steps"]["referral"].update(title='A "b" <i> & c'))
@@ -521,17 +517,6 @@ def test_all_periods_show(changed: Path) -> None:
     assert headings == ["Every date through 2029-12-31", "From 2030-01-01"]
 
 
-def test_a_review_shows_and_an_empty_one_is_a_line_to_sign(site: Path, changed: Path) -> None:
-    before, after = (part(where / "interpretations.html", "INT-2") for where in (site, changed))
-    assert "A. Reviewer, compliance" in text(after)
-    assert "2026-04-01" in text(after)
-    assert after.select(".badge.confirmed")
-    assert not after.select(".signature")
-    assert before.select(".signature")
-    assert f"1 of {len(REGISTER['interpretations'])} confirmed" in text(page(changed / "index.html"))
-    assert f"0 of {len(REGISTER['interpretations'])} confirmed" in text(page(site / "index.html"))
-
-
 def test_figures_of_another_policy_say_so(site: Path, changed: Path) -> None:
     assert not page(site / "index.html").select(".warning")
     for name in ("index", "clauses", "reasons", "interpretations", *TYPES):
@@ -565,7 +550,7 @@ def test_a_policy_with_findings_is_not_reviewed(tmp_path: Path) -> None:
 def test_an_episode_that_cannot_be_drawn(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(review_site.Site, "graph", lambda _: "digraph {")
     with pytest.raises(PolicyNotReadable, match="register/episode"):
-        _ = review_site.Site(bundles.packaged_bundle(), None, lambda _: None).flow
+        _ = review_site.Site(bundles.packaged_bundle(), lambda _: None).flow
 
 
 def test_drawing_that_does_not_end(monkeypatch: pytest.MonkeyPatch) -> None:

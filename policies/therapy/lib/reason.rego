@@ -97,10 +97,11 @@ _is_registered(code) if {
 	_text_or_null(entry.remedy)
 	object.get(entry, "applies_to", "request") in {"request", "line", "units"}
 	_interpretation_or_null(entry.interpretation)
+	is_array(entry.clauses)
 	every clause in entry.clauses {
 		data.therapy.register.clauses[clause]
 	}
-	_effect_allowed(entry.effect, entry.clauses)
+	_effect_allowed(code, entry)
 }
 
 _text_or_null(null)
@@ -111,11 +112,19 @@ _interpretation_or_null(null)
 
 _interpretation_or_null(id) if data.therapy.register.interpretations[id]
 
-_effect_allowed(effect, _) if effect in {"scope", "pend", "info"}
+# Two codes have one effect each, so that neither can lead to an approval.
+_effect_allowed(code, entry) if {
+	entry.effect == _only_effect[code]
+} else if {
+	not _only_effect[code]
+	entry.effect in {"scope", "pend", "info"}
+} else if {
+	not _only_effect[code]
+	entry.effect == "deny"
+	count(entry.clauses) > 0
+}
 
-_effect_allowed("deny", clauses) if count(clauses) > 0
-
-_effect_allowed("invalid", [])
+_only_effect := {"REQUEST_INVALID": "invalid", "POLICY_VALUE_UNUSABLE": "pend"}
 
 # METADATA
 # title: Reasons as a decision lists them, in the order of the register, then of places, then of clauses

@@ -380,12 +380,18 @@ test_decision[name] if {
 }
 
 # From 2030 on, the numbers are others.
-more_visits := [
-	{"from": "2022-06-01", "value": {"nonacute": {"clause": "PT-3", "evaluation": 1, "treatment": 5}}},
-	{"from": "2030-01-01", "value": {"nonacute": {"clause": "PT-8", "evaluation": 2, "treatment": 6}}},
+other_visits := [
+	{"from": "2022-06-01", "value": {
+		"nonacute": {"clause": "PT-3", "evaluation": 1, "treatment": 5},
+		"acute": {"clause": "PT-4", "evaluation": 1, "treatment": 11},
+	}},
+	{"from": "2030-01-01", "value": {
+		"nonacute": {"clause": "PT-8", "evaluation": 1, "treatment": 6},
+		"acute": {"clause": "PT-4", "evaluation": 1, "treatment": 11},
+	}},
 ]
 
-more_units := [{"from": "1900-01-01", "value": 4}, {"from": "2030-01-01", "value": 6}]
+fewer_units := [{"from": "1900-01-01", "value": 4}, {"from": "2030-01-01", "value": 3}]
 
 test_a_change_holds_from_its_date_on[name] if {
 	some name, case in {
@@ -397,21 +403,21 @@ test_a_change_holds_from_its_date_on[name] if {
 		},
 		"5 treatments, the day": {
 			"change": object.union({"service_date": "2030-01-01"}, after(1, 5)),
-			"facts": [],
-			"clauses": [],
-			"grant": [4, 6],
+			"facts": [{"requested": 4, "available": 3, "limit": 3}],
+			"clauses": [["PT-5"]],
+			"grant": [3, 3],
 		},
 		"6 treatments, the day": {
 			"change": object.union({"service_date": "2030-01-01"}, after(1, 6)),
-			"facts": [{"used": 6, "limit": 6}],
-			"clauses": [["PT-8"]],
-			"grant": [4, 6],
+			"facts": [{"used": 6, "limit": 6}, {"requested": 4, "available": 3, "limit": 3}],
+			"clauses": [["PT-8"], ["PT-5"]],
+			"grant": [3, 3],
 		},
 		"2 evaluations, the day": {
-			"change": object.union({"service_date": "2030-01-01", "visit": {"kind": "evaluation"}}, after(2, 0)),
-			"facts": [{"used": 2, "limit": 2}],
+			"change": object.union({"service_date": "2030-01-01", "visit": {"kind": "evaluation", "units": 3}}, after(2, 0)),
+			"facts": [{"used": 2, "limit": 1}],
 			"clauses": [["PT-8"]],
-			"grant": [4, 6],
+			"grant": [3, 3],
 		},
 		"7 units, the day before": {
 			"change": {"service_date": "2029-12-31", "visit": {"units": 7}},
@@ -421,15 +427,15 @@ test_a_change_holds_from_its_date_on[name] if {
 		},
 		"7 units, the day": {
 			"change": {"service_date": "2030-01-01", "visit": {"units": 7, "units_already_authorized": 1}},
-			"facts": [{"requested": 7, "available": 5, "limit": 6}],
+			"facts": [{"requested": 7, "available": 2, "limit": 3}],
 			"clauses": [["PT-5"]],
-			"grant": [5, 6],
+			"grant": [2, 3],
 		},
 	}
 	request := object.union(base, case.change)
 	result := {"reasons": visit.all_reasons, "grant": visit.authorized} with input as request
-		with data.therapy.parameters.outpatient_pt.initial_visits.periods as more_visits
-		with data.therapy.parameters.units_per_visit.periods as more_units
+		with data.therapy.parameters.outpatient_pt.initial_visits.periods as other_visits
+		with data.therapy.parameters.units_per_visit.periods as fewer_units
 	table.facts(result.reasons) == case.facts
 	[one.clauses | some one in reason.details(result.reasons)] == case.clauses
 	[result.grant.units, result.grant.max_units_per_visit] == case.grant
@@ -438,7 +444,163 @@ test_a_change_holds_from_its_date_on[name] if {
 test_nothing_is_authorized_without_a_limit_of_units if {
 	determination := visit.determination with input as base
 		with data.therapy.parameters.units_per_visit.periods as []
-	determination.reasons == set()
+	table.summary(determination.reasons) == ["POLICY_VALUE_UNUSABLE"]
 	determination.outcome == "pended"
 	determination.authorized == {}
+}
+
+# --- The date of the referral (INT-19) -------------------------------------------------------------------------------
+
+# From 2027 on, a nonacute referral starts with three treatments.
+fewer_visits := [
+	{"from": "2022-06-01", "value": {
+		"nonacute": {"clause": "PT-3", "evaluation": 1, "treatment": 5},
+		"acute": {"clause": "PT-4", "evaluation": 1, "treatment": 11},
+	}},
+	{"from": "2027-01-01", "value": {
+		"nonacute": {"clause": "PT-8", "evaluation": 1, "treatment": 3},
+		"acute": {"clause": "PT-4", "evaluation": 1, "treatment": 11},
+	}},
+]
+
+test_the_number_of_visits_is_that_of_the_referral[name] if {
+	some name, case in {
+		"the fifth of an old referral": {
+			"change": object.union({"service_date": "2027-01-08", "referral_date": "2026-12-20"}, after(1, 4)),
+			"outcome": "authorized",
+			"under": ["PT-3", "PT-5"],
+			"reasons": [],
+		},
+		"the sixth of an old referral": {
+			"change": object.union({"service_date": "2027-01-08", "referral_date": "2026-12-20"}, after(1, 5)),
+			"outcome": "denied",
+			"under": [],
+			"reasons": [["PT_TREATMENT_VISIT_LIMIT", ["PT-3"]]],
+		},
+		"the third of a new referral": {
+			"change": object.union({"service_date": "2027-01-08", "referral_date": "2027-01-01"}, after(1, 2)),
+			"outcome": "authorized",
+			"under": ["PT-5", "PT-8"],
+			"reasons": [],
+		},
+		"the fourth of a new referral": {
+			"change": object.union({"service_date": "2027-01-08", "referral_date": "2027-01-01"}, after(1, 3)),
+			"outcome": "denied",
+			"under": [],
+			"reasons": [["PT_TREATMENT_VISIT_LIMIT", ["PT-8"]]],
+		},
+		"the fourth, and the referral is not stated": {
+			"change": object.union({"service_date": "2027-01-08"}, after(1, 3)),
+			"outcome": "denied",
+			"under": [],
+			"reasons": [["PT_TREATMENT_VISIT_LIMIT", ["PT-8"]]],
+		},
+		"the fourth, and the referral is null": {
+			"change": object.union({"service_date": "2027-01-08", "referral_date": null}, after(1, 3)),
+			"outcome": "denied",
+			"under": [],
+			"reasons": [["PT_TREATMENT_VISIT_LIMIT", ["PT-8"]]],
+		},
+		"the fourth of the old year, and the referral is not stated": {
+			"change": object.union({"service_date": "2026-12-31"}, after(1, 3)),
+			"outcome": "authorized",
+			"under": ["PT-3", "PT-5"],
+			"reasons": [],
+		},
+	}
+	decision := data.therapy.decision with input as object.union(base, case.change)
+		with data.therapy.parameters.outpatient_pt.initial_visits.periods as fewer_visits
+	decision.outcome == case.outcome
+	decision.authorized_under == case.under
+	[[one.code, one.clauses] | some one in decision.reasons] == case.reasons
+}
+
+# The units are those of the visit's own date, whenever it was referred.
+test_the_units_are_those_of_the_visit[date] if {
+	some date, units in {"2029-12-31": 4, "2030-01-01": 3}
+	decision := data.therapy.decision with input as object.union(base, {"service_date": date, "referral_date": "2029-12-20"})
+		with data.therapy.parameters.units_per_visit.periods as fewer_units
+	decision.authorized.units == units
+	decision.authorized.max_units_per_visit == units
+}
+
+test_visit_and_referral[name] if {
+	some name, case in {
+		"on the same day": {"referral_date": "2024-03-15", "outcome": "authorized", "reasons": []},
+		"referred before": {"referral_date": "2024-03-14", "outcome": "authorized", "reasons": []},
+		"null": {"referral_date": null, "outcome": "authorized", "reasons": []},
+		"referred after": {
+			"referral_date": "2024-03-16",
+			"outcome": "pended",
+			"reasons": [["PT_VISIT_BEFORE_REFERRAL", "/referral_date", ["PT-1"], "INT-19"]],
+		},
+		"referred before the rules began": {
+			"referral_date": "2022-05-31",
+			"outcome": "not_applicable",
+			"reasons": [["PT_BEFORE_EFFECTIVE_DATE", "/referral_date", ["PT-1"], "INT-9"]],
+		},
+	}
+	decision := data.therapy.decision with input as object.union(base, {"referral_date": case.referral_date})
+	decision.outcome == case.outcome
+	[[one.code, one.path, one.clauses, one.interpretation] | some one in decision.reasons] == case.reasons
+	decision.authorized.units == {"authorized": 4, "pended": 0, "not_applicable": 0}[case.outcome]
+}
+
+test_a_visit_before_the_rules_of_a_later_referral_pends if {
+	decision := data.therapy.decision with input as object.union(
+		base,
+		{"service_date": "2022-05-31", "referral_date": "2022-06-01"},
+	)
+	decision.outcome == "pended"
+	[one.code | some one in decision.reasons] == ["PT_VISIT_BEFORE_REFERRAL"]
+	decision.authorized == nothing
+}
+
+# --- What the approval is based on, and effects of the register ------------------------------------------------------
+
+test_authorized_under[name] if {
+	some name, case in {
+		"nonacute": {"change": {}, "under": ["PT-3", "PT-5"]},
+		"acute": {"change": {"tier": "acute"}, "under": ["PT-4", "PT-5"]},
+		"an evaluation": {"change": evaluation_visit, "under": ["PT-3", "PT-5"]},
+		"a part of the units": {"change": {"visit": {"units": 5}}, "under": ["PT-3", "PT-5"]},
+		"no unit": {"change": {"visit": {"units_already_authorized": 4}}, "under": []},
+		"denied": {"change": after(1, 5), "under": []},
+		"pended": {"change": {"plan_of_care_complete": false}, "under": []},
+		"not applicable": {"change": {"specialty": "pediatric"}, "under": []},
+		"invalid": {"change": {"tier": "none"}, "under": []},
+	}
+	decision := data.therapy.decision with input as object.union(base, case.change)
+	decision.authorized_under == case.under
+}
+
+# Without a denial, a visit that the referral does not have is not authorized all the same.
+test_no_visit_is_authorized_beyond_the_limit[name] if {
+	some name, case in {
+		"treatment, info": {"code": "PT_TREATMENT_VISIT_LIMIT", "change": after(1, 5), "effect": "info"},
+		"treatment, pend": {"code": "PT_TREATMENT_VISIT_LIMIT", "change": after(1, 5), "effect": "pend"},
+		"the 71st treatment, info": {"code": "PT_TREATMENT_VISIT_LIMIT", "change": after(1, 70), "effect": "info"},
+		"evaluation, info": {
+			"code": "PT_EVALUATION_VISIT_LIMIT",
+			"change": object.union({"visit": {"kind": "evaluation"}}, after(1, 0)),
+			"effect": "info",
+		},
+		"no unit left, info": {
+			"code": "PT_UNITS_OVER_VISIT_LIMIT",
+			"change": {"visit": {"units": 1, "units_already_authorized": 4}},
+			"effect": "info",
+		},
+		"no unit left, pend": {
+			"code": "PT_UNITS_OVER_VISIT_LIMIT",
+			"change": {"visit": {"units": 1, "units_already_authorized": 4}},
+			"effect": "pend",
+		},
+	}
+	entry := object.union(data.therapy.register.reason_codes[case.code], {"effect": case.effect})
+	decision := data.therapy.decision with input as object.union(base, case.change)
+		with data.therapy.register.reason_codes as object.union(data.therapy.register.reason_codes, {case.code: entry})
+	decision.outcome == "pended"
+	decision.authorized == nothing
+	decision.authorized_under == []
+	[[one.code, one.effect] | some one in decision.reasons] == [[case.code, case.effect]]
 }

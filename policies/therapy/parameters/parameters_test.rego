@@ -16,6 +16,7 @@ test_the_clauses_of_each_parameter if {
 	clauses_of == {
 		"units_per_visit": ["PT-5"],
 		"pediatric_ot.procedure_codes": ["OT-3", "OT-4", "OT-5", "OT-6"],
+		"outpatient_pt.effective_date": ["PT-1"],
 		"outpatient_pt.initial_visits": ["PT-1", "PT-3", "PT-4"],
 		"outpatient_pt.acute_events": ["PT-4"],
 		"outpatient_pt.acute_categories": ["PT-4"],

@@ -7,6 +7,7 @@
 package therapy.pediatric_ot.claim
 
 import data.therapy.lib.effective
+import data.therapy.lib.policy
 import data.therapy.lib.reason
 import data.therapy.lib.units
 import data.therapy.member.benefit
@@ -37,6 +38,7 @@ _reasons_on_code[i] contains reason.with_facts(
 
 _listed := codes if {
 	codes := effective.value(data.therapy.parameters.pediatric_ot.procedure_codes.periods)
+	is_object(codes)
 	count(codes) > 0
 	every code, entry in codes {
 		data.therapy.register.clauses[entry.clause]
@@ -173,6 +175,7 @@ _authorized_lines := [line | some line in lines; line.units_authorized > 0]
 all_reasons := reason.registered(union({
 	_reasons_on_request,
 	units.reasons,
+	policy.reasons,
 	benefit.reasons,
 	{each | some each in _reasons_on_code[_]},
 	{each | some each in _reasons_on_units[_]},

@@ -479,8 +479,8 @@ test_the_list_holds_from_the_first_date_of_all[date] if {
 
 # From 2030 on, the list has two codes, one an add-on to the other, and a visit has three units.
 other_codes := [
-	{"from": "1900-01-01", "value": {"97530": {}}},
-	{"from": "2030-01-01", "value": {"97110": {}, "97112": {"add_on_to": "97110"}}},
+	{"from": "1900-01-01", "value": {"97530": {"clause": "OT-5"}}},
+	{"from": "2030-01-01", "value": {"97129": {"clause": "OT-5"}, "97130": {"clause": "OT-6", "add_on_to": "97129"}}},
 ]
 
 fewer_units := [{"from": "1900-01-01", "value": 4}, {"from": "2030-01-01", "value": 3}]
@@ -495,10 +495,10 @@ test_a_change_holds_from_its_date_on[name] if {
 		"the day": {
 			"change": {"service_date": "2030-01-01"},
 			"facts": [{"listed": 2}, {"requested": 2, "available": 1, "limit": 3}],
-			"grant": {"units": 3, "procedure_codes": ["97110", "97112"], "max_units_per_visit": 3},
+			"grant": {"units": 3, "procedure_codes": ["97129", "97130"], "max_units_per_visit": 3},
 		},
 	}
-	request := object.union(claimed([["97112", 2], ["97110", 2], ["97530", 5]]), case.change)
+	request := object.union(claimed([["97130", 2], ["97129", 2], ["97530", 5]]), case.change)
 	result := {"facts": table.facts(claim.all_reasons), "grant": claim.authorized} with input as request
 		with data.therapy.parameters.pediatric_ot.procedure_codes.periods as other_codes
 		with data.therapy.parameters.units_per_visit.periods as fewer_units
@@ -509,7 +509,145 @@ test_a_change_holds_from_its_date_on[name] if {
 test_nothing_is_authorized_without_a_limit_of_units if {
 	determination := claim.determination with input as claimed([["97530", 1]])
 		with data.therapy.parameters.units_per_visit.periods as []
-	determination.reasons == set()
+	table.summary(determination.reasons) == ["POLICY_VALUE_UNUSABLE"]
 	determination.outcome == "pended"
 	determination.authorized == {}
+}
+
+test_authorized_under[name] if {
+	some name, case in {
+		"an evaluation": {"lines": [["97165", 1]], "under": ["OT-4"]},
+		"a therapeutic procedure": {"lines": [["97530", 1]], "under": ["OT-5"]},
+		"an add-on and its primary": {"lines": [["97130", 1], ["97129", 1]], "under": ["OT-5", "OT-6"]},
+		"all three": {"lines": [["97130", 1], ["97129", 1], ["97168", 1]], "under": ["OT-4", "OT-5", "OT-6"]},
+		"two of one clause": {"lines": [["97110", 1], ["97530", 1]], "under": ["OT-5"]},
+		"a part of the units": {"lines": [["97530", 9]], "under": ["OT-5"]},
+		"codes without a unit do not count": {
+			"lines": [["97530", 4], ["97165", 1], ["97130", 1], ["97140", 1]],
+			"under": ["OT-5"],
+		},
+		"denied": {"lines": [["97140", 1]], "under": []},
+		"pended": {"lines": [["97530", 1]], "change": {"medical_necessity": null}, "under": []},
+		"no unit left": {"lines": [["97530", 1]], "change": {"units_already_authorized": 4}, "under": []},
+		"invalid": {"lines": [["97530", 0]], "under": []},
+	}
+	decided(object.union(claimed(case.lines), object.get(case, "change", {}))).authorized_under == case.under
+}
+
+# --- What a line's reason does follows from the register -------------------------------------------------------------
+
+test_effects_of_lines[name] if {
+	some name, case in {
+		"as in the policy": {
+			"code": "OT_CODE_NOT_LISTED",
+			"effect": "deny",
+			"lines": [["97140", 9, 0, "denied"], ["97530", 4, 4, "authorized"]],
+			"outcome": "partially_authorized",
+		},
+		"a code that is not listed pends": {
+			"code": "OT_CODE_NOT_LISTED",
+			"effect": "pend",
+			"lines": [["97140", 9, 0, "pended"], ["97530", 4, 4, "authorized"]],
+			"outcome": "partially_authorized",
+		},
+		"a code that is not listed pends alone": {
+			"code": "OT_CODE_NOT_LISTED",
+			"effect": "pend",
+			"lines": [["97140", 9, 0, "pended"]],
+			"outcome": "pended",
+		},
+		"a code that is not listed is information": {
+			"code": "OT_CODE_NOT_LISTED",
+			"effect": "info",
+			"lines": [["97140", 9, 0, "pended"], ["97530", 4, 4, "authorized"]],
+			"outcome": "partially_authorized",
+		},
+		"a code that is not listed is information alone": {
+			"code": "OT_CODE_NOT_LISTED",
+			"effect": "info",
+			"lines": [["97140", 1, 0, "pended"]],
+			"outcome": "pended",
+		},
+		"an add-on without its primary pends": {
+			"code": "OT_ADD_ON_WITHOUT_PRIMARY",
+			"effect": "pend",
+			"lines": [["97130", 9, 0, "pended"], ["97530", 4, 4, "authorized"]],
+			"outcome": "partially_authorized",
+		},
+		"an add-on without its primary is information": {
+			"code": "OT_ADD_ON_WITHOUT_PRIMARY",
+			"effect": "info",
+			"lines": [["97130", 9, 0, "pended"], ["97530", 4, 4, "authorized"]],
+			"outcome": "partially_authorized",
+		},
+		"a code that is not listed is out of scope": {
+			"code": "OT_CODE_NOT_LISTED",
+			"effect": "scope",
+			"lines": [["97140", 9, 0, "pended"], ["97530", 4, 4, "authorized"]],
+			"outcome": "partially_authorized",
+		},
+	}
+	request := claimed([[code, requested] | some [code, requested, _, _] in case.lines])
+	decision := data.therapy.decision with input as request
+		with data.therapy.register.reason_codes as object.union(
+			data.therapy.register.reason_codes,
+			{case.code: {"effect": case.effect}},
+		)
+	[[line.procedure_code, line.units_requested, line.units_authorized, line.status] |
+		some line in decision.lines
+	] == case.lines
+	decision.outcome == case.outcome
+
+	# The line has the one reason, and none for its units.
+	[one.code | some one in decision.reasons] == [case.code]
+	decision.lines[0].reasons == [case.code]
+	not case.lines[0][0] in decision.authorized.procedure_codes
+}
+
+test_effects_of_units_over_the_limit[name] if {
+	some name, case in {
+		"a line that is denied": {
+			"effect": "deny",
+			"lines": [["97530", 3, 3, "authorized"], ["97110", 2, 0, "denied"]],
+			"outcome": "partially_authorized",
+		},
+		"every line is denied": {
+			"effect": "deny",
+			"lines": [["97530", 5, 0, "denied"]],
+			"outcome": "denied",
+		},
+		"information": {
+			"effect": "info",
+			"lines": [["97530", 3, 3, "authorized"], ["97110", 2, 1, "partially_authorized"]],
+			"outcome": "partially_authorized",
+		},
+	}
+	request := claimed([[code, requested] | some [code, requested, _, _] in case.lines])
+	decision := data.therapy.decision with input as request
+		with data.therapy.register.reason_codes as object.union(
+			data.therapy.register.reason_codes,
+			{"OT_UNITS_OVER_VISIT_LIMIT": {"effect": case.effect}},
+		)
+	[[line.procedure_code, line.units_requested, line.units_authorized, line.status] |
+		some line in decision.lines
+	] == case.lines
+	decision.outcome == case.outcome
+	decision.authorized.units == sum([units | some [_, _, units, _] in case.lines])
+	[one.code | some one in decision.reasons] == ["OT_UNITS_OVER_VISIT_LIMIT"]
+}
+
+# A code that the register does not describe pends the whole claim, and its line takes no share.
+test_a_reason_of_a_line_that_the_register_does_not_describe if {
+	decision := data.therapy.decision with input as claimed([["97140", 4], ["97530", 4]])
+		with data.therapy.register.reason_codes as object.remove(
+			data.therapy.register.reason_codes,
+			["OT_CODE_NOT_LISTED"],
+		)
+	decision.outcome == "pended"
+	decision.authorized == nothing
+	[one.code | some one in decision.reasons] == ["POLICY_VALUE_UNUSABLE"]
+	[[line.status, line.units_authorized, line.reasons] | some line in decision.lines] == [
+		["pended", 0, ["POLICY_VALUE_UNUSABLE"]],
+		["pended", 0, ["POLICY_VALUE_UNUSABLE"]],
+	]
 }

@@ -1,7 +1,8 @@
 """Digests of a policy: of what decides, and of everything that it says.
 
 A figure, a proof or a log entry names the digest of what decides: the rules without their comments, and the data
-without the words for people. New wording does not change it. A release names the digest of the whole text.
+without the words for people. New wording does not change it. A release, and the sign-off of a release, name the digest
+of everything.
 """
 
 from __future__ import annotations
@@ -28,13 +29,13 @@ def digest_of_what_decides(texts: Mapping[str, str], data: Mapping[str, Any]) ->
 
     `texts` has the Rego pages by path, `data` the data document, as in `Bundle.texts` and `Bundle.data`.
     """
-    rules = {path: _without_comments(text) for path, text in texts.items() if path.startswith("therapy/")}
-    return _sha256({"rules": rules, "data": _without_words(data["therapy"])})
+    rules = {path: without_comments(text) for path, text in texts.items() if path.startswith("therapy/")}
+    return sha256_of({"rules": rules, "data": _without_words(data["therapy"])})
 
 
 def digest_of_everything(texts: Mapping[str, str], data: Mapping[str, Any]) -> str:
     """Compute the SHA-256 of all rules, comments, numbers and words, as 64 hex digits."""
-    return _sha256({"rules": dict(texts), "data": data})
+    return sha256_of({"rules": dict(texts), "data": data})
 
 
 def revision(version: str, digest: str) -> str:
@@ -42,7 +43,8 @@ def revision(version: str, digest: str) -> str:
     return f"{version}+{digest[:REVISION_DIGITS]}"
 
 
-def _without_comments(text: str) -> list[str]:
+def without_comments(text: str) -> list[str]:
+    """List the lines of a Rego page that are neither comments nor blank."""
     lines = (line.rstrip() for line in text.splitlines())
     return [line for line in lines if line and not line.lstrip().startswith("#")]
 
@@ -63,5 +65,6 @@ def _without(value: Any, names: frozenset[str]) -> Any:
     return [_without(each, names) for each in value] if isinstance(value, list) else value
 
 
-def _sha256(value: Any) -> str:
+def sha256_of(value: Any) -> str:
+    """Compute the SHA-256 of a JSON value, as 64 hex digits; the order of fields does not matter."""
     return hashlib.sha256(json.dumps(value, sort_keys=True, ensure_ascii=False).encode()).hexdigest()

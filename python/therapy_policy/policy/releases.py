@@ -82,7 +82,7 @@ def read_release(file: Path) -> Release:
         raise _not_usable(version, f"it is not YAML{line}: {problem.problem}") from None
     except (OSError, UnicodeDecodeError, yaml.YAMLError):
         raise _not_usable(version, "it cannot be read as YAML in UTF-8") from None
-    for error in Draft7Validator(packaged_json("release.schema.json")).iter_errors(record):
+    for error in Draft7Validator(packaged_json("schemas/policy/release.json")).iter_errors(record):
         raise _not_usable(version, f"{error.json_path.removeprefix('$.')}: {error.message[:300]}")
     if record["version"] != version:
         raise _not_usable(version, f"it is about version {record['version']}")

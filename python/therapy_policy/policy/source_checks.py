@@ -113,7 +113,9 @@ def _read_yaml(path: Path, missing: Any) -> Any:
 
 
 def _refuse_invalid(path: Path, checks: Any) -> None:
-    validator = Draft7Validator(packaged_json("source_checks.schema.json"), format_checker=FormatChecker(["date"]))
+    validator = Draft7Validator(
+        packaged_json("schemas/policy/source_checks.json"), format_checker=FormatChecker(["date"])
+    )
     error = min(validator.iter_errors(checks), key=lambda each: list(each.absolute_path), default=None)
     if error is None:
         return

@@ -110,10 +110,10 @@ class PolicyView:
 
     @cached_property
     def interpretations(self) -> dict[str, Any]:
-        """The interpretations, by number, each with its review; None if nobody has reviewed it yet."""
+        """The interpretations, by number."""
         register: dict[str, Any] = self.therapy["register"]["interpretations"]
         names = sorted(register, key=lambda name: (len(name), name))  # INT-2 before INT-10
-        return {name: {"review": None} | register[name] for name in names}
+        return {name: register[name] for name in names}
 
     @cached_property
     def source(self) -> dict[str, Any]:
