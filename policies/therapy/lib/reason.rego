@@ -36,15 +36,20 @@ effects_on_request(reasons) := {entry.effect |
 	some each in reasons
 	entry := _entry(each.code)
 	place := each.place
-	applies_to := object.get(entry, "applies_to", "request")
-	not _on_a_part(applies_to, place)
+	not _on_a_part(entry, place)
 }
 
 # Whatever the register says, only a reason at a service line or at the units of a visit can apply to less than the
 # whole request.
-_on_a_part("line", place) if place[0] == "service_lines"
+_on_a_part(entry, place) if {
+	entry.applies_to == "line"
+	place[0] == "service_lines"
+}
 
-_on_a_part("units", place) if place == ["visit", "units"]
+_on_a_part(entry, place) if {
+	entry.applies_to == "units"
+	place == ["visit", "units"]
+}
 
 # METADATA
 # title: All effects of reasons, on the request or on a part of it

@@ -426,16 +426,29 @@ test_the_policy_at_fault_always_pends[name] if {
 	result := seen(at_fault) with data.therapy.register.reason_codes as codes_of_fault
 		with data.therapy.register.clauses as clauses
 	result.effects == {"pend"}
-	[one] := result.listed
-	object.remove(one, ["message"]) == {
+	result.listed == [{
 		"code": "POLICY_VALUE_UNUSABLE",
 		"effect": "pend",
 		"clauses": [],
 		"interpretation": null,
+		"message": "The policy cannot be used for this request.",
 		"remedy": null,
 		"path": "",
-	}
-	count(one.message) > 0
+	}]
+}
+
+# Without an entry, its order is 0: beside other codes of that order it stands by its name.
+test_the_order_of_the_policy_at_fault_without_an_entry if {
+	pend := object.union(fault, {"order": 0})
+	reasons := {reason.at(code, []) | some code in ["AAA", "POLICY_VALUE_UNUSABLE", "ZZZ"]}
+	listed := reason.codes(reasons) with data.therapy.register.reason_codes as {"AAA": pend, "ZZZ": pend}
+	listed == ["AAA", "POLICY_VALUE_UNUSABLE", "ZZZ"]
+}
+
+test_nothing_is_said_for_a_code_without_an_entry if {
+	reason.details({reason.at("UNKNOWN", [])}) == []
+	reason.codes({reason.at("UNKNOWN", [])}) == []
+	reason.effects({reason.at("UNKNOWN", [])}) == set()
 }
 
 # An invalid request stays one: no other effect is that of its code.

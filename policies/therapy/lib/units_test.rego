@@ -74,3 +74,10 @@ test_a_parameter_without_clauses_is_at_fault_all_the_same if {
 	reasons := units.reasons with input as request with data.therapy.parameters.units_per_visit as {}
 	reasons == {reason.unusable("POLICY_VALUE_UNUSABLE", "units_per_visit", [])}
 }
+
+test_units_without_a_clause_cannot_be_used if {
+	without := {"clauses": [], "periods": [{"from": "1900-01-01", "value": 4}]}
+	not units.per_visit with input as request with data.therapy.parameters.units_per_visit as without
+	reasons := units.reasons with input as request with data.therapy.parameters.units_per_visit as without
+	reasons == {reason.unusable("POLICY_VALUE_UNUSABLE", "units_per_visit", [])}
+}
