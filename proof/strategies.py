@@ -156,7 +156,7 @@ service_lines = record(
 pediatric_ot_claims = request(
     "pediatric_ot_claim",
     service_date=ot_dates,
-    medical_necessity=mostly(pick("established"), pick("not_established", "undetermined", None, _ABSENT), 6),
+    medical_necessity=mostly(pick("established"), pick("not_established", "undetermined", None, _ABSENT), 3),
     units_already_authorized=mostly(pick(0), pick(1, 2, 3, 4, 5, 99, 1.0), 2),
     service_lines=st.lists(service_lines, min_size=1, max_size=4),
 )

@@ -204,7 +204,7 @@ invalid := {
 	"policy_version": data.therapy.register.policy.version,
 }
 
-# No date says which contact holds for an invalid request.
+# No date says which contact applies to an invalid request.
 newest_contact := effective.newest(data.therapy.parameters.contact.periods)
 
 # The one validation error of a request, as its decision gives it.

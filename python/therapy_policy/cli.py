@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 import os
 import sys
+import tempfile
 from dataclasses import asdict
 from functools import partial
 from importlib import metadata
@@ -38,6 +39,7 @@ if TYPE_CHECKING:
 
     from therapy_policy.client.decision import Client, Decision
     from therapy_policy.policy.bundles import Bundle
+    from therapy_policy.policy.sign_offs import Point
 
 NEXT_STEPS = """\
 Next:
@@ -471,6 +473,10 @@ def check(
     as_json: Annotated[
         bool, typer.Option("--json", help="Print the findings as a JSON list of file, line and message.")
     ] = False,
+    require_signed: Annotated[
+        bool,
+        typer.Option("--require-signed", help="Also report each interpretation, and the release, that is not signed."),
+    ] = False,
 ) -> int:
     """Check whether a policy can be used, and list everything that has to be corrected.
 
@@ -481,16 +487,32 @@ def check(
 
     No other command builds, loads or compares a policy that has findings.
 
+    If there are none, a summary of the sign-offs beside the policies goes to standard error.
+
     Exit status: 0 the policy can be used, 1 there are findings, 2 a file or usage error, 3 OPA is unavailable.
     """
     from therapy_policy.policy.bundles import check as findings_about
+    from therapy_policy.policy.bundles import load_uncompiled
+    from therapy_policy.policy.sign_offs import points_of, root_of, summary_lines
 
     findings = findings_about(policies)
     if as_json:
         _print_json([finding.as_dict() for finding in findings])
     else:
         _write_text("".join(f"{printable(str(finding))}\n" for finding in findings) or "The policy can be used.\n")
-    return INVALID if findings else DECIDED
+    if findings:
+        return INVALID
+    directory = policies or "policies"
+    if (root := root_of(directory)) is None:
+        if require_signed:
+            raise FileNotUsable(f"{directory} is a bundle file, which has no sign-offs beside it. Give a directory.")
+        return DECIDED
+    points = points_of(load_uncompiled(directory), root)
+    if require_signed:
+        _refuse_unsigned(points)
+    for line in summary_lines(points):
+        print(printable(line), file=sys.stderr)
+    return DECIDED
 
 
 @app.command(epilog="Example: `therapy-policy diff HEAD policies --type pt_visit`")
@@ -556,7 +578,10 @@ def accept(
         ),
     ] = None,
     yes: Annotated[bool, typer.Option("--yes", help="Accept without a question.")] = False,
-    quick: Annotated[bool, typer.Option("--quick", hidden=True)] = False,
+    sample: Annotated[
+        str | None,
+        typer.Option("--sample", metavar="TYPE", hidden=True, help="For tests: decide a sample of one request type."),
+    ] = None,
 ) -> int:
     """Accept a policy as a new release: compare it with the newest one, and write releases/VERSION.yaml.
 
@@ -578,7 +603,7 @@ def accept(
     if not yes and not asks:
         raise typer.BadParameter("give --yes to accept without a question, or run this in a terminal")
     with stoppable():
-        proposal = propose(policies, day, lambda step: print(step, file=sys.stderr, flush=True), quick=quick)
+        proposal = propose(policies, day, lambda step: print(step, file=sys.stderr, flush=True), sample=sample)
     if proposal is None:
         _write_text("The policy is the newest release, unchanged. There is nothing to accept.\n")
         return DECIDED
@@ -710,11 +735,10 @@ def sign_off(
     return DECIDED
 
 
-def _check_signed(sign_offs: str | None) -> None:
-    from therapy_policy.policy.bundles import packaged_bundle
-    from therapy_policy.policy.sign_offs import points_of, root_of, unsigned
+def _refuse_unsigned(points: list[Point]) -> None:
+    from therapy_policy.policy.sign_offs import unsigned
 
-    if missing := unsigned(points_of(packaged_bundle(), _records(sign_offs) or root_of(None))):
+    if missing := unsigned(points):
         raise PolicyNotSigned("\n".join([f"The policy is not signed. {count_of(len(missing), 'point')}:", *missing]))
 
 
@@ -726,17 +750,28 @@ def serve(
         typer.Option("--require-signed", help="Start only if every interpretation and the release are signed."),
     ] = False,
     sign_offs: SignOffs = None,
+    bundle: BundleName = None,
 ) -> int:
     """Run the sidecar: OPA with this policy, on 127.0.0.1, until Ctrl-C.
+
+    A bundle that `therapy-policy check` has findings about is not run.
 
     Exit status: 0 stopped, 1 something is not signed (with --require-signed), 2 a usage error, 3 OPA is unavailable or
     the port is in use.
     """
     from therapy_policy.sidecar.serve import serve as run_sidecar
 
+    policy = _bundle(bundle)
     if require_signed:
-        _check_signed(sign_offs)
-    return run_sidecar(port)
+        from therapy_policy.policy.sign_offs import points_of, root_of
+
+        _refuse_unsigned(points_of(policy, _records(sign_offs) or root_of(bundle)))
+    if bundle is None:
+        return run_sidecar(port)
+    with tempfile.TemporaryDirectory() as scratch:
+        archive = Path(scratch) / "bundle.tar.gz"
+        archive.write_bytes(policy.archive)
+        return run_sidecar(port, archive)
 
 
 if __name__ == "__main__":

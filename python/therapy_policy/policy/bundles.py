@@ -138,6 +138,17 @@ def check(name: str | None) -> list[Finding]:
     raise BundleNotUsable(f"{where} Give the directory of the policies, for example: therapy-policy check ../policies")
 
 
+def load_uncompiled(name: str) -> Bundle:
+    """Load a directory of policies that `check` has passed, without the compiled policy, which takes longer.
+
+    Raises `BundleNotUsable` if it does not compile, `OpaNotAvailable` if OPA is unavailable.
+    """
+    with tempfile.TemporaryDirectory() as scratch:
+        archive = Path(scratch) / "bundle.tar.gz"
+        build(".", policies_in(Path(name)), archive, name=name)
+        return Bundle(name, archive.read_bytes(), b"")
+
+
 def policies_in(path: Path) -> Path:
     """Return the directory of policies that a directory contains, or the directory itself."""
     return path / "policies" if (path / "policies").is_dir() else path

@@ -13,10 +13,10 @@ from jsonschema import Draft7Validator, FormatChecker
 
 from therapy_policy.errors import FileNotUsable
 from therapy_policy.files import packaged_json
+from therapy_policy.policy.sign_offs import ROSTER, not_on_roster, read_reviewers
 from therapy_policy.wording import printable
 
 SOURCE_CHECKS = "source-checks.yaml"
-REVIEWERS = "reviewers.yaml"
 
 _NEW_FILE = """\
 # yaml-language-server: $schema=schemas/policy/source_checks.json
@@ -62,9 +62,6 @@ def last_source_check(root: Path) -> SourceCheck | None:
 
 def refuse_unknown(root: Path, by: str, date: str) -> None:
     """Raise `FileNotUsable` unless `by` may check the page, and `date` is a real date that is not in the future."""
-    known = _reviewers(root)
-    if known is not None and by not in known:
-        raise FileNotUsable(f"{by!r} is not an id in {root / REVIEWERS}. Give one of: {', '.join(known)}.")
     try:
         day = datetime.date.fromisoformat(date) if re.fullmatch(r"\d{4}-\d{2}-\d{2}", date, re.ASCII) else None
     except ValueError:
@@ -73,6 +70,8 @@ def refuse_unknown(root: Path, by: str, date: str) -> None:
         raise FileNotUsable(f"{date!r} is not a date. Give the day of the check, such as 2026-03-31.")
     if day > datetime.date.today():
         raise FileNotUsable(f"{date} is in the future. Give the day on which the page was copied.")
+    if (root / ROSTER).exists() and (problem := not_on_roster(by, date, read_reviewers(root))):
+        raise FileNotUsable(f"The check is not recorded: {problem}.")
 
 
 def add_source_check(root: Path, check: SourceCheck) -> None:
@@ -87,18 +86,6 @@ def add_source_check(root: Path, check: SourceCheck) -> None:
     before = path.read_text(encoding="utf-8") if path.exists() else _NEW_FILE
     end = "" if not before or before.endswith("\n") else "\n"
     path.write_text(before + end + yaml.safe_dump(entry, sort_keys=False, allow_unicode=True), encoding="utf-8")
-
-
-def _reviewers(root: Path) -> list[str] | None:
-    """The ids on the roster; None if there is no roster."""
-    path = root / REVIEWERS
-    if not path.exists():
-        return None
-    entries = _read_yaml(path, [])
-    try:
-        return [str(entry["id"]) for entry in entries]
-    except (KeyError, TypeError):
-        raise FileNotUsable(f"{path} is not a list of reviewers, each with an id. Correct it.") from None
 
 
 def _read_yaml(path: Path, missing: Any) -> Any:
