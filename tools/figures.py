@@ -155,12 +155,17 @@ class Named:
                 into |= {word for word in re.split(r"[ /]", value) if word in named}
             elif kind == "var":
                 self.read_helper(str(value), into)
-            elif kind == "object" and self.cases and {key.get("value") for key, _ in value} == self.cases:
+            elif kind == "object" and self.cases and names_in(value) == self.cases:
                 for key, case in value:
                     self.read([key, case], self.by_case.setdefault(key["value"], set()))
             else:
                 for each in node.values():
                     self.read(each, into)
+
+
+def names_in(entries: list[Any]) -> set[str]:
+    """The names of an object's fields that are plain texts."""
+    return {key["value"] for key, _ in entries if key.get("type") == "string"}
 
 
 if __name__ == "__main__":

@@ -78,7 +78,7 @@ _determination_of_type := route.determination if input.request_type == "referral
 # METADATA
 # title: The outcome of the request, by the first of these that applies
 outcome := "invalid_request" if {
-	not _valid
+	"invalid" in _effects
 } else := "not_applicable" if {
 	"scope" in _effects
 } else := "denied" if {
@@ -87,12 +87,15 @@ outcome := "invalid_request" if {
 	determination.every_line_denied
 } else := "pended" if {
 	"pend" in _effects
-} else := determination.outcome if {
-	count(_clauses_in_order) > 0
-} else := "pended"
+} else := _outcome_of_page
+
+# Without a clause to base it on, nothing is authorized.
+_outcome_of_page := determination.outcome if count(_clauses_in_order) > 0
+
+else := "pended"
 
 # METADATA
-# title: The clauses that an approval is based on, in the order of the source; without one, nothing is authorized
+# title: The clauses that an approval is based on, in the order of the source
 authorized_under := _clauses_in_order if {
 	outcome in {"authorized", "partially_authorized", "routed"}
 } else := []
@@ -103,7 +106,9 @@ _clauses_in_order := [clause |
 	])
 ]
 
-_effects := reason.effects_on_request(determination.reasons)
+_effects := {"invalid"} if not _valid
+
+else := reason.effects_on_request(determination.reasons)
 
 # METADATA
 # title: The reasons in the decision; a request that is out of scope gets only the reasons for that
