@@ -13,8 +13,8 @@ import pytest
 import yaml
 
 from tests.cli.command import ROOT, run
+from tests.cli.policies import DAY
 from tests.cli.releases import (
-    DAY,
     MINUTES,
     NEXT_MAJOR,
     NEXT_MINOR,

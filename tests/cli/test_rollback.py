@@ -11,8 +11,8 @@ from pathlib import Path
 from typing import Any
 
 from tests.cli.command import ROOT, environment, run
+from tests.cli.policies import DAY
 from tests.cli.releases import (
-    DAY,
     MINUTES,
     NEXT_MAJOR,
     NEXT_MINOR,
