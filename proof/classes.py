@@ -207,7 +207,7 @@ def key(quick: bool) -> str:
     """A digest of all that the results depend on: compiled policy, client, oracle, classes, this command."""
     digest = hashlib.sha256(f"{quick} {metadata.version('opa-py-wasm')} {sys.version}".encode())
     package, proof = ROOT / "python/therapy_policy", ROOT / "proof"
-    policy = sorted((package / "policy/packaged").iterdir())
+    policy = sorted(path for path in (package / "policy/packaged").iterdir() if path.is_file())
     model = sorted((package / "classes").glob("*.py"))
     client = [package / f"client/{name}.py" for name in ("decision", "embedded", "request_text")]
     proof_code = [proof / f"{name}.py" for name in ("oracle", "comparison", "request_types", "classes")]
