@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import shutil
 import subprocess
 from pathlib import Path
 
 import yaml
 
 from tests.cli.command import ROOT, run
+from tests.cli.policies import DAY, policy_of_the_day
 
-DAY = "2026-12-01"
 MINUTES = 5 * 60.0  # for one comparison, even on a machine that is busy
 VERSION_FILE = "policies/therapy/register/policy/data.yaml"
 PARAMETERS = "policies/therapy/parameters/data.yaml"
@@ -21,8 +20,8 @@ NEXT_MAJOR = f"{MAJOR + 1}.0.0"
 
 
 def first_release(root: Path) -> Path:
-    """A repository with the policy of this one, accepted on `DAY` as its first release."""
-    shutil.copytree(ROOT / "policies", root / "policies")
+    """A repository with the policy of the day, accepted on `DAY` as its first release."""
+    policy_of_the_day(root / "policies")
     (root / "policies/CHANGELOG.md").write_text("# Changes\n", encoding="utf-8")
     git(root, "init", "--quiet")
     git(root, "config", "user.name", "A test")

@@ -13,8 +13,8 @@ import pytest
 import yaml
 
 from tests.cli.command import ROOT, run
+from tests.cli.policies import DAY, change_data
 from tests.cli.releases import (
-    DAY,
     MINUTES,
     NEXT_MAJOR,
     NEXT_MINOR,
@@ -68,7 +68,7 @@ def test_the_first_release_names_the_commit_that_has_the_policy(released: Path) 
     record = record_of(released, VERSION)
     assert (record["version"], record["accepted_on"], record["change"]) == (VERSION, DAY, "first")
     assert record["git_revision"] == git(released, "rev-parse", "HEAD~1")
-    bundle = load(str(ROOT / "policies"))
+    bundle = load(str(released / "policies"))
     assert (record["decision_digest"], record["text_digest"]) == (bundle.digest, bundle.digest_of_everything)
 
 
@@ -123,9 +123,9 @@ def test_more_visits_from_a_date_to_come_are_a_minor_version(root: Path) -> None
     assert "replaced on the" in table
 
 
-def test_the_entry_that_is_offered_shows_the_new_period(root: Path) -> None:
-    three_more_visits(root, START)
-    new, old = load(str(root / "policies")), load(str(ROOT / "policies"))
+def test_the_entry_that_is_offered_shows_the_new_period(released: Path, root: Path) -> None:
+    three_more_visits(root, "2099-01-01")  # later than any example
+    new, old = load(str(root / "policies")), load(str(released / "policies"))
     (missing,) = missing_examples(new, worked_examples(), old)
     assert missing.entry
     assert missing.entry["request"]["request_type"].startswith("pt_")
@@ -139,35 +139,39 @@ def test_the_entry_that_is_offered_shows_the_new_period(root: Path) -> None:
     assert len(json.loads("\n".join(with_it))) == len(worked_examples()) + 1
 
 
-def test_the_date_of_acceptance_decides_what_has_passed(root: Path) -> None:
+def test_the_date_of_acceptance_decides_what_has_passed(released: Path, root: Path) -> None:
     three_more_visits(root, START)
-    old, new = load(str(ROOT / "policies")), load(str(root / "policies"))
+    old, new = load(str(released / "policies")), load(str(root / "policies"))
     for as_of, change in (("2026-12-31", "minor"), (START, "major"), ("2028-01-01", "major")):
         document = diff(old, new, ["pt_referral"], {}, quick=True, as_of=as_of)
         passed = {kind["passed"] for of_type in document["flips"] for kind in of_type["kinds"]}
         assert (change_of(document), passed) == (change, {False} if change == "minor" else {False, True})
 
 
-def test_another_decision_without_a_date_is_a_major_version(root: Path) -> None:
+def test_another_decision_without_a_date_is_a_major_version(released: Path, root: Path) -> None:
     file = root / PARAMETERS
     file.write_text(file.read_text(encoding="utf-8").replace('chapter: "17"', 'chapter: "18"'), encoding="utf-8")
-    old, new = load(str(ROOT / "policies")), load(str(root / "policies"))
+    old, new = load(str(released / "policies")), load(str(root / "policies"))
     assert change_of(diff(old, new, ["referral_route"], {}, quick=True, as_of="1950-01-01")) == "major"
 
 
-def test_new_wording_is_a_patch_version(root: Path) -> None:
-    replace(root / REASON_CODES, "The clinical review did not establish", "The review did not establish")
-    old, new = load(str(ROOT / "policies")), load(str(root / "policies"))
+def another_message(codes: Any) -> None:
+    codes["OT_NOT_MEDICALLY_NECESSARY"]["message"] = "This is another message."
+
+
+def test_new_wording_is_a_patch_version(released: Path, root: Path) -> None:
+    change_data(root / REASON_CODES, another_message)
+    old, new = load(str(released / "policies")), load(str(root / "policies"))
     assert change_of(diff(old, new, ["referral_route"], {}, quick=True, as_of=DAY)) == "patch"
 
 
-def test_a_request_form_that_changes_is_a_major_version(root: Path) -> None:
+def test_a_request_form_that_changes_is_a_major_version(released: Path, root: Path) -> None:
     form = '"units_already_authorized": {"kind": "whole_number", "least": 0, "most": '
     file = root / "policies/therapy/request/data.json"
     text = file.read_text(encoding="utf-8")
     assert f"{form}99" in text
     file.write_text(text.replace(f"{form}99", f"{form}120"), encoding="utf-8")
-    old, new = load(str(ROOT / "policies")), load(str(root / "policies"))
+    old, new = load(str(released / "policies")), load(str(root / "policies"))
     assert change_of(diff(old, new, ["pediatric_ot_claim"], {}, quick=True, as_of="1950-01-01")) == "major"
 
 
@@ -198,7 +202,7 @@ def test_the_smallest_version_follows_semantic_versioning() -> None:
 
 
 def test_two_policies_never_have_the_same_version(root: Path) -> None:
-    replace(root / REASON_CODES, "The clinical review did not establish", "The review did not establish")
+    change_data(root / REASON_CODES, another_message)
     _, errors = accept(root, "--date", DAY, "--yes", status=1)
     assert f"another policy is release {VERSION} already" in errors
     assert f"{NEXT_PATCH} or greater" in errors

@@ -1,4 +1,4 @@
-"""`therapy-policy diff`: HEAD's policies against copies of them with one thing changed."""
+"""`therapy-policy diff`: the policy of one day against copies of it with one thing changed."""
 
 import json
 import re
@@ -10,33 +10,52 @@ from typing import Any
 
 import pytest
 
-from tests.cli.command import ROOT, run, start
+from tests.cli.command import run, start
+from tests.cli.policies import PARAMETERS, change_data, policy_of_the_day
 from therapy_policy import BundleNotUsable, EmbeddedClient
 from therapy_policy.change.flips import Comparer
 from therapy_policy.policy.bundles import load
 
-POLICIES = ROOT / "policies"
-PARAMETERS = "parameters/data.yaml"
 MINUTES = 5 * 60.0
 
+Change = Callable[[Any], None]
 Edit = Callable[..., Path]
 
 
-@pytest.fixture
-def edited(tmp_path: Path) -> Edit:
-    """A function that copies the policies and replaces a text in a file."""
+@pytest.fixture(scope="module")
+def policy(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return policy_of_the_day(tmp_path_factory.mktemp("day") / "policies")
 
-    def edit(*edits: tuple[str, str, str]) -> Path:
+
+@pytest.fixture
+def edited(policy: Path, tmp_path: Path) -> Edit:
+    """A function that copies the policy and changes the data of files, or replaces a text in them."""
+
+    def edit(*edits: tuple[str, Change] | tuple[str, str, str]) -> Path:
         copy = tmp_path / "policies"
-        shutil.copytree(POLICIES, copy)
-        for file, old, new in edits:
-            path = copy / "therapy" / file
-            text = path.read_text(encoding="utf-8")
-            assert text.count(old) == 1, (file, old)
-            path.write_text(text.replace(old, new), encoding="utf-8")
+        shutil.copytree(policy, copy)
+        for file, *edit in edits:
+            if isinstance(edit[0], str):
+                replace(copy / file, *edit)
+            else:
+                change_data(copy / file, edit[0])
         return copy
 
     return edit
+
+
+def replace(path: Path, old: str, new: str) -> None:
+    text = path.read_text(encoding="utf-8")
+    assert text.count(old) == 1, (path, old)
+    path.write_text(text.replace(old, new), encoding="utf-8")
+
+
+def one_more_visit(parameters: Any) -> None:
+    parameters["outpatient_pt"]["initial_visits"]["periods"][0]["value"]["nonacute"]["treatment"] += 1
+
+
+def one_unit_less(parameters: Any) -> None:
+    parameters["units_per_visit"]["periods"][0]["value"] -= 1
 
 
 def diff(*arguments: str | Path) -> subprocess.CompletedProcess[bytes]:
@@ -57,15 +76,15 @@ def kinds(document: Any) -> list[Any]:
     return [kind | {"request_type": each["request_type"]} for each in document["flips"] for kind in each["kinds"]]
 
 
-def test_one_more_visit_flips_exactly_the_requests_for_it(edited: Edit) -> None:
-    copy = edited((PARAMETERS, "treatment: 5}", "treatment: 6}"))
-    document = report(POLICIES, copy, "--type", "pt_visit", "--type", "pediatric_ot_claim")
+def test_one_more_visit_flips_exactly_the_requests_for_it(policy: Path, edited: Edit) -> None:
+    copy = edited((PARAMETERS, one_more_visit))
+    document = report(policy, copy, "--type", "pt_visit", "--type", "pediatric_ot_claim")
 
     expected = {"tier": "nonacute", "visit.kind": "treatment", "prior_visits.treatment": "5"}
     in_scope = {"service_date": "2022-06-01 or later", "specialty": "none"}
     (of_visits,) = document["flips"]
     assert of_visits["shared"] == expected | in_scope
-    kind = Comparer(load(str(POLICIES)), load(str(copy))).kinds["pt_visit"]
+    kind = Comparer(load(str(policy)), load(str(copy))).kinds["pt_visit"]
     places = {dimension.name: place for place, dimension in enumerate(kind.dimensions)}
     classes = [block.class_at(number) for block in kind.blocks for number in range(block.size)]
     right = [cls for cls in classes if all(cls[places[name]] == value for name, value in of_visits["shared"].items())]
@@ -107,23 +126,23 @@ def test_one_more_visit_flips_exactly_the_requests_for_it(edited: Edit) -> None:
     }
 
 
-def test_a_valid_request_that_flips_outside_the_sample_is_not_malformed(edited: Edit) -> None:
-    copy = edited((PARAMETERS, "treatment: 5}", "treatment: 6}"))
-    document = report(POLICIES, copy, "--quick", "--type", "pt_referral")
+def test_a_valid_request_that_flips_outside_the_sample_is_not_malformed(policy: Path, edited: Edit) -> None:
+    copy = edited((PARAMETERS, one_more_visit))
+    document = report(policy, copy, "--quick", "--type", "pt_referral")
     (kind,) = kinds(document)
     assert (kind["old_outcome"], kind["new_outcome"], kind["found_by"]) == ("authorized", "authorized", "near")
     assert kind["other_changes"] == ["authorized.treatment_visits"]
     assert kind["authorizes_more"] is True
     assert "A stiff neck that started overnight" in [flip["name"] for flip in document["examples"]["flips"]]
-    text = " ".join(diff(POLICIES, copy, "--quick", "--type", "pt_referral").stdout.decode().split())
+    text = " ".join(diff(policy, copy, "--quick", "--type", "pt_referral").stdout.decode().split())
     assert "pt_referral: some decisions differ, but none in the sample of classes" in text
     assert "authorized → authorized: 2 valid requests similar to the smallest one" in text
 
 
 @pytest.mark.parametrize("more", [True, False])
-def test_authorizing_more_is_more_serious_than_another_outcome(edited: Edit, more: bool) -> None:
-    copy = edited((PARAMETERS, "value: 4\n", "value: 3\n"))
-    old, new = (copy, POLICIES) if more else (POLICIES, copy)
+def test_authorizing_more_is_more_serious_than_another_outcome(policy: Path, edited: Edit, more: bool) -> None:
+    copy = edited((PARAMETERS, one_unit_less))
+    old, new = (copy, policy) if more else (policy, copy)
     found = kinds(report(old, new, "--quick", "--type", "pt_visit"))
     ranks = []
     for kind in found:
@@ -136,37 +155,34 @@ def test_authorizing_more_is_more_serious_than_another_outcome(edited: Edit, mor
     assert (1 in ranks) is more
 
 
-def test_wording_is_not_a_change_in_behavior(edited: Edit) -> None:
+def test_wording_is_not_a_change_in_behavior(policy: Path, edited: Edit) -> None:
+    codes = "therapy/register/reason_codes/data.yaml"
     copy = edited(
-        (
-            "register/reason_codes/data.yaml",
-            "The clinical review did not establish medical necessity.",
-            "Medical necessity was not established.",
-        ),
-        (
-            "register/clauses/data.yaml",
-            "The list includes six therapy codes.",
-            "Six codes are therapeutic.",
-        ),
-        (PARAMETERS, "service: guided exercise", "service: exercise with guidance"),
-        ("outpatient_pt/visit.rego", "# title: Outpatient PT visit", "# title: One PT visit"),
-        ("pediatric_ot/claim.rego", "# A whole number is the same however it is written", "# However written"),
+        (codes, lambda data: data["OT_NOT_MEDICALLY_NECESSARY"].update(message="This is another message.")),
+        ("therapy/register/clauses/data.yaml", lambda data: data["OT-5"].update(summary="This is another summary.")),
+        (PARAMETERS, other_service),
+        ("therapy/outpatient_pt/visit.rego", "# title: Outpatient PT visit", "# title: One PT visit"),
+        ("therapy/pediatric_ot/claim.rego", "# A whole number is the same however it is written", "# However written"),
     )
-    result = diff(POLICIES, copy)
+    result = diff(policy, copy)
     text = " ".join(result.stdout.decode().split())
     assert result.returncode == 0
     assert "No change in behavior." in text
-    assert "established. (wording only)" in text
-    assert "Six codes are therapeutic. (wording only)" in text
-    assert "exercise with guidance (wording only)" in text
+    assert "This is another message. (wording only)" in text
+    assert "This is another summary. (wording only)" in text
+    assert "another service (wording only)" in text
     assert "therapy/outpatient_pt/visit.rego: “One PT visit”: only METADATA changed" in text
-    assert "pt_visit: a fixed sample of 1,094 of 76,032 classes; its decisions cannot differ" in text
+    assert re.search("pt_visit: a fixed sample of [0-9,]+ of [0-9,]+ classes; its decisions cannot differ", text)
 
 
-def test_one_more_unit_authorizes_more_for_claims_and_visits(edited: Edit) -> None:
-    copy = edited((PARAMETERS, "value: 4\n", "value: 3\n"))
+def other_service(parameters: Any) -> None:
+    parameters["pediatric_ot"]["procedure_codes"]["periods"][0]["value"]["97110"]["service"] = "another service"
+
+
+def test_one_more_unit_authorizes_more_for_claims_and_visits(policy: Path, edited: Edit) -> None:
+    copy = edited((PARAMETERS, one_unit_less))
     types = ("--type", "pediatric_ot_claim", "--type", "pt_visit", "--type", "pt_continuation")
-    document = report(copy, POLICIES, "--quick", *types)
+    document = report(copy, policy, "--quick", *types)
     assert {each["request_type"] for each in document["flips"]} == {"pediatric_ot_claim", "pt_visit"}
     assert document["decided"]["pt_continuation"]["can_differ"] is False
     assert "--quick" in document["decided"]["pt_visit"]["summary"]
@@ -175,14 +191,16 @@ def test_one_more_unit_authorizes_more_for_claims_and_visits(edited: Edit) -> No
     for kind in more:
         old, new = (kind["witness"][side]["authorized"]["units"] for side in ("old", "new"))
         assert (old, new) == (old, old + 1)
-    text = diff(copy, POLICIES, "--quick", "--type", "pt_visit").stdout.decode()
+    text = diff(copy, policy, "--quick", "--type", "pt_visit").stdout.decode()
     assert "units_per_visit, from 1900-01-01: 3 → 4" in text
     assert re.search(r"classes\s+\(--quick\)", text)
 
 
-def test_a_code_that_is_added_flips_the_claims_with_it(edited: Edit) -> None:
-    line = '          "97110": {clause: OT-5, service: guided exercise}\n'
-    document = report(edited((PARAMETERS, line, "")), POLICIES, "--quick", "--type", "pediatric_ot_claim")
+def test_a_code_that_is_added_flips_the_claims_with_it(policy: Path, edited: Edit) -> None:
+    def one_code_less(parameters: Any) -> None:
+        del parameters["pediatric_ot"]["procedure_codes"]["periods"][0]["value"]["97110"]
+
+    document = report(edited((PARAMETERS, one_code_less)), policy, "--quick", "--type", "pediatric_ot_claim")
     (of_claims,) = document["flips"]
     assert of_claims["shared"]["service_lines"] == "with 97110"
     for kind in kinds(document):
@@ -190,10 +208,12 @@ def test_a_code_that_is_added_flips_the_claims_with_it(edited: Edit) -> None:
         assert "97110" in [line["procedure_code"] for line in kind["witness"]["request"]["service_lines"]]
 
 
-def test_a_negation_that_is_dropped_flips_both_ways_and_makes_a_page(edited: Edit, tmp_path: Path) -> None:
-    copy = edited(("outpatient_pt/visit.rego", "not _note_numbered\n", "_note_numbered\n"))
+def test_a_negation_that_is_dropped_flips_both_ways_and_makes_a_page(
+    policy: Path, edited: Edit, tmp_path: Path
+) -> None:
+    copy = edited(("therapy/outpatient_pt/visit.rego", "not _note_numbered\n", "_note_numbered\n"))
     page = tmp_path / "page.html"
-    document = report(POLICIES, copy, "--quick", "--type", "pt_visit", "--html", page)
+    document = report(policy, copy, "--quick", "--type", "pt_visit", "--html", page)
     ways = {
         (kind["old_outcome"], kind["new_outcome"], *kind["reasons_removed"], "→", *kind["reasons_added"])
         for kind in kinds(document)
@@ -213,9 +233,12 @@ def test_a_negation_that_is_dropped_flips_both_ways_and_makes_a_page(edited: Edi
     assert not re.search(r"<(script|link|img)|https?:|url\(", html)
 
 
-def test_a_later_beginning_flips_the_day_between(edited: Edit) -> None:
-    copy = edited((PARAMETERS, 'from: "2022-06-01"', 'from: "2022-06-02"'))
-    document = report(POLICIES, copy, "--quick", "--type", "pt_continuation", "--type", "pediatric_ot_claim")
+def test_a_later_beginning_flips_the_day_between(policy: Path, edited: Edit) -> None:
+    def a_day_later(parameters: Any) -> None:
+        parameters["outpatient_pt"]["effective_date"]["periods"][0]["value"] = "2022-06-02"
+
+    copy = edited((PARAMETERS, a_day_later))
+    document = report(policy, copy, "--quick", "--type", "pt_continuation", "--type", "pediatric_ot_claim")
     (of_reviews,) = document["flips"]
     assert of_reviews["request_type"] == "pt_continuation"
     assert of_reviews["shared"]["review_date"] == "2022-06-01"
@@ -223,10 +246,10 @@ def test_a_later_beginning_flips_the_day_between(edited: Edit) -> None:
     assert all(kind["reasons_added"] == ["PT_BEFORE_EFFECTIVE_DATE"] for kind in kinds(document))
 
 
-def test_a_rule_that_is_off_by_one_inside_a_class_is_found(edited: Edit) -> None:
-    limit = "input.prior_visits.treatment < _initial_visits.treatment"
-    copy = edited(("outpatient_pt/visit.rego", limit, limit.replace(" <", " + 1 <")))
-    document = report(POLICIES, copy, "--quick", "--type", "pt_visit")
+def test_a_rule_that_is_off_by_one_inside_a_class_is_found(policy: Path, edited: Edit) -> None:
+    limit = "input.prior_visits.treatment >= _initial_visits.treatment"
+    copy = edited(("therapy/outpatient_pt/visit.rego", limit, limit.replace(" >=", " + 1 >=")))
+    document = report(policy, copy, "--quick", "--type", "pt_visit")
     found = [kind for kind in kinds(document) if kind["new_outcome"] == "denied"]
     assert found
     for kind in found:
@@ -234,10 +257,10 @@ def test_a_rule_that_is_off_by_one_inside_a_class_is_found(edited: Edit) -> None
         assert kind["witness"]["request"]["prior_visits"]["treatment"] in (4, 10)
 
 
-def test_a_different_request_schema_is_a_change_in_behavior(edited: Edit) -> None:
+def test_a_different_request_schema_is_a_change_in_behavior(policy: Path, edited: Edit) -> None:
     form = '"units_already_authorized": {"kind": "whole_number", "least": 0, "most": '
-    copy = edited(("request/data.json", f"{form}99", f"{form}120"))
-    document = report(POLICIES, copy, "--quick", "--type", "pt_visit")
+    copy = edited(("therapy/request/data.json", f"{form}99", f"{form}120"))
+    document = report(policy, copy, "--quick", "--type", "pt_visit")
     (kind,) = kinds(document)
     assert (kind["old_outcome"], kind["new_outcome"], kind["found_by"]) == ("invalid_request", "denied", "form")
     assert kind["witness"]["request"]["visit"]["units_already_authorized"] == 100
@@ -268,10 +291,13 @@ def test_a_bad_name_is_a_usage_error(arguments: list[str], message: str) -> None
     assert message in error
 
 
-def test_parameters_with_an_unknown_structure_cannot_be_compared(edited: Edit) -> None:
-    unchecked = load(str(edited((PARAMETERS, "value: 4\n", "value: four\n"))), checked=False)
+def test_parameters_with_an_unknown_structure_cannot_be_compared(policy: Path, edited: Edit) -> None:
+    unchecked = load(
+        str(edited((PARAMETERS, lambda data: data["units_per_visit"]["periods"][0].update(value="four")))),
+        checked=False,
+    )
     with pytest.raises(BundleNotUsable, match="Use the version that supports it"):
-        Comparer(load(str(POLICIES)), unchecked)
+        Comparer(load(str(policy)), unchecked)
 
 
 def test_without_opa_there_is_no_engine(tmp_path: Path) -> None:

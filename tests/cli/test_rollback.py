@@ -11,8 +11,8 @@ from pathlib import Path
 from typing import Any
 
 from tests.cli.command import ROOT, environment, run
+from tests.cli.policies import DAY
 from tests.cli.releases import (
-    DAY,
     MINUTES,
     NEXT_MAJOR,
     NEXT_MINOR,
@@ -34,6 +34,7 @@ BACK_ON = "2027-02-01"
 
 def test_a_release_is_rolled_back_as_the_page_says(tmp_path: Path) -> None:
     root = first_release(tmp_path / "repository")
+    digest = load(str(root / "policies")).digest
     three_more_visits(root, START)
     set_version(root, VERSION, NEXT_MINOR)
     add_entry(root, NEXT_MINOR, DAY)
@@ -55,7 +56,7 @@ def test_a_release_is_rolled_back_as_the_page_says(tmp_path: Path) -> None:
     assert git(root, "status", "--porcelain", "--", "policies", "releases") == ""
 
     back = load(str(root / "policies"))
-    assert back.digest == load(str(ROOT / "policies")).digest
+    assert back.digest == digest
     assert f"## [{NEXT_MINOR}]" in (root / "policies/CHANGELOG.md").read_text(encoding="utf-8")
     assert [each["version"] for each in json.loads(run("history", "--json", cwd=root).stdout)] == [
         VERSION,

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import yaml
 from hypothesis import strategies as st
 
 from proof import strategies
@@ -16,6 +17,7 @@ from therapy_policy.client.request_text import MAX_REQUEST_BYTES
 
 SCHEMA = json.loads((Path(__file__).parents[2] / "schemas/request.json").read_text(encoding="utf-8"))
 TEXT = SCHEMA["definitions"]["text"]
+CEILING = yaml.safe_load((Path(__file__).parents[2] / "policies/ceiling.yaml").read_text(encoding="utf-8"))
 
 
 @dataclass(frozen=True)

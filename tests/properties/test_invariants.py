@@ -23,6 +23,7 @@ from proof.policy_in_force import POLICY
 from proof.strategies import FieldPath, Json
 from tests.properties.compared import written
 from tests.properties.published import (
+    CEILING,
     SCHEMA,
     TEXT,
     Stated,
@@ -56,7 +57,6 @@ def register(name: str) -> dict[str, Any]:
 CODES = register("reason_codes")
 CLAUSES = register("clauses")
 PARAMETERS = yaml.safe_load((THERAPY / "parameters/data.yaml").read_text(encoding="utf-8"))
-CEILING = yaml.safe_load((ROOT / "policies/ceiling.yaml").read_text(encoding="utf-8"))
 
 NOTHING = {"units": 0, "procedure_codes": [], "evaluation_visits": 0, "treatment_visits": 0, "max_units_per_visit": 0}
 
