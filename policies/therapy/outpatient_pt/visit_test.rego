@@ -604,3 +604,13 @@ test_no_visit_is_authorized_beyond_the_limit[name] if {
 	decision.authorized_under == []
 	[[one.code, one.effect] | some one in decision.reasons] == [[case.code, case.effect]]
 }
+
+# Units over the limit deny only what they are over: the rest of the visit waits for the limit of visits.
+test_a_visit_beyond_the_limit_with_units_over_the_limit_pends if {
+	entry := {"PT_TREATMENT_VISIT_LIMIT": {"effect": "info"}}
+	decision := data.therapy.decision with input as object.union(object.union(base, after(1, 5)), {"visit": {"units": 5}})
+		with data.therapy.register.reason_codes as object.union(data.therapy.register.reason_codes, entry)
+	decision.outcome == "pended"
+	decision.authorized == nothing
+	[one.code | some one in decision.reasons] == ["PT_TREATMENT_VISIT_LIMIT", "PT_UNITS_OVER_VISIT_LIMIT"]
+}
