@@ -22,6 +22,7 @@ from hypothesis.stateful import (
     run_state_machine_as_test,
 )
 
+from proof.comparison import NOTHING
 from proof.policy_in_force import POLICY
 from proof.strategies import mostly, pick
 from tests.properties.published import CEILING, SCHEMA, form_of, smallest
@@ -34,13 +35,6 @@ MOST_UNITS = POLICY.on(DATE, "units_per_visit")
 INITIAL_VISITS = POLICY.on(DATE, "outpatient_pt", "initial_visits")
 TREATMENTS = {tier: visits["treatment"] for tier, visits in INITIAL_VISITS.items()}
 EVALUATIONS = {tier: visits["evaluation"] for tier, visits in INITIAL_VISITS.items()}
-GRANTS_NOTHING = {
-    "units": 0,
-    "procedure_codes": [],
-    "evaluation_visits": 0,
-    "treatment_visits": 0,
-    "max_units_per_visit": 0,
-}
 
 units_asked = st.integers(1, 6)
 
@@ -159,7 +153,7 @@ class EpisodeOfCare(RuleBasedStateMachine):
     def brings_a_plan_of_care(self, complete: bool) -> None:
         decision = self.episode.bring_plan(complete=complete)
         assert decision["outcome"] == ("authorized" if complete else "pended")
-        assert decision["authorized"] == GRANTS_NOTHING
+        assert decision["authorized"] == NOTHING
         self.episode.plan_complete = self.episode.plan_complete or complete
 
     @rule(kind=pick("evaluation", "treatment"), units=units_asked)
@@ -208,21 +202,21 @@ class EpisodeOfCare(RuleBasedStateMachine):
         decision = self.episode.ask(request)
         assert decision["outcome"] in ("denied", "pended")
         assert "PT_VISIT_OUT_OF_SEQUENCE" in codes(decision)
-        assert decision["authorized"] == GRANTS_NOTHING
+        assert decision["authorized"] == NOTHING
 
     @rule(kind=pick("evaluation", "treatment"), note=pick(None, 999), units=units_asked)
     def leaves_a_note_unnumbered(self, kind: str, note: int | None, units: int) -> None:
         decision = self.episode.visit(kind, units, progress_note_number=note)
         assert decision["outcome"] in ("denied", "pended")
         assert "PT_NOTE_NOT_NUMBERED" in codes(decision)
-        assert decision["authorized"] == GRANTS_NOTHING
+        assert decision["authorized"] == NOTHING
 
     @rule(kind=pick("evaluation", "treatment"), benefit=pick("unverified", "not_covered", None), units=units_asked)
     def comes_without_benefits(self, kind: str, benefit: str | None, units: int) -> None:
         decision = self.episode.visit(kind, units, benefit_status=benefit)
         assert decision["outcome"] in ("denied", "pended")
         assert decision["outcome"] == "denied" or benefit != "not_covered"
-        assert decision["authorized"] == GRANTS_NOTHING
+        assert decision["authorized"] == NOTHING
 
     @rule(complete=st.booleans())
     def asks_for_an_extension(self, complete: bool) -> None:
@@ -230,13 +224,13 @@ class EpisodeOfCare(RuleBasedStateMachine):
         assert decision["outcome"] == ("denied" if self.episode.criteria_met else "pended")
         ready = complete and not self.episode.criteria_met
         assert ("EXT_READY_FOR_CLINICAL_REVIEW" in codes(decision)) == ready
-        assert decision["authorized"] == GRANTS_NOTHING
+        assert decision["authorized"] == NOTHING
 
     @rule()
     def is_reviewed(self) -> None:
         decision = self.episode.review()
         assert decision["outcome"] == ("denied" if self.episode.criteria_met else "authorized")
-        assert decision["authorized"] == GRANTS_NOTHING
+        assert decision["authorized"] == NOTHING
 
     # Only once there were visits: an episode that is over at the start has little to show.
     @precondition(lambda self: len(self.episode.kinds) >= 3)

@@ -19,6 +19,7 @@ from hypothesis import strategies as st
 from hypothesis.strategies import DataObject, DrawFn
 
 from proof import oracle, strategies
+from proof.comparison import NOTHING
 from proof.policy_in_force import POLICY
 from proof.strategies import FieldPath, Json
 from tests.properties.compared import written
@@ -57,8 +58,6 @@ def register(name: str) -> dict[str, Any]:
 CODES = register("reason_codes")
 CLAUSES = register("clauses")
 PARAMETERS = yaml.safe_load((THERAPY / "parameters/data.yaml").read_text(encoding="utf-8"))
-
-NOTHING = {"units": 0, "procedure_codes": [], "evaluation_visits": 0, "treatment_visits": 0, "max_units_per_visit": 0}
 
 Request = dict[str, Any]
 
