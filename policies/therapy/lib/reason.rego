@@ -27,7 +27,7 @@ unusable(code, parameter, clauses) := {
 	"code": code,
 	"place": [],
 	"facts": {"parameter": parameter},
-	"clauses": sort(clauses),
+	"clauses": sort([clause | some clause in clauses; data.therapy.register.clauses[clause]]),
 }
 
 # METADATA
@@ -69,15 +69,26 @@ codes(reasons) := [code |
 ]
 
 # METADATA
-# title: Reasons that the register describes; the others become one reason that names their codes and pends
+# title: Reasons that the register describes; each other code becomes part of a reason that the policy cannot be used
 registered(reasons) := reasons if {
 	every each in reasons {
 		_is_registered(each.code)
+		not _at_fault(each)
 	}
-} else := {each | some each in reasons; _is_registered(each.code)} | {unusable("POLICY_VALUE_UNUSABLE", names, [])} if {
-	not_registered := {each.code | some each in reasons; not _is_registered(each.code)}
-	names := concat(", ", sort(not_registered))
+} else := usable_reasons | {unusable("POLICY_VALUE_UNUSABLE", concat(", ", sort(names)), clauses) |
+	some clauses in {each.clauses | some each in faults}
+	names := {each.facts.parameter | some each in faults; each.clauses == clauses}
+} if {
+	usable_reasons := {each | some each in reasons; _is_registered(each.code); not _at_fault(each)}
+	faults := {each | some each in reasons; _at_fault(each)} | {unusable("POLICY_VALUE_UNUSABLE", each.code, []) |
+		some each in reasons
+		not _is_registered(each.code)
+		not _at_fault(each)
+	}
 }
+
+# Faults with the same clauses become one reason, because a decision gives a code, a path and its clauses once.
+_at_fault(each) if each.code == "POLICY_VALUE_UNUSABLE"
 
 # METADATA
 # title: The entry of a code in the register

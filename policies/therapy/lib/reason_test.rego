@@ -402,12 +402,34 @@ test_all_codes_that_the_register_does_not_describe_are_named if {
 	kept == {reason.at("FIRST", []), reason.unusable("POLICY_VALUE_UNUSABLE", "OTHER, THIRD", [])}
 }
 
+test_faults_with_the_same_clauses_are_one_reason if {
+	of_unit := reason.unusable("POLICY_VALUE_UNUSABLE", "units", ["PT-5"])
+	faults := {
+		of_unit,
+		reason.unusable("POLICY_VALUE_UNUSABLE", "events", ["PT-4"]),
+		reason.unusable("POLICY_VALUE_UNUSABLE", "categories", ["PT-4"]),
+		reason.unusable("POLICY_VALUE_UNUSABLE", "version", []),
+		reason.at("UNKNOWN", ["a"]),
+	}
+	kept := reason.registered(faults) with data.therapy.register.reason_codes as {"POLICY_VALUE_UNUSABLE": fault}
+	kept == {
+		of_unit,
+		reason.unusable("POLICY_VALUE_UNUSABLE", "categories, events", ["PT-4"]),
+		reason.unusable("POLICY_VALUE_UNUSABLE", "UNKNOWN, version", []),
+	}
+}
+
 test_nothing_is_registered if reason.registered(set()) == set()
 
 test_the_clauses_of_a_value_that_cannot_be_used_are_sorted if {
 	one := reason.unusable("POLICY_VALUE_UNUSABLE", "visits", ["PT-4", "PT-3"])
 	[details] := reason.details({one})
 	[details.code, details.effect, details.clauses, details.path] == ["POLICY_VALUE_UNUSABLE", "pend", ["PT-3", "PT-4"], ""]
+}
+
+test_only_clauses_of_the_register_are_cited if {
+	one := reason.unusable("POLICY_VALUE_UNUSABLE", "visits", ["PT-44", 5, null, ["PT-4"], "PT-3"])
+	one.clauses == ["PT-3"]
 }
 
 # The policy at fault says so, and pends, whatever the register says of that.
@@ -422,14 +444,13 @@ broken_faults := {
 
 test_the_policy_at_fault_always_pends[name] if {
 	some name, codes_of_fault in broken_faults
-	at_fault := {reason.unusable("POLICY_VALUE_UNUSABLE", "visits", ["A-1"])}
+	at_fault := {reason.unusable("POLICY_VALUE_UNUSABLE", "visits", ["PT-4"])}
 	result := seen(at_fault) with data.therapy.register.reason_codes as codes_of_fault
-		with data.therapy.register.clauses as clauses
 	result.effects == {"pend"}
 	result.listed == [{
 		"code": "POLICY_VALUE_UNUSABLE",
 		"effect": "pend",
-		"clauses": [],
+		"clauses": ["PT-4"],
 		"interpretation": null,
 		"message": "The policy cannot be used for this request.",
 		"remedy": null,
@@ -437,7 +458,7 @@ test_the_policy_at_fault_always_pends[name] if {
 	}]
 }
 
-# Without an entry, its order is 0: beside other codes of that order it stands by its name.
+# Without an entry, its order is 0: among codes of the same order it is sorted by its name.
 test_the_order_of_the_policy_at_fault_without_an_entry if {
 	pend := object.union(fault, {"order": 0})
 	reasons := {reason.at(code, []) | some code in ["AAA", "POLICY_VALUE_UNUSABLE", "ZZZ"]}

@@ -9,6 +9,7 @@ import data.therapy.lib.whole_number
 # title: The number that a text writes, if it is a whole number from 1 to the ceiling
 # description: Takes the number as JSON writes it, so that one too large to compare is never compared.
 number(text, most) := number_ if {
+	is_number(most)
 	number_ := whole_number.of(text)
 	number_ >= 1
 	number_ <= most

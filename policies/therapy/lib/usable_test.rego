@@ -22,6 +22,13 @@ test_a_number_at_another_ceiling if {
 	not usable.number("2", 1)
 }
 
+# Every number is less than every text, so such a ceiling would limit nothing.
+test_no_number_without_a_ceiling_that_is_a_number[name] if {
+	some name, most in {"text": "4", "list": [4], "object": {"most": 4}, "true": true, "null": null}
+	not usable.number("5", most)
+	not usable.number("1", most)
+}
+
 test_names[name] if {
 	some name, list in {"one": ["red"], "all": ["green", "red"], "one twice": ["red", "red"]}
 	usable.names(list, ["red", "green"])

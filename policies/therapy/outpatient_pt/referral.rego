@@ -93,9 +93,7 @@ reasons contains reason.unusable("POLICY_VALUE_UNUSABLE", "outpatient_pt.acute_c
 
 # METADATA
 # title: A referral is pended while the list of acute events cannot be used
-# description: Both lists have the same clause, which a decision cites once.
 reasons contains reason.unusable("POLICY_VALUE_UNUSABLE", "outpatient_pt.acute_events", clauses) if {
-	_acute_categories
 	not _acute_events
 	clauses := [clause | some clause in data.therapy.parameters.outpatient_pt.acute_events.clauses]
 }

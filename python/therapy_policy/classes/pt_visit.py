@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from bisect import bisect_right
-from collections.abc import Sequence
+from bisect import bisect_left, bisect_right
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 
 from therapy_policy.classes.dimensions import (
     ABSENT,
@@ -18,48 +19,76 @@ from therapy_policy.classes.dimensions import (
     value_at,
 )
 from therapy_policy.classes.model import RequestType, Signatures, dimension_group
-from therapy_policy.classes.policy_values import PolicyValues
+from therapy_policy.classes.policy_values import INITIAL_VISITS, PolicyValues
 from therapy_policy.classes.shared import DISCONTINUATION, REQUEST_ID, benefit, specialty
 
+NO_REFERRAL = ", no referral date"
 NEXT, NOT_NEXT = "prior evaluation + prior treatment + 1", "any other number"
 SAME, NOT_SAME = "the visit's number", "not stated, or any other number"
 
 
+@dataclass(frozen=True)
+class TwoDates:
+    """An interval of service dates and one of referral dates, both in order of time."""
+
+    service_days: Sequence[str]
+    referral_days: Sequence[str]
+    later: bool  # whether the referral is dated after the visit
+
+    def choose(self, choose: Choose) -> tuple[str, str]:
+        """A service date and a referral date."""
+        first, last = self.referral_days[0], self.referral_days[-1]
+        if self.later:
+            service_date: str = choose(self.service_days[: bisect_left(self.service_days, last)])
+            return service_date, choose(self.referral_days[bisect_right(self.referral_days, service_date) :])
+        service_date = choose(self.service_days[bisect_left(self.service_days, first) :])
+        return service_date, choose(self.referral_days[: bisect_right(self.referral_days, service_date)][::-1])
+
+    def has(self, service_date: str, referral_date: str) -> bool:
+        return (
+            self.service_days[0] <= service_date <= self.service_days[-1]
+            and self.referral_days[0] <= referral_date <= self.referral_days[-1]
+            and self.later == (referral_date > service_date)
+        )
+
+
 def dates_of_visit(policy: PolicyValues) -> Dimension:
-    """The service date and the date of the referral: the interval of each, and which of them is the earlier one."""
-    service_date = policy.date("service_date", without="pediatric_ot")
-    days = {name: sorted(each) for name, each in service_date.options.items()}
-    values: dict[str, tuple[str, str, bool]] = {}
-    for service, of_service in days.items():
-        values[f"{service}, no referral date"] = service, "", False
-        for referral, of_referral in days.items():
-            if of_referral[0] <= of_service[-1]:
-                values[f"{service}, referral {referral}"] = service, referral, False
-            if of_referral[-1] > of_service[0]:
-                values[f"{service}, later referral {referral}"] = service, referral, True
-    names = {value: name for name, value in values.items()}
+    """The service date and the date of the referral.
+
+    Where both are stated, the referral's date selects the initial visits, and the service date selects all other
+    values. So each date has the intervals that its own values make.
+    """
+    alone: Mapping[str, Sequence[str]] = policy.date("service_date", without="pediatric_ot").options
+    services = policy.date_intervals(
+        policy.more_starts
+        | policy.start_dates(lambda name: name != INITIAL_VISITS and not name.startswith("pediatric_ot."))
+    )
+    referrals = policy.date_intervals(
+        policy.effective_dates() | policy.start_dates(lambda name: name == INITIAL_VISITS)
+    )
+    both = {}
+    for service, service_days in services.items():
+        for referral, referral_days in referrals.items():
+            if referral_days[0] <= service_days[-1]:
+                both[f"{service}, referral {referral}"] = TwoDates(service_days, referral_days, later=False)
+            if referral_days[-1] > service_days[0]:
+                both[f"{service}, later referral {referral}"] = TwoDates(service_days, referral_days, later=True)
 
     def write(request: Request, value: str, choose: Choose) -> None:
-        service, referral, later = values[value]
-        options = service_date.options[service]
-        request["service_date"] = choose(days[service][:-1] if later and service == referral else options)
-        if referral:
-            set_value(request, "referral_date", choose(referral_days(referral, later, request["service_date"])))
+        if value in both:
+            request["service_date"], request["referral_date"] = both[value].choose(choose)
         else:
+            request["service_date"] = choose(alone[value.removesuffix(NO_REFERRAL)])
             set_value(request, "referral_date", choose((ABSENT, None)))
 
-    def referral_days(referral: str, later: bool, date: str) -> Sequence[str]:
-        after = bisect_right(days[referral], date)
-        return days[referral][after:] if later else days[referral][:after][::-1]
-
     def read(request: Request) -> str:
-        date = value_at(request, "referral_date")
-        if date is ABSENT:
-            return names[service_date.read(request), "", False]
-        referral = next(name for name, each in days.items() if each[0] <= date <= each[-1])
-        return names[service_date.read(request), referral, date > request["service_date"]]
+        service_date, referral_date = request["service_date"], value_at(request, "referral_date")
+        if referral_date is ABSENT:
+            return next(name for name, days in alone.items() if min(days) <= service_date <= max(days)) + NO_REFERRAL
+        values = (value for value, dates in both.items() if dates.has(service_date, referral_date))
+        return next(values)
 
-    return Dimension("service_date and referral_date", tuple(values), write, read)
+    return Dimension("service_date and referral_date", (*(name + NO_REFERRAL for name in alone), *both), write, read)
 
 
 def visit_number(most: int) -> Dimension:
@@ -95,7 +124,7 @@ def other_than(number: int, most: int, choose: Choose) -> int:
 
 def pt_visit(policy: PolicyValues, signatures: Signatures) -> RequestType:
     name = "pt_visit"
-    tiers = [tier for value in policy.values("outpatient_pt.initial_visits") for tier in value.values()]
+    tiers = [tier for value in policy.values(INITIAL_VISITS) for tier in value.values()]
 
     def prior_visits(kind: str) -> Dimension:
         path = f"prior_visits.{kind}"
