@@ -151,7 +151,7 @@ def report(counts: Counts, distinct: Distinct, problems: Sequence[str], version:
             NO_REASON,
             *(without_reason(REQUEST_TYPES[name], count) for name, count in counts.items()),
             UNUSED,
-            CLAIM_DATES if distinct["pediatric_ot_claim"]["service_date"] == 1 else "",
+            CLAIM_DATES if distinct.get("pediatric_ot_claim", {}).get("service_date") == 1 else "",
             classes(distinct),
             random_classes(counts),
             slice_table(counts),

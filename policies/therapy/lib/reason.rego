@@ -87,7 +87,9 @@ registered(reasons) := reasons if {
 	}
 }
 
-# Faults with the same clauses become one reason, because a decision gives a code, a path and its clauses once.
+# METADATA
+# title: Whether a reason says that the policy cannot be used
+# description: Those with the same clauses become one reason, because a decision gives a code, a path and its clauses once.
 _at_fault(each) if each.code == "POLICY_VALUE_UNUSABLE"
 
 # METADATA
