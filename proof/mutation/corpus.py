@@ -70,8 +70,10 @@ def disagreements(corpus: str, decisions: list[list[dict[str, Any]]]) -> Iterato
 
 
 def random_values(strategy: SearchStrategy[Json], examples: int) -> list[Json]:
-    """The same examples of a strategy every time."""
+    """The same examples of a strategy every time; none if `examples` is 0."""
     values: list[Json] = []
+    if not examples:
+        return values
 
     @settings(
         max_examples=examples,
