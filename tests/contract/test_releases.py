@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import subprocess
 from pathlib import Path
 
 import pytest
 
+from therapy_policy import ReleaseNotUsable
 from therapy_policy.change.worked import missing_examples, worked_examples
 from therapy_policy.policy.bundles import load, packaged_bundle
-from therapy_policy.policy.releases import releases_of
+from therapy_policy.policy.releases import Release, commits_of, releases_of
 
 ROOT = Path(__file__).parents[2]
 RELEASES = releases_of(ROOT)
@@ -34,9 +36,23 @@ def test_every_release_after_the_first_was_compared_in_full() -> None:
     assert [release.decided for release in RELEASES] == ["nothing", *["every class"] * (len(RELEASES) - 1)]
 
 
-@pytest.mark.parametrize("version", [release.version for release in RELEASES])
-def test_a_release_is_found_by_its_version(version: str) -> None:
-    assert load(version).version == version
+@pytest.mark.parametrize("release", RELEASES, ids=lambda release: release.version)
+def test_a_release_is_found_by_its_version(release: Release) -> None:
+    if any(is_here(commit) for commit in commits_of(release, ROOT)):
+        assert load(release.version).version == release.version
+    else:
+        with pytest.raises(ReleaseNotUsable, match="Fetch the whole history"):
+            load(release.version)
+
+
+def is_here(commit: str) -> bool:
+    """Whether this checkout has a commit, which it may not if it was cloned without its history."""
+    return (
+        subprocess.run(
+            ["git", "cat-file", "-e", f"{commit}^{{commit}}"], cwd=ROOT, stderr=subprocess.DEVNULL
+        ).returncode
+        == 0
+    )
 
 
 def test_each_period_and_each_listed_code_has_a_worked_example() -> None:
