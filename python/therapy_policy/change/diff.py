@@ -128,6 +128,7 @@ def _coverage(coverage: Coverage, quick: bool) -> Document:
 
 AREAS = {
     ("parameters",): "Numbers, codes and lists",
+    ("ceiling",): "Ceiling",
     ("register", "reason_codes"): "Reason codes",
     ("register", "clauses"): "Clauses",
     ("register", "interpretations"): "Interpretations",
