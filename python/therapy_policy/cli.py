@@ -631,10 +631,12 @@ def history(
 ) -> int:
     """Show the releases of the policy: when each was in force, what it changed, and who signed it.
 
-    Exit status: 0 releases were found, 1 no policy was in force, 2 a file or usage error.
+    Below them: whether the policy here is the newest release, and which of its points are signed, open or stale.
+
+    Exit status: 0 releases were found, 1 no policy was in force, 2 a file or usage error, 3 OPA is unavailable.
     """
     from therapy_policy.change.history import history as history_of
-    from therapy_policy.change.history import print_history
+    from therapy_policy.change.history import print_history, state_now
 
     periods = history_of(policies, on)
     if as_json:
@@ -642,7 +644,9 @@ def history(
     elif periods:
         _write_text(_on_console(partial(print_history, periods)))
     else:
-        _write_text("No policy was in force: there is no release" + (f" through {on}.\n" if on else ".\n"))
+        _write_text("There is no release" + (f" from {on} or before.\n" if on else ".\n"))
+    if not as_json and on is None:
+        _write_text("".join(f"{printable(line)}\n" for line in state_now(policies)))
     return DECIDED if periods else INVALID
 
 

@@ -264,7 +264,7 @@ def test_history_names_the_policy_of_a_day(released: Path) -> None:
     assert release["version"] == VERSION
     before = run("history", "--on", "2026-11-30", cwd=released)
     assert before.returncode == 1
-    assert b"No policy was in force" in before.stdout
+    assert before.stdout == b"There is no release from 2026-11-30 or before.\n"
     assert run("history", "--on", "soon", cwd=released).returncode == 2
 
 
@@ -272,3 +272,17 @@ def test_a_sidecar_decides_by_its_own_policy() -> None:
     result = run("decide", "examples/pt_visit.json", "--bundle", "policies", "--sidecar", "http://127.0.0.1:1")
     assert result.returncode == 2
     assert b"Leave out --sidecar or --bundle" in result.stderr
+
+
+def test_history_says_who_signed_and_what_is_stale(root: Path) -> None:
+    roster = 'reviewers: [{id: first.reviewer, name: First Reviewer, role: lead, from: "2026-01-01"}]\n'
+    (root / "reviewers.yaml").write_text(roster, encoding="utf-8")
+    who = ("--by", "first.reviewer", "--on", "2026-11-20", "--verdict", "confirmed", "--yes")
+    assert run("sign-off", VERSION, *who, cwd=root).returncode == 0
+    table = run("history", cwd=root).stdout.decode()
+    assert "first.rev" in table
+    assert f"The policy here is release {VERSION}.\n1 of " in table
+    replace(root / REASON_CODES, "Correct the date of the referral", "Correct the referral's date")
+    table = run("history", cwd=root).stdout.decode()
+    assert f"The policy here, {VERSION}, is not a release. Run `therapy-policy accept`.\n" in table
+    assert f"\nstale: release {VERSION}: First Reviewer (lead) confirmed it on 2026-11-20" in table

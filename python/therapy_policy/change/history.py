@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 from datetime import date, timedelta
 from pathlib import Path
@@ -14,8 +14,9 @@ from rich.table import Table
 
 from therapy_policy.change.diff import FOUND_BY
 from therapy_policy.errors import FileNotUsable
+from therapy_policy.policy.bundles import check, load_uncompiled
 from therapy_policy.policy.releases import Release, commits_of, releases_of
-from therapy_policy.policy.sign_offs import sign_offs_of_release
+from therapy_policy.policy.sign_offs import points_of, sign_offs_of_release, summary_lines
 from therapy_policy.wording import count_of, printable
 
 MAX_CHANGES = 6  # changes and flips of a release that the table shows; the others are counted
@@ -88,6 +89,24 @@ def signed_by(release: Release, root: Path) -> tuple[str, ...]:
     verdicts = sign_offs_of_release(release.version, root)
     confirmed = (each for each in verdicts if each.verdict == "confirmed" and each.digest == release.text_digest)
     return tuple(dict.fromkeys(each.reviewer.id for each in confirmed))
+
+
+def state_now(policies: Path) -> Iterator[str]:
+    """Describe the policy in a directory as it is now: whether it is its newest release, and what is signed.
+
+    Raises `FileNotUsable` if a sign-off is not valid, and `OpaNotAvailable`.
+    """
+    if check(str(policies)):
+        yield "The policy here cannot be used. Run `therapy-policy check`."
+        return
+    root = policies.resolve().parent
+    bundle = load_uncompiled(str(policies))
+    newest = releases_of(root)[-1:]
+    if newest and newest[0].text_digest == bundle.digest_of_everything:
+        yield f"The policy here is release {bundle.version}."
+    else:
+        yield f"The policy here, {bundle.version}, is not a release. Run `therapy-policy accept`."
+    yield from summary_lines(points_of(bundle, root))
 
 
 def _day_before(day: str) -> str:
