@@ -15,7 +15,7 @@ import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from functools import cache, cached_property
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -24,7 +24,7 @@ from therapy_policy.errors import BundleNotUsable, PolicyNotUsable, ReleaseNotUs
 from therapy_policy.files import packaged_file
 from therapy_policy.policy.check import Finding, check_bundle, check_directory
 from therapy_policy.policy.digest import digest_of_everything, digest_of_what_decides, revision
-from therapy_policy.policy.rego import Rego, opa_binary, read_rego
+from therapy_policy.policy.rego import Rego, deterministic_capabilities, opa_binary, read_rego
 from therapy_policy.policy.releases import FOLDER, Release, commits_of, is_version, read_release
 
 ENTRY_POINTS = ("therapy/decision", "therapy/decisions")
@@ -195,9 +195,7 @@ def build(source: Path | str, where: Path, output: Path, *options: str, name: st
 
     Raises `BundleNotUsable` if the source does not compile, and `OpaNotAvailable`.
     """
-    with tempfile.TemporaryDirectory() as scratch:
-        capabilities = Path(scratch) / "capabilities.json"
-        capabilities.write_text(json.dumps(_deterministic_capabilities()), encoding="utf-8")
+    with deterministic_capabilities() as capabilities:
         entry_points = [option for each in ENTRY_POINTS for option in ("--entrypoint", each)]
         command: list[str | Path] = [
             "build",
@@ -209,15 +207,6 @@ def build(source: Path | str, where: Path, output: Path, *options: str, name: st
             *entry_points,
         ]
         _opa(*command, *options, "--output", output, source, where=where, name=name)
-
-
-@cache
-def _deterministic_capabilities() -> dict[str, Any]:
-    """The capabilities of OPA that the policy may use: none that depend on the network, a clock or chance."""
-    capabilities: dict[str, Any] = json.loads(_opa("capabilities", "--current", where=Path(), name="OPA"))
-    capabilities["builtins"] = [each for each in capabilities["builtins"] if not each.get("nondeterministic")]
-    capabilities["allow_net"] = []
-    return capabilities
 
 
 def _opa(*arguments: str | Path, where: Path, name: str) -> bytes:
