@@ -117,8 +117,8 @@ def load(name: str, *, checked: bool = True) -> Bundle:
         if checked and (findings := check_bundle(bundle)):
             raise PolicyNotUsable(name, findings)
         return bundle
-    root = _repository()
-    if is_version(name) and (record := root / FOLDER / f"{name}.yaml").is_file():
+    root = directory_of_records(".")
+    if root and is_version(name) and (record := root / FOLDER / f"{name}.yaml").is_file():
         return load_release(read_release(record), root)
     with _checkout(name) as policies:
         return _load_directory(name, policies, checked=checked, shown=f"{name}:policies")
@@ -176,15 +176,14 @@ def load_release(release: Release, root: Path) -> Bundle:
     )
 
 
-def repository_of(name: str | None) -> Path | None:
-    """Return the directory that contains the directory `policies` of a bundle's name, and the records beside it.
+def directory_of_records(name: str | None) -> Path | None:
+    """Return the directory that has the records beside a policy: releases/, sign-offs/, reviewers.yaml and others.
 
-    For None, it is the current directory if it contains `policies`. Returns None for a bundle file or a git revision.
+    `name` is the name of the policy as in `load`, or None for the bundle of this package. Returns None if it is not a
+    directory of policies: only that, and this package in a checkout, have records.
     """
-    path = Path(name or ".")
-    if (path / "policies/therapy").is_dir():
-        return path
-    return path.resolve().parent if name and (path / "therapy").is_dir() else None
+    policies = Path(__file__).parents[3] / "policies" if name is None else policies_in(Path(name).resolve())
+    return policies.parent if (policies / "therapy").is_dir() else None
 
 
 def build(source: Path | str, where: Path, output: Path, *options: str, name: str = "policies") -> None:
@@ -245,14 +244,6 @@ def _load_archive(name: str, archive: Path, scratch: Path) -> Bundle:
 
 def _git(*arguments: str, where: Path = Path()) -> subprocess.CompletedProcess[bytes]:
     return subprocess.run(["git", *arguments], cwd=where, capture_output=True)
-
-
-def _repository() -> Path:
-    """The top directory of the current git checkout; the current directory if it is not in one."""
-    try:
-        return Path(_git("rev-parse", "--show-toplevel").stdout.decode().strip())
-    except FileNotFoundError:
-        return Path()
 
 
 @contextmanager
