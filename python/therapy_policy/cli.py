@@ -429,7 +429,7 @@ def source_check(
     if by is None or on is None:
         report = check(file, _bundle(bundle, checked=False), snapshot)  # no decision depends on the fingerprints
     else:
-        root = _repository(bundle)
+        root = _directory_of_records(bundle or "policies")
         refuse_unknown(root, by, on)
         compared = _bundle(bundle or "policies", checked=False)
         report = recorded(check(file, compared, snapshot), compared, root, by, on)
@@ -440,7 +440,7 @@ def source_check(
 def _last_source_check(bundle: str | None, as_json: bool) -> int:
     from therapy_policy.policy.source_checks import last_source_check
 
-    check = last_source_check(_repository(bundle))
+    check = last_source_check(_directory_of_records(bundle or "policies"))
     if as_json:
         _print_json(None if check is None else asdict(check))
     elif check is None:
@@ -450,13 +450,12 @@ def _last_source_check(bundle: str | None, as_json: bool) -> int:
     return DECIDED
 
 
-def _repository(bundle: str | None) -> Path:
-    from therapy_policy.policy.bundles import repository_of
+def _directory_of_records(name: str) -> Path:
+    from therapy_policy.policy.bundles import directory_of_records
 
-    if (root := repository_of(bundle)) is None:
+    if (root := directory_of_records(name)) is None:
         raise FileNotUsable(
-            f"{bundle or 'The current directory'} contains no directory of policies, so it has no records beside it. "
-            "Give a directory of policies with --bundle."
+            f"{name} is not a directory of policies, so there are no records beside it. Give a directory of policies."
         )
     return root
 
@@ -492,8 +491,8 @@ def check(
     Exit status: 0 the policy can be used, 1 there are findings, 2 a file or usage error, 3 OPA is unavailable.
     """
     from therapy_policy.policy.bundles import check as findings_about
-    from therapy_policy.policy.bundles import load_uncompiled
-    from therapy_policy.policy.sign_offs import points_of, root_of, summary_lines
+    from therapy_policy.policy.bundles import directory_of_records, load_uncompiled
+    from therapy_policy.policy.sign_offs import points_of, summary_lines
 
     findings = findings_about(policies)
     if as_json:
@@ -503,7 +502,7 @@ def check(
     if findings:
         return INVALID
     directory = policies or "policies"
-    if (root := root_of(directory)) is None:
+    if (root := directory_of_records(directory)) is None:
         if require_signed:
             raise FileNotUsable(f"{directory} is a bundle file, which has no sign-offs beside it. Give a directory.")
         return DECIDED
@@ -672,11 +671,11 @@ def review(
 
     Exit status: 0 written, 2 a file or usage error, 3 OPA, the engine or Graphviz is unavailable.
     """
-    from therapy_policy.policy.sign_offs import root_of
+    from therapy_policy.policy.bundles import directory_of_records
     from therapy_policy.review.site import check_output, write_site
 
     check_output(output)
-    records = _records(sign_offs) or root_of(bundle)
+    records = _records(sign_offs) or directory_of_records(bundle)
     index = write_site(_bundle(bundle), output, lambda step: print(step, file=sys.stderr, flush=True), records)
     _write_text(f"{index}\n")
     return DECIDED
@@ -714,15 +713,12 @@ def sign_off(
     Exit status: 0 signed, 1 not signed because the answer was no, 2 a file or usage error, 3 OPA is unavailable.
     """
     from therapy_policy.change import sign_off as signing
-    from therapy_policy.policy.sign_offs import root_of
 
     if (from_file is None) == (not subject) or (from_file is None) == (verdict is None) or (from_file and comment):
         raise FileNotUsable("Give either SUBJECT and --verdict, or --from FILE.")
     if not by or not on:
         raise FileNotUsable("Say who signs and when: --by ID --on YYYY-MM-DD.")
-    root = root_of(policies)
-    if root is None:
-        raise FileNotUsable(f"{policies} is not a directory. Give --policies the directory of the policies.")
+    root = _directory_of_records(policies)
     verdicts = (
         signing.verdicts_in(from_file) if from_file else signing.verdicts_on(subject or [], verdict or "", comment)
     )
@@ -767,9 +763,10 @@ def serve(
 
     policy = _bundle(bundle)
     if require_signed:
-        from therapy_policy.policy.sign_offs import points_of, root_of
+        from therapy_policy.policy.bundles import directory_of_records
+        from therapy_policy.policy.sign_offs import points_of
 
-        _refuse_unsigned(points_of(policy, _records(sign_offs) or root_of(bundle)))
+        _refuse_unsigned(points_of(policy, _records(sign_offs) or directory_of_records(bundle)))
     if bundle is None:
         return run_sidecar(port)
     with tempfile.TemporaryDirectory() as scratch:

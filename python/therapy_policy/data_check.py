@@ -390,9 +390,10 @@ class _Policy:
             yield Problem(path, f"`{path[-1]}` is {value}, above the ceiling of {most} ({limit} in ceiling.yaml).")
 
     def procedure_codes(self) -> Iterator[Problem]:
-        allowed = _dict(self.ceiling.get("procedure_codes"))
+        ceiling = self.ceiling.get("procedure_codes")
         for place, _, value in self.periods(("parameters", "pediatric_ot", "procedure_codes")):
             codes = _dict(value)
+            allowed = ceiling if isinstance(ceiling, dict) else codes  # a ceiling that cannot be read limits nothing
             for code, entry in codes.items():
                 path = (*place, "value", code)
                 if code not in allowed:
@@ -500,7 +501,7 @@ class _Policy:
         placed = {str(clause) for paragraph in paragraphs for clause in _list(_dict(paragraph).get("clauses"))}
         for clause, entry in self.register("clauses").items():
             kind = _dict(entry).get("kind")
-            if kind in ("rule", "attested") and codes and clause not in cited:
+            if kind in ("rule", "attested") and codes and self.all_parameters and clause not in cited:
                 yield Problem(
                     ("register", "clauses", clause),
                     f"`{clause}` is of the kind {kind}, but no reason code and no parameter cites it.",

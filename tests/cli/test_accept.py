@@ -201,6 +201,19 @@ def test_the_smallest_version_follows_semantic_versioning() -> None:
     assert smallest_version("1.2.3", "major") == "2.0.0"
 
 
+def test_a_policy_with_a_slip_is_refused_with_its_file_and_line(root: Path) -> None:
+    file = root / PARAMETERS
+    before, _, after = file.read_text(encoding="utf-8").partition("treatment:")
+    file.write_text(f"{before}treatmnt:{after}", encoding="utf-8")
+    line = before.count("\n") + 1
+    set_version(root, VERSION, NEXT_MAJOR)
+    add_entry(root, NEXT_MAJOR, DAY)
+    output, errors = accept(root, "--date", DAY, "--yes", status=2)
+    assert output == ""
+    assert f"{PARAMETERS}:{line}: `treatmnt` is not a known key. Did you mean `treatment`?" in errors
+    assert not (root / f"releases/{NEXT_MAJOR}.yaml").exists()
+
+
 def test_two_policies_never_have_the_same_version(root: Path) -> None:
     change_data(root / REASON_CODES, another_message)
     _, errors = accept(root, "--date", DAY, "--yes", status=1)

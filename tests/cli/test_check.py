@@ -178,6 +178,13 @@ SLIPS = [
     Slip("code in small letters", PARAMETERS, '"97110":', '▸"g0151":', ("`g0151`", "capital letters")),
     Slip("code above the ceiling", PARAMETERS, '"97110":', '▸"97140":', ("`97140`", "ceiling")),
     Slip(
+        "code that is added and above the ceiling",
+        PARAMETERS,
+        r'( *)"97130":.*\n',
+        r'\g<0>\1▸"97533": {clause: OT-5, service: sensory integration}\n',
+        ("`97533`", "ceiling"),
+    ),
+    Slip(
         "add-on without its primary code",
         PARAMETERS,
         ', add_on_to: "97129"',
@@ -272,6 +279,14 @@ SLIPS = [
         ("Did you mean `PT_NOTE_NOT_NUMBERED`?",),
     ),
     Slip("page that is not Rego", VISIT, r"\Z", "\nx := {1\n▸", ("OPA cannot read this",)),
+    Slip("page of the log that is not Rego", "system/log.rego", r"\Z", "\nx := {1\n▸", ("OPA cannot read this",)),
+    Slip("variable without a value", VISIT, r"\Z", "\n▸_x if _y > 1\n", ("_y", "unsafe")),
+    Slip("function that does not exist", VISIT, r"\Z", "\n▸_x := reason.att(1)\n", ("data.therapy.lib.reason.att",)),
+    Slip("function that is not deterministic", VISIT, r"\Z", "\n▸_x := time.now_ns()\n", ("time.now_ns",)),
+    Slip("function with too many arguments", VISIT, r"\Z", "\n▸_x := count([], 1)\n", ("count", "arity")),
+    Slip("import without use", VISIT, "\nimport ", "\n▸import data.therapy.lib.text as t\nimport ", ("unused",)),
+    Slip("rule that reads itself", VISIT, r"\Z", "\n▸_x := _x + 1\n", ("recursive",)),
+    Slip("page of the access rules", "system/authz.rego", r"\Z", "\n▸_x if _y > 1\n", ("_y", "unsafe")),
     # --- the other registers
     Slip(
         "request type of a step",
@@ -371,14 +386,82 @@ def test_a_file_that_is_not_utf_8_is_named_with_its_line(policies: Path) -> None
     assert "UTF-8" in finding.message
 
 
-def test_a_generated_file_that_is_older_than_the_ceiling_is_named(policies: Path) -> None:
-    path = policies / "therapy/ceiling/data.json"
-    path.parent.mkdir(exist_ok=True)
-    path.write_text('{"units_per_visit": 6}\n', encoding="utf-8")
+def test_a_page_whose_package_is_also_a_rule_is_named(policies: Path) -> None:
+    (policies / "therapy/extra.rego").write_text("package therapy.outpatient_pt.visit.reasons\n\nx := 3\n", "utf-8")
+    findings = check_directory(policies)
+    assert findings
+    assert all("package therapy.outpatient_pt.visit.reasons" in each.message for each in findings[:-1])
+    assert {each.file for each in findings} == {f"policies/{VISIT}"}
+    assert all("\n" not in str(each) for each in findings)
+
+
+def test_a_page_whose_rule_is_also_data_is_named(policies: Path) -> None:
+    (policies / "therapy/extra.rego").write_text("package therapy.parameters\n\nunits_per_visit := 3\n", "utf-8")
     (finding,) = check_directory(policies)
+    assert (finding.file, finding.line) == ("policies/therapy/extra.rego", 3)
+    assert "therapy/parameters/units_per_visit" in finding.message
+
+
+def test_a_page_outside_of_the_bundle_is_named(policies: Path) -> None:
+    (policies / "therapy/extra.rego").write_text("package other\n\nx := 3\n", "utf-8")
+    (finding,) = check_directory(policies)
+    assert finding.file == "policies/therapy/extra.rego"
+    assert "package other" in finding.message
+
+
+def test_a_generated_table_that_is_not_json_is_named(policies: Path) -> None:
+    (policies / "therapy/request/data.json").write_text("{", encoding="utf-8")
+    (finding,) = check_directory(policies)
+    assert finding.file == "policies/therapy/request/data.json"
+
+
+def test_errors_in_rules_and_in_data_come_at_once(policies: Path) -> None:
+    names = ("variable without a value", "effect misspelled", "tab")
+    slips = [slip for slip in SLIPS if slip.name in names]
+    expected = {(f"policies/{slip.file}", edit(policies, slip)) for slip in slips}
+    assert expected <= {(each.file, each.line) for each in check_directory(policies)}
+
+
+@pytest.mark.parametrize("file", [CEILING, PARAMETERS, CODES, CLAUSES, INTERPRETATIONS, EPISODE, SOURCE, VERSION])
+def test_a_file_that_cannot_be_read_brings_no_other_findings(policies: Path, file: str) -> None:
+    with (policies / file).open("a", encoding="utf-8") as stream:
+        stream.write('X: "\n')
+    (finding,) = check_directory(policies)
+    assert finding.file == f"policies/{file}"
+    assert "not YAML" in finding.message
+
+
+def test_nothing_is_compared_with_a_ceiling_that_cannot_be_read(policies: Path) -> None:
+    path = policies / CEILING
+    path.write_text(path.read_text(encoding="utf-8").replace("most: 11", "most: 12") + 'X: "\n', encoding="utf-8")
+    edit(policies, next(slip for slip in SLIPS if slip.name == "treatments above the ceiling"))
+    (finding,) = check_directory(policies)
+    assert finding.file == f"policies/{CEILING}"
+
+
+def test_a_page_that_cannot_be_read_brings_no_other_findings(policies: Path) -> None:
+    page = policies / "therapy/lib/reason.rego"
+    page.write_text(page.read_text(encoding="utf-8") + "\nx := {1\n", encoding="utf-8")
+    assert {each.file for each in check_directory(policies)} == {"policies/therapy/lib/reason.rego"}
+
+
+@pytest.mark.parametrize("make", [True, False])
+def test_after_an_edit_of_the_ceiling_the_way_to_write_its_generated_file_is_named(policies: Path, make: bool) -> None:
+    path = policies / CEILING
+    path.write_text(path.read_text(encoding="utf-8").replace('  "97535": {because:', '  "97533": {because:'), "utf-8")
+    if make:
+        Path("Makefile").write_text("", encoding="utf-8")
+    (finding,) = [each for each in check_directory(policies) if each.file != f"policies/{PARAMETERS}"]
     assert (finding.file, finding.line) == ("policies/therapy/ceiling/data.json", 1)
-    assert "make generate" in finding.message
-    assert check_directory(policies, generated=False) == []
+    assert "differs from ceiling.yaml" in finding.message
+    if make:
+        assert finding.message.endswith("Run `make generate`, which writes it from ceiling.yaml.")
+    else:
+        _, found, content = finding.message.partition("Replace what is in it with this: ")
+        assert found
+        (policies / "therapy/ceiling/data.json").write_text(content, encoding="utf-8")
+        assert {each.file for each in check_directory(policies)} == {f"policies/{PARAMETERS}"}
+    assert not [each for each in check_directory(policies, generated=False) if each.file == finding.file]
 
 
 # --- The effective date ----------------------------------------------------------------------------------------------

@@ -23,7 +23,6 @@ from therapy_policy.policy.sign_offs import (
     Point,
     points_of,
     read_sign_offs,
-    root_of,
     sign_offs_of_release,
     summary_lines,
     unsigned,
@@ -445,9 +444,14 @@ def test_the_sidecar_starts_only_when_everything_is_signed(root: Path, tmp_path:
 
 
 def test_an_installed_package_has_no_records() -> None:
-    assert root_of(str(ROOT / "python/therapy_policy/policy/packaged/bundle.tar.gz")) is None
-    assert root_of("HEAD") is None
-    assert root_of(None) == root_of(str(ROOT)) == root_of(str(ROOT / "policies")) == ROOT
+    assert bundles.directory_of_records(str(ROOT / "python/therapy_policy/policy/packaged/bundle.tar.gz")) is None
+    assert bundles.directory_of_records("HEAD") is None
+    assert (
+        bundles.directory_of_records(None)
+        == bundles.directory_of_records(str(ROOT))
+        == bundles.directory_of_records(str(ROOT / "policies"))
+        == ROOT
+    )
     found = points_of(bundles.packaged_bundle(), None)
     assert {point.state for point in found} == {"open"}
     assert len(unsigned(found)) == len(found) == len(INTERPRETATIONS) + 1

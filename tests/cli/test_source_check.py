@@ -604,9 +604,9 @@ def test_options_that_do_not_go_together(arguments: tuple[str, ...], problem: st
 def test_a_record_needs_a_directory_of_policies(library_bundle: Path, tmp_path: Path) -> None:
     result = run("source-check", "--last", cwd=tmp_path)
     assert result.returncode == 2
-    assert "The current directory contains no directory of policies" in one_error(result)
+    assert "policies is not a directory of policies" in one_error(result)
     result = run("source-check", "--last", "--bundle", library_bundle)
-    assert f"{library_bundle} contains no directory of policies" in one_error(result)
+    assert f"{library_bundle} is not a directory of policies" in one_error(result)
 
 
 def test_the_review_shows_the_last_check(tmp_path: Path) -> None:

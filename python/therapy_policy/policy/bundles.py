@@ -15,7 +15,7 @@ import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from functools import cache, cached_property
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -24,7 +24,7 @@ from therapy_policy.errors import BundleNotUsable, PolicyNotUsable, ReleaseNotUs
 from therapy_policy.files import packaged_file
 from therapy_policy.policy.check import Finding, check_bundle, check_directory
 from therapy_policy.policy.digest import digest_of_everything, digest_of_what_decides, revision
-from therapy_policy.policy.rego import Rego, opa_binary, read_rego
+from therapy_policy.policy.rego import Rego, deterministic_capabilities, opa_binary, read_rego
 from therapy_policy.policy.releases import FOLDER, Release, commits_of, is_version, read_release
 
 ENTRY_POINTS = ("therapy/decision", "therapy/decisions")
@@ -117,8 +117,8 @@ def load(name: str, *, checked: bool = True) -> Bundle:
         if checked and (findings := check_bundle(bundle)):
             raise PolicyNotUsable(name, findings)
         return bundle
-    root = _repository()
-    if is_version(name) and (record := root / FOLDER / f"{name}.yaml").is_file():
+    root = directory_of_records(".")
+    if root and is_version(name) and (record := root / FOLDER / f"{name}.yaml").is_file():
         return load_release(read_release(record), root)
     with _checkout(name) as policies:
         return _load_directory(name, policies, checked=checked, shown=f"{name}:policies")
@@ -176,15 +176,14 @@ def load_release(release: Release, root: Path) -> Bundle:
     )
 
 
-def repository_of(name: str | None) -> Path | None:
-    """Return the directory that contains the directory `policies` of a bundle's name, and the records beside it.
+def directory_of_records(name: str | None) -> Path | None:
+    """Return the directory that has the records beside a policy: releases/, sign-offs/, reviewers.yaml and others.
 
-    For None, it is the current directory if it contains `policies`. Returns None for a bundle file or a git revision.
+    `name` is the name of the policy as in `load`, or None for the bundle of this package. Returns None if it is not a
+    directory of policies: only that, and this package in a checkout, have records.
     """
-    path = Path(name or ".")
-    if (path / "policies/therapy").is_dir():
-        return path
-    return path.resolve().parent if name and (path / "therapy").is_dir() else None
+    policies = Path(__file__).parents[3] / "policies" if name is None else policies_in(Path(name).resolve())
+    return policies.parent if (policies / "therapy").is_dir() else None
 
 
 def build(source: Path | str, where: Path, output: Path, *options: str, name: str = "policies") -> None:
@@ -195,9 +194,7 @@ def build(source: Path | str, where: Path, output: Path, *options: str, name: st
 
     Raises `BundleNotUsable` if the source does not compile, and `OpaNotAvailable`.
     """
-    with tempfile.TemporaryDirectory() as scratch:
-        capabilities = Path(scratch) / "capabilities.json"
-        capabilities.write_text(json.dumps(_deterministic_capabilities()), encoding="utf-8")
+    with deterministic_capabilities() as capabilities:
         entry_points = [option for each in ENTRY_POINTS for option in ("--entrypoint", each)]
         command: list[str | Path] = [
             "build",
@@ -209,15 +206,6 @@ def build(source: Path | str, where: Path, output: Path, *options: str, name: st
             *entry_points,
         ]
         _opa(*command, *options, "--output", output, source, where=where, name=name)
-
-
-@cache
-def _deterministic_capabilities() -> dict[str, Any]:
-    """The capabilities of OPA that the policy may use: none that depend on the network, a clock or chance."""
-    capabilities: dict[str, Any] = json.loads(_opa("capabilities", "--current", where=Path(), name="OPA"))
-    capabilities["builtins"] = [each for each in capabilities["builtins"] if not each.get("nondeterministic")]
-    capabilities["allow_net"] = []
-    return capabilities
 
 
 def _opa(*arguments: str | Path, where: Path, name: str) -> bytes:
@@ -256,14 +244,6 @@ def _load_archive(name: str, archive: Path, scratch: Path) -> Bundle:
 
 def _git(*arguments: str, where: Path = Path()) -> subprocess.CompletedProcess[bytes]:
     return subprocess.run(["git", *arguments], cwd=where, capture_output=True)
-
-
-def _repository() -> Path:
-    """The top directory of the current git checkout; the current directory if it is not in one."""
-    try:
-        return Path(_git("rev-parse", "--show-toplevel").stdout.decode().strip())
-    except FileNotFoundError:
-        return Path()
 
 
 @contextmanager

@@ -1,8 +1,8 @@
 """Whether a policy can be used: `therapy-policy check`.
 
 Whatever builds, loads or compares a policy asks this first. It reads the YAML files with their lines, compares the data
-with the published schemas and the ceiling (`therapy_policy.data_check`), and compares the reason codes with the rules
-that give them. It lists all findings, and changes nothing.
+with the published schemas and the ceiling (`therapy_policy.data_check`), compares the reason codes with the rules that
+give them, and has OPA compile the rules. It lists all findings, and changes nothing.
 """
 
 from __future__ import annotations
@@ -10,7 +10,10 @@ from __future__ import annotations
 import json
 import os
 import re
+import shutil
+import tempfile
 from collections.abc import Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
@@ -30,7 +33,18 @@ from therapy_policy.data_check import (
     problems_of_ceiling,
 )
 from therapy_policy.errors import BundleNotUsable
-from therapy_policy.policy.rego import DataPath, Node, Rego, RegoRule, fields_of, read_rego, syntax_errors
+from therapy_policy.policy.rego import (
+    CompileError,
+    DataPath,
+    Node,
+    Rego,
+    RegoRule,
+    compile_errors,
+    fields_of,
+    opa_binary,
+    read_rego,
+    syntax_errors,
+)
 from therapy_policy.policy.yaml_lines import YamlFile, read_yaml
 
 __all__ = ["Finding", "check_bundle", "check_directory"]
@@ -73,7 +87,8 @@ def check_directory(policies: Path, *, name: str | None = None, generated: bool 
     """List everything in a directory of policies that cannot be used, in the order of files and lines.
 
     `name` is the name of the directory in the findings; by default its path, relative to the working directory.
-    `generated` also compares the files that `make generate` writes with their sources.
+    `generated` is False before `make generate` writes the generated files: the ceiling's is not compared with its
+    source, and the rules, which use the generated ones, are not compiled.
 
     Raises `BundleNotUsable` if the directory does not contain policies, and `OpaNotAvailable`.
     """
@@ -125,17 +140,26 @@ class _Directory:
                 (self.therapy if len(path) == 1 else self.therapy["register"])[document] = content.value
 
     def findings(self, generated: bool) -> Iterator[Finding]:
+        opa_binary()  # once, before several threads look for it
+        with ThreadPoolExecutor(1) as pool:
+            compiled = pool.submit(self.compile_errors) if generated else None
+            yield from self.findings_in_files(generated)
+            for error in compiled.result() if compiled else ():
+                yield self.finding(error.file, error.row, f"OPA cannot compile this: {error.message}.")
+
+    def findings_in_files(self, generated: bool) -> Iterator[Finding]:
         for file, content in self.files.items():
             yield from (self.finding(file, slip.line, slip.message) for slip in content.slips)
         yield from self.missing_files()
         yield from self.unknown_files()
-        ceiling = self.files.get(CEILING, YamlFile()).value
-        if ceiling is not None:
+        ceiling = self.files[CEILING].value if CEILING in self.files else packaged_ceiling()
+        if CEILING in self.files and ceiling is not None:
             problems = problems_of_ceiling(ceiling, self.schemas)
             yield from (self.at(CEILING, problem.path, problem.message) for problem in problems)
             if generated and not problems:
                 yield from self.stale_files(ceiling)
-        known_ceiling = ceiling if isinstance(ceiling, dict) else packaged_ceiling()
+        # With a ceiling that cannot be read, nothing is compared with it.
+        known_ceiling = ceiling if isinstance(ceiling, dict) else {}
         for problem in problems_of(self.therapy, known_ceiling, self.schemas, keys_in_order=True):
             yield from self.in_document(problem)
         for each in problems_of_codes(self.therapy, self.texts()):
@@ -143,6 +167,20 @@ class _Directory:
                 yield self.finding(each.file, each.line, each.message)
             else:
                 yield from self.in_document(each)
+
+    def compile_errors(self) -> list[CompileError]:
+        """What keeps OPA from compiling the rules, with the data that can be read."""
+        with tempfile.TemporaryDirectory() as scratch:
+            copied = Path(scratch)
+            for file, text in self.texts().items():
+                (copied / file).parent.mkdir(parents=True, exist_ok=True)
+                (copied / file).write_text(text, encoding="utf-8")
+            (copied / "data.json").write_text(json.dumps({"therapy": self.therapy}), encoding="utf-8")
+            for file in (".manifest", *GENERATED):
+                if (self.policies / file).is_file():
+                    (copied / file).parent.mkdir(parents=True, exist_ok=True)
+                    shutil.copyfile(self.policies / file, copied / file)
+            return compile_errors(copied)
 
     def finding(self, file: str, line: int, message: str) -> Finding:
         return Finding(f"{self.name}/{file}", line, message)
@@ -174,12 +212,20 @@ class _Directory:
         path = self.policies / GENERATED_CEILING
         if not path.is_file():
             return
+        wanted = ceiling_for_rules(ceiling)
         try:
-            stale = json.loads(path.read_text(encoding="utf-8")) != ceiling_for_rules(ceiling)
+            stale = json.loads(path.read_text(encoding="utf-8")) != wanted
         except ValueError:
-            stale = True
+            return  # a finding of OPA
         if stale:
-            yield self.finding(GENERATED_CEILING, 1, f"The file differs from {CEILING}. Run `make generate`.")
+            remedy = (
+                f"Run `make generate`, which writes it from {CEILING}."
+                if (self.policies.resolve().parent / "Makefile").is_file()
+                else f"Replace what is in it with this: {json.dumps(wanted, sort_keys=True)}"
+            )
+            yield self.finding(
+                GENERATED_CEILING, 1, f"The rules read the ceiling here, and this differs from {CEILING}. {remedy}"
+            )
 
     def texts(self) -> dict[str, str]:
         """The Rego pages, without tests, by their paths below `policies`."""
@@ -194,12 +240,12 @@ BRACES = re.compile(r"\{([^{}]*)\}")
 
 def problems_of_codes(therapy: Mapping[str, Any], texts: Mapping[str, str]) -> Iterator[Problem | Finding]:
     """Compare the reason codes with the rules that give them: problems of the register, and findings in Rego pages."""
-    # The rules of the sidecar's log and access give no reasons.
-    texts = {file: text for file, text in texts.items() if file.startswith("therapy/")}
     errors = syntax_errors(texts)
-    rego = read_rego({file: text for file, text in texts.items() if not errors[file]})
     for file in texts:
         yield from (Finding(file, error.row, f"OPA cannot read this: {error.message}.") for error in errors[file])
+    # The rules of the sidecar's log and access give no reasons.
+    texts = {file: text for file, text in texts.items() if file.startswith("therapy/")}
+    rego = read_rego({file: text for file, text in texts.items() if not errors[file]})
     register = therapy.get("register", {}).get("reason_codes")
     if not isinstance(register, dict):
         return

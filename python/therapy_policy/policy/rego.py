@@ -12,6 +12,7 @@ import subprocess
 import tempfile
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import cache, cached_property
 from pathlib import Path
@@ -230,6 +231,68 @@ def _run_opa_parse(text: str) -> tuple[Node, list[RegoError]]:
         return json.loads(done.stdout), []
     errors = json.loads(done.stderr)["errors"]
     return None, [RegoError(each.get("location", {}).get("row", 1), each["message"]) for each in errors]
+
+
+@dataclass(frozen=True)
+class CompileError:
+    """Something that keeps OPA from compiling a policy; an error of the whole bundle has the row 1."""
+
+    file: str  # its path in the bundle
+    row: int  # counted from 1
+    message: str
+
+
+def compile_errors(bundle: Path) -> list[CompileError]:
+    """List what keeps OPA from compiling a directory, with `opa check --strict`; [] if it cannot parse a page.
+
+    `bundle` contains what a bundle does, at the same paths. Raises `OpaNotAvailable`.
+    """
+    with deterministic_capabilities() as capabilities:
+        command: list[str | Path] = [
+            opa_binary(),
+            "check",
+            "--strict",
+            "--bundle",
+            "--format=json",
+            "--max-errors=0",
+            "--capabilities",
+            capabilities,
+            ".",
+        ]
+        done = subprocess.run(command, cwd=bundle, capture_output=True)
+    if not done.returncode:
+        return []
+    errors = json.loads(done.stderr)["errors"]
+    return [_compile_error(each, bundle) for each in errors if each.get("code") != "rego_parse_error"]
+
+
+def _compile_error(error: Node, bundle: Path) -> CompileError:
+    message = " ".join(error["message"].split()).removeprefix("bundle .: ")
+    if location := error.get("location"):
+        return CompileError(location["file"], location["row"], message)
+    files = [path.relative_to(bundle).as_posix() for path in bundle.rglob("*") if path.is_file()]
+    return CompileError(max((file for file in files if file in message), key=len, default=".manifest"), 1, message)
+
+
+@contextmanager
+def deterministic_capabilities() -> Iterator[Path]:
+    """Yield a file with the capabilities of OPA that the policy may use: nothing with the network, a clock or chance.
+
+    Raises `OpaNotAvailable`.
+    """
+    with tempfile.TemporaryDirectory() as scratch:
+        file = Path(scratch) / "capabilities.json"
+        file.write_text(_deterministic_capabilities(), encoding="utf-8")
+        yield file
+
+
+@cache
+def _deterministic_capabilities() -> str:
+    done = subprocess.run([opa_binary(), "capabilities", "--current"], capture_output=True, check=True)
+    capabilities = json.loads(done.stdout)
+    capabilities["builtins"] = [each for each in capabilities["builtins"] if not each.get("nondeterministic")]
+    capabilities["allow_net"] = []
+    return json.dumps(capabilities)
 
 
 opa_binary = cache(find_opa)

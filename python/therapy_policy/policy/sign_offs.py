@@ -83,21 +83,6 @@ class Point:
 # --- Where the records are -------------------------------------------------------------------------------------------
 
 
-def root_of(name: str | None) -> Path | None:
-    """Return the directory that has the records of a bundle; None if there is none.
-
-    `name` is the name of the bundle as in `bundles.load`, or None for the bundle of this package. Only a directory of
-    policies, and this package in a checkout, have records.
-    """
-    if name is None:
-        checkout = Path(__file__).parents[3]
-        return checkout if (checkout / "policies" / "therapy").is_dir() else None
-    path = Path(name).resolve()
-    if not path.is_dir():
-        return None
-    return path if (path / "policies").is_dir() else path.parent
-
-
 def file_of(subject: str) -> str:
     """Return the path of the file with the verdicts on a subject, from the directory of the records."""
     return f"{SIGN_OFFS}/{subject.replace(' ', '-')}.yaml"
