@@ -225,7 +225,7 @@ def enumerate_classes(quick: bool, processes: int, state: Path = STATE) -> Talli
             if (tally := read_state(path, digest)) is None:
                 tally = Tally()
                 random_classes = RANDOM_CLASSES_QUICK if quick else RANDOM_CLASSES
-                todo = list(pieces(kind, quick, random_classes if kind.factored else 0))
+                todo = list(pieces(name, kind.blocks, random_classes if kind.factored else 0, quick=quick))
                 for done, part in enumerate(work(todo), start=1):
                     tally.add(part)
                     report_progress(name, done, len(todo))

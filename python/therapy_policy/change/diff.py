@@ -93,6 +93,8 @@ def _verdict_with_flips(comparison: Comparison) -> str:
 
 def _verdict_without_flips(comparison: Comparison, differences: Differences, quick: bool) -> str:
     if not any(each.can_differ for each in comparison.coverage.values()):
+        if differences.rules_decide_differently or not all(change.wording for change in differences.data):
+            return "No change in behavior: nothing that changed can change a decision on these types of requests."
         return (
             "No change in behavior. The policies differ at most in comments, METADATA and texts that decisions only "
             "repeat, so no decision can differ. A sample of the classes of requests was decided by both policies "
@@ -112,13 +114,11 @@ def _verdict_without_flips(comparison: Comparison, differences: Differences, qui
 
 
 def _coverage(coverage: Coverage, quick: bool) -> Document:
-    complete = coverage.classes == coverage.of
-    summary = f"all {coverage.of:,} classes"
-    if not complete:
-        summary = f"a fixed sample of {coverage.classes:,} of {coverage.of:,} classes"
+    which = "all" if coverage.complete else "a fixed sample of"
+    summary = f"{which} {count_of(coverage.classes, 'class', 'classes')}"
     if not coverage.can_differ:
         summary += "; its decisions cannot differ"
-    elif not complete:
+    elif not coverage.complete:
         summary += " (--quick)"
     for number, by in ((coverage.drawn, "drawn"), (coverage.near, "near"), (coverage.malformed, "form")):
         if number:
@@ -229,7 +229,7 @@ def _flips(comparison: Comparison) -> Iterator[Document]:
     for flip, classes in comparison.sorted_flips():
         by_type.setdefault(flip.request_type, []).append((flip, classes))
     for name, flips in by_type.items():
-        complete = comparison.coverage[name].classes == comparison.coverage[name].of
+        complete = comparison.coverage[name].complete
         dimensions = comparison.dimensions[name]
         kinds = [
             _decision_changes(flip)

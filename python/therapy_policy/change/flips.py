@@ -375,7 +375,7 @@ class Coverage:
     """The numbers of requests of one type that both bundles decided."""
 
     classes: int
-    of: int  # classes in all
+    complete: bool  # whether these are all classes
     drawn: int
     near: int
     malformed: int
@@ -415,18 +415,15 @@ def decide_both(
     Raises `BundleNotUsable` and `EngineNotAvailable`.
     """
     comparer = Comparer(old, new, as_of)
-    todo = {
-        name: list(
-            pieces(
-                comparer.kinds[name],
-                quick or not can,
-                (DRAWN_QUICKLY if quick else DRAWN) if can and rules_differ else 0,
-            )
-        )
-        for name, can in can_differ.items()
+    kinds = {name: comparer.kinds[name] for name in can_differ}
+    # The blocks of a type take about as long to find as to decide.
+    complete = {
+        name: (can_differ[name] and not quick) or kind.sample.size == kind.size for name, kind in kinds.items()
     }
-    blocks = {name: comparer.kinds[name].blocks for name in todo}
-    comparison = Comparison({}, {}, {}, {name: comparer.kinds[name].dimensions for name in todo})
+    blocks = {name: kind.blocks if complete[name] else (kind.sample,) for name, kind in kinds.items()}
+    drawn = (DRAWN_QUICKLY if quick else DRAWN) if rules_differ else 0
+    todo = {name: list(pieces(name, blocks[name], drawn if can else 0)) for name, can in can_differ.items()}
+    comparison = Comparison({}, {}, {}, {name: kind.dimensions for name, kind in kinds.items()})
     processes = (os.cpu_count() or 1) if sum(map(len, todo.values())) > WORTH_PROCESSES else 1
     begin = (_start_process, old, new, as_of, blocks) if processes > 1 else (_use, comparer, blocks)
     with workers(processes, _work, *begin) as work, class_progress() as report_progress:
@@ -436,14 +433,13 @@ def decide_both(
                 counts[piece.block is None] += len(piece.numbers)
                 add_flips(comparison.flips, flips)
                 report_progress(name, done, len(of_type))
-            kind = comparer.kinds[name]
+            kind = kinds[name]
             baselines = _baselines(kind.write(kind.baseline), as_of) if can_differ[name] else []
             requests = [altered for baseline in baselines for altered in altered_requests(baseline)]
             flips, by_form = comparer.flips_of_altered(name, requests)
             add_flips(comparison.flips, flips)
-            size = sum(block.size for block in kind.blocks)
             comparison.coverage[name] = Coverage(
-                counts[False], size, counts[True], by_form["near"], by_form["form"], can_differ[name]
+                counts[False], complete[name], counts[True], by_form["near"], by_form["form"], can_differ[name]
             )
     known = {flip for flip in comparison.flips if flip.found_by == "classes"}
     comparison.flips = {

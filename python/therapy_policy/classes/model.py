@@ -15,7 +15,7 @@ several; with several, none of the bundles distinguishes two requests of a class
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable, Collection, Hashable, Mapping, Sequence
+from collections.abc import Callable, Collection, Hashable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from math import prod
@@ -35,6 +35,12 @@ from therapy_policy.classes.dimensions import (
 RequestClass = tuple[Value, ...]  # one value of each dimension
 GroupValue = tuple[Value, ...]  # values of the dimensions of one group
 Signatures = Callable[[Sequence[Request]], Sequence[Hashable]]  # the signature of each request
+
+# What a sample has: the baseline with up to so many fields changed, as long as that is not too many classes.
+CHANGES_AT_LEAST, CHANGES_AT_MOST = 2, 4
+MOST_NEAR_BASELINE = 8_000  # classes
+MOST_OF_ONE_FIELD = 50  # values of one field, in combination with other fields
+MOST_OF_ONE_GROUP = 500  # values of one group, alone
 
 
 @dataclass(frozen=True, eq=False)
@@ -163,6 +169,52 @@ class RequestType:
                 by_signature.setdefault(signature, group_value)
             representatives.append(tuple(by_signature.values()))
         return tuple(representatives)
+
+    @cached_property
+    def sample(self) -> Block:
+        """The classes to decide for an answer in seconds, instead of all `blocks`: those most like the baseline.
+
+        A number or a list shows in a request that nothing else denies or pends. That is the baseline but for the few
+        fields that select the number or the entry.
+        """
+        fields = [(place, n) for place, group in enumerate(self.groups) for n in range(len(group.dimensions))]
+        near = self._like_baseline(fields)
+        if self.factored:  # the fields that determine what is authorized, more of them at a time
+            near += self._like_baseline([field for field in fields if field[0] == 0])
+        slices = [
+            self.with_group(place, group_value)
+            for place, group in enumerate(self.groups)
+            for group_value in group.values[:: -(-len(group.values) // MOST_OF_ONE_GROUP)]
+        ]
+        return Block("a sample", (tuple(dict.fromkeys([*near, *slices])),))
+
+    def _like_baseline(self, fields: Sequence[tuple[int, int]]) -> list[RequestClass]:
+        """The baseline class, and those with other values in a few of these fields (a group, a dimension of it)."""
+        groups = [set(group.values) for group in self.groups]
+        classes = [self.baseline]
+        for count in range(1, CHANGES_AT_MOST + 1):
+            changed = [
+                self.join_values(group_values)
+                for chosen in itertools.combinations(fields, count)
+                for group_values in self._with_others(chosen)
+                if all(group_values[place] in groups[place] for place, _ in chosen)
+            ]
+            if count > CHANGES_AT_LEAST and len(classes) + len(changed) > MOST_NEAR_BASELINE:
+                break
+            classes += changed
+        return classes
+
+    def _with_others(self, fields: Sequence[tuple[int, int]]) -> Iterator[list[GroupValue]]:
+        """The values of the groups in the baseline, with each other value of each of these fields."""
+        others = [self.groups[place].dimensions[n].values[:MOST_OF_ONE_FIELD] for place, n in fields]
+        for values in itertools.product(*others):
+            group_values = [group.values[0] for group in self.groups]
+            for (place, n), value in zip(fields, values, strict=True):
+                if value == self.groups[place].values[0][n]:
+                    break
+                group_values[place] = (*group_values[place][:n], value, *group_values[place][n + 1 :])
+            else:
+                yield group_values
 
     @cached_property
     def blocks(self) -> tuple[Block, ...]:

@@ -14,6 +14,7 @@ from therapy_policy.classes.dimensions import (
 from therapy_policy.policy.parameters import parameters_of
 
 REPEATED = "contact"  # the parameter that decisions repeat unchanged; only its first date can change a decision
+ANY_DATE = "any date"  # the name of an interval that has every date
 INITIAL_VISITS = "outpatient_pt.initial_visits"
 EFFECTIVE_DATE = "outpatient_pt.effective_date"  # the parameter whose value is a date that requests are compared with
 
@@ -86,7 +87,7 @@ class PolicyValues:
     def date_intervals(self, starts: Collection[str]) -> dict[str, list[str]]:
         """The days of each interval, in order of time, by its name, the newest interval first."""
         options = dates("", self.every_day, starts, self.recent).options
-        return {("any date" if len(options) == 1 else name): sorted(days) for name, days in options.items()}
+        return {(ANY_DATE if len(options) == 1 else name): sorted(days) for name, days in options.items()}
 
     def already_authorized(self, request_type: str, path: str) -> Dimension:
         """Units that leave 4, 3 and so on of the visit's units, down to none."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from bisect import bisect_left, bisect_right
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from therapy_policy.classes.dimensions import (
@@ -19,10 +19,11 @@ from therapy_policy.classes.dimensions import (
     value_at,
 )
 from therapy_policy.classes.model import RequestType, Signatures, dimension_group
-from therapy_policy.classes.policy_values import INITIAL_VISITS, PolicyValues
+from therapy_policy.classes.policy_values import ANY_DATE, INITIAL_VISITS, PolicyValues
 from therapy_policy.classes.shared import DISCONTINUATION, REQUEST_ID, benefit, specialty
 
 NO_REFERRAL = ", no referral date"
+LATER = ", dated after the visit"
 NEXT, NOT_NEXT = "prior evaluation + prior treatment + 1", "any other number"
 SAME, NOT_SAME = "the visit's number", "not stated, or any other number"
 
@@ -52,13 +53,18 @@ class TwoDates:
         )
 
 
+def _service(interval: str) -> str:
+    return "any service date" if interval == ANY_DATE else f"service {interval}"
+
+
 def dates_of_visit(policy: PolicyValues) -> Dimension:
     """The service date and the date of the referral.
 
     Where both are stated, the referral's date selects the initial visits, and the service date selects all other
     values. So each date has the intervals that its own values make.
     """
-    alone: Mapping[str, Sequence[str]] = policy.date("service_date", without="pediatric_ot").options
+    dates = policy.date("service_date", without="pediatric_ot").options
+    alone = {_service(name) + NO_REFERRAL: days for name, days in dates.items()}
     services = policy.date_intervals(
         policy.more_starts
         | policy.start_dates(lambda name: name != INITIAL_VISITS and not name.startswith("pediatric_ot."))
@@ -69,26 +75,27 @@ def dates_of_visit(policy: PolicyValues) -> Dimension:
     both = {}
     for service, service_days in services.items():
         for referral, referral_days in referrals.items():
+            name = f"{_service(service)}, referral {referral}"
             if referral_days[0] <= service_days[-1]:
-                both[f"{service}, referral {referral}"] = TwoDates(service_days, referral_days, later=False)
+                both[name] = TwoDates(service_days, referral_days, later=False)
             if referral_days[-1] > service_days[0]:
-                both[f"{service}, later referral {referral}"] = TwoDates(service_days, referral_days, later=True)
+                both[name + LATER] = TwoDates(service_days, referral_days, later=True)
 
     def write(request: Request, value: str, choose: Choose) -> None:
         if value in both:
             request["service_date"], request["referral_date"] = both[value].choose(choose)
         else:
-            request["service_date"] = choose(alone[value.removesuffix(NO_REFERRAL)])
+            request["service_date"] = choose(alone[value])
             set_value(request, "referral_date", choose((ABSENT, None)))
 
     def read(request: Request) -> str:
         service_date, referral_date = request["service_date"], value_at(request, "referral_date")
         if referral_date is ABSENT:
-            return next(name for name, days in alone.items() if min(days) <= service_date <= max(days)) + NO_REFERRAL
+            return next(name for name, days in alone.items() if min(days) <= service_date <= max(days))
         values = (value for value, dates in both.items() if dates.has(service_date, referral_date))
         return next(values)
 
-    return Dimension("service_date and referral_date", (*(name + NO_REFERRAL for name in alone), *both), write, read)
+    return Dimension("service_date and referral_date", (*alone, *both), write, read)
 
 
 def visit_number(most: int) -> Dimension:
