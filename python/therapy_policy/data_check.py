@@ -35,7 +35,9 @@ DOCUMENTS: Mapping[str, Path] = {
         for name in ("reason_codes", "clauses", "interpretations", "episode", "source", "policy")
     },
 }
-SCHEMAS = ("request.json", "decision.json", *(f"policy/{name}.json" for name in (*DOCUMENTS, "ceiling")))
+# The records beside the policies.
+RECORDS = ("release", "reviewers", "sign_off", "source_checks", "verdicts")
+SCHEMAS = ("request.json", "decision.json", *(f"policy/{name}.json" for name in (*DOCUMENTS, "ceiling", *RECORDS)))
 FIRST_DATE = "1900-01-01"  # the first date that a request can have
 INITIAL_VISITS: Path = ("parameters", "outpatient_pt", "initial_visits")
 EFFECTIVE_DATE: Path = ("parameters", "outpatient_pt", "effective_date")
@@ -194,9 +196,10 @@ def _choice(name: Any, names: Iterable[Any]) -> str:
 
 
 def near_word(name: Any, names: Iterable[str]) -> str:
-    """Return "Did you mean `…`? " if one of the names is near, else an empty text."""
-    near = difflib.get_close_matches(str(name), list(names), 1, 0.6)
-    return f"Did you mean `{near[0]}`? " if near else ""
+    """Return "Did you mean `…`? " if one of the names is near, whatever its capitals, else an empty text."""
+    by_capitals = {each.casefold(): each for each in names}
+    near = difflib.get_close_matches(str(name).casefold(), by_capitals, 1, 0.6)
+    return f"Did you mean `{by_capitals[near[0]]}`? " if near else ""
 
 
 def shown(value: Any) -> str:

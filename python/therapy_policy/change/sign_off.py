@@ -9,8 +9,10 @@ from pathlib import Path
 
 import yaml
 
+from therapy_policy.data_check import near_word
 from therapy_policy.errors import FileNotUsable
 from therapy_policy.policy.bundles import Bundle
+from therapy_policy.policy.records import read_record
 from therapy_policy.policy.registers import EFFECTS, VISIBLE_IN
 from therapy_policy.policy.sign_offs import (
     RELEASES,
@@ -26,7 +28,6 @@ from therapy_policy.policy.sign_offs import (
     unknown,
     what_is_read,
 )
-from therapy_policy.policy.yaml_files import near, read
 from therapy_policy.wording import count_of, printable
 
 VERDICTS = ("confirmed", "to_change")
@@ -48,7 +49,7 @@ def verdicts_on(subjects: Sequence[str], verdict: str, comment: str | None) -> l
     """
     if verdict not in VERDICTS:
         raise FileNotUsable(
-            f"{printable(verdict)} is not a verdict{near(verdict, VERDICTS) or '.'} Choose confirmed or to_change."
+            f"{printable(verdict)} is not a verdict. {near_word(verdict, VERDICTS)}Choose confirmed or to_change."
         )
     if verdict == "to_change" and not (comment and comment.strip()):
         raise FileNotUsable("The verdict to_change needs a --comment that says what to change.")
@@ -60,12 +61,11 @@ def verdicts_in(file: Path) -> list[Verdict]:
 
     Raises `FileNotUsable`.
     """
-    document = read(file, str(file))
-    if problems := document.problems("verdicts"):
-        raise FileNotUsable("\n".join(["The verdicts cannot be used:", *problems]))
-    return [
-        Verdict(" ".join(_subjects([each["subject"]])), each["verdict"], each.get("comment")) for each in document.value
-    ]
+    try:
+        verdicts = read_record(file, str(file), "verdicts").value
+    except FileNotUsable as problem:
+        raise FileNotUsable(f"The verdicts cannot be used:\n{problem}") from None
+    return [Verdict(" ".join(_subjects([each["subject"]])), each["verdict"], each.get("comment")) for each in verdicts]
 
 
 def _subjects(names: Sequence[str]) -> list[str]:
@@ -115,8 +115,7 @@ def _problems_of_release(subject: str, bundle: Bundle, root: Path) -> Iterator[s
     if not (root / name).is_file():
         yield f"nobody has accepted {subject}: there is no {name}; run therapy-policy accept first"
         return
-    record = read(root / name, name).value
-    if not isinstance(record, dict) or record.get("text_digest") != bundle.digest_of_everything:
+    if read_record(root / name, name, "release").value["text_digest"] != bundle.digest_of_everything:
         yield f"the policy has changed since {name} was written; run therapy-policy accept first"
 
 

@@ -15,13 +15,11 @@ from datetime import date
 from pathlib import Path
 from typing import Any
 
-import yaml
-from jsonschema import Draft7Validator
-
-from therapy_policy.errors import ReleaseNotUsable
-from therapy_policy.files import packaged_json
+from therapy_policy.errors import FileNotUsable, ReleaseNotUsable
+from therapy_policy.policy.records import read_record
 
 FOLDER = "releases"
+RESTORE = "Restore the record from git; `therapy-policy accept` writes it."
 
 _VERSION = re.compile(r"(0|[1-9][0-9]*)\.(0|[1-9][0-9]*)\.(0|[1-9][0-9]*)")
 
@@ -76,14 +74,11 @@ def read_release(file: Path) -> Release:
     """
     version = file.stem
     try:
-        record = yaml.safe_load(file.read_text(encoding="utf-8"))
-    except yaml.MarkedYAMLError as problem:
-        line = f" at line {problem.problem_mark.line + 1}" if problem.problem_mark else ""
-        raise _not_usable(version, f"it is not YAML{line}: {problem.problem}") from None
-    except (OSError, UnicodeDecodeError, yaml.YAMLError):
-        raise _not_usable(version, "it cannot be read as YAML in UTF-8") from None
-    for error in Draft7Validator(packaged_json("schemas/policy/release.json")).iter_errors(record):
-        raise _not_usable(version, f"{error.json_path.removeprefix('$.')}: {error.message[:300]}")
+        record = read_record(file, f"{FOLDER}/{file.name}", "release").value
+    except FileNotUsable as problem:
+        raise ReleaseNotUsable(
+            f"The release record {FOLDER}/{version}.yaml cannot be used. {RESTORE}\n{problem}"
+        ) from None
     if record["version"] != version:
         raise _not_usable(version, f"it is about version {record['version']}")
     try:
@@ -94,10 +89,7 @@ def read_release(file: Path) -> Release:
 
 
 def _not_usable(version: str, problem: str) -> ReleaseNotUsable:
-    return ReleaseNotUsable(
-        f"The release record {FOLDER}/{version}.yaml cannot be used: {problem}. Restore the record from git; "
-        "`therapy-policy accept` writes it."
-    )
+    return ReleaseNotUsable(f"The release record {FOLDER}/{version}.yaml cannot be used: {problem}. {RESTORE}")
 
 
 def commits_of(release: Release, root: Path) -> Iterator[str]:

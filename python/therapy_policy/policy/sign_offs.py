@@ -12,10 +12,11 @@ from datetime import date, timedelta
 from pathlib import Path
 from typing import Any, Literal
 
+from therapy_policy.data_check import near_word
 from therapy_policy.errors import FileNotUsable
 from therapy_policy.policy.bundles import Bundle
 from therapy_policy.policy.digest import sha256_of, without_comments
-from therapy_policy.policy.yaml_files import Document, near, read
+from therapy_policy.policy.records import Record, read_record
 from therapy_policy.wording import count_of, printable
 
 ROSTER = "reviewers.yaml"
@@ -187,7 +188,8 @@ def unknown(subject: str, bundle: Bundle, root: Path | None) -> str | None:
     if subject in interpretations or subject == release_of(bundle):
         return None
     if not subject.startswith("release "):
-        return f"the policy has no interpretation {printable(subject)}{near(subject, interpretations)}"
+        near = near_word(subject, interpretations)
+        return f"the policy has no interpretation {printable(subject)}. {near}".rstrip()
     version = subject.removeprefix("release ")
     if root and (root / RELEASES / f"{version}.yaml").is_file():
         return None
@@ -220,44 +222,44 @@ def read_sign_offs(root: Path) -> dict[str, list[SignOff]]:
             continue
         subject = match["interpretation"] or f"release {match['version']}"
         try:
-            document = read(path, name)
+            record = read_record(path, name, "sign_off")
         except FileNotUsable as problem:
-            problems.append(str(problem))
+            problems += str(problem).splitlines()
             continue
-        if of_file := document.problems("sign_off") or _problems_of_records(document, reviewers):
+        if of_file := _problems_of_verdicts(record, reviewers):
             problems += of_file
         else:
-            found[subject] = [_sign_off(subject, record, reviewers) for record in document.value]
+            found[subject] = [_sign_off(subject, verdict, reviewers) for verdict in record.value]
     if problems:
         raise _not_usable(problems)
     return found
 
 
-def _sign_off(subject: str, record: Mapping[str, Any], reviewers: Mapping[str, Reviewer]) -> SignOff:
+def _sign_off(subject: str, verdict: Mapping[str, Any], reviewers: Mapping[str, Reviewer]) -> SignOff:
     return SignOff(
         subject,
-        record["verdict"],
-        reviewers[record["by"]],
-        record["date"],
-        record.get("comment"),
-        record["policy_version"],
-        record["digest"],
+        verdict["verdict"],
+        reviewers[verdict["by"]],
+        verdict["date"],
+        verdict.get("comment"),
+        verdict["policy_version"],
+        verdict["digest"],
     )
 
 
-def _problems_of_records(document: Document, reviewers: Mapping[str, Reviewer]) -> list[str]:
+def _problems_of_verdicts(record: Record, reviewers: Mapping[str, Reviewer]) -> list[str]:
     # A day of tolerance, because a machine in another time zone may read a record on the day before.
     latest = (date.today() + timedelta(days=1)).isoformat()
     problems = []
     earlier = ""
-    for at, record in enumerate(document.value):
-        if problem := not_on_roster(record["by"], record["date"], reviewers):
-            problems.append(document.at((at, "by"), problem))
-        if problem := impossible_date(record["date"], latest):
-            problems.append(document.at((at, "date"), problem))
-        elif record["date"] < earlier:
-            problems.append(document.at((at, "date"), f"{record['date']} is before the verdict above it, of {earlier}"))
-        earlier = max(earlier, record["date"])
+    for at, verdict in enumerate(record.value):
+        if problem := not_on_roster(verdict["by"], verdict["date"], reviewers):
+            problems.append(record.at((at, "by"), problem))
+        if problem := impossible_date(verdict["date"], latest):
+            problems.append(record.at((at, "date"), problem))
+        elif verdict["date"] < earlier:
+            problems.append(record.at((at, "date"), f"{verdict['date']} is before the verdict above it, of {earlier}"))
+        earlier = max(earlier, verdict["date"])
     return problems
 
 
@@ -280,7 +282,7 @@ def not_on_roster(reviewer: str, day: str, reviewers: Mapping[str, Reviewer]) ->
     """Say that a person is not on the roster on a day; None if the person is."""
     person = reviewers.get(reviewer)
     if person is None:
-        return f"nobody in {ROSTER} has the id {printable(reviewer)}{near(reviewer, reviewers)}"
+        return f"nobody in {ROSTER} has the id {printable(reviewer)}. {near_word(reviewer, reviewers)}".rstrip()
     if day < person.start:
         return f"{reviewer} may sign from {person.start} on, not on {day}"
     if person.end is not None and day > person.end:
@@ -296,28 +298,31 @@ def read_reviewers(root: Path) -> dict[str, Reviewer]:
     file = root / ROSTER
     if not file.exists():
         return {}
-    document = read(file, ROSTER)
-    if problems := document.problems("reviewers") or _problems_of_roster(document):
+    try:
+        record = read_record(file, ROSTER, "reviewers")
+    except FileNotUsable as problem:
+        raise _not_usable(str(problem).splitlines()) from None
+    if problems := _problems_of_roster(record):
         raise _not_usable(problems)
     return {
         each["id"]: Reviewer(each["id"], each["name"], each["role"], each["from"], each.get("until"))
-        for each in document.value["reviewers"]
+        for each in record.value["reviewers"]
     }
 
 
-def _problems_of_roster(document: Document) -> list[str]:
+def _problems_of_roster(record: Record) -> list[str]:
     problems = []
     ids = set()
-    for at, each in enumerate(document.value["reviewers"]):
+    for at, each in enumerate(record.value["reviewers"]):
         place = ("reviewers", at)
         if each["id"] in ids:
-            problems.append(document.at((*place, "id"), f"the id {each['id']} is there twice; give each person one"))
+            problems.append(record.at((*place, "id"), f"the id {each['id']} is there twice; give each person one"))
         ids.add(each["id"])
         for field in ("from", "until"):
             if field in each and not is_date(each[field]):
-                problems.append(document.at((*place, field), f"{each[field]} is not a real date"))
+                problems.append(record.at((*place, field), f"{each[field]} is not a real date"))
         if each.get("until", each["from"]) < each["from"]:
-            problems.append(document.at((*place, "until"), f"{each['until']} is before the first day, {each['from']}"))
+            problems.append(record.at((*place, "until"), f"{each['until']} is before the first day, {each['from']}"))
     return problems
 
 

@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 import datetime
-import re
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
 
 import yaml
-from jsonschema import Draft7Validator, FormatChecker
 
+from therapy_policy.data_check import packaged_schemas
 from therapy_policy.errors import FileNotUsable
-from therapy_policy.files import packaged_json
-from therapy_policy.policy.sign_offs import ROSTER, not_on_roster, read_reviewers
+from therapy_policy.policy.records import read_record
+from therapy_policy.policy.sign_offs import ROSTER, is_date, not_on_roster, read_reviewers
 from therapy_policy.wording import printable
 
 SOURCE_CHECKS = "source-checks.yaml"
@@ -46,10 +44,14 @@ def source_checks_of(root: Path) -> list[SourceCheck]:
 
     Raises `FileNotUsable`.
     """
-    path = root / SOURCE_CHECKS
-    checks = _read_yaml(path, []) or []
-    _refuse_invalid(path, checks)
-    return [SourceCheck(**check) for check in checks]
+    if not (root / SOURCE_CHECKS).exists():
+        return []
+    record = read_record(root / SOURCE_CHECKS, SOURCE_CHECKS, "source_checks")
+    checks = [SourceCheck(**check) for check in record.value]
+    for at, check in enumerate(checks):
+        if not is_date(check.date):
+            raise FileNotUsable(record.at((at, "date"), f"{check.date} is not a real date."))
+    return checks
 
 
 def last_source_check(root: Path) -> SourceCheck | None:
@@ -62,13 +64,9 @@ def last_source_check(root: Path) -> SourceCheck | None:
 
 def refuse_unknown(root: Path, by: str, date: str) -> None:
     """Raise `FileNotUsable` unless `by` may check the page, and `date` is a real date that is not in the future."""
-    try:
-        day = datetime.date.fromisoformat(date) if re.fullmatch(r"\d{4}-\d{2}-\d{2}", date, re.ASCII) else None
-    except ValueError:
-        day = None
-    if day is None:
+    if not is_date(date):
         raise FileNotUsable(f"{date!r} is not a date. Give the day of the check, such as 2026-03-31.")
-    if day > datetime.date.today():
+    if date > datetime.date.today().isoformat():
         raise FileNotUsable(f"{date} is in the future. Give the day on which the page was copied.")
     if (root / ROSTER).exists() and (problem := not_on_roster(by, date, read_reviewers(root))):
         raise FileNotUsable(f"The check is not recorded: {problem}.")
@@ -82,32 +80,8 @@ def add_source_check(root: Path, check: SourceCheck) -> None:
     path = root / SOURCE_CHECKS
     source_checks_of(root)  # an invalid record is left as it is
     entry = [asdict(check)]
-    _refuse_invalid(path, entry)
+    for problem in packaged_schemas().problems("source_checks", entry, ()):
+        raise FileNotUsable(f"The check is not recorded: {problem.message}")
     before = path.read_text(encoding="utf-8") if path.exists() else _NEW_FILE
     end = "" if not before or before.endswith("\n") else "\n"
     path.write_text(before + end + yaml.safe_dump(entry, sort_keys=False, allow_unicode=True), encoding="utf-8")
-
-
-def _read_yaml(path: Path, missing: Any) -> Any:
-    try:
-        return yaml.safe_load(path.read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        return missing
-    except (UnicodeDecodeError, yaml.YAMLError) as problem:
-        mark = getattr(problem, "problem_mark", None)
-        where = f"{path}:{mark.line + 1}" if mark else f"{path}"
-        raise FileNotUsable(f"{where} is not YAML. Correct it.") from None
-
-
-def _refuse_invalid(path: Path, checks: Any) -> None:
-    validator = Draft7Validator(
-        packaged_json("schemas/policy/source_checks.json"), format_checker=FormatChecker(["date"])
-    )
-    error = min(validator.iter_errors(checks), key=lambda each: list(each.absolute_path), default=None)
-    if error is None:
-        return
-    at = list(error.absolute_path)
-    where = f"{path}, entry {int(at[0]) + 1}" if at else str(path)
-    if len(at) < 2:
-        raise FileNotUsable(f"{where}: {error.message}. See schemas/policy/source_checks.json.")
-    raise FileNotUsable(f"{where}: `{at[1]}` cannot be {str(error.instance)!r}. It is: {error.schema['description']}")
