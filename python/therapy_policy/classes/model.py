@@ -15,7 +15,7 @@ several; with several, none of the bundles distinguishes two requests of a class
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable, Collection, Hashable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Hashable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from math import prod
@@ -190,31 +190,30 @@ class RequestType:
 
     def _like_baseline(self, fields: Sequence[tuple[int, int]]) -> list[RequestClass]:
         """The baseline class, and those with other values in a few of these fields (a group, a dimension of it)."""
-        groups = [set(group.values) for group in self.groups]
+        baseline = [group.values[0] for group in self.groups]
+        valid = [set(group.values) for group in self.groups]
+        others = {
+            (place, n): [
+                value
+                for value in self.groups[place].dimensions[n].values[:MOST_OF_ONE_FIELD]
+                if value != baseline[place][n]
+            ]
+            for place, n in fields
+        }
         classes = [self.baseline]
         for count in range(1, CHANGES_AT_MOST + 1):
-            changed = [
-                self.join_values(group_values)
-                for chosen in itertools.combinations(fields, count)
-                for group_values in self._with_others(chosen)
-                if all(group_values[place] in groups[place] for place, _ in chosen)
-            ]
-            if count > CHANGES_AT_LEAST and len(classes) + len(changed) > MOST_NEAR_BASELINE:
+            several = list(itertools.combinations(fields, count))
+            more = sum(prod(len(others[field]) for field in chosen) for chosen in several)
+            if count > CHANGES_AT_LEAST and len(classes) + more > MOST_NEAR_BASELINE:
                 break
-            classes += changed
+            for chosen in several:
+                for values in itertools.product(*(others[field] for field in chosen)):
+                    group_values = list(baseline)
+                    for (place, n), value in zip(chosen, values, strict=True):
+                        group_values[place] = (*group_values[place][:n], value, *group_values[place][n + 1 :])
+                    if all(group_values[place] in valid[place] for place, _ in chosen):
+                        classes.append(self.join_values(group_values))
         return classes
-
-    def _with_others(self, fields: Sequence[tuple[int, int]]) -> Iterator[list[GroupValue]]:
-        """The values of the groups in the baseline, with each other value of each of these fields."""
-        others = [self.groups[place].dimensions[n].values[:MOST_OF_ONE_FIELD] for place, n in fields]
-        for values in itertools.product(*others):
-            group_values = [group.values[0] for group in self.groups]
-            for (place, n), value in zip(fields, values, strict=True):
-                if value == self.groups[place].values[0][n]:
-                    break
-                group_values[place] = (*group_values[place][:n], value, *group_values[place][n + 1 :])
-            else:
-                yield group_values
 
     @cached_property
     def blocks(self) -> tuple[Block, ...]:
