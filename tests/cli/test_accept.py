@@ -246,12 +246,12 @@ def test_a_wrong_argument_is_a_usage_error(released: Path, arguments: list[str],
 @pytest.mark.parametrize(
     ("old", "new", "message"),
     [
-        ("change: first", "change: firts", "'firts' is not one of"),
-        ("accepted_on: '2026-12-01'", "accepted_on: 2026-12-01", "accepted_on"),
+        ("change: first", "change: firts", ':9: `change` is "firts". Did you mean `first`?'),
+        ("accepted_on: '2026-12-01'", "accepted_on: 2026-12-01", ":4: `accepted_on` is 2026-12-01 without quotes"),
         ("accepted_on: '2026-12-01'", "accepted_on: '2026-12-32'", "which is not a date"),
         (f"version: {VERSION}", "version: 9.9.9", "it is about version 9.9.9"),
         ("previous: null", "previous: 0.9.0", "`previous` is 0.9.0"),
-        ("changes: []", "changes: [", "it is not YAML at line"),
+        ("changes: []", "changes: [", ": This is not YAML"),
     ],
 )
 def test_a_record_that_is_not_valid_is_named(root: Path, old: str, new: str, message: str) -> None:

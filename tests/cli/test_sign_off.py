@@ -128,7 +128,7 @@ def test_what_is_signed_is_shown_and_recorded(root: Path) -> None:
     ("change", "named"),
     [
         ({"by": "Invented Name"}, "nobody in reviewers.yaml has the id Invented Name"),
-        ({"by": "first.reviewr"}, "did you mean first.reviewer?"),
+        ({"by": "first.reviewr"}, "Did you mean `first.reviewer`?"),
         ({"on": "2099-01-01"}, "2099-01-01 is in the future"),
         ({"on": (date.today() + timedelta(days=1)).isoformat()}, "is in the future"),
         ({"on": "2026-02-30"}, "2026-02-30 is not a real date"),
@@ -136,7 +136,7 @@ def test_what_is_signed_is_shown_and_recorded(root: Path) -> None:
         ({"on": "2026-01-31"}, "first.reviewer may sign from 2026-02-01 on"),
         ({"by": "second.reviewer", "on": "2026-04-01"}, "second.reviewer could sign through 2026-03-31"),
         ({"verdict": "approved"}, "approved is not a verdict"),
-        ({"verdict": "confirmd"}, "did you mean confirmed?"),
+        ({"verdict": "confirmd"}, "Did you mean `confirmed`?"),
         ({"verdict": "to_change"}, "needs a --comment"),
     ],
 )
@@ -147,8 +147,8 @@ def test_nobody_else_on_no_other_day(root: Path, change: dict[str, str], named: 
 @pytest.mark.parametrize(
     ("subjects", "named"),
     [
-        (["INT-99"], "no interpretation INT-99; did you mean INT-9?"),
-        (["int-1"], "did you mean INT-1?"),
+        (["INT-99"], "no interpretation INT-99. Did you mean `INT-9`?"),
+        (["int-1"], "Did you mean `INT-1`?"),
         (["INT-1", "INT-2", "INT-1"], "INT-1 is there twice"),
         (["release"], "no interpretation release"),
         (["release 99.0.0"], f"no release 99.0.0; the policy is version {VERSION}"),
@@ -224,17 +224,29 @@ def test_a_file_of_verdicts(root: Path, name: str, dump: Callable[[object], str]
 @pytest.mark.parametrize(
     ("name", "text", "named"),
     [
-        ("v.yaml", "- subject: INT-1\n  verdict: confirmd\n", "v.yaml:2: 'confirmd' is not one of"),
-        ("v.yaml", "- subject: INT-1\n  verdict: to_change\n", "v.yaml:1: comment missing"),
-        ("v.yaml", "- subject: INT-1\n  verdict: confirmed\n  verdict: to_change\n", "v.yaml:3: the key 'verdict'"),
-        ("v.yaml", "- {subject: INT-1, verdict: confirmed, coment: x}\n", "did you mean comment?"),
+        (
+            "v.yaml",
+            "- subject: INT-1\n  verdict: confirmd\n",
+            "v.yaml:2: `verdict` is",
+        ),
+        ("v.yaml", "- subject: INT-1\n  verdict: to_change\n", "v.yaml:1: `comment` is missing"),
+        (
+            "v.yaml",
+            "- subject: INT-1\n  verdict: confirmed\n  verdict: to_change\n",
+            "v.yaml:3: `verdict` is here twice",
+        ),
+        ("v.yaml", "- {subject: INT-1, verdict: confirmed, coment: x}\n", "Did you mean `comment`?"),
         ("v.yaml", "- subject: INT-99\n  verdict: confirmed\n", "no interpretation INT-99"),
         ("v.yaml", "- subject: INT-1 INT-2\n  verdict: confirmed\n", "no interpretation INT-1 INT-2"),
-        ("v.yaml", "", "v.yaml:1: None is not of type 'array'"),
-        ("v.yaml", "- [", "v.yaml:1: this is not YAML"),
-        ("v.json", '[{"subject": "INT-1", "subject": "INT-2", "verdict": "confirmed"}]', "the key 'subject'"),
+        ("v.yaml", "", "v.yaml:1: The file is empty."),
+        ("v.yaml", "- [", "v.yaml:2: This is not YAML"),
+        (
+            "v.json",
+            '[{"subject": "INT-1", "subject": "INT-2", "verdict": "confirmed"}]',
+            "`subject` is here twice",
+        ),
         ("v.json", '[{"subject": "INT-1", "verdict": "confirmed", "comment": "\\ud800"}]', "not text in UTF-8"),
-        ("v.json", "[", "v.json: this is not JSON"),
+        ("v.json", "[", "v.json: This is not JSON"),
         ("missing.yaml", None, "missing.yaml cannot be read"),
     ],
 )
@@ -360,16 +372,20 @@ RECORD = {
         ("INT-1", [RECORD | {"by": "Invented Name"}], "INT-1.yaml:2: nobody in reviewers.yaml"),
         ("INT-1", [RECORD | {"date": "2099-01-01"}], "INT-1.yaml:3: 2099-01-01 is in the future"),
         ("INT-1", [RECORD | {"date": "2026-02-30"}], "INT-1.yaml:3: 2026-02-30 is not a real date"),
-        ("INT-1", [RECORD | {"date": "March"}], "INT-1.yaml:3: 'March' is not a date"),
+        ("INT-1", [RECORD | {"date": "March"}], 'INT-1.yaml:3: `date` is "March". Expected: a date in quotes'),
         ("INT-1", [RECORD | {"date": "2026-01-31"}], "INT-1.yaml:2: first.reviewer may sign from"),
         ("INT-1", [RECORD, RECORD | {"date": "2026-03-01"}], "INT-1.yaml:8: 2026-03-01 is before the verdict above"),
-        ("INT-1", [RECORD | {"verdict": "aproved"}], "INT-1.yaml:1: 'aproved' is not one of"),
-        ("INT-1", [RECORD | {"verdict": "to_change"}], "INT-1.yaml:1: comment missing"),
-        ("INT-1", [RECORD | {"digest": "0"}], "INT-1.yaml:5:"),
+        (
+            "INT-1",
+            [RECORD | {"verdict": "aproved"}],
+            'INT-1.yaml:1: `verdict` is "aproved". Choose one of',
+        ),
+        ("INT-1", [RECORD | {"verdict": "to_change"}], "INT-1.yaml:1: `comment` is missing"),
+        ("INT-1", [RECORD | {"digest": "0"}], 'INT-1.yaml:5: `digest` is "0". Expected: the SHA-256'),
         ("INT-1", [RECORD | {"comment": " "}], "INT-1.yaml:6:"),
-        ("INT-1", [{"verdict": "confirmed"}], "INT-1.yaml:1: by and date and policy_version and digest missing"),
+        ("INT-1", [{"verdict": "confirmed"}], "INT-1.yaml:1: `policy_version` is missing"),
         ("INT-1", [], "INT-1.yaml:1:"),
-        ("INT-99", [RECORD], "INT-99.yaml:1: the policy has no interpretation INT-99; did you mean INT-9?"),
+        ("INT-99", [RECORD], "INT-99.yaml:1: the policy has no interpretation INT-99. Did you mean `INT-9`?"),
         ("release-99.0.0", [RECORD], "release-99.0.0.yaml:1: there is no release 99.0.0"),
         ("int-1", [RECORD], "int-1.yaml:1: the name is neither"),
     ],
@@ -388,19 +404,29 @@ def test_a_key_that_is_there_twice_is_refused(root: Path) -> None:
     signed(root, "INT-1")
     with (root / "sign-offs" / "INT-1.yaml").open("a", encoding="utf-8") as file:
         file.write("  verdict: to_change\n")
-    with pytest.raises(FileNotUsable, match=r"sign-offs/INT-1\.yaml:6: the key 'verdict' is there twice"):
+    with pytest.raises(FileNotUsable, match=r"sign-offs/INT-1\.yaml:6: `verdict` is here twice"):
         records_of(root)
 
 
 @pytest.mark.parametrize(
     ("text", "named"),
     [
-        ("reviewers:\n  - {id: a, name: A, role: B, from: 2026-02-30}\n", "reviewers.yaml:2: 2026-02-30 is not a real"),
-        ("reviewers:\n  - {id: a, name: A, role: B}\n", "reviewers.yaml:2: from missing"),
-        ("reviewers:\n  - {id: a, name: A, rol: B, from: 2026-01-01}\n", "did you mean role?"),
-        ("reviewers:\n  - {id: a, name: A, role: B, from: 2026-01-02, until: 2026-01-01}\n", "before the first day"),
-        (f"{ROSTER}  - {{id: first.reviewer, name: A, role: B, from: 2026-01-01}}\n", "reviewers.yaml:4: the id"),
-        ("reviewers: []\nreviewers: []\n", "reviewers.yaml:2: the key 'reviewers' is there twice"),
+        (
+            "reviewers:\n  - {id: a, name: A, role: B, from: '2026-02-30'}\n",
+            ":2: 2026-02-30 is not a real date",
+        ),
+        (
+            "reviewers:\n  - {id: a, name: A, role: B, from: 2026-03-01}\n",
+            ":2: `from` is 2026-03-01 without quotes",
+        ),
+        ("reviewers:\n  - {id: a, name: A, role: B}\n", "reviewers.yaml:2: `from` is missing"),
+        ('reviewers:\n  - {id: a, name: A, rol: B, from: "2026-01-01"}\n', "Did you mean `role`?"),
+        (
+            "reviewers:\n  - {id: a, name: A, role: B, from: '2026-01-02', until: '2026-01-01'}\n",
+            "before the first",
+        ),
+        (f"{ROSTER}  - {{id: first.reviewer, name: A, role: B, from: '2026-01-01'}}\n", "reviewers.yaml:4: the id"),
+        ("reviewers: []\nreviewers: []\n", "reviewers.yaml:2: `reviewers` is here twice, first in line 1."),
         ("reviewers: &a [*a]\n", "reviewers.yaml"),
         ("[]\n", "reviewers.yaml:1:"),
     ],

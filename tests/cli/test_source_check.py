@@ -556,7 +556,7 @@ def test_a_record_with_a_wrong_date_or_an_unknown_name_is_rejected(
 def test_an_empty_name_is_rejected(repository: Path) -> None:
     result = record(repository, by="  ")
     assert (result.returncode, result.stdout) == (2, b"")
-    assert "`by` cannot be '  '" in result.stderr.decode().splitlines()[-1]
+    assert '`by` is "  ". Expected: who checked' in result.stderr.decode().splitlines()[-1]
     assert not (repository / "source-checks.yaml").exists()
 
 
@@ -566,12 +566,12 @@ ENTRY = {"date": "2026-01-01", "by": "a", "page": "0" * 64, "result": "unchanged
 @pytest.mark.parametrize(
     ("content", "problem"),
     [
-        ({"date": "2026-01-01"}, ": {'date': '2026-01-01'} is not of type 'array'"),
-        ([ENTRY, {**ENTRY, "date": date(2026, 1, 1)}], ", entry 2: `date` cannot be '2026-01-01'. It is: The date"),
-        ([{**ENTRY, "date": "2026-02-30"}], ", entry 1: `date` cannot be '2026-02-30'."),
-        ([{**ENTRY, "result": "0 findings"}], ", entry 1: `result` cannot be '0 findings'."),
-        ([{"date": "2026-01-01"}], ", entry 1: 'by' is a required property."),
-        ([{**ENTRY, "note": "x"}], ", entry 1: Additional properties are not allowed"),
+        ({"date": "2026-01-01"}, ":1: Here is a group of keys. Expected: "),
+        ([ENTRY, {**ENTRY, "date": date(2026, 1, 1)}], ":7: `date` is 2026-01-01 without quotes."),
+        ([{**ENTRY, "date": "2026-02-30"}], ":2: 2026-02-30 is not a real date."),
+        ([{**ENTRY, "result": "0 findings"}], ':5: `result` is "0 findings". Expected: unchanged, or the number of '),
+        ([{name: ENTRY[name] for name in ("date", "by", "page", "result")}], ":1: `policy` is missing here. Add "),
+        ([{**ENTRY, "note": "x"}], ":3: `note` is not a known key."),
     ],
 )
 def test_an_invalid_record_is_named_and_left_as_it_is(content: Any, problem: str, repository: Path) -> None:

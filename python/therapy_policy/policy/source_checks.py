@@ -44,9 +44,10 @@ def source_checks_of(root: Path) -> list[SourceCheck]:
 
     Raises `FileNotUsable`.
     """
-    if not (root / SOURCE_CHECKS).exists():
+    path = root / SOURCE_CHECKS
+    if not path.exists():
         return []
-    record = read_record(root / SOURCE_CHECKS, SOURCE_CHECKS, "source_checks")
+    record = read_record(path, str(path), "source_checks")
     checks = [SourceCheck(**check) for check in record.value]
     for at, check in enumerate(checks):
         if not is_date(check.date):
