@@ -191,14 +191,35 @@ def test_a_version_that_is_too_small_is_refused(root: Path, change: str, version
         Proposal(root, release, None, ()).check_version()
     assert f"{VERSION_FILE}:{line}: version {version} is too small after {VERSION}" in str(refusal.value)
     assert f"The smallest version that is right is {smallest}." in str(refusal.value)
-    for enough in (smallest, "99.0.0"):
-        Proposal(root, dataclasses.replace(release, version=enough), None, ()).check_version()
+    for enough, size in ((smallest, "right"), ("99.0.0", "greater than needed")):
+        in_words = Proposal(root, dataclasses.replace(release, version=enough), None, ()).check_version()
+        assert f"Version {enough} is {size} after {VERSION}" in in_words
+        assert f"The smallest version that is right is {smallest}." in in_words
 
 
 def test_the_smallest_version_follows_semantic_versioning() -> None:
     assert smallest_version("1.2.3", "patch") == "1.2.4"
     assert smallest_version("1.2.3", "minor") == "1.3.0"
     assert smallest_version("1.2.3", "major") == "2.0.0"
+
+
+def test_a_version_line_alone_is_a_patch(root: Path) -> None:
+    set_version(root, VERSION, NEXT_MAJOR)
+    add_entry(root, NEXT_MAJOR, DAY)
+    output, errors = accept(root, "--date", DAY, "--yes", "--sample", "referral_route")
+    assert "No change in behavior." in output
+    assert f"Version {NEXT_MAJOR} is greater than needed after {VERSION}, because only words changed." in errors
+    assert f"The smallest version that is right is {NEXT_PATCH}." in errors
+    assert record_of(root, NEXT_MAJOR)["change"] == "patch"
+
+
+def test_what_check_finds_is_not_accepted(root: Path) -> None:
+    replace(root / PARAMETERS, "treatment: 11", "treatment: 12")
+    set_version(root, VERSION, NEXT_MAJOR)
+    add_entry(root, NEXT_MAJOR, DAY)
+    _, errors = accept(root, "--date", DAY, "--yes", "--sample", "referral_route", status=2)
+    assert "at most 11" in errors
+    assert not (root / f"releases/{NEXT_MAJOR}.yaml").exists()
 
 
 def test_two_policies_never_have_the_same_version(root: Path) -> None:

@@ -65,17 +65,21 @@ class Proposal:
         """The file of the record."""
         return self.root / FOLDER / f"{self.release.version}.yaml"
 
-    def check_version(self) -> None:
-        """Raise `PolicyNotAccepted` if the version is too small for what changed; name the smallest that is right."""
+    def check_version(self) -> str:
+        """Return what the version is, in words, and the smallest that is right if it is greater than that.
+
+        Raises `PolicyNotAccepted` if it is too small for what changed.
+        """
         release = self.release
         if release.previous is None:
-            return
+            return f"Version {release.version} is the first release."
         smallest = smallest_version(release.previous, release.change)
+        why = f"after {release.previous}, because {WHY[release.change]}. The smallest version that is right is {smallest}."
         if version_number(release.version) < version_number(smallest):
-            raise PolicyNotAccepted(
-                f"{_place_of_version(self.root / 'policies')}: version {release.version} is too small after "
-                f"{release.previous}, because {WHY[release.change]}. The smallest version that is right is {smallest}."
-            )
+            place = _place_of_version(self.root / "policies")
+            raise PolicyNotAccepted(f"{place}: version {release.version} is too small {why}")
+        size = "right" if release.version == smallest else "greater than needed"
+        return f"Version {release.version} is {size} {why}"
 
     def write(self) -> None:
         """Write the record."""
@@ -90,8 +94,8 @@ def propose(policies: Path, accepted_on: str, report: Report, *, sample: str | N
     `accepted_on` (YYYY-MM-DD) decides which dates have passed. With `sample`, only a sample of this request type is
     decided, and the record says so. `report` is called before each step that takes long.
 
-    Raises `PolicyNotAccepted` if the policy does not meet a condition for a release, `FileNotUsable` if the date is not
-    usable, `ReleaseNotUsable`, `BundleNotUsable`, `OpaNotAvailable` and `EngineNotAvailable`.
+    Raises `PolicyNotAccepted` if the policy does not meet a condition for a release, `PolicyNotUsable` with everything
+    that `check` finds, `FileNotUsable` if the date is not usable, `ReleaseNotUsable`, `BundleNotUsable`, `OpaNotAvailable` and `EngineNotAvailable`.
     """
     policies = policies.resolve()
     root = policies.parent
@@ -99,8 +103,7 @@ def propose(policies: Path, accepted_on: str, report: Report, *, sample: str | N
     newest = releases[-1] if releases else None
     _check_date(accepted_on, newest)
     _generate(root, report)
-    _check_policy(policies)
-    report("Compiling the policy …")
+    report("Checking and compiling the policy …")
     bundle = load(from_here(policies))
     if newest and bundle.digest_of_everything == newest.text_digest:
         return None
@@ -219,19 +222,6 @@ def _generate(root: Path, report: Report) -> None:
     done = subprocess.run([sys.executable, "-m", "tools.generate"], cwd=root, capture_output=True, text=True)
     if done.returncode:
         raise PolicyNotAccepted(f"The generated files cannot be written. Correct this:\n{done.stderr.strip()}")
-
-
-def _check_policy(policies: Path) -> None:
-    """Raise `PolicyNotAccepted` with everything that `therapy-policy check` finds."""
-    if problems := _findings(policies):
-        raise PolicyNotAccepted(
-            "The policy does not pass `therapy-policy check`. Correct this:\n" + "\n".join(problems)
-        )
-
-
-def _findings(policies: Path) -> list[str]:
-    """Return what `therapy-policy check` finds, each finding as a line with its place."""
-    return []
 
 
 def _check_changelog(version: str, accepted_on: str, file: Path) -> None:
