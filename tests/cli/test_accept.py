@@ -139,6 +139,43 @@ def test_the_entry_that_is_offered_shows_the_new_period(released: Path, root: Pa
     assert len(json.loads("\n".join(with_it))) == len(worked_examples()) + 1
 
 
+def test_the_lines_that_are_named_leave_nothing_missing_once_they_are_added(root: Path, tmp_path: Path) -> None:
+    three_more_visits(root, START)
+    change_data(root / PARAMETERS, lambda parameters: one_more_code(parameters["pediatric_ot"]["procedure_codes"]))
+    ceiling = root / "policies/ceiling.yaml"
+    change_data(ceiling, lambda each: each["procedure_codes"].update({"97533": {"because": "The plan added it."}}))
+    change_data(
+        root / "policies/therapy/ceiling/data.json", lambda each: each["procedure_codes"].update({"97533": None})
+    )
+    set_version(root, VERSION, NEXT_MAJOR)
+    add_entry(root, NEXT_MAJOR, DAY)
+    python = tmp_path / "python"
+    shutil.copytree(ROOT / "python", python)
+    arguments = ("accept", "--date", DAY, "--yes", "--sample", "referral_route")
+    first = run(*arguments, cwd=root, seconds=MINUTES, PYTHONPATH=str(python))
+    assert first.returncode == 0, first.stderr.decode()
+    errors = first.stderr.decode()
+    assert f"outpatient_pt.initial_visits, from {START}: no worked example depends on it." in errors
+    assert f"pediatric_ot.procedure_codes, from {START}: 97533: no worked example depends on it." in errors
+
+    file = python / "therapy_policy/review/examples.json"
+    lines = file.read_text(encoding="utf-8").splitlines()
+    named = re.findall(r"Add this before line (\d+) of .*examples\.json:\n((?:  .*\n)+)", errors)
+    for line, text in sorted(named, key=lambda each: -int(each[0])):
+        lines[int(line) - 1 : int(line) - 1] = text.splitlines()
+    assert len(json.loads("\n".join(lines))) == len(worked_examples()) + 2
+    file.write_text("\n".join(lines) + "\n", encoding="utf-8")
+    (root / f"releases/{NEXT_MAJOR}.yaml").unlink()
+    again = run(*arguments, cwd=root, seconds=MINUTES, PYTHONPATH=str(python))
+    assert again.returncode == 0, again.stderr.decode()
+    assert "no worked example" not in again.stderr.decode()
+
+
+def one_more_code(codes: Any) -> None:
+    value = codes["periods"][-1]["value"] | {"97533": {"clause": "OT-5", "service": "practice with touch"}}
+    codes["periods"].append({"from": START, "value": value})
+
+
 def test_the_date_of_acceptance_decides_what_has_passed(released: Path, root: Path) -> None:
     three_more_visits(root, START)
     old, new = load(str(released / "policies")), load(str(root / "policies"))

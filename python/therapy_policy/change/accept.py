@@ -74,12 +74,13 @@ class Proposal:
         if release.previous is None:
             return f"Version {release.version} is the first release."
         smallest = smallest_version(release.previous, release.change)
-        why = f"after {release.previous}, because {WHY[release.change]}. The smallest version that is right is {smallest}."
+        because = f"after {release.previous}, because {WHY[release.change]}."
+        enough = f"The smallest version that is right is {smallest}."
         if version_number(release.version) < version_number(smallest):
             place = _place_of_version(self.root / "policies")
-            raise PolicyNotAccepted(f"{place}: version {release.version} is too small {why}")
+            raise PolicyNotAccepted(f"{place}: version {release.version} is too small {because} {enough}")
         size = "right" if release.version == smallest else "greater than needed"
-        return f"Version {release.version} is {size} {why}"
+        return f"Version {release.version} is {size} {because} {enough}"
 
     def write(self) -> None:
         """Write the record."""
@@ -95,7 +96,8 @@ def propose(policies: Path, accepted_on: str, report: Report, *, sample: str | N
     decided, and the record says so. `report` is called before each step that takes long.
 
     Raises `PolicyNotAccepted` if the policy does not meet a condition for a release, `PolicyNotUsable` with everything
-    that `check` finds, `FileNotUsable` if the date is not usable, `ReleaseNotUsable`, `BundleNotUsable`, `OpaNotAvailable` and `EngineNotAvailable`.
+    that `check` finds, `FileNotUsable` if the date is not usable, `ReleaseNotUsable`, `BundleNotUsable`,
+    `OpaNotAvailable` and `EngineNotAvailable`.
     """
     policies = policies.resolve()
     root = policies.parent

@@ -417,9 +417,7 @@ def decide_both(
     comparer = Comparer(old, new, as_of)
     kinds = {name: comparer.kinds[name] for name in can_differ}
     # The blocks of a type take about as long to find as to decide.
-    complete = {
-        name: (can_differ[name] and not quick) or kind.sample.size == kind.size for name, kind in kinds.items()
-    }
+    complete = {name: (can_differ[name] and not quick) or kind.sample.size == kind.size for name, kind in kinds.items()}
     blocks = {name: kind.blocks if complete[name] else (kind.sample,) for name, kind in kinds.items()}
     drawn = (DRAWN_QUICKLY if quick else DRAWN) if rules_differ else 0
     todo = {name: list(pieces(name, blocks[name], drawn if can else 0)) for name, can in can_differ.items()}
