@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import dataclasses
 import json
 import re
@@ -35,6 +36,7 @@ from therapy_policy.change.accept import Proposal, change_of, smallest_version
 from therapy_policy.change.diff import diff
 from therapy_policy.change.worked import missing_examples, worked_examples
 from therapy_policy.policy.bundles import load
+from therapy_policy.policy.check import ceiling_for_rules
 from therapy_policy.policy.releases import read_release
 
 START = "2027-01-01"  # of the period that is added
@@ -144,9 +146,8 @@ def test_the_lines_that_are_named_leave_nothing_missing_once_they_are_added(root
     change_data(root / PARAMETERS, lambda parameters: one_more_code(parameters["pediatric_ot"]["procedure_codes"]))
     ceiling = root / "policies/ceiling.yaml"
     change_data(ceiling, lambda each: each["procedure_codes"].update({"97533": {"because": "The plan added it."}}))
-    change_data(
-        root / "policies/therapy/ceiling/data.json", lambda each: each["procedure_codes"].update({"97533": None})
-    )
+    limits = ceiling_for_rules(yaml.safe_load(ceiling.read_text(encoding="utf-8")))
+    (root / "policies/therapy/ceiling/data.json").write_text(json.dumps(limits), encoding="utf-8")
     set_version(root, VERSION, NEXT_MAJOR)
     add_entry(root, NEXT_MAJOR, DAY)
     python = tmp_path / "python"
@@ -172,7 +173,8 @@ def test_the_lines_that_are_named_leave_nothing_missing_once_they_are_added(root
 
 
 def one_more_code(codes: Any) -> None:
-    value = codes["periods"][-1]["value"] | {"97533": {"clause": "OT-5", "service": "practice with touch"}}
+    value = copy.deepcopy(codes["periods"][-1]["value"])
+    value["97533"] = {"clause": "OT-5", "service": "practice with touch"}
     codes["periods"].append({"from": START, "value": value})
 
 
@@ -255,7 +257,7 @@ def test_what_check_finds_is_not_accepted(root: Path) -> None:
     set_version(root, VERSION, NEXT_MAJOR)
     add_entry(root, NEXT_MAJOR, DAY)
     _, errors = accept(root, "--date", DAY, "--yes", "--sample", "referral_route", status=2)
-    assert "at most 11" in errors
+    assert "`treatment` is 12, above the ceiling of 11" in errors
     assert not (root / f"releases/{NEXT_MAJOR}.yaml").exists()
 
 

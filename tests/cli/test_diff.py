@@ -10,12 +10,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 
 from tests.cli.command import run, start
 from tests.cli.policies import PARAMETERS, change_data, policy_of_the_day
 from therapy_policy import BundleNotUsable, EmbeddedClient
 from therapy_policy.change.flips import Comparer
 from therapy_policy.policy.bundles import load
+from therapy_policy.policy.check import ceiling_for_rules
 
 MINUTES = 5 * 60.0
 
@@ -334,10 +336,9 @@ def test_a_different_request_schema_is_a_change_in_behavior(policy: Path, edited
 
 
 def test_the_ceiling_has_an_area_of_its_own(policy: Path, edited: Edit) -> None:
-    def code(ceiling: Any) -> None:
-        ceiling["procedure_codes"]["97533"] = None
-
-    changed = edited(("therapy/ceiling/data.json", code), ("ceiling.yaml", raise_ceiling))
+    changed = edited(("ceiling.yaml", raise_ceiling))
+    limits = ceiling_for_rules(yaml.safe_load((changed / "ceiling.yaml").read_text(encoding="utf-8")))
+    (changed / "therapy/ceiling/data.json").write_text(json.dumps(limits), encoding="utf-8")
     document = report(policy, changed, "--quick", "--type", "pt_continuation", status=0)
     (change,) = document["data"]
     assert (change["area"], change["place"], change["new"]) == ("Ceiling", "procedure_codes.97533", None)
