@@ -610,7 +610,7 @@ def accept(
         _write_text(_on_console(partial(print_report, proposal.document)))
     for missing in proposal.missing:
         print("\n".join(missing.as_lines()), file=sys.stderr)
-    proposal.check_version()
+    print(proposal.check_version(), file=sys.stderr)
     what = f"policy {proposal.release.version} on {day}"
     if not yes and not typer.confirm(f"Accept {what}?", err=True):
         print("Nothing was written.", file=sys.stderr)

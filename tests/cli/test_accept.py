@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import dataclasses
 import json
 import re
@@ -35,6 +36,7 @@ from therapy_policy.change.accept import Proposal, change_of, smallest_version
 from therapy_policy.change.diff import diff
 from therapy_policy.change.worked import missing_examples, worked_examples
 from therapy_policy.policy.bundles import load
+from therapy_policy.policy.check import ceiling_for_rules
 from therapy_policy.policy.releases import read_release
 
 START = "2027-01-01"  # of the period that is added
@@ -139,6 +141,43 @@ def test_the_entry_that_is_offered_shows_the_new_period(released: Path, root: Pa
     assert len(json.loads("\n".join(with_it))) == len(worked_examples()) + 1
 
 
+def test_the_lines_that_are_named_leave_nothing_missing_once_they_are_added(root: Path, tmp_path: Path) -> None:
+    three_more_visits(root, START)
+    change_data(root / PARAMETERS, lambda parameters: one_more_code(parameters["pediatric_ot"]["procedure_codes"]))
+    ceiling = root / "policies/ceiling.yaml"
+    change_data(ceiling, lambda each: each["procedure_codes"].update({"97533": {"because": "The plan added it."}}))
+    limits = ceiling_for_rules(yaml.safe_load(ceiling.read_text(encoding="utf-8")))
+    (root / "policies/therapy/ceiling/data.json").write_text(json.dumps(limits), encoding="utf-8")
+    set_version(root, VERSION, NEXT_MAJOR)
+    add_entry(root, NEXT_MAJOR, DAY)
+    python = tmp_path / "python"
+    shutil.copytree(ROOT / "python", python)
+    arguments = ("accept", "--date", DAY, "--yes", "--sample", "referral_route")
+    first = run(*arguments, cwd=root, seconds=MINUTES, PYTHONPATH=str(python))
+    assert first.returncode == 0, first.stderr.decode()
+    errors = first.stderr.decode()
+    assert f"outpatient_pt.initial_visits, from {START}: no worked example depends on it." in errors
+    assert f"pediatric_ot.procedure_codes, from {START}: 97533: no worked example depends on it." in errors
+
+    file = python / "therapy_policy/review/examples.json"
+    lines = file.read_text(encoding="utf-8").splitlines()
+    named = re.findall(r"Add this before line (\d+) of .*examples\.json:\n((?:  .*\n)+)", errors)
+    for line, text in sorted(named, key=lambda each: -int(each[0])):
+        lines[int(line) - 1 : int(line) - 1] = text.splitlines()
+    assert len(json.loads("\n".join(lines))) == len(worked_examples()) + 2
+    file.write_text("\n".join(lines) + "\n", encoding="utf-8")
+    (root / f"releases/{NEXT_MAJOR}.yaml").unlink()
+    again = run(*arguments, cwd=root, seconds=MINUTES, PYTHONPATH=str(python))
+    assert again.returncode == 0, again.stderr.decode()
+    assert "no worked example" not in again.stderr.decode()
+
+
+def one_more_code(codes: Any) -> None:
+    value = copy.deepcopy(codes["periods"][-1]["value"])
+    value["97533"] = {"clause": "OT-5", "service": "practice with touch"}
+    codes["periods"].append({"from": START, "value": value})
+
+
 def test_the_date_of_acceptance_decides_what_has_passed(released: Path, root: Path) -> None:
     three_more_visits(root, START)
     old, new = load(str(released / "policies")), load(str(root / "policies"))
@@ -191,14 +230,26 @@ def test_a_version_that_is_too_small_is_refused(root: Path, change: str, version
         Proposal(root, release, None, ()).check_version()
     assert f"{VERSION_FILE}:{line}: version {version} is too small after {VERSION}" in str(refusal.value)
     assert f"The smallest version that is right is {smallest}." in str(refusal.value)
-    for enough in (smallest, "99.0.0"):
-        Proposal(root, dataclasses.replace(release, version=enough), None, ()).check_version()
+    for enough, size in ((smallest, "right"), ("99.0.0", "greater than needed")):
+        in_words = Proposal(root, dataclasses.replace(release, version=enough), None, ()).check_version()
+        assert f"Version {enough} is {size} after {VERSION}" in in_words
+        assert f"The smallest version that is right is {smallest}." in in_words
 
 
 def test_the_smallest_version_follows_semantic_versioning() -> None:
     assert smallest_version("1.2.3", "patch") == "1.2.4"
     assert smallest_version("1.2.3", "minor") == "1.3.0"
     assert smallest_version("1.2.3", "major") == "2.0.0"
+
+
+def test_a_version_line_alone_is_a_patch(root: Path) -> None:
+    set_version(root, VERSION, NEXT_MAJOR)
+    add_entry(root, NEXT_MAJOR, DAY)
+    output, errors = accept(root, "--date", DAY, "--yes", "--sample", "referral_route")
+    assert "No change in behavior." in output
+    assert f"Version {NEXT_MAJOR} is greater than needed after {VERSION}, because only words changed." in errors
+    assert f"The smallest version that is right is {NEXT_PATCH}." in errors
+    assert record_of(root, NEXT_MAJOR)["change"] == "patch"
 
 
 def test_a_policy_with_a_slip_is_refused_with_its_file_and_line(root: Path) -> None:

@@ -1,5 +1,6 @@
 """`therapy-policy diff`: the policy of one day against copies of it with one thing changed."""
 
+import copy
 import json
 import re
 import shutil
@@ -9,12 +10,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 
 from tests.cli.command import run, start
 from tests.cli.policies import PARAMETERS, change_data, policy_of_the_day
 from therapy_policy import BundleNotUsable, EmbeddedClient
 from therapy_policy.change.flips import Comparer
 from therapy_policy.policy.bundles import load
+from therapy_policy.policy.check import ceiling_for_rules
 
 MINUTES = 5 * 60.0
 
@@ -32,14 +35,14 @@ def edited(policy: Path, tmp_path: Path) -> Edit:
     """A function that copies the policy and changes the data of files, or replaces a text in them."""
 
     def edit(*edits: tuple[str, Change] | tuple[str, str, str]) -> Path:
-        copy = tmp_path / "policies"
-        shutil.copytree(policy, copy)
+        target = tmp_path / "policies"
+        shutil.copytree(policy, target)
         for file, *edit in edits:
             if isinstance(edit[0], str):
-                replace(copy / file, *edit)
+                replace(target / file, *edit)
             else:
-                change_data(copy / file, edit[0])
-        return copy
+                change_data(target / file, edit[0])
+        return target
 
     return edit
 
@@ -77,8 +80,8 @@ def kinds(document: Any) -> list[Any]:
 
 
 def test_one_more_visit_flips_exactly_the_requests_for_it(policy: Path, edited: Edit) -> None:
-    copy = edited((PARAMETERS, one_more_visit))
-    document = report(policy, copy, "--type", "pt_visit", "--type", "pediatric_ot_claim")
+    changed = edited((PARAMETERS, one_more_visit))
+    document = report(policy, changed, "--type", "pt_visit", "--type", "pediatric_ot_claim")
 
     expected = {"tier": "nonacute", "visit.kind": "treatment", "prior_visits.treatment": "5"}
     dates = (
@@ -88,7 +91,7 @@ def test_one_more_visit_flips_exactly_the_requests_for_it(policy: Path, edited: 
     in_scope = {"service_date and referral_date": dates, "specialty": "none"}
     (of_visits,) = document["flips"]
     assert of_visits["shared"] == expected | in_scope
-    kind = Comparer(load(str(policy)), load(str(copy))).kinds["pt_visit"]
+    kind = Comparer(load(str(policy)), load(str(changed))).kinds["pt_visit"]
     places = {dimension.name: place for place, dimension in enumerate(kind.dimensions)}
     classes = [block.class_at(number) for block in kind.blocks for number in range(block.size)]
     values = {places[name]: text.split(" / ") for name, text in of_visits["shared"].items()}
@@ -132,22 +135,78 @@ def test_one_more_visit_flips_exactly_the_requests_for_it(policy: Path, edited: 
 
 
 def test_a_valid_request_that_flips_outside_the_sample_is_not_malformed(policy: Path, edited: Edit) -> None:
-    copy = edited((PARAMETERS, one_more_visit))
-    document = report(policy, copy, "--quick", "--type", "pt_referral")
+    rule = "\n_category := input.condition.category\n"
+    named = '\n_category := input.condition.category if object.get(input, "request_id", null) != "unknown"\n'
+    changed = edited(("therapy/outpatient_pt/referral.rego", rule, named))
+    document = report(policy, changed, "--quick", "--type", "pt_referral")
     (kind,) = kinds(document)
-    assert (kind["old_outcome"], kind["new_outcome"], kind["found_by"]) == ("authorized", "authorized", "near")
-    assert kind["other_changes"] == ["authorized.treatment_visits"]
-    assert kind["authorizes_more"] is True
-    assert "A stiff neck that started overnight" in [flip["name"] for flip in document["examples"]["flips"]]
-    text = " ".join(diff(policy, copy, "--quick", "--type", "pt_referral").stdout.decode().split())
+    assert (kind["old_outcome"], kind["found_by"]) == ("authorized", "near")
+    assert kind["witness"]["request"]["request_id"] == "unknown"
+    text = " ".join(diff(policy, changed, "--quick", "--type", "pt_referral").stdout.decode().split())
     assert "pt_referral: some decisions differ, but none in the sample of classes" in text
-    assert "authorized → authorized: 2 valid requests similar to the smallest one" in text
+    assert "1 valid request similar to the smallest one" in text
+
+
+def next_period(periods: list[Any]) -> Any:
+    """Add a period from 2027-01-01 that is like the newest one; return its value."""
+    periods.append(copy.deepcopy(periods[-1]) | {"from": "2027-01-01"})
+    return periods[-1]["value"]
+
+
+def fewer_in_an_older_period(parameters: Any) -> None:
+    periods = parameters["outpatient_pt"]["initial_visits"]["periods"]
+    next_period(periods)
+    periods[0]["value"]["acute"]["treatment"] -= 1
+
+
+def a_new_period(parameters: Any) -> None:
+    next_period(parameters["outpatient_pt"]["initial_visits"]["periods"])["acute"]["treatment"] -= 1
+
+
+def a_list_with_one_less(name: str) -> Change:
+    return lambda parameters: parameters["outpatient_pt"][name]["periods"][0]["value"].pop()
+
+
+def no_add_on(parameters: Any) -> None:
+    del next_period(parameters["pediatric_ot"]["procedure_codes"]["periods"])["97130"]
+
+
+def another_chapter(parameters: Any) -> None:
+    parameters["referral"]["routes"]["periods"][0]["value"]["lanai"]["chapter"] = "12"
+
+
+@pytest.mark.parametrize(
+    ("change", "request_types"),
+    [
+        (one_unit_less, {"pediatric_ot_claim", "pt_referral", "pt_visit"}),
+        (fewer_in_an_older_period, {"pt_referral", "pt_visit"}),
+        (a_new_period, {"pt_referral", "pt_visit"}),
+        (no_add_on, {"pediatric_ot_claim"}),
+        (a_list_with_one_less("acute_events"), {"pt_referral"}),
+        (a_list_with_one_less("acute_categories"), {"pt_referral"}),
+        (a_list_with_one_less("eligible_categories"), {"pt_referral"}),
+        (
+            a_list_with_one_less("excluded_specialties"),
+            {"pt_extension", "pt_referral", "pt_treatment_plan", "pt_visit"},
+        ),
+        (another_chapter, {"pt_referral", "referral_route"}),
+    ],
+)
+def test_the_sample_shows_a_change_of_each_number_and_list(
+    policy: Path, edited: Edit, change: Change, request_types: set[str]
+) -> None:
+    """Of each parameter, also where it takes several fields to select the number."""
+    comparer = Comparer(load(str(policy)), load(str(edited((PARAMETERS, change)))))
+    for name in request_types:
+        kind = comparer.kinds[name]
+        classes = [kind.sample.class_at(number) for number in range(kind.sample.size)]
+        assert comparer.flips(name, [kind.write(cls) for cls in classes], classes, "classes"), name
 
 
 @pytest.mark.parametrize("more", [True, False])
 def test_authorizing_more_is_more_serious_than_another_outcome(policy: Path, edited: Edit, more: bool) -> None:
-    copy = edited((PARAMETERS, one_unit_less))
-    old, new = (copy, policy) if more else (policy, copy)
+    changed = edited((PARAMETERS, one_unit_less))
+    old, new = (changed, policy) if more else (policy, changed)
     found = kinds(report(old, new, "--quick", "--type", "pt_visit"))
     ranks = []
     for kind in found:
@@ -163,14 +222,15 @@ def test_authorizing_more_is_more_serious_than_another_outcome(policy: Path, edi
 @pytest.mark.parametrize("quick", [[], ["--quick"]])
 def test_wording_is_not_a_change_in_behavior(policy: Path, edited: Edit, quick: list[str]) -> None:
     codes = "therapy/register/reason_codes/data.yaml"
-    copy = edited(
+    changed = edited(
         (codes, lambda data: data["OT_NOT_MEDICALLY_NECESSARY"].update(message="This is another message.")),
         ("therapy/register/clauses/data.yaml", lambda data: data["OT-5"].update(summary="This is another summary.")),
+        ("therapy/register/interpretations/data.yaml", lambda data: data["INT-2"].update(choice="Another choice.")),
         (PARAMETERS, other_service),
         ("therapy/outpatient_pt/visit.rego", "# title: Outpatient PT visit", "# title: One PT visit"),
         ("therapy/pediatric_ot/claim.rego", "# A whole number is the same however it is written", "# However written"),
     )
-    result = diff(policy, copy, *quick)
+    result = diff(policy, changed, *quick)
     text = " ".join(result.stdout.decode().split())
     assert result.returncode == 0
     assert "No change in behavior." in text
@@ -178,6 +238,7 @@ def test_wording_is_not_a_change_in_behavior(policy: Path, edited: Edit, quick: 
     assert "--quick" not in text
     assert "This is another message. (wording only)" in text
     assert "This is another summary. (wording only)" in text
+    assert "Another choice. (wording only)" in text
     assert "another service (wording only)" in text
     assert "therapy/outpatient_pt/visit.rego: “One PT visit”: only METADATA changed" in text
     assert re.search("pt_visit: a fixed sample of [0-9,]+ classes; its decisions cannot differ", text)
@@ -188,9 +249,9 @@ def other_service(parameters: Any) -> None:
 
 
 def test_one_more_unit_authorizes_more_for_claims_and_visits(policy: Path, edited: Edit) -> None:
-    copy = edited((PARAMETERS, one_unit_less))
+    changed = edited((PARAMETERS, one_unit_less))
     types = ("--type", "pediatric_ot_claim", "--type", "pt_visit", "--type", "pt_continuation")
-    document = report(copy, policy, "--quick", *types)
+    document = report(changed, policy, "--quick", *types)
     assert {each["request_type"] for each in document["flips"]} == {"pediatric_ot_claim", "pt_visit"}
     assert document["decided"]["pt_continuation"]["can_differ"] is False
     assert "--quick" in document["decided"]["pt_visit"]["summary"]
@@ -199,7 +260,7 @@ def test_one_more_unit_authorizes_more_for_claims_and_visits(policy: Path, edite
     for kind in more:
         old, new = (kind["witness"][side]["authorized"]["units"] for side in ("old", "new"))
         assert (old, new) == (old, old + 1)
-    text = diff(copy, policy, "--quick", "--type", "pt_visit").stdout.decode()
+    text = diff(changed, policy, "--quick", "--type", "pt_visit").stdout.decode()
     assert "units_per_visit, from 1900-01-01: 3 → 4" in text
     assert re.search(r"classes\s+\(--quick\)", text)
 
@@ -219,9 +280,9 @@ def test_a_code_that_is_added_flips_the_claims_with_it(policy: Path, edited: Edi
 def test_a_negation_that_is_dropped_flips_both_ways_and_makes_a_page(
     policy: Path, edited: Edit, tmp_path: Path
 ) -> None:
-    copy = edited(("therapy/outpatient_pt/visit.rego", "not _note_numbered\n", "_note_numbered\n"))
+    changed = edited(("therapy/outpatient_pt/visit.rego", "not _note_numbered\n", "_note_numbered\n"))
     page = tmp_path / "page.html"
-    document = report(policy, copy, "--quick", "--type", "pt_visit", "--html", page)
+    document = report(policy, changed, "--quick", "--type", "pt_visit", "--html", page)
     ways = {
         (kind["old_outcome"], kind["new_outcome"], *kind["reasons_removed"], "→", *kind["reasons_added"])
         for kind in kinds(document)
@@ -245,8 +306,8 @@ def test_a_later_beginning_flips_the_day_between(policy: Path, edited: Edit) -> 
     def a_day_later(parameters: Any) -> None:
         parameters["outpatient_pt"]["effective_date"]["periods"][0]["value"] = "2022-06-02"
 
-    copy = edited((PARAMETERS, a_day_later))
-    document = report(policy, copy, "--quick", "--type", "pt_continuation", "--type", "pediatric_ot_claim")
+    changed = edited((PARAMETERS, a_day_later))
+    document = report(policy, changed, "--quick", "--type", "pt_continuation", "--type", "pediatric_ot_claim")
     (of_reviews,) = document["flips"]
     assert of_reviews["request_type"] == "pt_continuation"
     assert of_reviews["shared"]["review_date"] == "2022-06-01"
@@ -256,8 +317,8 @@ def test_a_later_beginning_flips_the_day_between(policy: Path, edited: Edit) -> 
 
 def test_a_rule_that_is_off_by_one_inside_a_class_is_found(policy: Path, edited: Edit) -> None:
     limit = "input.prior_visits.treatment >= _initial_visits.treatment"
-    copy = edited(("therapy/outpatient_pt/visit.rego", limit, limit.replace(" >=", " + 1 >=")))
-    document = report(policy, copy, "--quick", "--type", "pt_visit")
+    changed = edited(("therapy/outpatient_pt/visit.rego", limit, limit.replace(" >=", " + 1 >=")))
+    document = report(policy, changed, "--quick", "--type", "pt_visit")
     found = [kind for kind in kinds(document) if kind["new_outcome"] == "denied"]
     assert found
     for kind in found:
@@ -267,11 +328,27 @@ def test_a_rule_that_is_off_by_one_inside_a_class_is_found(policy: Path, edited:
 
 def test_a_different_request_schema_is_a_change_in_behavior(policy: Path, edited: Edit) -> None:
     form = '"units_already_authorized": {"kind": "whole_number", "least": 0, "most": '
-    copy = edited(("therapy/request/data.json", f"{form}99", f"{form}120"))
-    document = report(policy, copy, "--quick", "--type", "pt_visit")
+    changed = edited(("therapy/request/data.json", f"{form}99", f"{form}120"))
+    document = report(policy, changed, "--quick", "--type", "pt_visit")
     (kind,) = kinds(document)
     assert (kind["old_outcome"], kind["new_outcome"], kind["found_by"]) == ("invalid_request", "denied", "form")
     assert kind["witness"]["request"]["visit"]["units_already_authorized"] == 100
+
+
+def test_the_ceiling_has_an_area_of_its_own(policy: Path, edited: Edit) -> None:
+    changed = edited(("ceiling.yaml", raise_ceiling))
+    limits = ceiling_for_rules(yaml.safe_load((changed / "ceiling.yaml").read_text(encoding="utf-8")))
+    (changed / "therapy/ceiling/data.json").write_text(json.dumps(limits), encoding="utf-8")
+    document = report(policy, changed, "--quick", "--type", "pt_continuation", status=0)
+    (change,) = document["data"]
+    assert (change["area"], change["place"], change["new"]) == ("Ceiling", "procedure_codes.97533", None)
+    assert document["verdict"] == (
+        "No change in behavior: nothing that changed can change a decision on these types of requests."
+    )
+
+
+def raise_ceiling(ceiling: Any) -> None:
+    ceiling["procedure_codes"]["97533"] = {"because": "The plan added it (OT-5)."}
 
 
 def test_the_installed_policy_is_the_default() -> None:

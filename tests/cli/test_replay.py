@@ -30,7 +30,7 @@ NEXT_VERSION = VERSION.rpartition(".")[0] + ".99"
 
 SECRET = "Xylophone"
 ROUTE = {"request_type": "referral_route", "island": "maui"}
-VISIT = {
+VISIT: dict[str, Any] = {
     "request_type": "pt_visit",
     "benefit_status": "covered",
     "service_date": "2024-02-29",
@@ -100,6 +100,7 @@ def with_secrets(value: Any) -> Any:
 def sidecar_log(tmp_path_factory: pytest.TempPathFactory) -> SidecarLog:
     log = tmp_path_factory.mktemp("replay") / "sidecar.log"
     asked = [with_secrets(json.loads(path.read_text(encoding="utf-8"))) for path in sorted(EXAMPLES.glob("*.json"))]
+    asked += [VISIT | {"visit": VISIT["visit"] | {"units": units}} for units in (1, 3, 4)]
     asked += [VISIT, {SECRET: SECRET}, SECRET, None, *drawn_requests()]
     with running_sidecar(log) as running, SidecarClient(running.url) as client:
         for request in asked:

@@ -65,17 +65,22 @@ class Proposal:
         """The file of the record."""
         return self.root / FOLDER / f"{self.release.version}.yaml"
 
-    def check_version(self) -> None:
-        """Raise `PolicyNotAccepted` if the version is too small for what changed; name the smallest that is right."""
+    def check_version(self) -> str:
+        """Return what the version is, in words, and the smallest that is right if it is greater than that.
+
+        Raises `PolicyNotAccepted` if it is too small for what changed.
+        """
         release = self.release
         if release.previous is None:
-            return
+            return f"Version {release.version} is the first release."
         smallest = smallest_version(release.previous, release.change)
+        because = f"after {release.previous}, because {WHY[release.change]}."
+        enough = f"The smallest version that is right is {smallest}."
         if version_number(release.version) < version_number(smallest):
-            raise PolicyNotAccepted(
-                f"{_place_of_version(self.root / 'policies')}: version {release.version} is too small after "
-                f"{release.previous}, because {WHY[release.change]}. The smallest version that is right is {smallest}."
-            )
+            place = _place_of_version(self.root / "policies")
+            raise PolicyNotAccepted(f"{place}: version {release.version} is too small {because} {enough}")
+        size = "right" if release.version == smallest else "greater than needed"
+        return f"Version {release.version} is {size} {because} {enough}"
 
     def write(self) -> None:
         """Write the record."""
@@ -100,7 +105,7 @@ def propose(policies: Path, accepted_on: str, report: Report, *, sample: str | N
     newest = releases[-1] if releases else None
     _check_date(accepted_on, newest)
     _generate(root, report)
-    report("Compiling the policy …")
+    report("Checking and compiling the policy …")
     bundle = load(from_here(policies))
     if newest and bundle.digest_of_everything == newest.text_digest:
         return None

@@ -153,8 +153,8 @@ class _Comparison:
                 return all(each is None or isinstance(each, str) for each in (change.old, change.new))
             case ("parameters", parameter, *_) if parameter == REPEATED:
                 return self._same_first_date_of_texts
-        # A text that no rule reads by name, such as the service of a procedure code. Rules do ask whether the entry of a
-        # clause or an interpretation exists.
+        # A text that no rule reads by name, such as the service of a procedure code. Rules do ask whether the entry of
+        # a clause or an interpretation exists.
         match change.path[1:]:
             case (
                 ("parameters", *_, tuple(), str(), str(name))

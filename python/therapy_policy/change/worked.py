@@ -105,7 +105,7 @@ def _parts(data: Data) -> Iterator[Part]:
 
 
 def _without(data: Data, part: Part) -> Data:
-    """The data without a period, or without a code in that period and all later ones."""
+    """The data without a period, or without a code and its add-ons in that period and all later ones."""
 
     def reduced(periods: list[dict[str, Any]]) -> list[dict[str, Any]]:
         if part.code is None:
@@ -113,7 +113,14 @@ def _without(data: Data, part: Part) -> Data:
         return [
             period
             if period["from"] < part.start
-            else period | {"value": {code: entry for code, entry in period["value"].items() if code != part.code}}
+            else period
+            | {
+                "value": {
+                    code: entry
+                    for code, entry in period["value"].items()
+                    if part.code not in (code, entry.get("add_on_to"))
+                }
+            }
             for period in periods
         ]
 
