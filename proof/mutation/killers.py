@@ -21,6 +21,7 @@ from pathlib import Path
 from typing import Any
 
 from proof.mutation.mutant import Mutant
+from therapy_policy.policy.rego import read_rego
 from tools.rego_tests import STRICT_EVAL, pages_of_tests, values_of
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -102,6 +103,7 @@ class RegoTests:
     def __init__(self, workspace: Workspace) -> None:
         """Evaluate each test without a mutant; raises RuntimeError if that fails."""
         self.files = pages_of_tests(workspace.root / "policies")
+        self.needs = test_pages_read(workspace.root / "policies")
         self.kills: defaultdict[str, Counter[str]] = defaultdict(Counter)
         before = self.values(workspace, list(self.files))
         if before is None:
@@ -158,9 +160,29 @@ class RegoTests:
 
     def without_others(self, packages: list[str]) -> list[str]:
         """Options that keep OPA from reading the other test pages, which would cost more time than the tests."""
-        return [
-            option for each, file in self.files.items() if each not in packages for option in ("--ignore", file.name)
-        ]
+        needed = {*packages}.union(*(self.needs[package] for package in packages))
+        return [option for each, file in self.files.items() if each not in needed for option in ("--ignore", file.name)]
+
+
+def test_pages_read(policies: Path) -> dict[str, set[str]]:
+    """The packages of test pages that each test page reads, itself or through others."""
+    files = {str(path): path.read_text(encoding="utf-8") for path in policies.rglob("*_test.rego")}
+    packages = {page.package: page for page in read_rego(files).pages}
+    reads = {
+        package: {
+            other
+            for other in packages
+            if any(path[: len(other)] == other for rule in page.rules for path in rule.reads)
+        }
+        for package, page in packages.items()
+    }
+    for package in packages:
+        for found in list(reads.values()):
+            if package in found:
+                found |= reads[package]
+    return {
+        ".".join(("data", *package)): {".".join(("data", *each)) for each in found} for package, found in reads.items()
+    }
 
 
 # --- A corpus of requests --------------------------------------------------------------------------------------------

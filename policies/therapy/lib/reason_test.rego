@@ -419,6 +419,12 @@ test_faults_with_the_same_clauses_are_one_reason if {
 	}
 }
 
+test_a_fault_leaves_a_reason_under_one_clause_as_it_is if {
+	at_fault := reason.unusable("POLICY_VALUE_UNUSABLE", "contact", ["AUTH-1"])
+	limit := reason.under("PT-3", "PT_TREATMENT_VISIT_LIMIT", ["prior_visits", "treatment"], {"limit": 5, "used": 5})
+	reason.registered({at_fault, limit}) == {at_fault, limit}
+}
+
 test_nothing_is_registered if reason.registered(set()) == set()
 
 test_the_clauses_of_a_value_that_cannot_be_used_are_sorted if {
