@@ -681,7 +681,7 @@ def test_requests_of_old_dates_keep_their_decisions(
     embedded: EmbeddedClient, changed: EmbeddedClient, request: Request, date: str | None
 ) -> None:
     for name in DATED:
-        if name in request and (date or request[name] >= CHANGE):
+        if request.get(name) and (date or request[name] >= CHANGE):
             request = request | {name: date or DAY_BEFORE}
     if request["request_type"] != "referral_route":  # which has no date, and follows the newest chapter
         assert written(embedded.decide(request)) == written(changed.decide(request))
