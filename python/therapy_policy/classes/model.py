@@ -174,7 +174,7 @@ class RequestType:
     def sample(self) -> Block:
         """The classes to decide for an answer in seconds, instead of all `blocks`: those most like the baseline.
 
-        A number or a list shows in a request that nothing else denies or pends. That is the baseline but for the few
+        A number or a list shows in a request that nothing else denies or pends. That is the baseline except for the few
         fields that select the number or the entry.
         """
         fields = [(place, n) for place, group in enumerate(self.groups) for n in range(len(group.dimensions))]
