@@ -187,9 +187,12 @@ def test_the_date_of_acceptance_decides_what_has_passed(released: Path, root: Pa
         assert (change_of(document), passed) == (change, {False} if change == "minor" else {False, True})
 
 
+def another_chapter(parameters: Any) -> None:
+    parameters["referral"]["routes"]["periods"][0]["value"]["lanai"]["chapter"] = "18"
+
+
 def test_another_decision_without_a_date_is_a_major_version(released: Path, root: Path) -> None:
-    file = root / PARAMETERS
-    file.write_text(file.read_text(encoding="utf-8").replace('chapter: "17"', 'chapter: "18"'), encoding="utf-8")
+    change_data(root / PARAMETERS, another_chapter)
     old, new = load(str(released / "policies")), load(str(root / "policies"))
     assert change_of(diff(old, new, ["referral_route"], {}, quick=True, as_of="1950-01-01")) == "major"
 
