@@ -135,15 +135,16 @@ def test_one_more_visit_flips_exactly_the_requests_for_it(policy: Path, edited: 
 
 
 def test_a_valid_request_that_flips_outside_the_sample_is_not_malformed(policy: Path, edited: Edit) -> None:
-    rule = "\n_category := input.condition.category\n"
-    named = '\n_category := input.condition.category if object.get(input, "request_id", null) != "unknown"\n'
-    changed = edited(("therapy/outpatient_pt/referral.rego", rule, named))
-    document = report(policy, changed, "--quick", "--type", "pt_referral")
+    limit = "input.prior_visits.treatment >= _initial_visits.treatment"
+    but_one = f"{limit}\n\tinput.prior_visits.treatment != 100"
+    changed = edited(("therapy/outpatient_pt/visit.rego", limit, but_one))
+    document = report(policy, changed, "--quick", "--type", "pt_visit")
     (kind,) = kinds(document)
-    assert (kind["old_outcome"], kind["found_by"]) == ("authorized", "near")
-    assert kind["witness"]["request"]["request_id"] == "unknown"
-    text = " ".join(diff(policy, changed, "--quick", "--type", "pt_referral").stdout.decode().split())
-    assert "pt_referral: some decisions differ, but none in the sample of classes" in text
+    assert (kind["old_outcome"], kind["found_by"]) == ("denied", "near")
+    assert kind["reasons_removed"] == ["PT_TREATMENT_VISIT_LIMIT"]
+    assert kind["witness"]["request"]["prior_visits"]["treatment"] == 100
+    text = " ".join(diff(policy, changed, "--quick", "--type", "pt_visit").stdout.decode().split())
+    assert "pt_visit: some decisions differ, but none in the sample of classes" in text
     assert "1 valid request similar to the smallest one" in text
 
 
@@ -178,9 +179,9 @@ def another_chapter(parameters: Any) -> None:
 @pytest.mark.parametrize(
     ("change", "request_types"),
     [
-        (one_unit_less, {"pediatric_ot_claim", "pt_referral", "pt_visit"}),
+        (one_unit_less, {"pediatric_ot_claim", "pt_visit"}),
         (fewer_in_an_older_period, {"pt_referral", "pt_visit"}),
-        (a_new_period, {"pt_referral", "pt_visit"}),
+        (a_new_period, {"pt_referral"}),
         (no_add_on, {"pediatric_ot_claim"}),
         (a_list_with_one_less("acute_events"), {"pt_referral"}),
         (a_list_with_one_less("acute_categories"), {"pt_referral"}),
