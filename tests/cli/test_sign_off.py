@@ -8,6 +8,7 @@ import pty
 import shutil
 import subprocess
 from collections.abc import Callable
+from dataclasses import asdict
 from datetime import date, timedelta
 from pathlib import Path
 
@@ -19,6 +20,7 @@ from tests.cli.command import COMMAND, ROOT, SECONDS, environment, run
 from tests.running import running_sidecar
 from therapy_policy.errors import FileNotUsable
 from therapy_policy.policy import bundles
+from therapy_policy.policy.releases import releases_of
 from therapy_policy.policy.sign_offs import (
     Point,
     points_of,
@@ -94,9 +96,10 @@ def records_of(root: Path) -> list[Point]:
 
 
 def accepted(root: Path) -> None:
-    """Write what a release record says of the policy."""
+    """Write the record of a release with the policy, as `accept` would."""
     (root / "releases").mkdir()
-    record = {"version": VERSION, "text_digest": bundles.load(str(root)).digest_of_everything}
+    record = asdict(releases_of(ROOT)[-1])
+    record |= {"version": VERSION, "text_digest": bundles.load(str(root)).digest_of_everything}
     (root / "releases" / f"{VERSION}.yaml").write_text(yaml.safe_dump(record), encoding="utf-8")
 
 
