@@ -8,12 +8,14 @@ BIN := $(VENV)/bin
 COMMAND := $(BIN)/therapy-policy
 WORKERS ?= auto
 REVIEW_DIGESTS := tools/review_digests.json
+# The digests are of the site without sign-offs, so that a person can sign without generating anything.
+REVIEW := $(COMMAND) review --output build/review --sign-offs build/unsigned
 QUICK_TESTS := tests/contract tests/policy tests/client/test_both_engines.py tests/client/test_request_text.py \
 	tests/cli/test_explain.py tests/cli/test_validate.py tests/proof/test_oracle.py tests/properties/test_differential.py
 OPA_PATH = $$($(BIN)/python -m therapy_policy.toolchain.opa)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test test-quick fmt lint prose generate fresh rego-test python-test review proof classes mutants bench clean
+.PHONY: help setup demo test test-quick fmt lint prose generate fresh rego-test python-test signed review proof classes mutants bench clean
 
 help:  ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1\t\2/' | expand -t 22
@@ -31,7 +33,8 @@ $(VENV)/installed: pyproject.toml
 demo: setup  ## decide every example and explain the decisions
 	@PATH="$(abspath $(BIN)):$$PATH" $(BIN)/python -m tools.demo
 
-test: lint fresh rego-test python-test  ## everything that must pass; CI runs it
+# make test REQUIRE_SIGNED=1 also asks that every interpretation and the release are signed.
+test: lint fresh rego-test python-test $(if $(REQUIRE_SIGNED),signed)  ## everything that must pass; CI runs it
 	@echo "all tests passed" >&2
 
 test-quick: setup  ## an answer in under a minute: types, Rego tests, and a selection of the Python tests
@@ -45,12 +48,13 @@ fmt: setup  ## format Python and Rego
 	$(BIN)/ruff format --quiet .
 	@opa=$(OPA_PATH) && "$$opa" fmt --write policies
 
-lint: setup prose  ## formatting, types, style and prose
+lint: setup prose  ## formatting, types, style, prose and the policy's data
 	$(BIN)/ruff format --check --quiet .
 	$(BIN)/ruff check --quiet .
 	$(BIN)/mypy
 	@opa=$(OPA_PATH) && set -x && "$$opa" fmt --list --fail policies && \
 		"$$opa" check --strict --schema schemas --bundle policies
+	@$(COMMAND) check policies >&2
 
 prose: setup  ## plain words (styles/words.yaml) in everything that a person reads
 	@$(BIN)/python -m tools.prose
@@ -58,18 +62,21 @@ prose: setup  ## plain words (styles/words.yaml) in everything that a person rea
 generate: setup  ## write every generated file again
 	@$(BIN)/python -m tools.generate
 	@$(BIN)/python -m tools.figures
-	@$(COMMAND) review --output build/review >/dev/null
+	@mkdir -p build/unsigned && $(REVIEW) >/dev/null
 	@cp build/review/therapy-policy-review.json $(REVIEW_DIGESTS)
 
 fresh: setup
 	@$(BIN)/python -m tools.generate --check
 	@$(BIN)/python -m tools.figures --check
-	@$(COMMAND) review --output build/review >/dev/null
+	@mkdir -p build/unsigned && $(REVIEW) >/dev/null
 	@diff -u $(REVIEW_DIGESTS) build/review/therapy-policy-review.json >&2 || \
 		{ echo "out of date: pages of the review; run \`make generate\` and commit $(REVIEW_DIGESTS)" >&2; exit 1; }
 
 rego-test: setup
 	@$(BIN)/python -m tools.rego_tests
+
+signed: setup
+	@$(COMMAND) check --require-signed policies
 
 python-test: setup
 	$(BIN)/pytest -n $(WORKERS) -q

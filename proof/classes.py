@@ -207,7 +207,7 @@ def key(quick: bool) -> str:
     """A digest of all that the results depend on: compiled policy, client, oracle, classes, this command."""
     digest = hashlib.sha256(f"{quick} {metadata.version('opa-py-wasm')} {sys.version}".encode())
     package, proof = ROOT / "python/therapy_policy", ROOT / "proof"
-    policy = sorted((package / "policy/packaged").iterdir())
+    policy = sorted(path for path in (package / "policy/packaged").iterdir() if path.is_file())
     model = sorted((package / "classes").glob("*.py"))
     client = [package / f"client/{name}.py" for name in ("decision", "embedded", "request_text")]
     proof_code = [proof / f"{name}.py" for name in ("oracle", "comparison", "request_types", "classes")]
@@ -225,7 +225,7 @@ def enumerate_classes(quick: bool, processes: int, state: Path = STATE) -> Talli
             if (tally := read_state(path, digest)) is None:
                 tally = Tally()
                 random_classes = RANDOM_CLASSES_QUICK if quick else RANDOM_CLASSES
-                todo = list(pieces(kind, quick, random_classes if kind.factored else 0))
+                todo = list(pieces(name, kind.blocks, random_classes if kind.factored else 0, quick=quick))
                 for done, part in enumerate(work(todo), start=1):
                     tally.add(part)
                     report_progress(name, done, len(todo))
@@ -310,7 +310,7 @@ def results(tallies: Tallies) -> dict[str, Any]:
     bundle = packaged_bundle()
     return {
         "policy_version": bundle.version,
-        "bundle_sha256": hashlib.sha256(bundle.archive).hexdigest(),
+        "policy_digest": bundle.digest,
         "request_types": {
             name: {
                 "classes": tally.counts["classes"],
@@ -326,7 +326,10 @@ def results(tallies: Tallies) -> dict[str, Any]:
 
 
 def report(tallies: Tallies) -> str:
-    return classes_report.report(counts_of(tallies), all_distinct_values(), list(PROBLEMS))
+    bundle = packaged_bundle()
+    return classes_report.report(
+        counts_of(tallies), all_distinct_values(), list(PROBLEMS), bundle.version, bundle.digest
+    )
 
 
 def out_of_date(path: Path, tallies: Tallies) -> str | None:

@@ -24,6 +24,8 @@ HEAD = """\
 Every valid request belongs to one class, and the rules decide all requests of a class alike. This page lists the
 classes and what happened when each of them was decided. (A request that is not valid under the published schema belongs
 to no class: it gets the outcome invalid_request, and nothing is authorized.)
+
+Decided with policy {version}, digest `{digest}`. The digest is of what decides; new wording does not change it.
 """
 
 FIGURES = """
@@ -77,8 +79,11 @@ The content of these fields, if it is valid, never changes the decision.
 | --- | --- |
 | `request_id`, which is repeated in the decision | all |
 | `requested_visits`, which is repeated in a message | `pt_extension` |
-| `service_date`, because no list or number of the claim has changed so far | `pediatric_ot_claim` |
 | `modifiers` of a service line | `pediatric_ot_claim` |
+"""
+
+CLAIM_DATES = """\
+| `service_date`, because no list or number of the claim has changed so far | `pediatric_ot_claim` |
 """
 
 CLASSES = """
@@ -132,10 +137,10 @@ changes, the policy has changed and this page must be written again.
 """
 
 
-def report(counts: Counts, distinct: Distinct, problems: Sequence[str]) -> str:
+def report(counts: Counts, distinct: Distinct, problems: Sequence[str], version: str, digest: str) -> str:
     return "".join(
         [
-            HEAD,
+            HEAD.format(version=version, digest=digest),
             FIGURES,
             results_table(counts, problems),
             outcome_table(counts),
@@ -146,6 +151,7 @@ def report(counts: Counts, distinct: Distinct, problems: Sequence[str]) -> str:
             NO_REASON,
             *(without_reason(REQUEST_TYPES[name], count) for name, count in counts.items()),
             UNUSED,
+            CLAIM_DATES if distinct.get("pediatric_ot_claim", {}).get("service_date") == 1 else "",
             classes(distinct),
             random_classes(counts),
             slice_table(counts),

@@ -2,9 +2,10 @@
 
 Each mutant of the hand-written Rego, of the parameters and of the reason codes is first run with the Rego unit tests,
 then with a fixed corpus of requests and the lints of the registers. The report shows the diff of each mutant that
-survives, unless proof/equivalent_mutants.yaml says why no decision can differ. Results are saved as the run proceeds,
-so an interrupted run resumes where it stopped. Progress is on standard error and the report on standard output. Exit 1
-if a mutant survives, 2 if the tests fail without a mutant.
+survives, unless proof/equivalent_mutants.yaml says why no decision can differ. A slip in a period of the parameters (a
+key misspelt, dropped or retyped, a period dropped) must change decisions, and grant no request more than before.
+Results are saved as the run proceeds, so an interrupted run resumes where it stopped. Progress is on standard error and
+the report on standard output. Exit 1 if a mutant survives, 2 if the tests fail without a mutant.
 """
 
 from __future__ import annotations
@@ -41,7 +42,16 @@ EQUIVALENTS = ROOT / "proof/equivalent_mutants.yaml"
 EXAMPLES = 800  # random requests in the corpus: this many valid ones, and as many nearly valid ones
 REGO_TESTS, SUITE = "Rego tests", "suite"
 STILLBORN, SURVIVED = "stillborn", "survived"
-COLUMNS = ("made", STILLBORN, f"killed by {REGO_TESTS}", f"killed by {SUITE}", "equivalent", "surviving")
+GRANTS_NO_MORE = "grants no more"
+COLUMNS = (
+    "made",
+    STILLBORN,
+    f"killed by {REGO_TESTS}",
+    f"killed by {SUITE}",
+    GRANTS_NO_MORE,
+    "equivalent",
+    "surviving",
+)
 
 
 def main() -> int:
@@ -159,11 +169,15 @@ class Run:
     def verdicts(self, mutants: list[Mutant]) -> dict[Mutant, Verdict]:
         """Raises RuntimeError if the tests fail without a mutant, or if the policy and the oracle disagree."""
         files = [POLICIES, Path(killers.__file__)]
-        by_rego_tests = self.phase(REGO_TESTS, mutants, tree_digest(*files), self.rego_tests)
-        survivors = [mutant for mutant in mutants if by_rego_tests[mutant].killer == SURVIVED]
+        slips = [mutant for mutant in mutants if mutant.operator in data.SLIPS]
+        others = [mutant for mutant in mutants if mutant.operator not in data.SLIPS]
+        by_rego_tests = self.phase(REGO_TESTS, others, tree_digest(*files), self.rego_tests)
+        survivors = [mutant for mutant in others if by_rego_tests[mutant].killer == SURVIVED]
         files += [ROOT / f"proof/{name}.py" for name in ("strategies", "oracle", "comparison")]
         files += [*(ROOT / lint for lint in killers.LINTS), Path(corpus.__file__)]
-        return by_rego_tests | self.phase(SUITE, survivors, tree_digest(*files), self.suite)
+        digest = tree_digest(*files)
+        suite = self.phase(SUITE, survivors, digest, self.suite)
+        return by_rego_tests | suite | self.phase(GRANTS_NO_MORE, slips, digest, self.slips)
 
     def phase(
         self, name: str, mutants: list[Mutant], digest: str, prepare: Callable[[Workspace, Path], Killer]
@@ -220,14 +234,29 @@ class Run:
 
         return kill
 
-    def suite(self, workspace: Workspace, scratch: Path) -> Killer:
-        requests = corpus.as_json(EXAMPLES)
+    def corpus_test(self, workspace: Workspace, scratch: Path, examples: int = EXAMPLES) -> killers.CorpusTest:
+        requests = corpus.as_json(examples)
         (scratch / "corpus.json").write_text(requests, encoding="utf-8")
         test = killers.CorpusTest(workspace, scratch / "corpus.json")
-        lints = killers.Lints(workspace)
         differences = list(corpus.disagreements(requests, test.before))
         if differences:
             raise RuntimeError(f"without a mutant, the policy and the oracle disagree on {len(differences)} decisions")
+        return test
+
+    def slips(self, workspace: Workspace, scratch: Path) -> Killer:
+        test = killers.SlipTest(self.corpus_test(workspace, scratch, examples=0))
+
+        def kill(workspace: Workspace, mutant: Mutant) -> Verdict:
+            if killers.is_stillborn(workspace):
+                return Verdict(STILLBORN)
+            by = test.notice(workspace)
+            return Verdict(GRANTS_NO_MORE, by) if by else Verdict(SURVIVED)
+
+        return kill
+
+    def suite(self, workspace: Workspace, scratch: Path) -> Killer:
+        test = self.corpus_test(workspace, scratch)
+        lints = killers.Lints(workspace)
 
         def kill(workspace: Workspace, mutant: Mutant) -> Verdict:
             by = test.notice(workspace, mutant) or lints.notice(workspace)
@@ -292,7 +321,8 @@ class MutantReport:
                 used.add(key)
             elif survived:
                 self.surviving.append(mutant)
-            column = {STILLBORN: STILLBORN, SURVIVED: "equivalent" if key in listed else "surviving"}
+            same_name = {name: name for name in (STILLBORN, GRANTS_NO_MORE)}
+            column = same_name | {SURVIVED: "equivalent" if key in listed else "surviving"}
             counted = self.counts.setdefault(mutant.operator, Counter())
             counted.update(["made", column.get(verdict.killer, f"killed by {verdict.killer}")])
         if self.whole:
@@ -304,7 +334,7 @@ class MutantReport:
     def scores(self) -> dict[str, float]:
         """The share of the mutants that the Rego tests kill alone, and with the suite; equivalent ones do not count."""
         total = self.total()
-        killable = total["made"] - total[STILLBORN] - total["equivalent"]
+        killable = total["made"] - total[STILLBORN] - total["equivalent"] - total[GRANTS_NO_MORE]
         alone = total[f"killed by {REGO_TESTS}"]
         return {
             REGO_TESTS: alone / killable if killable else 1.0,

@@ -1,7 +1,8 @@
 """The coverage policy a second time, in plain Python, for comparison with the Rego policy.
 
-It is written from the clauses alone and repeats their numbers and lists on purpose: a copy made from the first could
-not disagree with it. It leaves out the sentences for people (`message`, `remedy`) and `policy_version`.
+Its logic is written from the clauses alone: a copy made from the first could not disagree with it. It takes the numbers
+and lists from the policy under proof, by date, through a reader of its own. It leaves out the sentences for people
+(`message`, `remedy`) and `policy_version`.
 """
 
 import datetime
@@ -10,6 +11,8 @@ import re
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any, NamedTuple
+
+from proof.policy_in_force import POLICY, PolicyInForce
 
 MISSING = object()  # represents an `input` that is missing
 
@@ -84,9 +87,15 @@ def list_of(element: Check, low: int = 0, high: int = 200) -> Check:
     return check
 
 
+MOST_UNKNOWN_FIELDS = 10  # an object with more of them is one error
+
+
 def record(required: dict[str, Check], optional: dict[str, Check]) -> Check:
     def check(value: Any) -> Iterator[Path]:
         if not isinstance(value, dict):
+            yield ()
+            return
+        if sum(name not in required and name not in optional for name in value) > MOST_UNKNOWN_FIELDS:
             yield ()
             return
         yield from ((name,) for name in required if name not in value)
@@ -117,8 +126,9 @@ text = characters(0, 4000)
 texts = list_of(text)
 
 SPECIALTY = one_of("none", "aqua_therapy", "pelvic_floor", "lymphedema", "pediatric")
-ISLAND = one_of("oahu", "maui", "hawaii", "kauai", "lanai", "molokai")
-REQUEST_ID = characters(1, 64)
+ISLANDS = ("oahu", "maui", "hawaii", "kauai", "lanai", "molokai")
+ISLAND = one_of(*ISLANDS)
+REQUEST_ID = matching("[A-Za-z0-9._:-]{1,64}")
 
 IMPROVEMENT_ASPECTS = (
     "measurable",
@@ -134,10 +144,10 @@ PLAN_OF_CARE = record(
     {},
     {
         "diagnosis": text,
-        "planned_interventions": texts,
+        "planned_interventions": list_of(text, high=50),
         "frequency": text,
         "duration": text,
-        "goals": list_of(record({}, dict.fromkeys(PLAN_GOAL_TEXTS, text) | {"target_date": date})),
+        "goals": list_of(record({}, dict.fromkeys(PLAN_GOAL_TEXTS, text) | {"target_date": date}), high=20),
         "expected_potential": text,
         "patient_caregiver_education": flag,
     },
@@ -149,10 +159,12 @@ DOCUMENTATION = record(
     {},
     {
         "goals": list_of(
-            record({"goal_id": text}, dict.fromkeys(STATUSES, record({}, {"measure": text, "value": text})))
+            record({"goal_id": text}, dict.fromkeys(STATUSES, record({}, {"measure": text, "value": text}))), high=20
         ),
-        "notes": list_of(record({"visit_number": whole(1, 999), "goals_addressed": texts}, {})),
-        "planned_interventions": list_of(record({}, dict.fromkeys(INTERVENTION_PARTS, text))),
+        "notes": list_of(
+            record({"visit_number": whole(1, 999), "goals_addressed": list_of(text, high=20)}, {}), high=100
+        ),
+        "planned_interventions": list_of(record({}, dict.fromkeys(INTERVENTION_PARTS, text)), high=50),
         "impeding_factors": record({}, {"identified": texts, "none_identified": flag}),
         "response_summary": text,
         "limiting_issues": texts,
@@ -188,17 +200,16 @@ SERVICE_LINE = record(
     {"modifiers": list_of(matching("[0-9A-Z]{2}"), high=4)},
 )
 
+CATEGORIES = (
+    "acute",
+    "acute_exacerbation_of_chronic",
+    "subacute",
+    "neurodevelopmental",
+    "function_limiting_chronic",
+    "other",
+)
 CONDITION = record(
-    {
-        "category": one_of(
-            "acute",
-            "subacute",
-            "neurodevelopmental",
-            "acute_exacerbation_of_chronic",
-            "function_limiting_chronic",
-            "other",
-        )
-    },
+    {"category": one_of(*CATEGORIES)},
     {"acute_event": one_of("new_post_operative", "fracture", "new_stroke", "exacerbation_due_to_event", "none")},
 )
 
@@ -239,6 +250,7 @@ SHAPES: dict[str, Check] = {
             "prior_visits": record({"evaluation": whole(0, 999), "treatment": whole(0, 999)}, {}),
         },
         {
+            "referral_date": date,
             "progress_note_number": whole(1, 999),
             "plan_of_care_complete": flag,
             "discontinuation": DISCONTINUATION,
@@ -335,6 +347,7 @@ REASONS: dict[str, Row] = {
     "PT_UNITS_OVER_VISIT_LIMIT": Row("deny", ("PT-5",), whole_request=False),
     "PT_VISIT_OUT_OF_SEQUENCE": Row("pend", ("PT-9",), "INT-15"),
     "PT_NOTE_NOT_NUMBERED": Row("pend", ("PT-9",)),
+    "PT_VISIT_BEFORE_REFERRAL": Row("pend", ("PT-1",), "INT-19"),
     "EXT_PROGRESS_NOTES_INCOMPLETE": Row("pend", ("EXT-1",), "INT-16"),
     "EXT_INTERVENTIONS_INCOMPLETE": Row("pend", ("EXT-2",)),
     "EXT_IMPEDING_FACTORS_MISSING": Row("pend", ("EXT-3",)),
@@ -350,6 +363,7 @@ REASONS: dict[str, Row] = {
     "DC_NONCOMPLIANT": Row("deny", ("DC-5",)),
     "DC_CONTINUATION_CRITERIA_NOT_MET": Row("deny", ("DC-6",), "INT-7"),
     "DC_UNDETERMINED": Row("pend", (), "INT-18"),  # the criterion's clause
+    "POLICY_VALUE_UNUSABLE": Row("pend"),  # never for a policy that passes `therapy-policy check`
 }
 TABLE_ORDER = {code: place for place, code in enumerate(REASONS)}
 
@@ -383,15 +397,27 @@ def pointer(path: Path) -> str:
 
 # --- Rules for several request types ---------------------------------------------------------------------------------
 
-UNITS_IN_A_VISIT = 4
-EVALUATION_VISITS = 1
-TREATMENT_VISITS = {"nonacute": 5, "acute": 11}
 TIER_CLAUSE = {"nonacute": "PT-3", "acute": "PT-4"}
-PT_EFFECTIVE_DATE = "2022-06-01"
+UNITS_CLAUSE = "PT-5"
 
 
-def units_left(already_authorized: int) -> int:
-    return max(UNITS_IN_A_VISIT - already_authorized, 0)
+def date_of(request: dict[str, Any]) -> str | None:
+    """The date that chooses the numbers of the policy; a question about a route has none and gets the newest."""
+    for name in ("service_date", "request_date", "review_date", "referral_date"):
+        if name in request:
+            return str(request[name])
+    return None
+
+
+def units_left(request: dict[str, Any], already_authorized: int, policy: PolicyInForce) -> int:
+    return max(int(policy.on(date_of(request), "units_per_visit")) - already_authorized, 0)
+
+
+def visits_of_tier(request: dict[str, Any], tier: str, policy: PolicyInForce) -> dict[str, int]:
+    """The visits that a referral starts with, by the date of the referral where the request states it."""
+    date = request.get("referral_date", date_of(request))
+    visits: dict[str, int] = policy.on(date, "outpatient_pt", "initial_visits")[tier]
+    return visits
 
 
 def benefit(request: dict[str, Any]) -> Iterator[Reason]:
@@ -402,11 +428,16 @@ def benefit(request: dict[str, Any]) -> Iterator[Reason]:
         yield reason("BENEFIT_UNVERIFIED", "benefit_status")
 
 
-def pt_scope(request: dict[str, Any], date_name: str) -> Iterator[Reason]:
-    if request[date_name] < PT_EFFECTIVE_DATE:
-        yield reason("PT_BEFORE_EFFECTIVE_DATE", date_name)
+def pt_scope(request: dict[str, Any], date_name: str, policy: PolicyInForce) -> Iterator[Reason]:
+    name = "referral_date" if "referral_date" in request else date_name
+    if request[name] < policy.on(date_of(request), "outpatient_pt", "effective_date"):
+        yield reason("PT_BEFORE_EFFECTIVE_DATE", name)
     if request["specialty"] != "none":
         yield reason("PT_SPECIALTY_EXCLUDED", "specialty")
+
+
+def out_of_scope(request: dict[str, Any], policy: PolicyInForce) -> bool:
+    return bool(with_effect("scope", pt_scope(request, "service_date", policy)))
 
 
 def criteria_met(criteria: dict[str, bool]) -> Iterator[Reason]:
@@ -445,67 +476,76 @@ def criteria_undetermined(criteria: dict[str, bool]) -> Iterator[str]:
 
 # --- The rules, one function for each request type -------------------------------------------------------------------
 
-OT_EVALUATIONS = {"97165", "97166", "97167", "97168"}
-OT_PROCEDURES = {"92526", "97110", "97112", "97129", "97530", "97535"}
-ADD_ON, ITS_PRIMARY = "97130", "97129"
-OT_LISTED = OT_EVALUATIONS | OT_PROCEDURES | {ADD_ON}
+OtCodes = dict[str, dict[str, str]]  # each listed code with its clause, and with its primary if it is an add-on
 
 
-def ot_line_denials(claim: dict[str, Any]) -> dict[int, str]:
+def ot_codes(claim: dict[str, Any], policy: PolicyInForce) -> OtCodes:
+    listed: OtCodes = policy.on(date_of(claim), "pediatric_ot", "procedure_codes")
+    return listed
+
+
+def ot_line_denials(claim: dict[str, Any], policy: PolicyInForce) -> dict[int, str]:
     """The lines that are denied for a reason of their own: index to reason code."""
-    codes = [line["procedure_code"] for line in claim["service_lines"]]
+    listed, codes = ot_codes(claim, policy), [line["procedure_code"] for line in claim["service_lines"]]
     denials = {}
     for index, code in enumerate(codes):
-        if code not in OT_LISTED:
+        if code not in listed:
             denials[index] = "OT_CODE_NOT_LISTED"
-        elif code == ADD_ON and ITS_PRIMARY not in codes:
+        elif "add_on_to" in listed[code] and listed[code]["add_on_to"] not in codes:
             denials[index] = "OT_ADD_ON_WITHOUT_PRIMARY"
     return denials
 
 
-def ot_units(claim: dict[str, Any]) -> dict[int, int]:
+def ot_units(claim: dict[str, Any], policy: PolicyInForce) -> dict[int, int]:
     """The units of the visit for each line without a denial of its own: index to units."""
-    lines = claim["service_lines"]
-    eligible = [index for index in range(len(lines)) if index not in ot_line_denials(claim)]
-    left = units_left(claim["units_already_authorized"])
+    lines, listed = claim["service_lines"], ot_codes(claim, policy)
+    denials = ot_line_denials(claim, policy)
+    eligible = [index for index in range(len(lines)) if index not in denials]
+    left = units_left(claim, claim["units_already_authorized"], policy)
     units = {}
-    for index in sorted(eligible, key=lambda i: (lines[i]["procedure_code"] == ADD_ON, i)):
+    for index in sorted(eligible, key=lambda i: ("add_on_to" in listed[lines[i]["procedure_code"]], i)):
         units[index] = min(lines[index]["units"], left)
         left -= units[index]
     return units
 
 
-def pediatric_ot_claim(claim: dict[str, Any]) -> Iterator[Reason]:
+def pediatric_ot_claim(claim: dict[str, Any], policy: PolicyInForce) -> Iterator[Reason]:
     yield from benefit(claim)
     necessity = claim.get("medical_necessity", "undetermined")
     if necessity == "not_established":
         yield reason("OT_NOT_MEDICALLY_NECESSARY", "medical_necessity")
     elif necessity == "undetermined":
         yield reason("OT_MEDICAL_NECESSITY_UNDETERMINED", "medical_necessity")
-    for index, code in ot_line_denials(claim).items():
+    for index, code in ot_line_denials(claim, policy).items():
         yield reason(code, "service_lines", index, "procedure_code")
-    for index, units in ot_units(claim).items():
+    for index, units in ot_units(claim, policy).items():
         if units < claim["service_lines"][index]["units"]:
             yield reason("OT_UNITS_OVER_VISIT_LIMIT", "service_lines", index, "units")
 
 
-ACUTE_CATEGORIES = {"acute", "acute_exacerbation_of_chronic"}
-CATEGORIES_WITHOUT_TIER = {"subacute", "neurodevelopmental", "function_limiting_chronic"}
+def is_eligible(referral: dict[str, Any], policy: PolicyInForce) -> bool:
+    eligible = policy.on(date_of(referral), "outpatient_pt", "eligible_categories")
+    return referral["condition"]["category"] in eligible
 
 
-def has_listed_event(condition: dict[str, Any]) -> bool:
-    return bool(condition.get("acute_event", "none") != "none")
+def has_acute_category(referral: dict[str, Any], policy: PolicyInForce) -> bool:
+    return referral["condition"]["category"] in policy.on(date_of(referral), "outpatient_pt", "acute_categories")
 
 
-def pt_referral(request: dict[str, Any]) -> Iterator[Reason]:
-    yield from pt_scope(request, "referral_date")
+def has_listed_event(referral: dict[str, Any], policy: PolicyInForce) -> bool:
+    events = policy.on(date_of(referral), "outpatient_pt", "acute_events")
+    return referral["condition"].get("acute_event", "none") in events
+
+
+def pt_referral(request: dict[str, Any], policy: PolicyInForce) -> Iterator[Reason]:
+    yield from pt_scope(request, "referral_date", policy)
     yield from benefit(request)
-    condition = request["condition"]
-    if condition["category"] == "other":
+    eligible, acute = is_eligible(request, policy), has_acute_category(request, policy)
+    if not eligible:
         yield reason("PT_CONDITION_NOT_ELIGIBLE", "condition", "category")
-    if condition["category"] in ACUTE_CATEGORIES and not has_listed_event(condition):
+    if acute and not has_listed_event(request, policy):
         yield reason("PT_ACUTE_EVENT_NOT_LISTED", "condition", "acute_event")
-    if condition["category"] in CATEGORIES_WITHOUT_TIER:
+    if eligible and not acute:
         yield reason("PT_TIER_NOT_NAMED", "condition", "category")
     expected = request.get("expected_improvement", {})
     for aspect in IMPROVEMENT_ASPECTS:
@@ -515,8 +555,8 @@ def pt_referral(request: dict[str, Any]) -> Iterator[Reason]:
             yield reason("PT_IMPROVEMENT_NOT_EXPECTED", "expected_improvement", aspect)
 
 
-def pt_treatment_plan(request: dict[str, Any]) -> Iterator[Reason]:
-    yield from pt_scope(request, "service_date")
+def pt_treatment_plan(request: dict[str, Any], policy: PolicyInForce) -> Iterator[Reason]:
+    yield from pt_scope(request, "service_date", policy)
     yield from benefit(request)
     plan = request.get("plan_of_care", {})
     goals = plan.get("goals", [])
@@ -535,19 +575,24 @@ def pt_treatment_plan(request: dict[str, Any]) -> Iterator[Reason]:
                 yield reason("PT_PLAN_OF_CARE_INCOMPLETE", "plan_of_care", "goals", index, part)
 
 
-def pt_visit(request: dict[str, Any]) -> Iterator[Reason]:
-    yield from pt_scope(request, "service_date")
+def pt_visit(request: dict[str, Any], policy: PolicyInForce) -> Iterator[Reason]:
+    yield from pt_scope(request, "service_date", policy)
     yield from benefit(request)
+    if request.get("referral_date", request["service_date"]) > request["service_date"]:
+        yield reason("PT_VISIT_BEFORE_REFERRAL", "referral_date")
+    if out_of_scope(request, policy):
+        return
     visit, prior, tier = request["visit"], request["prior_visits"], request["tier"]
+    initial = visits_of_tier(request, tier, policy)
     if visit["kind"] == "evaluation":
-        if prior["evaluation"] >= EVALUATION_VISITS:
+        if prior["evaluation"] >= initial["evaluation"]:
             yield reason("PT_EVALUATION_VISIT_LIMIT", "prior_visits", "evaluation", clause=TIER_CLAUSE[tier])
     else:
         if request.get("plan_of_care_complete") is not True:
             yield reason("PT_PLAN_OF_CARE_MISSING", "plan_of_care_complete")
-        if prior["treatment"] >= TREATMENT_VISITS[tier]:
+        if prior["treatment"] >= initial["treatment"]:
             yield reason("PT_TREATMENT_VISIT_LIMIT", "prior_visits", "treatment", clause=TIER_CLAUSE[tier])
-    if visit["units"] > units_left(visit["units_already_authorized"]):
+    if visit["units"] > units_left(request, visit["units_already_authorized"], policy):
         yield reason("PT_UNITS_OVER_VISIT_LIMIT", "visit", "units")
     if visit["number"] != prior["evaluation"] + prior["treatment"] + 1:
         yield reason("PT_VISIT_OUT_OF_SEQUENCE", "visit", "number")
@@ -623,8 +668,8 @@ def extension_documentation(documentation: dict[str, Any]) -> Iterator[Reason]:
         yield reason("EXT_FORM_MISSING", "documentation", "extension_form_completed")
 
 
-def pt_extension(request: dict[str, Any]) -> Iterator[Reason]:
-    yield from pt_scope(request, "request_date")
+def pt_extension(request: dict[str, Any], policy: PolicyInForce) -> Iterator[Reason]:
+    yield from pt_scope(request, "request_date", policy)
     obstacles = [
         *benefit(request),
         *extension_documentation(request.get("documentation", {})),
@@ -633,8 +678,8 @@ def pt_extension(request: dict[str, Any]) -> Iterator[Reason]:
     yield from obstacles or [reason("EXT_READY_FOR_CLINICAL_REVIEW")]
 
 
-def pt_continuation(request: dict[str, Any]) -> Iterator[Reason]:
-    yield from pt_scope(request, "review_date")
+def pt_continuation(request: dict[str, Any], policy: PolicyInForce) -> Iterator[Reason]:
+    yield from pt_scope(request, "review_date", policy)
     yield from benefit(request)
     criteria = request["discontinuation"]
     met = list(criteria_met(criteria))
@@ -644,11 +689,11 @@ def pt_continuation(request: dict[str, Any]) -> Iterator[Reason]:
             yield reason("DC_UNDETERMINED", "discontinuation", clause=clause)
 
 
-def referral_route(request: dict[str, Any]) -> Iterator[Reason]:
+def referral_route(request: dict[str, Any], policy: PolicyInForce) -> Iterator[Reason]:
     return iter(())
 
 
-RULES: dict[str, Callable[[dict[str, Any]], Iterator[Reason]]] = {
+RULES: dict[str, Callable[[dict[str, Any], PolicyInForce], Iterator[Reason]]] = {
     "pediatric_ot_claim": pediatric_ot_claim,
     "pt_referral": pt_referral,
     "pt_treatment_plan": pt_treatment_plan,
@@ -661,74 +706,90 @@ RULES: dict[str, Callable[[dict[str, Any]], Iterator[Reason]]] = {
 
 # --- From reasons to a decision --------------------------------------------------------------------------------------
 
-CHAPTERS = {"oahu": "11", "maui": "11", "hawaii": "11", "kauai": "17", "lanai": "17", "molokai": "17"}
-NETWORKS = {"11": None, "17": "Neighbor Island Network"}
-CONTACT = {
-    "name": "Authorization and Referral Management",
-    "hours": "Monday\u2013Friday 08:00\u201317:00",
-    "fax": ["1-808-432-5691", "1-808-432-5667"],
-}
+# The clauses in the order of the source; of an approval, those of its kind.
+CLAUSES = ("OT-4", "OT-5", "OT-6", "PT-3", "PT-4", "PT-5", "PT-8", *(f"DC-{n}" for n in range(1, 7)), "REF-1", "REF-2")
 MOST_REQUESTS = 1000
 
 
-def decide(request: object) -> dict[str, Any]:
+def decide(request: object, policy: PolicyInForce = POLICY) -> dict[str, Any]:
     """Decide one request, which is any parsed JSON value or MISSING; the sentences for people are left out."""
     errors = list(validation_errors(request))
     if errors:
-        return decision(request, "invalid_request", [reason("REQUEST_INVALID", *path) for path in errors])
+        paths = [reason("REQUEST_INVALID", *path) for path in errors]
+        return decision(request, "invalid_request", paths, contact=policy.on(None, "contact"))
 
     valid = normalize(request)
-    reasons = in_order(RULES[valid["request_type"]](valid))
+    date, kind = date_of(valid), valid["request_type"]
+    reasons = in_order(RULES[kind](valid, policy))
+    route = policy.on(date, "referral", "routes")[valid["island"]] if "island" in valid else None
+    more: dict[str, Any] = {
+        "contact": policy.on(date, "contact"),
+        "route": route and {"chapter": route["chapter"], "network": route["network"]},
+    }
     if scope := with_effect("scope", reasons):
-        return decision(request, "not_applicable", scope, route=route_of(valid))
+        return decision(request, "not_applicable", scope, **more)
     forced = forced_outcome(on_request(reasons))
+    most = policy.on(date, "units_per_visit")
 
-    if valid["request_type"] == "pediatric_ot_claim":
-        lines = ot_lines(valid, reasons, forced)
+    if kind == "pediatric_ot_claim":
+        lines = ot_lines(valid, reasons, forced, policy)
         with_units = [line for line in lines if line["units_authorized"]]
         return decision(
             request,
-            ot_outcome(lines, forced, every_line_denied=len(ot_line_denials(valid)) == len(lines)),
+            ot_outcome(lines, forced, every_line_denied=len(ot_line_denials(valid, policy)) == len(lines)),
             reasons,
+            under={ot_codes(valid, policy)[line["procedure_code"]]["clause"] for line in with_units},
             lines=lines,
             units=sum(line["units_authorized"] for line in with_units),
             procedure_codes=sorted({line["procedure_code"] for line in with_units}),
+            most=most,
+            **more,
         )
-    if valid["request_type"] == "pt_visit" and not forced:
+    if forced:
+        return decision(request, forced, reasons, **more)
+    if kind == "pt_visit":
         visit = valid["visit"]
-        units = min(visit["units"], units_left(visit["units_already_authorized"]))
+        units = min(visit["units"], units_left(valid, visit["units_already_authorized"], policy))
         if not units:
-            return decision(request, "denied", reasons)
-        outcome = "authorized" if units == visit["units"] else "partially_authorized"
+            return decision(request, "denied", reasons, **more)
         return decision(
             request,
-            outcome,
+            "authorized" if units == visit["units"] else "partially_authorized",
             reasons,
+            under={TIER_CLAUSE[valid["tier"]], UNITS_CLAUSE},
             units=units,
             evaluation_visits=int(visit["kind"] == "evaluation"),
             treatment_visits=int(visit["kind"] == "treatment"),
+            most=most,
+            **more,
         )
-    if valid["request_type"] == "pt_referral" and not forced:
-        condition = valid["condition"]
-        acute = condition["category"] in ACUTE_CATEGORIES and has_listed_event(condition)
+    if kind == "pt_referral":
+        tier = "acute" if has_acute_category(valid, policy) and has_listed_event(valid, policy) else "nonacute"
+        initial = visits_of_tier(valid, tier, policy)
         return decision(
             request,
             "authorized",
             reasons,
-            evaluation_visits=EVALUATION_VISITS,
-            treatment_visits=TREATMENT_VISITS["acute" if acute else "nonacute"],
-            route=route_of(valid),
+            under={TIER_CLAUSE[tier], UNITS_CLAUSE},
+            evaluation_visits=initial["evaluation"],
+            treatment_visits=initial["treatment"],
+            most=most,
+            **more,
         )
-    outcome = "routed" if valid["request_type"] == "referral_route" else forced or "authorized"
-    return decision(request, outcome, reasons, route=route_of(valid))
+    if kind == "referral_route":
+        assert route is not None
+        return decision(request, "routed", reasons, under={route["clause"]}, **more)
+    under = {"PT-8"} if kind == "pt_treatment_plan" else {f"DC-{n}" for n in range(1, 7)}
+    return decision(request, "authorized", reasons, under=under, **more)
 
 
-def decide_many(value: object) -> list[dict[str, Any]]:
+def decide_many(value: object, policy: PolicyInForce = POLICY) -> list[dict[str, Any]]:
     """Decide the `requests` of a parsed `input`, or of MISSING; at most 1,000 of them."""
     requests = value.get("requests") if isinstance(value, dict) else None
     if not isinstance(requests, list) or len(requests) > MOST_REQUESTS:
-        return [decision(MISSING, "invalid_request", [reason("REQUEST_INVALID", "requests")])]
-    return [decide(request) for request in requests]
+        errors = [reason("REQUEST_INVALID", "requests")]
+        return [decision(MISSING, "invalid_request", errors, contact=policy.on(None, "contact"))]
+    return [decide(request, policy) for request in requests]
 
 
 def forced_outcome(reasons: list[Reason]) -> str | None:
@@ -738,8 +799,10 @@ def forced_outcome(reasons: list[Reason]) -> str | None:
     return "pended" if with_effect("pend", reasons) else None
 
 
-def ot_lines(claim: dict[str, Any], reasons: list[Reason], forced: str | None) -> list[dict[str, Any]]:
-    units_of_line = ot_units(claim)
+def ot_lines(
+    claim: dict[str, Any], reasons: list[Reason], forced: str | None, policy: PolicyInForce
+) -> list[dict[str, Any]]:
+    units_of_line = ot_units(claim, policy)
     lines = []
     for index, line in enumerate(claim["service_lines"]):
         own = [r for r in reasons if r.path[:2] == ("service_lines", index)]
@@ -773,35 +836,32 @@ def ot_outcome(lines: list[dict[str, Any]], forced: str | None, *, every_line_de
     return "partially_authorized" if any(line["units_authorized"] for line in lines) else "pended"
 
 
-def route_of(request: dict[str, Any]) -> dict[str, Any] | None:
-    if "island" not in request:
-        return None
-    chapter = CHAPTERS[request["island"]]
-    return {"chapter": chapter, "network": NETWORKS[chapter]}
-
-
 def decision(
     request: object,
     outcome: str,
     reasons: list[Reason],
     *,
+    contact: dict[str, Any],
+    under: Iterable[str] = (),
     units: int = 0,
     procedure_codes: Iterable[str] = (),
     evaluation_visits: int = 0,
     treatment_visits: int = 0,
     lines: Iterable[dict[str, Any]] = (),
     route: dict[str, Any] | None = None,
+    most: int = 0,
 ) -> dict[str, Any]:
     return {
         "outcome": outcome,
         "request_type": request_type_of(request),
         "request_id": request_id_of(request),
+        "authorized_under": sorted(under, key=CLAUSES.index),
         "authorized": {
             "units": units,
             "procedure_codes": list(procedure_codes),
             "evaluation_visits": evaluation_visits,
             "treatment_visits": treatment_visits,
-            "max_units_per_visit": UNITS_IN_A_VISIT if units or evaluation_visits or treatment_visits else 0,
+            "max_units_per_visit": most if units or evaluation_visits or treatment_visits else 0,
         },
         "lines": list(lines),
         "reasons": [
@@ -815,5 +875,5 @@ def decision(
             for r in in_order(reasons)
         ],
         "route": route,
-        "contact": None if outcome in ("authorized", "routed") else CONTACT,
+        "contact": None if outcome in ("authorized", "routed") else contact,
     }

@@ -2,8 +2,8 @@
 
 It has three parts: random requests compared with the oracle on both engines, every request class decided, and every
 mutant of the rules and parameters run. Each part shows its progress. A finished part is not repeated until something
-that it depends on changes, OPA included. An interrupted run resumes with the first property test, or with the request
-type or the mutant where it stopped. The summary gives each part its own date.
+that it depends on changes, OPA included. An interrupted run resumes with the file of property tests, the request type
+or the mutant where it stopped. The summary gives each part its own date.
 """
 
 from __future__ import annotations
@@ -69,18 +69,25 @@ def opa_version() -> str:
 
 
 def prove_requests(again: bool) -> int:
-    """Run the property tests with the deep profile; they add the number of comparisons to a file."""
-    counts, done = STATE / "counts.jsonl", STATE / "requests.done"
-    digest = digest_of("policies", "schemas", "tests/properties", *TESTED_WITH)
-    if not again and done.is_file() and done.read_text() == digest:
-        print("up to date", file=sys.stderr)
-        return 0
-    counts.unlink(missing_ok=True)
-    deep = {"HYPOTHESIS_PROFILE": "proof", "THERAPY_PROOF_COUNTS": str(counts)}
-    status = run([sys.executable, "-m", "pytest", "-n", str(os.cpu_count()), "-q", "tests/properties"], deep)
-    if not status:
+    """Run each file of property tests with the deep profile; they add the number of comparisons to a file."""
+    for file in sorted((ROOT / "tests/properties").glob("test_*.py")):
+        counts, done = STATE / f"counts-{file.stem}.jsonl", STATE / f"{file.stem}.done"
+        digest = digest_of_requests(file)
+        if not again and done.is_file() and done.read_text() == digest:
+            print(f"{file.stem}: up to date", file=sys.stderr)
+            continue
+        counts.unlink(missing_ok=True)
+        deep = {"HYPOTHESIS_PROFILE": "proof", "THERAPY_PROOF_COUNTS": str(counts)}
+        if status := run([sys.executable, "-m", "pytest", "-n", str(os.cpu_count()), "-q", file], deep):
+            return status
         done.write_text(digest)
-    return status
+    return 0
+
+
+def digest_of_requests(file: Path) -> str:
+    """A digest of all that a file of property tests depends on: it, what the files share, and what they test."""
+    shared = [path for path in (ROOT / "tests/properties").glob("*.py") if not path.name.startswith("test_")]
+    return digest_of("policies", "schemas", *TESTED_WITH, *(str(path.relative_to(ROOT)) for path in (*shared, file)))
 
 
 def prove_classes(again: bool) -> int:
@@ -104,7 +111,8 @@ def digest_of(*parts: str) -> str:
     for part in parts:
         top = ROOT / part
         for path in sorted(top.rglob("*")) if top.is_dir() else [top]:
-            if path.is_file() and "__pycache__" not in path.parts:
+            left_out = path.suffix == ".md" or path.name.endswith("_test.rego") or "__pycache__" in path.parts
+            if path.is_file() and not left_out:
                 digest.update(str(path.relative_to(ROOT)).encode() + b"\0" + path.read_bytes() + b"\0")
     return digest.hexdigest()
 
@@ -123,7 +131,8 @@ def summarize() -> tuple[str, bool]:
     """The summary as Markdown, and whether every part passed."""
     bundle = bundles.packaged_bundle()
     requests, differences = defaultdict[str, int](int), defaultdict[str, int](int)
-    for line in (STATE / "counts.jsonl").read_text().splitlines():
+    counts = sorted(STATE.glob("counts-*.jsonl"))
+    for line in (line for file in counts for line in file.read_text().splitlines()):
         count = json.loads(line)
         requests[count["engine"]] += count["requests"]
         differences[count["engine"]] += count["differences"]
@@ -145,13 +154,14 @@ def summarize() -> tuple[str, bool]:
     lines = [
         f"# Proof of policy {bundle.version}",
         "",
-        "Written by `make proof` for the bundle below. Each part has the date of its last run.",
+        "Written by `make proof` for the policy below. The digest is of what decides; new wording does not change it.",
+        "Each part has the date of its last run.",
         "",
-        f"SHA-256 `{hashlib.sha256(bundle.archive).hexdigest()}`, with OPA {opa_version()}",
+        f"Policy {bundle.version}, digest `{bundle.digest}`, with OPA {opa_version()}",
         "",
         "| result | number |",
         "| --- | --- |",
-        f"| **requests compared** | {day_of(STATE / 'counts.jsonl')} |",
+        f"| **requests compared** | {day_of(*counts)} |",
         *(f"| random requests compared with the oracle, {engine} | {n:,} |" for engine, n in sorted(requests.items())),
         *(f"| differences, {engine} | {n:,} |" for engine, n in sorted(differences.items())),
         f"| **request classes decided** | {day_of(*whole_classes)} |",
@@ -165,6 +175,7 @@ def summarize() -> tuple[str, bool]:
         f"| mutants that the compiler rejects | {made['stillborn']:,} |",
         f"| mutants killed by the Rego tests alone | {made['killed by Rego tests']:,} |",
         f"| mutants killed only by the corpus of requests and the lints | {made['killed by suite']:,} |",
+        f"| slips in the parameters, none of which grants a request more | {made['grants no more']:,} |",
         f"| equivalent mutants | {made['equivalent']:,} |",
         f"| surviving mutants | {made['surviving']:,} |",
         f"| score of the Rego tests alone | {mutants['scores']['Rego tests']:.1%} |",

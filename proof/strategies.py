@@ -11,6 +11,8 @@ from typing import Any
 from hypothesis import strategies as st
 from hypothesis.strategies import DrawFn, SearchStrategy
 
+from proof.policy_in_force import POLICY
+
 Json = Any
 FieldPath = tuple[str | int, ...]
 
@@ -44,11 +46,15 @@ blanks = pick("", " ", "\t\n", "\u00a0\u3000", "\u2028\u0085")
 texts = mostly(pick("a", "b", "knee flexion 90°"), pick("\x1c", "\u200b", "\x00", "😀", " a ", "x" * 4000, "😀" * 4000))
 any_texts = mostly(texts, blanks, 4)
 flags = pick(True, False)
-dates = mostly(pick("2022-06-01", "2024-02-29", "2099-12-31"), pick("2022-05-31", "1900-01-01"))
-ot_dates = pick("2022-06-01", "2022-05-31", "2024-02-29", "1900-01-01")
+# Around each change of the policy: the day of the change and the day before it.
+changes = POLICY.dates_of_change()
+in_force = [date for date in changes if POLICY.on(date, "outpatient_pt", "initial_visits")]
+not_in_force = [date for date in changes if date not in in_force]
+dates = mostly(pick("2024-02-29", "2099-12-31", *in_force), pick("1900-01-01", *not_in_force))
+ot_dates = pick("2024-02-29", *changes)
 specialties = mostly(pick("none"), pick("aqua_therapy", "pelvic_floor", "lymphedema", "pediatric"), 14)
 islands = pick("oahu", "maui", "hawaii", "kauai", "lanai", "molokai")
-request_ids = pick("1", "x" * 64, " ", "😀" * 64, "a/b~c")
+request_ids = pick("1", "x" * 64, "A-b.c:_9")
 
 
 def request(request_type: str, **fields: SearchStrategy[Any]) -> SearchStrategy[dict[str, Any]]:
@@ -133,7 +139,7 @@ def discontinuations(nothing_met: bool) -> SearchStrategy[dict[str, Any]]:
 
 # --- Valid requests --------------------------------------------------------------------------------------------------
 
-OT_LISTED = ("97530", "97129", "97130", "92526", "97110", "97112", "97535", "97165", "97166", "97167", "97168")
+OT_LISTED = tuple(dict.fromkeys(code for codes in POLICY.values("pediatric_ot", "procedure_codes") for code in codes))
 codes = mostly(
     # Often together, so that the add-on has its primary procedure.
     mostly(pick("97530", "97129", "97130"), pick(*OT_LISTED), 1),
@@ -150,7 +156,7 @@ service_lines = record(
 pediatric_ot_claims = request(
     "pediatric_ot_claim",
     service_date=ot_dates,
-    medical_necessity=mostly(pick("established"), pick("not_established", "undetermined", None, _ABSENT), 6),
+    medical_necessity=mostly(pick("established"), pick("not_established", "undetermined", None, _ABSENT), 3),
     units_already_authorized=mostly(pick(0), pick(1, 2, 3, 4, 5, 99, 1.0), 2),
     service_lines=st.lists(service_lines, min_size=1, max_size=4),
 )
@@ -220,6 +226,7 @@ pt_treatment_plans = request(
 visits_without_numbers = request(
     "pt_visit",
     service_date=dates,
+    referral_date=mostly(pick(_ABSENT, None), dates, 1),
     specialty=specialties,
     tier=pick("acute", "nonacute"),
     visit=record(
@@ -230,7 +237,10 @@ visits_without_numbers = request(
     discontinuation=mostly(pick(_ABSENT, None), discontinuations(nothing_met=True), 1),
 )
 prior_evaluation = mostly(pick((0, 0)), pick((1, 0), (1, 4), (0, 1), (2, 11), (999, 999)), 4)
-prior_treatment = st.tuples(mostly(pick(1), pick(0, 2)), mostly(pick(0, 1, 4), pick(5, 6, 10, 11, 12), 1))
+# Around each limit of treatment visits: the last visit within it, and the first ones beyond it.
+limits = {tier["treatment"] for tiers in POLICY.values("outpatient_pt", "initial_visits") for tier in tiers.values()}
+around_limits = sorted({limit + more for limit in limits for more in (-1, 0, 1)})
+prior_treatment = st.tuples(mostly(pick(1), pick(0, 2)), mostly(pick(0, 1, min(limits) - 1), pick(*around_limits), 1))
 
 
 @st.composite
@@ -400,6 +410,8 @@ WRONG_TEXTS = (
     "unknown",
     "Oahu",
     "oahu ",
+    "x" * 63 + "\n",
+    "a b",
     "97130\n",
     "9713a",
     "\uff19\uff17\uff11\uff13\uff10",  # fullwidth digits
@@ -417,7 +429,9 @@ def wrong_value(draw: DrawFn, value: Json) -> Json:
     if isinstance(value, int | float) and not isinstance(value, bool):
         return draw(st.one_of(pick(*OTHERS), pick(*WRONG_NUMBERS), pick(str(value))))
     if isinstance(value, list):
-        too_many = pick(5, 51, 201).map(lambda count: [copy.deepcopy((value or [""])[0]) for _ in range(count)])
+        too_many = pick(5, 21, 51, 101, 201).map(
+            lambda count: [copy.deepcopy((value or [""])[0]) for _ in range(count)]
+        )
         return draw(st.one_of(pick(*OTHERS), too_many))
     return draw(pick(*OTHERS, "true", "false", 0))
 
@@ -434,13 +448,17 @@ def nearly_valid_requests(draw: DrawFn) -> dict[str, Any]:
         usual = [path for path in all_paths if path != ("request_type",)] or all_paths
         *parents, step = draw(mostly(st.sampled_from(usual), st.sampled_from(all_paths)))
         holder = value_at(value, tuple(parents))
-        change = draw(pick("delete", "null", "replace", "replace", "replace", "add"))
+        change = draw(pick("delete", "null", "replace", "replace", "replace", "add", "crowd"))
         if change == "delete":
             del holder[step]
         elif change == "null":
             holder[step] = None
         elif change == "replace":
             holder[step] = copy.deepcopy(wrong_value(draw, holder[step]))
+        elif change == "crowd":
+            objects = [path for path in [(), *all_paths] if isinstance(value_at(value, path), dict)]
+            crowd = {f"unknown {n}": None for n in range(draw(pick(9, 10, 11)))}
+            value_at(value, draw(st.sampled_from(objects))).update(crowd)
         else:
             objects = [path for path in [(), *all_paths] if isinstance(value_at(value, path), dict)]
             value_at(value, draw(st.sampled_from(objects)))[draw(pick(*UNKNOWN_NAMES))] = copy.deepcopy(

@@ -33,12 +33,14 @@ def free_port() -> int:
 
 
 @contextlib.contextmanager
-def running_sidecar(log: Path) -> Iterator[RunningSidecar]:
+def running_sidecar(log: Path, *options: str) -> Iterator[RunningSidecar]:
     """`therapy-policy serve` on a free port, ready to answer; stopped by Ctrl-C afterwards."""
     port = free_port()
     with log.open("wb") as stream:
         process = subprocess.Popen(
-            [sys.executable, "-m", "therapy_policy.cli", "serve", "--port", str(port)], stdout=stream, stderr=stream
+            [sys.executable, "-m", "therapy_policy.cli", "serve", "--port", str(port), *options],
+            stdout=stream,
+            stderr=stream,
         )
     try:
         with SidecarClient(f"http://127.0.0.1:{port}") as client:

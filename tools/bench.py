@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import argparse
 import datetime
-import hashlib
 import json
 import os
 import platform
@@ -28,6 +27,7 @@ import requests
 from opapywasm import OpaWasmPolicy
 
 from therapy_policy import EmbeddedClient, SidecarClient
+from therapy_policy.policy.bundles import packaged_bundle
 from therapy_policy.toolchain.opa import find_opa
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -58,7 +58,7 @@ TEMPLATE = """\
 What a decision costs, for the requests in [examples/](../examples), compared with a trivial rule in the same engine.
 Both are measured in turn in one run, so that the ratio depends on the policy and little on the machine.
 
-Measured on {date} with `make bench`, {rounds} rounds: bundle {digest} (first 12 digits of its SHA-256), {machine},
+Measured on {date} with `make bench`, {rounds} rounds: policy {version}, digest `{digest}`, {machine},
 Python {python}, OPA {opa}.
 
 - **sidecar** is the time in OPA's request handler. The network and the client are left out.
@@ -102,10 +102,12 @@ def table(rows: list[Row]) -> str:
 
 
 def page(report: str, opa: Path, rounds: int) -> str:
+    bundle = packaged_bundle()
     told = subprocess.run([opa, "version"], capture_output=True, text=True, check=True).stdout
     return TEMPLATE.format(
         date=f"{datetime.datetime.now(datetime.UTC):%Y-%m-%d}",
-        digest=hashlib.sha256(BUNDLE.read_bytes()).hexdigest()[:12],
+        version=bundle.version,
+        digest=bundle.digest,
         machine=f"{os.cpu_count()} cores ({platform.machine()}), {platform.system()}",
         python=platform.python_version(),
         opa=told.partition("\n")[0].removeprefix("Version: "),

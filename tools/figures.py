@@ -8,7 +8,6 @@ review of another one says so.
 from __future__ import annotations
 
 import argparse
-import hashlib
 import json
 import re
 import sys
@@ -18,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from therapy_policy.policy import bundles
+from therapy_policy.policy.bundles import Bundle
 from therapy_policy.policy.rego import syntax_tree
 from tools import rego_tests
 
@@ -25,32 +25,48 @@ ROOT = Path(__file__).resolve().parent.parent
 POLICIES = ROOT / "policies"
 CLASSES = ROOT / "proof/results/classes.json"
 FIGURES = ROOT / "python/therapy_policy/review/figures.json"
+MEASURED = tuple(ROOT / f"docs/{name}.md" for name in ("benchmarks", "classes", "proof"))
+NOT_PROVEN = "> **Not proven for this version.**"
 
 
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--check", action="store_true", help="write nothing; fail if the figures are not up to date")
     options = parser.parse_args()
-    new = json.dumps(figures(), indent=1, sort_keys=True, ensure_ascii=False) + "\n"
-    if options.check:
-        fresh = FIGURES.is_file() and FIGURES.read_text(encoding="utf-8") == new
-        if not fresh:
-            print(f"out of date: {FIGURES.relative_to(ROOT)}; run `make generate` and commit it", file=sys.stderr)
-        return 0 if fresh else 1
-    FIGURES.write_text(new, encoding="utf-8")
-    print(f"wrote {FIGURES.relative_to(ROOT)}", file=sys.stderr)
-    return 0
-
-
-def figures() -> dict[str, Any]:
     bundle = bundles.load(str(POLICIES))
+    new = {FIGURES: json.dumps(figures(bundle), indent=1, sort_keys=True, ensure_ascii=False) + "\n"}
+    new |= {page: with_warning(page.read_text(encoding="utf-8"), bundle) for page in MEASURED}
+    stale = [path for path, text in new.items() if not path.is_file() or path.read_text(encoding="utf-8") != text]
+    for path in stale:
+        if options.check:
+            print(f"out of date: {path.relative_to(ROOT)}; run `make generate` and commit it", file=sys.stderr)
+        else:
+            path.write_text(new[path], encoding="utf-8")
+            print(f"wrote {path.relative_to(ROOT)}", file=sys.stderr)
+    return 1 if options.check and stale else 0
+
+
+def with_warning(page: str, bundle: Bundle) -> str:
+    """A page of figures, with a warning below its heading if they were measured for another policy than this bundle."""
+    heading, _, rest = page.partition("\n\n")
+    if rest.startswith(NOT_PROVEN):
+        rest = rest.partition("\n\n")[2]
+    if f"`{bundle.digest}`" in rest:
+        return f"{heading}\n\n{rest}"
+    warning = (
+        f"{NOT_PROVEN} These figures are for the policy with the digest below.\n> This is policy {bundle.revision}."
+    )
+    return f"{heading}\n\n{warning}\n\n{rest}"
+
+
+def figures(bundle: Bundle) -> dict[str, Any]:
     therapy = bundle.data["therapy"]
     results = rego_tests.results()
     words = words_of(therapy)
     codes = set(therapy["register"]["reason_codes"])
     return {
         "policy_version": bundle.version,
-        "bundle_sha256": hashlib.sha256(bundle.archive).hexdigest(),
+        "policy_digest": bundle.digest,
         "coverage": results["coverage"],
         "tests": [with_names(test, words, codes) for test in results["tests"]],
         "classes": json.loads(CLASSES.read_text(encoding="utf-8")),
@@ -139,12 +155,17 @@ class Named:
                 into |= {word for word in re.split(r"[ /]", value) if word in named}
             elif kind == "var":
                 self.read_helper(str(value), into)
-            elif kind == "object" and self.cases and {key.get("value") for key, _ in value} == self.cases:
+            elif kind == "object" and self.cases and names_in(value) == self.cases:
                 for key, case in value:
                     self.read([key, case], self.by_case.setdefault(key["value"], set()))
             else:
                 for each in node.values():
                     self.read(each, into)
+
+
+def names_in(entries: list[Any]) -> set[str]:
+    """The names of an object's fields that are plain texts."""
+    return {key["value"] for key, _ in entries if key.get("type") == "string"}
 
 
 if __name__ == "__main__":

@@ -23,7 +23,8 @@ from typing import Any
 
 import yaml
 
-from therapy_policy.policy.bundles import build
+from therapy_policy.policy.bundles import Bundle, build
+from therapy_policy.policy.check import ceiling_for_rules, check_directory
 from therapy_policy.toolchain.opa import find_opa
 from tools.validators import Validators
 
@@ -35,6 +36,9 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--check", action="store_true", help="write nothing; fail if a generated file is not fresh")
     check = parser.parse_args().check
+    if findings := check_directory(ROOT / "policies", generated=False):
+        print(*findings, "the policy cannot be used; correct these findings first", sep="\n", file=sys.stderr)
+        return 1
     with tempfile.TemporaryDirectory() as scratch:
         fresh = Path(scratch) / "fresh"
         copy_sources(fresh)
@@ -66,9 +70,10 @@ def same(new: Path, old: Path) -> bool:
 def generate(root: Path) -> list[Path]:
     """Generates everything below `root`, which holds the sources; returns the generated files, relative to it."""
     opa = find_opa()
-    made = [*schemas(root), *validators(root), *tables(root), manifest(root)]
+    made = [*schemas(root), *validators(root), *tables(root), ceiling(root)]
     subprocess.run([opa, "fmt", "--write", root / "policies/therapy/request"], check=True)
-    return [*made, reason_codes(root), glossary(root), *bundles(root)]
+    made += [manifest(root), reason_codes(root), glossary(root)]
+    return [*made, *bundles(root), *check_files(root)]
 
 
 def read_yaml(path: Path) -> Any:
@@ -84,6 +89,9 @@ def write_tables(path: Path, tables: dict[str, Any]) -> None:
     """Write tables as JSON: one entry a line, but look-up tables, whose entries say nothing by themselves, in one."""
     lines = []
     for name, table in tables.items():
+        if not isinstance(table, dict):
+            lines.append(f" {json.dumps(name)}: {json.dumps(table)}")
+            continue
         entries = [f"  {json.dumps(key)}: {json.dumps(value, ensure_ascii=False)}" for key, value in table.items()]
         plain = all(value is True for value in table.values())
         value = json.dumps(table) if plain else "{\n" + ",\n".join(entries) + "\n }"
@@ -132,6 +140,7 @@ def validators(root: Path) -> list[Path]:
         {
             "forms": readings.forms,
             "date_fields": readings.date_fields(),
+            "most_unknown_fields": readings.most_unknown_fields,
             "fields": dict.fromkeys(readings.fields(), True),
             "plain_fields": dict.fromkeys(readings.plain_fields(), True),
             "whole_numbers": readings.whole_numbers(),
@@ -160,10 +169,20 @@ def days_of(year: int) -> dict[str, bool]:
     }
 
 
+def ceiling(root: Path) -> Path:
+    """The ceiling as the rules read it: the numbers, and each procedure code with the code that it is an add-on to."""
+    made = Path("policies/therapy/ceiling/data.json")
+    write_json(root / made, ceiling_for_rules(read_yaml(root / "policies/ceiling.yaml")), indent=1)
+    return made
+
+
 def manifest(root: Path) -> Path:
-    version = read_yaml(root / "policies/therapy/register/policy/data.yaml")["version"]
-    made = Path("policies/.manifest")
-    write_json(root / made, {"revision": version, "roots": ["therapy", "system"]}, indent=2)
+    """The manifest, whose revision is the version of the policy and the digest of what decides."""
+    made, archive = Path("policies/.manifest"), root / "unnamed.tar.gz"
+    write_json(root / made, {"revision": "", "roots": ["therapy", "system"]}, indent=2)
+    build(".", root / "policies", archive)
+    revision = Bundle("policies", archive.read_bytes(), b"").revision
+    write_json(root / made, {"revision": revision, "roots": ["therapy", "system"]}, indent=2)
     return made
 
 
@@ -232,6 +251,20 @@ def bundles(root: Path) -> list[Path]:
             (root / package / name).write_bytes(member.read())
     shutil.copyfile(root / "schemas/request.json", root / package / "request.schema.json")
     return [package / name for name in ("bundle.tar.gz", "policy.wasm", "data.json", "request.schema.json")]
+
+
+def check_files(root: Path) -> list[Path]:
+    """The schemas and the ceiling by which the Python package checks a policy and the records about it."""
+    package = Path("python/therapy_policy/policy/packaged")
+    schemas = [
+        "schemas/decision.json",
+        *sorted(f"schemas/policy/{path.name}" for path in root.glob("schemas/policy/*")),
+    ]
+    for name in schemas:
+        (root / package / name).parent.mkdir(parents=True, exist_ok=True)
+        shutil.copyfile(root / name, root / package / name)
+    write_json(root / package / "ceiling.json", read_yaml(root / "policies/ceiling.yaml"), indent=2)
+    return [package / name for name in (*schemas, "ceiling.json")]
 
 
 if __name__ == "__main__":

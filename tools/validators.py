@@ -41,7 +41,13 @@ UNDERSTOOD = frozenset(
         DECISION_DATE,
     ]
 )
-CODE_CHARACTERS = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ"
+DIGITS, CAPITALS = "0123456789", "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
+# The patterns that the validators understand, and the characters that each allows. `length` is the largest length.
+PATTERNS = {
+    "^[0-9A-Z]{{{length}}}$": DIGITS + CAPITALS,
+    r"^[A-Za-z0-9._:-]{{1,{length}}}(?!\n)$": DIGITS + CAPITALS + CAPITALS.lower() + "._:-",
+}
+MOST_UNKNOWN = "x-most-unknown-fields"  # an object with more unknown fields is one validation error
 
 
 @dataclass(frozen=True)
@@ -68,6 +74,7 @@ class Validators:
     def __init__(self, schema: Schema) -> None:
         self.definitions: dict[str, Schema] = schema["definitions"]
         self.request_types: list[str] = schema["properties"]["request_type"]["enum"]
+        self.most_unknown_fields: int = schema[MOST_UNKNOWN]
         self.forms: dict[str, Form] = {}
         self.add_form(self.node(schema["properties"]["request_type"], "request_type"))
         for name in self.request_types:
@@ -129,9 +136,11 @@ class Validators:
                 return {"kind": "date"}
             case "string" if "pattern" in schema:
                 length = schema["maxLength"]
-                if schema["pattern"] != f"^[0-9A-Z]{{{length}}}$":
+                allowed = {pattern.format(length=length): characters for pattern, characters in PATTERNS.items()}
+                if schema["pattern"] not in allowed:
                     raise ValueError(f"{node.name}: the validators do not understand {schema['pattern']}")
-                return {"kind": "text", "least": length, "most": length, "characters": CODE_CHARACTERS}
+                least = schema.get("minLength", length)
+                return {"kind": "text", "least": least, "most": length, "characters": allowed[schema["pattern"]]}
             case "string":
                 return {"kind": "text", "least": schema.get("minLength", 0), "most": schema["maxLength"]}
         raise ValueError(f"{node.name}: the validators do not understand the type {kind}")

@@ -4,7 +4,7 @@
 #   The page of its type evaluates any other request, and the outcome follows from the reasons that it gives.
 package therapy
 
-import data.therapy.lib.effective
+import data.therapy.lib.policy
 import data.therapy.lib.reason
 import data.therapy.lib.validation
 import data.therapy.outpatient_pt.continuation
@@ -24,12 +24,13 @@ decision := {
 	"outcome": outcome,
 	"request_type": request_type,
 	"request_id": request_id,
+	"authorized_under": authorized_under,
 	"authorized": authorized,
 	"lines": determination.lines,
 	"reasons": reason.details(_visible_reasons),
 	"route": determination.route,
 	"contact": contact,
-	"policy_version": data.therapy.register.policy.version,
+	"policy_version": policy_version,
 }
 
 # METADATA
@@ -51,13 +52,14 @@ _batch_form := {"kind": "list", "least": 0, "most": 1000, "expected": "a list of
 # title: What the page of its type determines for a request
 # description: A request that is not valid has its validation errors as reasons, and nothing else. If a page does not
 #   determine an outcome, the request is pended.
-determination := object.union(_nothing_determined, {"reasons": validation_errors}) if {
+determination := object.union(_nothing_determined, {"reasons": reason.registered(validation_errors)}) if {
 	not _valid
-} else := object.union(_nothing_determined, of_type) if {
+} else := object.union(object.union(_nothing_determined, of_type), {"reasons": reasons}) if {
 	of_type := _determination_of_type
-} else := _nothing_determined
+	reasons := reason.registered(union({object.get(of_type, "reasons", set()), policy.reasons}))
+} else := object.union(_nothing_determined, {"reasons": reason.registered(policy.reasons)})
 
-_nothing_determined := {"reasons": set(), "outcome": "pended", "lines": [], "route": null}
+_nothing_determined := {"reasons": set(), "outcome": "pended", "authorized_under": set(), "lines": [], "route": null}
 
 _determination_of_type := claim.determination if input.request_type == "pediatric_ot_claim"
 
@@ -85,9 +87,28 @@ outcome := "invalid_request" if {
 	determination.every_line_denied
 } else := "pended" if {
 	"pend" in _effects
-} else := determination.outcome
+} else := _outcome_of_page
 
-_effects := reason.effects_on_request(determination.reasons)
+# Without a clause to base it on, nothing is authorized.
+_outcome_of_page := determination.outcome if count(_clauses_in_order) > 0
+
+else := "pended"
+
+# METADATA
+# title: The clauses that an approval is based on, in the order of the source
+authorized_under := _clauses_in_order if {
+	outcome in {"authorized", "partially_authorized", "routed"}
+} else := []
+
+_clauses_in_order := [clause |
+	some [_, clause] in sort([[data.therapy.register.clauses[clause].order, clause] |
+		some clause in determination.authorized_under
+	])
+]
+
+_effects := {"invalid"} if not _valid
+
+else := reason.effects_on_request(determination.reasons)
 
 # METADATA
 # title: The reasons in the decision; a request that is out of scope gets only the reasons for that
@@ -115,11 +136,17 @@ _nothing := {
 # description: The contact as of the request's date. A request that is not valid gets the newest one.
 default contact := null
 
-contact := effective.newest(data.therapy.parameters.contact.periods) if {
+contact := policy.newest_contact if {
 	not _valid
-} else := effective.value(data.therapy.parameters.contact.periods) if {
+} else := policy.contact if {
 	not outcome in {"authorized", "routed"}
 }
+
+# METADATA
+# title: The version of the policy; empty if it has none
+default policy_version := ""
+
+policy_version := policy.version
 
 # METADATA
 # title: The fields of a request that are not valid, as reasons

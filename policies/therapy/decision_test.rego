@@ -1,5 +1,7 @@
 package therapy.decision_test
 
+import data.therapy.lib.effective
+import data.therapy.lib.reason
 import data.therapy.lib.table_test as table
 
 nothing := {
@@ -123,10 +125,14 @@ requests := {
 
 decided(request) := decision if decision := data.therapy.decision with input as request
 
+# A route has no date, so the newest period decides it: here, the first of all.
+first_routes := array.slice(data.therapy.parameters.referral.routes.periods, 0, 1)
+
 # What every decision has of a request that nothing denies or pends.
 fine := {
 	"outcome": "authorized",
 	"request_id": null,
+	"authorized_under": [],
 	"authorized": nothing,
 	"lines": [],
 	"reasons": [],
@@ -138,6 +144,7 @@ fine := {
 test_each_type[request_type] if {
 	some request_type, expected in {
 		"pediatric_ot_claim": {
+			"authorized_under": ["OT-5"],
 			"authorized": {"units": 2, "procedure_codes": ["97530"], "max_units_per_visit": 4},
 			"lines": [{
 				"line": 1,
@@ -148,26 +155,30 @@ test_each_type[request_type] if {
 				"reasons": [],
 			}],
 		},
-		"pt_referral": {"authorized": {"evaluation_visits": 1, "treatment_visits": 11, "max_units_per_visit": 4}},
-		"pt_treatment_plan": {},
-		"pt_visit": {"authorized": {"units": 3, "treatment_visits": 1, "max_units_per_visit": 4}},
+		"pt_referral": {
+			"authorized_under": ["PT-4", "PT-5"],
+			"authorized": {"evaluation_visits": 1, "treatment_visits": 11, "max_units_per_visit": 4},
+		},
+		"pt_treatment_plan": {"authorized_under": ["PT-8"]},
+		"pt_visit": {
+			"authorized_under": ["PT-4", "PT-5"],
+			"authorized": {"units": 3, "treatment_visits": 1, "max_units_per_visit": 4},
+		},
 		"pt_extension": {
 			"outcome": "pended",
-			"reasons": [{
-				"code": "EXT_READY_FOR_CLINICAL_REVIEW",
-				"effect": "pend",
-				"clauses": ["EXT-1", "EXT-2", "EXT-3", "EXT-4", "EXT-5", "EXT-6", "EXT-7"],
-				"interpretation": "INT-6",
-				"message": "The documentation is complete; a clinician will decide on the additional visits (4 requested).",
-				"remedy": null,
-				"path": "",
-			}],
+			"reasons": reason.details({reason.with_facts("EXT_READY_FOR_CLINICAL_REVIEW", [], {"requested": 4})}),
 			"contact": contact,
 		},
-		"pt_continuation": {},
-		"referral_route": {"outcome": "routed", "route": {"chapter": "17", "network": "Neighbor Island Network"}},
+		"pt_continuation": {"authorized_under": ["DC-1", "DC-2", "DC-3", "DC-4", "DC-5", "DC-6"]},
+		"referral_route": {
+			"outcome": "routed",
+			"authorized_under": ["REF-2"],
+			"route": {"chapter": "17", "network": "Neighbor Island Network"},
+		},
 	}
-	decided(requests[request_type]) == object.union_n([fine, {"request_type": request_type}, expected])
+	decision := data.therapy.decision with input as requests[request_type]
+		with data.therapy.parameters.referral.routes.periods as first_routes
+	decision == object.union_n([fine, {"request_type": request_type}, expected])
 }
 
 # The quick reading and the table of forms are two ways to the same answer.
@@ -185,22 +196,27 @@ invalid := {
 	"outcome": "invalid_request",
 	"request_type": null,
 	"request_id": null,
+	"authorized_under": [],
 	"authorized": nothing,
 	"lines": [],
 	"route": null,
-	"contact": contact,
+	"contact": newest_contact,
 	"policy_version": data.therapy.register.policy.version,
 }
 
-no_request := object.union(invalid, {"reasons": [{
-	"code": "REQUEST_INVALID",
-	"effect": "invalid",
-	"clauses": [],
-	"interpretation": null,
-	"message": "This field is not valid.",
-	"remedy": "Send a JSON object in the published request format.",
-	"path": "",
-}]})
+# No date says which contact applies to an invalid request.
+newest_contact := effective.newest(data.therapy.parameters.contact.periods)
+
+# The one validation error of a request, as its decision gives it.
+error_at(place, problem, expected) := reason.details({reason.with_facts(
+	"REQUEST_INVALID", place,
+	{"problem": problem, "expected": expected},
+)})
+
+no_request := object.union(
+	invalid,
+	{"reasons": error_at([], "not valid", "a JSON object in the published request format")},
+)
 
 test_absent_input if data.therapy.decision == no_request
 
@@ -245,24 +261,18 @@ test_no_type[name] if {
 			"problem": "not valid",
 		},
 	}
-	decided(case.request) == object.union(invalid, {"reasons": [{
-		"code": "REQUEST_INVALID",
-		"effect": "invalid",
-		"clauses": [],
-		"interpretation": null,
-		"message": concat("", ["This field is ", case.problem, "."]),
-		"remedy": concat("", ["Send ", types, "."]),
-		"path": "/request_type",
-	}]})
+	decided(case.request) == object.union(invalid, {"reasons": error_at(["request_type"], case.problem, types)})
 }
 
 # --- What is wrong with a request ------------------------------------------------------------------------------------
 
-invalid_at(paths) := [concat(" ", ["REQUEST_INVALID", path]) | some path in paths]
+invalid_at(paths) := [trim_right(concat(" ", ["REQUEST_INVALID", path]), " ") | some path in paths]
 
 reasons_of(decision) := [trim_right(concat(" ", [one.code, one.path]), " ") | some one in decision.reasons]
 
 repeated(element, times) := [element | some _ in numbers.range(1, times)]
+
+unknown_fields(number) := {concat("", ["x", format_int(i, 10)]): {"deep": 1} | some i in numbers.range(0, number - 1)}
 
 text_of(characters) := replace(sprintf("%0*d", [characters, 0]), "0", "é")
 
@@ -436,17 +446,21 @@ places := {
 		}},
 		"wrong": [],
 	},
-	"plan: a text of 4000 characters, a list of 200 elements": {
+	"plan: a text and lists as long as they may be": {
 		"type": "pt_treatment_plan",
-		"change": {"plan_of_care": {"diagnosis": text_of(4000), "planned_interventions": repeated("", 200)}},
+		"change": {"plan_of_care": {
+			"diagnosis": text_of(4000),
+			"planned_interventions": repeated("", 50),
+			"goals": repeated({}, 20),
+		}},
 		"wrong": [],
 	},
-	"plan: a text of 4001 characters, lists of 201 elements": {
+	"plan: a text and lists that are too long": {
 		"type": "pt_treatment_plan",
 		"change": {"plan_of_care": {
 			"diagnosis": text_of(4001),
-			"planned_interventions": repeated("", 201),
-			"goals": repeated(null, 201),
+			"planned_interventions": repeated("", 51),
+			"goals": repeated(null, 21),
 		}},
 		"wrong": ["/plan_of_care/diagnosis", "/plan_of_care/goals", "/plan_of_care/planned_interventions"],
 	},
@@ -610,6 +624,80 @@ places := {
 			"/documentation/prognosis/discharge_criteria/0",
 		],
 	},
+	"extension: lists as long as they may be": {
+		"type": "pt_extension",
+		"change": {"documentation": {
+			"goals": repeated({"goal_id": ""}, 20),
+			"notes": repeated({"visit_number": 1, "goals_addressed": repeated("", 20)}, 100),
+			"planned_interventions": repeated({}, 50),
+			"impeding_factors": {"identified": repeated("", 200)},
+			"limiting_issues": repeated("", 200),
+			"prognosis": {"discharge_criteria": repeated("", 200)},
+		}},
+		"wrong": [],
+	},
+	"extension: lists that are too long": {
+		"type": "pt_extension",
+		"change": {"documentation": {
+			"goals": repeated(null, 21),
+			"notes": repeated(null, 101),
+			"planned_interventions": repeated(null, 51),
+			"impeding_factors": {"identified": repeated(null, 201)},
+			"limiting_issues": repeated(null, 201),
+			"prognosis": {"discharge_criteria": repeated(null, 201)},
+		}},
+		"wrong": [
+			"/documentation/goals",
+			"/documentation/impeding_factors/identified",
+			"/documentation/limiting_issues",
+			"/documentation/notes",
+			"/documentation/planned_interventions",
+			"/documentation/prognosis/discharge_criteria",
+		],
+	},
+	"extension: a note that addresses too many goals": {
+		"type": "pt_extension",
+		"change": {"documentation": {"notes": [{"visit_number": 1, "goals_addressed": repeated(null, 21)}]}},
+		"wrong": ["/documentation/notes/0/goals_addressed"],
+	},
+	"visit: the date of its referral": {"type": "pt_visit", "change": {"referral_date": "2024-02-29"}, "wrong": []},
+	"visit: no date of its referral": {"type": "pt_visit", "change": {"referral_date": null}, "wrong": []},
+	"visit: not a date of a referral": {
+		"type": "pt_visit",
+		"change": {"referral_date": "2023-02-29"},
+		"wrong": ["/referral_date"],
+	},
+	"plan: 10 fields that it does not have": {
+		"type": "pt_treatment_plan",
+		"change": unknown_fields(10),
+		"wrong": ["/x0", "/x1", "/x2", "/x3", "/x4", "/x5", "/x6", "/x7", "/x8", "/x9"],
+	},
+	"plan: 11 fields that it does not have": {
+		"type": "pt_treatment_plan",
+		"change": object.union(unknown_fields(11), {"specialty": "sports", "service_date": null}),
+		"wrong": [""],
+	},
+	"plan: 10 fields that a goal does not have": {
+		"type": "pt_treatment_plan",
+		"change": {"plan_of_care": {"goals": [{}, object.union(unknown_fields(10), {"measure": 5})]}},
+		"wrong": [
+			"/plan_of_care/goals/1/measure",
+			"/plan_of_care/goals/1/x0", "/plan_of_care/goals/1/x1", "/plan_of_care/goals/1/x2",
+			"/plan_of_care/goals/1/x3", "/plan_of_care/goals/1/x4", "/plan_of_care/goals/1/x5",
+			"/plan_of_care/goals/1/x6", "/plan_of_care/goals/1/x7", "/plan_of_care/goals/1/x8",
+			"/plan_of_care/goals/1/x9",
+		],
+	},
+	"plan: 11 fields that a goal does not have": {
+		"type": "pt_treatment_plan",
+		"change": {"plan_of_care": {"goals": [{"measure": 5}, object.union(unknown_fields(11), {"measure": 5})]}},
+		"wrong": ["/plan_of_care/goals/0/measure", "/plan_of_care/goals/1"],
+	},
+	"plan: 11 fields that its plan of care does not have": {
+		"type": "pt_treatment_plan",
+		"change": {"plan_of_care": unknown_fields(11), "specialty": null},
+		"wrong": ["/plan_of_care", "/specialty"],
+	},
 	"continuation: nothing stated": {
 		"type": "pt_continuation",
 		"without": ["review_date", "specialty", "discontinuation"],
@@ -681,15 +769,16 @@ test_an_invalid_request_grants_nothing if {
 	decided(request) == object.union(invalid, {
 		"request_type": "pt_referral",
 		"request_id": "r-1",
-		"reasons": [{
-			"code": "REQUEST_INVALID",
-			"effect": "invalid",
-			"clauses": [],
-			"interpretation": null,
-			"message": "This field is not part of this request type.",
-			"remedy": "Send the request without this field.",
-			"path": "/x",
-		}],
+		"reasons": error_at(["x"], "not part of this request type", "the request without this field"),
+	})
+}
+
+test_more_than_ten_unknown_fields_are_one_error if {
+	request := object.union_n([requests.pt_visit, {"request_id": "r-1", "tier": 5}, unknown_fields(11)])
+	decided(request) == object.union(invalid, {
+		"request_type": "pt_visit",
+		"request_id": "r-1",
+		"reasons": error_at([], "an object with more than 10 unknown fields", "only the fields of this request type"),
 	})
 }
 
@@ -697,7 +786,10 @@ test_an_invalid_claim_has_no_lines if {
 	decision := decided(object.union(requests.pediatric_ot_claim, {"units_already_authorized": 100}))
 	decision.lines == []
 	decision.authorized == nothing
-	decision.reasons[0].remedy == "Send a whole number from 0 to 99, in plain digits."
+	decision.reasons == error_at(
+		["units_already_authorized"],
+		"not valid", "a whole number from 0 to 99, in plain digits",
+	)
 }
 
 test_request_id[name] if {
@@ -705,12 +797,21 @@ test_request_id[name] if {
 		"absent": {"change": {}, "id": null, "invalid": []},
 		"null": {"change": {"request_id": null}, "id": null, "invalid": []},
 		"one character": {"change": {"request_id": "x"}, "id": "x", "invalid": []},
-		"a blank": {"change": {"request_id": " "}, "id": " ", "invalid": []},
-		"64 characters": {
-			"change": {"request_id": concat("", repeated("😀", 64))},
-			"id": concat("", repeated("😀", 64)),
+		"letters, digits and . _ : -": {
+			"change": {"request_id": "AZaz09._:-"},
+			"id": "AZaz09._:-",
 			"invalid": [],
 		},
+		"64 characters": {
+			"change": {"request_id": concat("", repeated("x", 64))},
+			"id": concat("", repeated("x", 64)),
+			"invalid": [],
+		},
+		"a blank": {"change": {"request_id": " "}, "id": null, "invalid": ["/request_id"]},
+		"a name": {"change": {"request_id": "Ada Lovelace"}, "id": null, "invalid": ["/request_id"]},
+		"another letter": {"change": {"request_id": "é"}, "id": null, "invalid": ["/request_id"]},
+		"another sign": {"change": {"request_id": "a/b"}, "id": null, "invalid": ["/request_id"]},
+		"a line break at its end": {"change": {"request_id": "x\n"}, "id": null, "invalid": ["/request_id"]},
 		"65 characters": {"change": {"request_id": concat("", repeated("x", 65))}, "id": null, "invalid": ["/request_id"]},
 		"empty": {"change": {"request_id": ""}, "id": null, "invalid": ["/request_id"]},
 		"number": {"change": {"request_id": 7}, "id": null, "invalid": ["/request_id"]},
@@ -825,7 +926,7 @@ test_other_reasons_are_listed_without_a_limit_of_units[name] if {
 	request := object.union(requests[name], {"benefit_status": "not_covered"})
 	decision := data.therapy.decision with input as request with data.therapy.parameters.units_per_visit.periods as []
 	decision.outcome == "denied"
-	reasons_of(decision) == ["BENEFIT_NOT_COVERED /benefit_status"]
+	reasons_of(decision) == ["BENEFIT_NOT_COVERED /benefit_status", "POLICY_VALUE_UNUSABLE"]
 }
 
 # A request type without a page of its own must not be authorized either.
@@ -837,7 +938,7 @@ test_pended_where_no_page_evaluates_the_type if {
 	decision.lines == []
 	decision.reasons == []
 	decision.route == null
-	decision.contact == contact
+	decision.contact == newest_contact
 }
 
 # No outcome comes about by the mere absence of reasons: an extension is never authorized.
@@ -897,7 +998,73 @@ test_route[name] if {
 		"of an invalid request": {"type": "referral_route", "change": {"island": "maui", "x": 1}, "route": null},
 		"of another request": {"type": "pt_visit", "change": {}, "route": null},
 	}
-	decided(object.union(requests[case.type], case.change)).route == case.route
+	request := object.union(requests[case.type], case.change)
+	decision := data.therapy.decision with input as request
+		with data.therapy.parameters.referral.routes.periods as first_routes
+	decision.route == case.route
+}
+
+test_authorized_under[name] if {
+	some name, case in {
+		"a plan": {"type": "pt_treatment_plan", "change": {}, "under": ["PT-8"]},
+		"a plan that is pended": {"type": "pt_treatment_plan", "change": {"plan_of_care": null}, "under": []},
+		"a review": {
+			"type": "pt_continuation",
+			"change": {},
+			"under": ["DC-1", "DC-2", "DC-3", "DC-4", "DC-5", "DC-6"],
+		},
+		"a review that is denied": {
+			"type": "pt_continuation",
+			"change": {"discontinuation": {"goals_achieved": true}},
+			"under": [],
+		},
+		"a review out of scope": {"type": "pt_continuation", "change": {"specialty": "pediatric"}, "under": []},
+		"an extension": {"type": "pt_extension", "change": {}, "under": []},
+		"an island": {"type": "referral_route", "change": {"island": "oahu"}, "under": ["REF-1"]},
+		"another island": {"type": "referral_route", "change": {"island": "lanai"}, "under": ["REF-2"]},
+		"no island": {"type": "referral_route", "change": {"island": null}, "under": []},
+	}
+	decision := data.therapy.decision with input as object.union(requests[case.type], case.change)
+		with data.therapy.parameters.referral.routes.periods as first_routes
+	decision.authorized_under == case.under
+}
+
+# The order is that of the source, which the register of clauses has.
+test_clauses_in_the_order_of_the_source if {
+	turned := object.union(data.therapy.register.clauses, {"DC-1": {"order": 999}, "DC-3": {"order": 1}})
+	decision := data.therapy.decision with input as requests.pt_continuation with data.therapy.register.clauses as turned
+	decision.authorized_under == ["DC-3", "DC-2", "DC-4", "DC-5", "DC-6", "DC-1"]
+}
+
+# An approval is based on a clause of the source, or it is none.
+test_nothing_is_authorized_without_a_clause if {
+	decision := data.therapy.decision with input as requests.pt_treatment_plan
+		with data.therapy.register.clauses as object.remove(data.therapy.register.clauses, ["PT-8"])
+	decision.outcome == "pended"
+	decision.authorized_under == []
+}
+
+# A code that the register does not describe pends, whatever its effect was.
+test_a_code_that_the_register_does_not_describe_pends[name] if {
+	some name, case in {
+		"a denial": {"type": "pt_visit", "change": {"benefit_status": "not_covered"}, "code": "BENEFIT_NOT_COVERED"},
+		"out of scope": {"type": "pt_visit", "change": {"specialty": "pediatric"}, "code": "PT_SPECIALTY_EXCLUDED"},
+		"information": {
+			"type": "pt_referral",
+			"change": {"condition": {"category": "subacute"}},
+			"code": "PT_TIER_NOT_NAMED",
+		},
+		"a part of the units": {
+			"type": "pt_visit",
+			"change": {"visit": {"units": 5}},
+			"code": "PT_UNITS_OVER_VISIT_LIMIT",
+		},
+	}
+	decision := data.therapy.decision with input as object.union(requests[case.type], case.change)
+		with data.therapy.register.reason_codes as object.remove(data.therapy.register.reason_codes, [case.code])
+	decision.outcome == "pended"
+	decision.authorized == nothing
+	[[one.code, one.path] | some one in decision.reasons] == [["POLICY_VALUE_UNUSABLE", ""]]
 }
 
 test_contact[name] if {
@@ -913,20 +1080,22 @@ test_contact[name] if {
 			"change": {"service_date": "1900-01-01"},
 			"contact": contact,
 		},
-		"invalid": {"type": "pt_visit", "change": {"tier": null}, "contact": contact},
-		"an invalid route": {"type": "referral_route", "change": {"island": null}, "contact": contact},
+		"invalid": {"type": "pt_visit", "change": {"tier": null}, "contact": newest_contact},
+		"an invalid route": {"type": "referral_route", "change": {"island": null}, "contact": newest_contact},
 	}
 	decided(object.union(requests[case.type], case.change)).contact == case.contact
 }
 
 # From 2030 on, somebody else answers.
-changed_contact := [{"from": "1900-01-01", "value": contact}, {"from": "2030-01-01", "value": "somebody else"}]
+somebody_else := object.union(contact, {"name": "Somebody Else"})
+
+changed_contact := [{"from": "1900-01-01", "value": contact}, {"from": "2030-01-01", "value": somebody_else}]
 
 test_a_change_of_contact_holds_from_its_date_on[name] if {
 	some name, case in {
-		"the day before": {"change": {"service_date": "2029-12-31", "specialty": "pediatric"}, "contact": contact},
-		"the day": {"change": {"service_date": "2030-01-01", "specialty": "pediatric"}, "contact": "somebody else"},
-		"invalid, so no date counts": {"change": {"service_date": "2029-12-31", "tier": 5}, "contact": "somebody else"},
+		"the day before": {"change": {"service_date": "2029-12-31", "benefit_status": null}, "contact": contact},
+		"the day": {"change": {"service_date": "2030-01-01", "benefit_status": null}, "contact": somebody_else},
+		"invalid, so no date counts": {"change": {"service_date": "2029-12-31", "tier": 5}, "contact": somebody_else},
 		"authorized": {"change": {"service_date": "2030-01-01"}, "contact": null},
 	}
 	request := object.union(requests.pt_visit, case.change)
@@ -973,15 +1142,7 @@ test_decisions_of_one_thousand if {
 	decisions == repeated("a decision", 1000)
 }
 
-no_batch := [object.union(invalid, {"reasons": [{
-	"code": "REQUEST_INVALID",
-	"effect": "invalid",
-	"clauses": [],
-	"interpretation": null,
-	"message": "This field is not valid.",
-	"remedy": "Send a list of at most 1,000 requests.",
-	"path": "/requests",
-}]})]
+no_batch := [object.union(invalid, {"reasons": error_at(["requests"], "not valid", "a list of at most 1,000 requests")})]
 
 test_decisions_of_one_too_many if all_decided({"requests": repeated(requests.referral_route, 1001)}) == no_batch
 

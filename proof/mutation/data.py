@@ -14,12 +14,15 @@ from proof.mutation.mutant import Mutant, Vocabularies
 
 # Text for people; no rule reads it.
 PROSE = {"title", "service"}
+# A slip of the pen in a value: it must end in a pend or a denial, and authorize nothing more.
+SLIPS = {"key misspelt", "key dropped", "value retyped", "period dropped"}
 # From most to least serious; an effect becomes one of its neighbors.
 EFFECTS = ("invalid", "scope", "deny", "pend", "info")
 
 
 def mutants_of_parameters(file: str, text: str, vocabularies: Vocabularies) -> list[Mutant]:
-    return list(_Data(file, text, vocabularies).values(parse(text)))
+    edits = _Data(file, text, vocabularies)
+    return [*edits.values(parse(text)), *edits.slips(parse(text))]
 
 
 def mutants_of_reason_codes(file: str, text: str, vocabularies: Vocabularies) -> list[Mutant]:
@@ -114,6 +117,39 @@ class _Data:
         end = value.end_mark.index
         yield Mutant(self.file, "element added", end, end, f'\n{column}"{similar_name(names)}"{copied}')
 
+    # --- slips
+
+    def slips(self, node: yaml.Node, in_periods: bool = False) -> Iterator[Mutant]:
+        """Keys of a parameter misspelt, dropped and retyped, and periods dropped."""
+        if isinstance(node, yaml.MappingNode):
+            for key, value in node.value:
+                if key.value in PROSE:
+                    continue
+                inside = in_periods or key.value == "periods"
+                if inside:
+                    quote = '"' if key.style else ""
+                    yield self.edit("key misspelt", key, f"{quote}{misspelt(key.value)}{quote}")
+                    yield self.renamed(self.removed(node, key, value), "key dropped")
+                    yield self.value_retyped(value)
+                yield from self.slips(value, inside)
+        elif isinstance(node, yaml.SequenceNode):
+            for element in node.value:
+                if isinstance(element, yaml.MappingNode):
+                    yield self.renamed(self.removed(node, element, element), "period dropped")
+                    yield from self.slips(element, in_periods)
+
+    def value_retyped(self, node: yaml.Node) -> Mutant:
+        """A value of another kind: 8 as "8", a text as a list, a list or a table as a text."""
+        if isinstance(node, yaml.ScalarNode):
+            text = json.dumps(node.value, ensure_ascii=False)
+            return self.edit("value retyped", node, text if node.tag.endswith(":int") else f"[{text}]")
+        start, end = node.start_mark.index, node.end_mark.index
+        if isinstance(node, yaml.CollectionNode) and node.flow_style:
+            return Mutant(self.file, "value retyped", start, end, '"8"')
+        # A block ends where the next token begins, on another line.
+        end = self.text.rfind("\n", 0, end) + 1
+        return Mutant(self.file, "value retyped", start, end, '"8"\n')
+
     # --- reason codes
 
     def codes(self, node: yaml.MappingNode) -> Iterator[Mutant]:
@@ -162,6 +198,12 @@ class _Data:
 def similar_name(values: list[str]) -> str:
     """A new value that looks like the last one: its last character is another digit."""
     return next(value for digit in "0123456789" if (value := values[-1][:-1] + digit) not in values)
+
+
+def misspelt(name: str) -> str:
+    """A name with two letters swapped, or a digit more if that changes nothing."""
+    swapped = f"{name[:-2]}{name[-1]}{name[-2]}"
+    return swapped if swapped != name else f"{name}0"
 
 
 def next_value(value: str, values: list[str]) -> str:

@@ -21,6 +21,7 @@ from pathlib import Path
 from typing import Any
 
 from proof.mutation.mutant import Mutant
+from therapy_policy.policy.rego import read_rego
 from tools.rego_tests import STRICT_EVAL, pages_of_tests, values_of
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -102,6 +103,7 @@ class RegoTests:
     def __init__(self, workspace: Workspace) -> None:
         """Evaluate each test without a mutant; raises RuntimeError if that fails."""
         self.files = pages_of_tests(workspace.root / "policies")
+        self.needs = test_pages_read(workspace.root / "policies")
         self.kills: defaultdict[str, Counter[str]] = defaultdict(Counter)
         before = self.values(workspace, list(self.files))
         if before is None:
@@ -158,9 +160,29 @@ class RegoTests:
 
     def without_others(self, packages: list[str]) -> list[str]:
         """Options that keep OPA from reading the other test pages, which would cost more time than the tests."""
-        return [
-            option for each, file in self.files.items() if each not in packages for option in ("--ignore", file.name)
-        ]
+        needed = {*packages}.union(*(self.needs[package] for package in packages))
+        return [option for each, file in self.files.items() if each not in needed for option in ("--ignore", file.name)]
+
+
+def test_pages_read(policies: Path) -> dict[str, set[str]]:
+    """The packages of test pages that each test page reads, itself or through others."""
+    files = {str(path): path.read_text(encoding="utf-8") for path in policies.rglob("*_test.rego")}
+    packages = {page.package: page for page in read_rego(files).pages}
+    reads = {
+        package: {
+            other
+            for other in packages
+            if any(path[: len(other)] == other for rule in page.rules for path in rule.reads)
+        }
+        for package, page in packages.items()
+    }
+    for package in packages:
+        for found in list(reads.values()):
+            if package in found:
+                found |= reads[package]
+    return {
+        ".".join(("data", *package)): {".".join(("data", *each)) for each in found} for package, found in reads.items()
+    }
 
 
 # --- A corpus of requests --------------------------------------------------------------------------------------------
@@ -196,6 +218,39 @@ class CorpusTest:
         pairs = list(zip(*(map(json.dumps, itertools.chain(*each)) for each in (self.before, after)), strict=True))
         different = sum(one != other for one, other in pairs)
         return f"corpus: {different} of {len(pairs)} decisions differ" if different else None
+
+
+# --- Slips in the parameters ------------------------------------------------------------------------------------------
+
+
+class SlipTest:
+    """Decides the corpus with a slip in the parameters: no request may get more than without it, or in another way."""
+
+    def __init__(self, corpus_test: CorpusTest) -> None:
+        self.corpus_test = corpus_test
+
+    def notice(self, workspace: Workspace) -> str | None:
+        """What the slip does, if it grants nothing more and something changes; None if it does not."""
+        after = self.corpus_test.decide(workspace)
+        if after is None:
+            return None
+        pairs = list(zip(itertools.chain(*self.corpus_test.before), itertools.chain(*after), strict=True))
+        changed = [(old, new) for old, new in pairs if old != new]
+        if not changed or not all(is_safe(old, new) for old, new in changed):
+            return None
+        return f"corpus: {len(changed)} of {len(pairs)} decisions grant less, or say that the policy is at fault"
+
+
+def is_safe(old: dict[str, Any], new: dict[str, Any]) -> bool:
+    """Whether a changed decision is pended, denied or smaller than before."""
+    was, now = old["authorized"], new["authorized"]
+    no_more = len(now["procedure_codes"]) <= len(was["procedure_codes"]) and all(
+        now[name] <= was[name] for name in was if name != "procedure_codes"
+    )
+    if new["outcome"] == "pended" and old["outcome"] != "pended":
+        return no_more and "POLICY_VALUE_UNUSABLE" in {reason["code"] for reason in new["reasons"]}
+    smaller = new["outcome"] in {"denied", "partially_authorized"} and now != was
+    return no_more and (smaller or new["outcome"] in {"denied", old["outcome"]})
 
 
 # --- The lints of the registers --------------------------------------------------------------------------------------

@@ -8,6 +8,8 @@ from __future__ import annotations
 import json
 import os
 import sys
+import tempfile
+from dataclasses import asdict
 from functools import partial
 from importlib import metadata
 from pathlib import Path
@@ -22,11 +24,12 @@ from therapy_policy.errors import (
     NO_ENGINE,
     USAGE,
     FileNotUsable,
+    PolicyNotSigned,
     RequestError,
     Stopped,
     TherapyPolicyError,
 )
-from therapy_policy.files import display_name, open_input, packaged_json
+from therapy_policy.files import display_name, from_here, open_input, packaged_json
 from therapy_policy.wording import count_of, printable
 
 if TYPE_CHECKING:
@@ -36,7 +39,14 @@ if TYPE_CHECKING:
 
     from therapy_policy.client.decision import Client, Decision
     from therapy_policy.policy.bundles import Bundle
+    from therapy_policy.policy.sign_offs import Point
 
+NEXT_STEPS = """\
+Next:
+  1. make generate
+  2. make test
+  3. Commit the record, the policy and the generated files together.
+"""
 READER_GONE = 141  # as the shell reports a command that a closed pipe ended
 
 app = typer.Typer(
@@ -56,8 +66,19 @@ BundleName = Annotated[
     typer.Option(
         "--bundle",
         metavar="NAME",
-        help="A bundle file, a directory of policies, or a git revision that contains one. Default: the installed "
-        "policy.",
+        help="A bundle file, a directory of policies, the version of a release, or a git revision. Default: the "
+        "installed policy.",
+    ),
+]
+PoliciesDirectory = Annotated[
+    Path, typer.Argument(metavar="POLICIES", help="The directory of policies, beside releases/.")
+]
+SignOffs = Annotated[
+    str | None,
+    typer.Option(
+        "--sign-offs",
+        metavar="DIR",
+        help="The directory that contains reviewers.yaml and sign-offs/. Default: the one that contains the policies.",
     ),
 ]
 AsJson = Annotated[bool, typer.Option("--json", help="Print the report as JSON.")]
@@ -156,7 +177,11 @@ def _not_a_request(file: str, problem: RequestError) -> FileNotUsable:
     return FileNotUsable(f"{display_name(file)} does not hold a request: {problem.problem}. Correct it and try again.")
 
 
-def _engine(sidecar: str | None) -> Client:
+def _engine(sidecar: str | None, bundle: str | None = None) -> Client:
+    if sidecar is not None and bundle is not None:
+        raise typer.BadParameter("a sidecar decides by its own policy. Leave out --sidecar or --bundle")
+    if bundle is not None:
+        return _bundle(bundle).client()
     if sidecar is None:
         from therapy_policy.client.embedded import EmbeddedClient
 
@@ -166,7 +191,7 @@ def _engine(sidecar: str | None) -> Client:
     return SidecarClient(sidecar)
 
 
-def _bundle(name: str | None) -> Bundle:
+def _bundle(name: str | None, *, checked: bool = True) -> Bundle:
     from therapy_policy.policy.bundles import load, packaged_bundle
 
     if name is None:
@@ -175,12 +200,18 @@ def _bundle(name: str | None) -> Bundle:
     from rich.console import Console
 
     with Console(stderr=True, markup=False).status("Compiling the bundle …"):
-        return load(name)
+        return load(name, checked=checked)
 
 
-def _decision(file: str, sidecar: str | None) -> Decision:
+def _records(sign_offs: str | None) -> Path | None:
+    if sign_offs is not None and not os.path.isdir(sign_offs):
+        raise FileNotUsable(f"{sign_offs} is not a directory. Give --sign-offs the directory with reviewers.yaml.")
+    return None if sign_offs is None else Path(sign_offs)
+
+
+def _decision(file: str, sidecar: str | None, bundle: str | None = None) -> Decision:
     content = _content(file)
-    with _engine(sidecar) as client:
+    with _engine(sidecar, bundle) as client:
         try:
             return client.decide_text(content)
         except RequestError as problem:
@@ -214,12 +245,14 @@ def therapy_policy(
 
 
 @app.command(epilog="Example: `therapy-policy decide examples/pt_visit.json`")
-def decide(file: RequestFile, sidecar: SidecarUrl = None) -> int:
+def decide(file: RequestFile, sidecar: SidecarUrl = None, bundle: BundleName = None) -> int:
     """Decide one request and print the decision as JSON.
+
+    `--bundle 1.0.0` decides by the policy of that release.
 
     Exit status: 0 a decision, 1 an invalid request, 2 a file or usage error, 3 no engine to answer.
     """
-    decision = _decision(file, sidecar)
+    decision = _decision(file, sidecar, bundle)
     _print_json(decision)
     return _status_of(decision)
 
@@ -321,19 +354,23 @@ def replay(
         ),
     ] = None,
     bundle: BundleName = None,
+    each: Annotated[
+        bool,
+        typer.Option("--each", help="Also list each request to reopen, whose decision differs in more than words."),
+    ] = False,
     as_json: AsJson = False,
 ) -> int:
     """Re-decide every request in a decision log and report what changed.
 
     Decisions are compared in full, except for the policy version. The sidecar's log keeps only the type of an invalid
-    request, so those are counted but not replayed. Nothing from a request is printed.
+    request, so those are counted but not replayed. Nothing from a request is printed, except its request_id by --each.
 
     Exit status: 0 every decision that can be replayed is identical, 1 some decision differs, 2 a file or usage error
     (including truncated lines and logs in which nothing can be replayed), 3 no engine to answer.
     """
     from therapy_policy.bulk.replay import replay as replay_log
 
-    report = replay_log(log, requests, _bundle(bundle))
+    report = replay_log(log, requests, _bundle(bundle), each=each)
     _print_report(report, as_json)
     if report.different:
         return INVALID
@@ -345,23 +382,136 @@ def replay(
 @app.command(epilog="Example: `therapy-policy source-check page.txt`")
 def source_check(
     file: Annotated[
-        str, typer.Argument(metavar="FILE", help="The current text of the source page; - reads standard input.")
-    ],
+        str | None, typer.Argument(metavar="FILE", help="The current text of the source page; - reads standard input.")
+    ] = None,
+    snapshot: Annotated[
+        str | None,
+        typer.Option(
+            "--snapshot",
+            metavar="FILE",
+            help="The text of the page as it was last reviewed, to show old and new word by word.",
+        ),
+    ] = None,
+    record: Annotated[
+        bool,
+        typer.Option("--record", help="Add this check to source-checks.yaml beside the policies; needs --by and --on."),
+    ] = False,
+    by: Annotated[
+        str | None,
+        typer.Option("--by", metavar="NAME", help="Who checked: an id of reviewers.yaml, if there is one."),
+    ] = None,
+    on: Annotated[
+        str | None, typer.Option("--on", metavar="DATE", help="The day of the check, such as 2026-03-31.")
+    ] = None,
+    last: Annotated[bool, typer.Option("--last", help="Only print the last recorded check, without FILE.")] = False,
     bundle: BundleName = None,
     as_json: AsJson = False,
 ) -> int:
-    """Report which clauses of the source page have changed since they were last reviewed.
+    """Report what moved, changed, or is new on the source page since it was last reviewed.
 
     Open the page in a browser, select all, and copy it into a text file. White space, punctuation, capitalization and
-    list markers are ignored; words, numbers and the signs + = < > % are compared.
+    list markers are ignored; words, numbers, the signs + = < > %, the order of paragraphs and the heading above each
+    are compared. With --record, the page is compared with the directory `policies`, unless --bundle names another.
 
     Exit status: 0 nothing changed, 1 something changed, 2 a file or usage error.
     """
-    from therapy_policy.change.source_check import check
+    if last == (file is not None) or (last and (record or snapshot)):
+        raise FileNotUsable("Give FILE, the current text of the source page, or only --last.")
+    if not (record == (by is not None) == (on is not None)):
+        raise FileNotUsable("Give --record, --by and --on together, or none of them.")
+    if last:
+        return _last_source_check(bundle, as_json)
 
-    report = check(file, _bundle(bundle))
+    from therapy_policy.change.source_check import check, recorded
+    from therapy_policy.policy.source_checks import refuse_unknown
+
+    assert file is not None
+    if by is None or on is None:
+        report = check(file, _bundle(bundle, checked=False), snapshot)  # no decision depends on the fingerprints
+    else:
+        root = _directory_of_records(bundle or "policies")
+        refuse_unknown(root, by, on)
+        compared = _bundle(bundle or "policies", checked=False)
+        report = recorded(check(file, compared, snapshot), compared, root, by, on)
     _print_report(report, as_json)
     return DECIDED if report.unchanged else INVALID
+
+
+def _last_source_check(bundle: str | None, as_json: bool) -> int:
+    from therapy_policy.policy.source_checks import last_source_check
+
+    check = last_source_check(_directory_of_records(bundle or "policies"))
+    if as_json:
+        _print_json(None if check is None else asdict(check))
+    elif check is None:
+        _write_text("No check of the source page is recorded.\n")
+    else:
+        _write_text(f"The source page was last checked on {check.in_words}.\n")
+    return DECIDED
+
+
+def _directory_of_records(name: str) -> Path:
+    from therapy_policy.policy.bundles import directory_of_records
+
+    if (root := directory_of_records(name)) is None:
+        raise FileNotUsable(
+            f"{name} is not a directory of policies, so there are no records beside it. Give a directory of policies."
+        )
+    return root
+
+
+@app.command(epilog="Example: `therapy-policy check policies`")
+def check(
+    policies: Annotated[
+        str | None,
+        typer.Argument(
+            metavar="POLICIES",
+            help="A directory of policies, one that contains `policies`, or a bundle file. Default: ./policies.",
+        ),
+    ] = None,
+    as_json: Annotated[
+        bool, typer.Option("--json", help="Print the findings as a JSON list of file, line and message.")
+    ] = False,
+    require_signed: Annotated[
+        bool,
+        typer.Option("--require-signed", help="Also report each interpretation, and the release, that is not signed."),
+    ] = False,
+) -> int:
+    """Check whether a policy can be used, and list everything that has to be corrected.
+
+    Run it after each edit. Each finding has the file and the line, what is there, and what can be there; if a name
+    looks misspelled, the finding has the nearest name too. The numbers, lists, dates, clauses, codes and messages are
+    checked against the schemas in `schemas/policy`, against each other and the rules, and against the ceiling in
+    `policies/ceiling.yaml`. All findings are listed, and no file is changed.
+
+    No other command builds, loads or compares a policy that has findings.
+
+    If there are none, a summary of the sign-offs beside the policies goes to standard error.
+
+    Exit status: 0 the policy can be used, 1 there are findings, 2 a file or usage error, 3 OPA is unavailable.
+    """
+    from therapy_policy.policy.bundles import check as findings_about
+    from therapy_policy.policy.bundles import directory_of_records, load_uncompiled
+    from therapy_policy.policy.sign_offs import points_of, summary_lines
+
+    findings = findings_about(policies)
+    if as_json:
+        _print_json([finding.as_dict() for finding in findings])
+    else:
+        _write_text("".join(f"{printable(str(finding))}\n" for finding in findings) or "The policy can be used.\n")
+    if findings:
+        return INVALID
+    directory = policies or "policies"
+    if (root := directory_of_records(directory)) is None:
+        if require_signed:
+            raise FileNotUsable(f"{directory} is a bundle file, which has no sign-offs beside it. Give a directory.")
+        return DECIDED
+    points = points_of(load_uncompiled(directory), root)
+    if require_signed:
+        _refuse_unsigned(points)
+    for line in summary_lines(points):
+        print(printable(line), file=sys.stderr)
+    return DECIDED
 
 
 @app.command(epilog="Example: `therapy-policy diff HEAD policies --type pt_visit`")
@@ -369,7 +519,7 @@ def diff(
     old: Annotated[
         str,
         typer.Argument(
-            metavar="OLD", help="A bundle file, a directory of policies, or a git revision that contains one."
+            metavar="OLD", help="A bundle file, a directory of policies, the version of a release, or a git revision."
         ),
     ],
     new: Annotated[str | None, typer.Argument(metavar="NEW", help="The same; default: the installed policy.")] = None,
@@ -417,6 +567,88 @@ def diff(
     return INVALID if document["behavior_changed"] else DECIDED
 
 
+@app.command(epilog="Example: `therapy-policy accept --date 2026-12-01`")
+def accept(
+    policies: PoliciesDirectory = Path("policies"),
+    day: Annotated[
+        str | None,
+        typer.Option(
+            "--date", metavar="YYYY-MM-DD", help="The date of acceptance. Dates through this one have passed."
+        ),
+    ] = None,
+    yes: Annotated[bool, typer.Option("--yes", help="Accept without a question.")] = False,
+    sample: Annotated[
+        str | None,
+        typer.Option("--sample", metavar="TYPE", hidden=True, help="For tests: decide a sample of one request type."),
+    ] = None,
+) -> int:
+    """Accept a policy as a new release: compare it with the newest one, and write releases/VERSION.yaml.
+
+    Both policies decide every class of requests and the examples, which takes a few minutes. The report shows what
+    changed in numbers, words and behavior. The version must fit: a patch version for new wording, a minor version if
+    decisions for dates to come change, a major version if decisions for dates that have passed change.
+
+    Exit status: 0 accepted or unchanged, 1 not accepted, 2 a file or usage error, 3 no engine or no OPA.
+    """
+    from therapy_policy.change.accept import propose
+    from therapy_policy.change.render import print_report
+    from therapy_policy.files import stoppable
+
+    asks = sys.stdin is not None and sys.stdin.isatty()
+    if day is None:
+        if not asks:
+            raise typer.BadParameter("give --date YYYY-MM-DD, the date of acceptance")
+        day = str(typer.prompt("Date of acceptance (YYYY-MM-DD)", err=True))
+    if not yes and not asks:
+        raise typer.BadParameter("give --yes to accept without a question, or run this in a terminal")
+    with stoppable():
+        proposal = propose(policies, day, lambda step: print(step, file=sys.stderr, flush=True), sample=sample)
+    if proposal is None:
+        _write_text("The policy is the newest release, unchanged. There is nothing to accept.\n")
+        return DECIDED
+    if proposal.document:
+        _write_text(_on_console(partial(print_report, proposal.document)))
+    for missing in proposal.missing:
+        print("\n".join(missing.as_lines()), file=sys.stderr)
+    print(proposal.check_version(), file=sys.stderr)
+    what = f"policy {proposal.release.version} on {day}"
+    if not yes and not typer.confirm(f"Accept {what}?", err=True):
+        print("Nothing was written.", file=sys.stderr)
+        return INVALID
+    proposal.write()
+    _write_text(f"Accepted {what}: {from_here(proposal.file)}\n{NEXT_STEPS}")
+    return DECIDED
+
+
+@app.command(epilog="Example: `therapy-policy history --on 2026-11-25`")
+def history(
+    policies: PoliciesDirectory = Path("policies"),
+    on: Annotated[
+        str | None, typer.Option("--on", metavar="YYYY-MM-DD", help="Print only the policy that was in force.")
+    ] = None,
+    as_json: AsJson = False,
+) -> int:
+    """Show the releases of the policy: when each was in force, what it changed, and who signed it.
+
+    Below them: whether the policy here is the newest release, and which of its points are signed, open or stale.
+
+    Exit status: 0 releases were found, 1 no policy was in force, 2 a file or usage error, 3 OPA is unavailable.
+    """
+    from therapy_policy.change.history import history as history_of
+    from therapy_policy.change.history import print_history, state_now
+
+    periods = history_of(policies, on)
+    if as_json:
+        _print_json([period.as_dict() for period in periods])
+    elif periods:
+        _write_text(_on_console(partial(print_history, periods)))
+    else:
+        _write_text("There is no release" + (f" from {on} or before.\n" if on else ".\n"))
+    if not as_json and on is None:
+        _write_text("".join(f"{printable(line)}\n" for line in state_now(policies)))
+    return DECIDED if periods else INVALID
+
+
 @app.command(epilog="Example: `therapy-policy review --output review`")
 def review(
     output: Annotated[
@@ -429,34 +661,118 @@ def review(
         ),
     ],
     bundle: BundleName = None,
+    sign_offs: SignOffs = None,
 ) -> int:
     """Write the policy as a static website for the people who review and sign it.
 
     The site shows what happens to every clause, a decision table for each request type with its rules, the numbers, the
-    interpretations, the reason codes, worked examples, and a form to try a request. It works from a file, and the same
-    policy gives the same bytes. The path of its first page is printed.
+    interpretations and who signed them, the reason codes, worked examples, and a form to try a request. It works from a
+    file, and the same policy with the same sign-offs gives the same bytes. The path of its first page is printed.
 
     Exit status: 0 written, 2 a file or usage error, 3 OPA, the engine or Graphviz is unavailable.
     """
+    from therapy_policy.policy.bundles import directory_of_records
     from therapy_policy.review.site import check_output, write_site
 
     check_output(output)
-    index = write_site(_bundle(bundle), output, lambda step: print(step, file=sys.stderr, flush=True))
+    records = _records(sign_offs) or directory_of_records(bundle)
+    index = write_site(_bundle(bundle), output, lambda step: print(step, file=sys.stderr, flush=True), records)
     _write_text(f"{index}\n")
     return DECIDED
+
+
+@app.command(epilog="Example: `therapy-policy sign-off INT-1 --by first.last --on 2026-12-01 --verdict confirmed`")
+def sign_off(
+    subject: Annotated[
+        list[str] | None,
+        typer.Argument(metavar="SUBJECT", help="Interpretations such as INT-1, or the release, such as release 1.1.0."),
+    ] = None,
+    by: Annotated[str, typer.Option("--by", metavar="ID", help="Who signs: an id in reviewers.yaml.")] = "",
+    on: Annotated[str, typer.Option("--on", metavar="YYYY-MM-DD", help="The day of the verdict.")] = "",
+    verdict: Annotated[
+        str | None, typer.Option("--verdict", metavar="VERDICT", help="confirmed, or to_change with a comment.")
+    ] = None,
+    comment: Annotated[str | None, typer.Option("--comment", metavar="TEXT", help="A comment on the verdict.")] = None,
+    from_file: Annotated[
+        Path | None,
+        typer.Option(
+            "--from", metavar="FILE", help="A YAML or JSON file with several verdicts: subject, verdict, comment."
+        ),
+    ] = None,
+    policies: Annotated[
+        str, typer.Option("--policies", metavar="DIR", help="The directory of the policies that are signed.")
+    ] = "policies",
+    yes: Annotated[bool, typer.Option("--yes", help="Sign without asking.")] = False,
+) -> int:
+    """Sign interpretations or a release: confirm them, or ask for a change.
+
+    Shows the text and the rules that are signed, and asks. The person must be in reviewers.yaml on that day. The
+    verdict is appended to a file in sign-offs/ beside the policies, with the digest of what was read. As soon as that
+    changes, the verdict is stale. A verdict changes no decision.
+
+    Exit status: 0 signed, 1 not signed because the answer was no, 2 a file or usage error, 3 OPA is unavailable.
+    """
+    from therapy_policy.change import sign_off as signing
+
+    if (from_file is None) == (not subject) or (from_file is None) == (verdict is None) or (from_file and comment):
+        raise FileNotUsable("Give either SUBJECT and --verdict, or --from FILE.")
+    if not by or not on:
+        raise FileNotUsable("Say who signs and when: --by ID --on YYYY-MM-DD.")
+    root = _directory_of_records(policies)
+    verdicts = (
+        signing.verdicts_in(from_file) if from_file else signing.verdicts_on(subject or [], verdict or "", comment)
+    )
+    bundle = _bundle(policies)
+    signing.check(bundle, root, verdicts, by, on)
+    _write_text("\n".join(signing.as_lines(bundle, verdicts, root)) + "\n")
+    if not yes:
+        if not sys.stdin.isatty():
+            raise FileNotUsable("There is no terminal to ask on. Read the text above; to sign it, add --yes.")
+        if not typer.confirm(f"Sign this as {by} on {on}?", err=True):
+            return INVALID
+    for file in signing.sign(bundle, root, verdicts, by, on):
+        _write_text(f"signed: {file}\n")
+    return DECIDED
+
+
+def _refuse_unsigned(points: list[Point]) -> None:
+    from therapy_policy.policy.sign_offs import unsigned
+
+    if missing := unsigned(points):
+        raise PolicyNotSigned("\n".join([f"The policy is not signed. {count_of(len(missing), 'point')}:", *missing]))
 
 
 @app.command(epilog="Example: `therapy-policy serve --port 8181`")
 def serve(
     port: Annotated[int, typer.Option("--port", min=1, max=65535, help="The port to listen on.")] = 8181,
+    require_signed: Annotated[
+        bool,
+        typer.Option("--require-signed", help="Start only if every interpretation and the release are signed."),
+    ] = False,
+    sign_offs: SignOffs = None,
+    bundle: BundleName = None,
 ) -> int:
     """Run the sidecar: OPA with this policy, on 127.0.0.1, until Ctrl-C.
 
-    Exit status: 0 stopped, 2 a usage error, 3 OPA is unavailable or the port is in use.
+    A bundle that `therapy-policy check` has findings about is not run.
+
+    Exit status: 0 stopped, 1 something is not signed (with --require-signed), 2 a usage error, 3 OPA is unavailable or
+    the port is in use.
     """
     from therapy_policy.sidecar.serve import serve as run_sidecar
 
-    return run_sidecar(port)
+    policy = _bundle(bundle)
+    if require_signed:
+        from therapy_policy.policy.bundles import directory_of_records
+        from therapy_policy.policy.sign_offs import points_of
+
+        _refuse_unsigned(points_of(policy, _records(sign_offs) or directory_of_records(bundle)))
+    if bundle is None:
+        return run_sidecar(port)
+    with tempfile.TemporaryDirectory() as scratch:
+        archive = Path(scratch) / "bundle.tar.gz"
+        archive.write_bytes(policy.archive)
+        return run_sidecar(port, archive)
 
 
 if __name__ == "__main__":

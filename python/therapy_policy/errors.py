@@ -13,14 +13,20 @@
         ReviewToolsNotAvailable   3
       FileNotUsable               2  a file cannot be read or written
         OutputNotUsable           2
+        ReleaseNotUsable          2  a release record is not valid, or does not match the policy that it is about
       BundleNotUsable             2  a bundle cannot be found, compiled or read
         PolicyNotReadable         2
+        PolicyNotUsable           2  a policy that `check` has findings about
+      PolicyNotAccepted           1  the policy does not meet a condition for a release
+      PolicyNotSigned             1  an interpretation or the release is not signed
     Stopped               128 + signal  a signal stopped the command (a BaseException, like KeyboardInterrupt)
 
 No message contains anything from a request, because its text may be about a patient.
 """
 
 from __future__ import annotations
+
+from collections.abc import Sequence
 
 DECIDED = 0
 INVALID = 1  # an invalid request, or a finding
@@ -101,6 +107,10 @@ class OutputNotUsable(FileNotUsable):
     """A review cannot be written to the directory: it holds other files, or it cannot be written."""
 
 
+class ReleaseNotUsable(FileNotUsable):
+    """A release record is not valid, or the policy that it is about cannot be found. The message says what to do."""
+
+
 class BundleNotUsable(TherapyPolicyError):
     """The bundle does not exist, or is not a bundle of this policy. The message says what to do."""
 
@@ -109,6 +119,31 @@ class BundleNotUsable(TherapyPolicyError):
 
 class PolicyNotReadable(BundleNotUsable):
     """The bundle has a part that the review cannot read. The message says which."""
+
+
+class PolicyNotUsable(BundleNotUsable):
+    """The policy has findings, which `therapy-policy check` lists. `findings` has them, each with its file and line."""
+
+    def __init__(self, name: str, findings: Sequence[object]) -> None:
+        super().__init__(name, findings)
+        self.name = name
+        self.findings = findings
+
+    def __str__(self) -> str:
+        lines = "\n".join(map(str, self.findings))
+        return f"{self.name} cannot be used. `therapy-policy check` has findings to correct:\n{lines}"
+
+
+class PolicyNotAccepted(TherapyPolicyError):
+    """The policy does not meet a condition for a release. The message says what to change, and where."""
+
+    exit_status = INVALID
+
+
+class PolicyNotSigned(TherapyPolicyError):
+    """An interpretation or the release is open, stale or to change. The message names each, and how to sign it."""
+
+    exit_status = INVALID
 
 
 class Stopped(BaseException):

@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from importlib import resources
 from importlib.resources.abc import Traversable
+from pathlib import Path
 from types import FrameType
 from typing import Any, BinaryIO
 
@@ -28,6 +29,12 @@ def packaged_json(name: str) -> Any:
 def display_name(file: str) -> str:
     """Return the name of an input for messages: the file's name, or "standard input" for `-`."""
     return "standard input" if file == "-" else file
+
+
+def from_here(path: Path) -> str:
+    """Return a path for messages: relative to the current directory if it is inside, else as it is."""
+    here = Path.cwd()
+    return str(path.relative_to(here) if path.is_relative_to(here) else path)
 
 
 def open_input(name: str) -> BinaryIO:

@@ -25,7 +25,7 @@ def environment(**changes: str) -> dict[str, str]:
 
 
 def run(
-    *arguments: str | Path, stdin: bytes = b"", cwd: Path = ROOT, **changes: str
+    *arguments: str | Path, stdin: bytes = b"", cwd: Path = ROOT, seconds: float = SECONDS, **changes: str
 ) -> subprocess.CompletedProcess[bytes]:
     """Run the command to its end, with pipes; `changes` are changes of its environment."""
     return subprocess.run(
@@ -34,7 +34,7 @@ def run(
         capture_output=True,
         cwd=cwd,
         env=environment(**changes),
-        timeout=SECONDS,
+        timeout=seconds,
     )
 
 

@@ -1,5 +1,6 @@
-"""`therapy-policy diff`: HEAD's policies against copies of them with one thing changed."""
+"""`therapy-policy diff`: the policy of one day against copies of it with one thing changed."""
 
+import copy
 import json
 import re
 import shutil
@@ -9,34 +10,55 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 
-from tests.cli.command import ROOT, run, start
-from therapy_policy import EmbeddedClient
+from tests.cli.command import run, start
+from tests.cli.policies import PARAMETERS, change_data, policy_of_the_day
+from therapy_policy import BundleNotUsable, EmbeddedClient
 from therapy_policy.change.flips import Comparer
 from therapy_policy.policy.bundles import load
+from therapy_policy.policy.check import ceiling_for_rules
 
-POLICIES = ROOT / "policies"
-PARAMETERS = "parameters/data.yaml"
 MINUTES = 5 * 60.0
 
+Change = Callable[[Any], None]
 Edit = Callable[..., Path]
 
 
-@pytest.fixture
-def edited(tmp_path: Path) -> Edit:
-    """A function that copies the policies and replaces a text in a file."""
+@pytest.fixture(scope="module")
+def policy(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return policy_of_the_day(tmp_path_factory.mktemp("day") / "policies")
 
-    def edit(*edits: tuple[str, str, str]) -> Path:
-        copy = tmp_path / "policies"
-        shutil.copytree(POLICIES, copy)
-        for file, old, new in edits:
-            path = copy / "therapy" / file
-            text = path.read_text(encoding="utf-8")
-            assert text.count(old) == 1, (file, old)
-            path.write_text(text.replace(old, new), encoding="utf-8")
-        return copy
+
+@pytest.fixture
+def edited(policy: Path, tmp_path: Path) -> Edit:
+    """A function that copies the policy and changes the data of files, or replaces a text in them."""
+
+    def edit(*edits: tuple[str, Change] | tuple[str, str, str]) -> Path:
+        target = tmp_path / "policies"
+        shutil.copytree(policy, target)
+        for file, *edit in edits:
+            if isinstance(edit[0], str):
+                replace(target / file, *edit)
+            else:
+                change_data(target / file, edit[0])
+        return target
 
     return edit
+
+
+def replace(path: Path, old: str, new: str) -> None:
+    text = path.read_text(encoding="utf-8")
+    assert text.count(old) == 1, (path, old)
+    path.write_text(text.replace(old, new), encoding="utf-8")
+
+
+def one_more_visit(parameters: Any) -> None:
+    parameters["outpatient_pt"]["initial_visits"]["periods"][0]["value"]["nonacute"]["treatment"] += 1
+
+
+def one_unit_less(parameters: Any) -> None:
+    parameters["units_per_visit"]["periods"][0]["value"] -= 1
 
 
 def diff(*arguments: str | Path) -> subprocess.CompletedProcess[bytes]:
@@ -57,22 +79,30 @@ def kinds(document: Any) -> list[Any]:
     return [kind | {"request_type": each["request_type"]} for each in document["flips"] for kind in each["kinds"]]
 
 
-def test_one_more_visit_flips_exactly_the_requests_for_it(edited: Edit) -> None:
-    copy = edited((PARAMETERS, "treatment: 5}", "treatment: 6}"))
-    document = report(POLICIES, copy, "--type", "pt_visit", "--type", "pediatric_ot_claim")
+def test_one_more_visit_flips_exactly_the_requests_for_it(policy: Path, edited: Edit) -> None:
+    changed = edited((PARAMETERS, one_more_visit))
+    document = report(policy, changed, "--quick", "--type", "pt_visit", "--type", "pediatric_ot_claim")
 
-    expected = {"tier": "nonacute", "visit.kind": "treatment", "prior_visits.treatment": "5"}
-    in_scope = {"service_date": "2022-06-01 or later", "specialty": "none"}
+    expected = {"tier": "nonacute", "visit.kind": "treatment", "prior_visits.treatment": "5", "specialty": "none"}
     (of_visits,) = document["flips"]
-    assert of_visits["shared"] == expected | in_scope
-    kind = Comparer(load(str(POLICIES)), load(str(copy))).kinds["pt_visit"]
+    assert of_visits["shared"] == expected
+    kind = Comparer(load(str(policy)), load(str(changed))).kinds["pt_visit"]
     places = {dimension.name: place for place, dimension in enumerate(kind.dimensions)}
-    classes = [block.class_at(number) for block in kind.blocks for number in range(block.size)]
-    right = [cls for cls in classes if all(cls[places[name]] == value for name, value in of_visits["shared"].items())]
+    dates = {
+        "service 2022-06-01 or later, no referral date",
+        "any service date, referral 2022-06-01 or later",
+        "any service date, referral 2022-06-01 or later, dated after the visit",
+    }
+    right = [
+        cls
+        for cls in map(kind.sample.class_at, range(kind.sample.size))
+        if all(cls[places[name]] == value for name, value in expected.items())
+        and cls[places["service_date and referral_date"]] in dates
+    ]
     assert of_visits["classes"] == len(right) > 0
     assert document["decided"]["pt_visit"] | {"summary": ""} == {
-        "classes": len(classes),
-        "of": len(classes),
+        "classes": kind.sample.size,
+        "complete": False,
         "drawn": 0,
         "near": document["decided"]["pt_visit"]["near"],
         "malformed": document["decided"]["pt_visit"]["malformed"],
@@ -107,25 +137,81 @@ def test_one_more_visit_flips_exactly_the_requests_for_it(edited: Edit) -> None:
     }
 
 
-def test_a_valid_request_that_flips_outside_the_sample_is_not_malformed(edited: Edit) -> None:
-    copy = edited((PARAMETERS, "treatment: 5}", "treatment: 6}"))
-    document = report(POLICIES, copy, "--quick", "--type", "pt_referral")
+def test_a_valid_request_that_flips_outside_the_sample_is_not_malformed(policy: Path, edited: Edit) -> None:
+    limit = "input.prior_visits.treatment >= _initial_visits.treatment"
+    but_one = f"{limit}\n\tinput.prior_visits.treatment != 100"
+    changed = edited(("therapy/outpatient_pt/visit.rego", limit, but_one))
+    document = report(policy, changed, "--quick", "--type", "pt_visit")
     (kind,) = kinds(document)
-    assert (kind["old_outcome"], kind["new_outcome"], kind["found_by"]) == ("authorized", "authorized", "near")
-    assert kind["other_changes"] == ["authorized.treatment_visits"]
-    assert kind["authorizes_more"] is True
-    assert "A stiff neck that started overnight" in [flip["name"] for flip in document["examples"]["flips"]]
-    text = " ".join(diff(POLICIES, copy, "--quick", "--type", "pt_referral").stdout.decode().split())
-    assert "pt_referral: some decisions differ, but none in the sample of classes" in text
-    assert "authorized → authorized: 2 valid requests similar to the smallest one" in text
+    assert (kind["old_outcome"], kind["found_by"]) == ("denied", "near")
+    assert kind["reasons_removed"] == ["PT_TREATMENT_VISIT_LIMIT"]
+    assert kind["witness"]["request"]["prior_visits"]["treatment"] == 100
+    text = " ".join(diff(policy, changed, "--quick", "--type", "pt_visit").stdout.decode().split())
+    assert "pt_visit: some decisions differ, but none in the sample of classes" in text
+    assert "1 valid request similar to the smallest one" in text
+
+
+def next_period(periods: list[Any]) -> Any:
+    """Add a period from 2027-01-01 that is like the newest one; return its value."""
+    periods.append(copy.deepcopy(periods[-1]) | {"from": "2027-01-01"})
+    return periods[-1]["value"]
+
+
+def fewer_in_an_older_period(parameters: Any) -> None:
+    periods = parameters["outpatient_pt"]["initial_visits"]["periods"]
+    next_period(periods)
+    periods[0]["value"]["acute"]["treatment"] -= 1
+
+
+def a_new_period(parameters: Any) -> None:
+    next_period(parameters["outpatient_pt"]["initial_visits"]["periods"])["acute"]["treatment"] -= 1
+
+
+def a_list_with_one_less(name: str) -> Change:
+    return lambda parameters: parameters["outpatient_pt"][name]["periods"][0]["value"].pop()
+
+
+def no_add_on(parameters: Any) -> None:
+    del next_period(parameters["pediatric_ot"]["procedure_codes"]["periods"])["97130"]
+
+
+def another_chapter(parameters: Any) -> None:
+    parameters["referral"]["routes"]["periods"][0]["value"]["lanai"]["chapter"] = "12"
 
 
 @pytest.mark.parametrize(
-    ("old", "new", "more"), [("value: 4\n", "value: 5\n", True), ("value: 4\n", "value: 3\n", False)]
+    ("change", "request_types"),
+    [
+        (one_unit_less, {"pediatric_ot_claim", "pt_visit"}),
+        (fewer_in_an_older_period, {"pt_referral", "pt_visit"}),
+        (a_new_period, {"pt_referral"}),
+        (no_add_on, {"pediatric_ot_claim"}),
+        (a_list_with_one_less("acute_events"), {"pt_referral"}),
+        (a_list_with_one_less("acute_categories"), {"pt_referral"}),
+        (a_list_with_one_less("eligible_categories"), {"pt_referral"}),
+        (
+            a_list_with_one_less("excluded_specialties"),
+            {"pt_extension", "pt_referral", "pt_treatment_plan", "pt_visit"},
+        ),
+        (another_chapter, {"pt_referral", "referral_route"}),
+    ],
 )
-def test_authorizing_more_is_more_serious_than_another_outcome(edited: Edit, old: str, new: str, more: bool) -> None:
-    copy = edited((PARAMETERS, old, new))
-    found = kinds(report(POLICIES, copy, "--quick", "--type", "pt_visit"))
+def test_the_sample_shows_a_change_of_each_number_and_list(
+    policy: Path, edited: Edit, change: Change, request_types: set[str]
+) -> None:
+    """Of each parameter, also where it takes several fields to select the number."""
+    comparer = Comparer(load(str(policy)), load(str(edited((PARAMETERS, change)))))
+    for name in request_types:
+        kind = comparer.kinds[name]
+        classes = [kind.sample.class_at(number) for number in range(kind.sample.size)]
+        assert comparer.flips(name, [kind.write(cls) for cls in classes], classes, "classes"), name
+
+
+@pytest.mark.parametrize("more", [True, False])
+def test_authorizing_more_is_more_serious_than_another_outcome(policy: Path, edited: Edit, more: bool) -> None:
+    changed = edited((PARAMETERS, one_unit_less))
+    old, new = (changed, policy) if more else (policy, changed)
+    found = kinds(report(old, new, "--quick", "--type", "pt_visit"))
     ranks = []
     for kind in found:
         outcomes = {kind["old_outcome"], kind["new_outcome"]}
@@ -137,37 +223,39 @@ def test_authorizing_more_is_more_serious_than_another_outcome(edited: Edit, old
     assert (1 in ranks) is more
 
 
-def test_wording_is_not_a_change_in_behavior(edited: Edit) -> None:
-    copy = edited(
-        (
-            "register/reason_codes/data.yaml",
-            "The clinical review did not establish medical necessity.",
-            "Medical necessity was not established.",
-        ),
-        (
-            "register/clauses/data.yaml",
-            "The list includes six therapy codes.",
-            "Six codes are therapeutic.",
-        ),
-        (PARAMETERS, "service: guided exercise", "service: exercise with guidance"),
-        ("outpatient_pt/visit.rego", "# title: Outpatient PT visit", "# title: One PT visit"),
-        ("pediatric_ot/claim.rego", "# A whole number is the same however it is written", "# However written"),
+@pytest.mark.parametrize("quick", [[], ["--quick"]])
+def test_wording_is_not_a_change_in_behavior(policy: Path, edited: Edit, quick: list[str]) -> None:
+    codes = "therapy/register/reason_codes/data.yaml"
+    changed = edited(
+        (codes, lambda data: data["OT_NOT_MEDICALLY_NECESSARY"].update(message="This is another message.")),
+        ("therapy/register/clauses/data.yaml", lambda data: data["OT-5"].update(summary="This is another summary.")),
+        ("therapy/register/interpretations/data.yaml", lambda data: data["INT-2"].update(choice="Another choice.")),
+        (PARAMETERS, other_service),
+        ("therapy/outpatient_pt/visit.rego", "# title: Outpatient PT visit", "# title: One PT visit"),
+        ("therapy/pediatric_ot/claim.rego", "# A whole number is the same however it is written", "# However written"),
     )
-    result = diff(POLICIES, copy)
+    result = diff(policy, changed, *quick)
     text = " ".join(result.stdout.decode().split())
     assert result.returncode == 0
     assert "No change in behavior." in text
-    assert "established. (wording only)" in text
-    assert "Six codes are therapeutic. (wording only)" in text
-    assert "exercise with guidance (wording only)" in text
+    assert "no decision can differ" in text
+    assert "--quick" not in text
+    assert "This is another message. (wording only)" in text
+    assert "This is another summary. (wording only)" in text
+    assert "Another choice. (wording only)" in text
+    assert "another service (wording only)" in text
     assert "therapy/outpatient_pt/visit.rego: “One PT visit”: only METADATA changed" in text
-    assert "pt_visit: a fixed sample of 1,094 of 76,032 classes; its decisions cannot differ" in text
+    assert re.search("pt_visit: a fixed sample of [0-9,]+ classes; its decisions cannot differ", text)
 
 
-def test_one_more_unit_authorizes_more_for_claims_and_visits(edited: Edit) -> None:
-    copy = edited((PARAMETERS, "value: 4\n", "value: 5\n"))
+def other_service(parameters: Any) -> None:
+    parameters["pediatric_ot"]["procedure_codes"]["periods"][0]["value"]["97110"]["service"] = "another service"
+
+
+def test_one_more_unit_authorizes_more_for_claims_and_visits(policy: Path, edited: Edit) -> None:
+    changed = edited((PARAMETERS, one_unit_less))
     types = ("--type", "pediatric_ot_claim", "--type", "pt_visit", "--type", "pt_continuation")
-    document = report(POLICIES, copy, "--quick", *types)
+    document = report(changed, policy, "--quick", *types)
     assert {each["request_type"] for each in document["flips"]} == {"pediatric_ot_claim", "pt_visit"}
     assert document["decided"]["pt_continuation"]["can_differ"] is False
     assert "--quick" in document["decided"]["pt_visit"]["summary"]
@@ -176,26 +264,29 @@ def test_one_more_unit_authorizes_more_for_claims_and_visits(edited: Edit) -> No
     for kind in more:
         old, new = (kind["witness"][side]["authorized"]["units"] for side in ("old", "new"))
         assert (old, new) == (old, old + 1)
-    text = diff(POLICIES, copy, "--quick", "--type", "pt_visit").stdout.decode()
-    assert "units_per_visit, from 1900-01-01: 4 → 5" in text
+    text = diff(changed, policy, "--quick", "--type", "pt_visit").stdout.decode()
+    assert "units_per_visit, from 1900-01-01: 3 → 4" in text
     assert re.search(r"classes\s+\(--quick\)", text)
 
 
-def test_a_code_that_is_added_flips_the_claims_with_it(edited: Edit) -> None:
-    line = '          "97165": {clause'
-    added = '          "97140": {clause: OT-5, service: manual therapy}\n'
-    document = report(POLICIES, edited((PARAMETERS, line, added + line)), "--quick", "--type", "pediatric_ot_claim")
+def test_a_code_that_is_added_flips_the_claims_with_it(policy: Path, edited: Edit) -> None:
+    def one_code_less(parameters: Any) -> None:
+        del parameters["pediatric_ot"]["procedure_codes"]["periods"][0]["value"]["97110"]
+
+    document = report(edited((PARAMETERS, one_code_less)), policy, "--quick", "--type", "pediatric_ot_claim")
     (of_claims,) = document["flips"]
-    assert of_claims["shared"]["service_lines"] == "with 97140"
+    assert of_claims["shared"]["service_lines"] == "with 97110"
     for kind in kinds(document):
         assert "OT_CODE_NOT_LISTED" in kind["reasons_removed"]
-        assert "97140" in [line["procedure_code"] for line in kind["witness"]["request"]["service_lines"]]
+        assert "97110" in [line["procedure_code"] for line in kind["witness"]["request"]["service_lines"]]
 
 
-def test_a_negation_that_is_dropped_flips_both_ways_and_makes_a_page(edited: Edit, tmp_path: Path) -> None:
-    copy = edited(("outpatient_pt/visit.rego", "not _note_numbered\n", "_note_numbered\n"))
+def test_a_negation_that_is_dropped_flips_both_ways_and_makes_a_page(
+    policy: Path, edited: Edit, tmp_path: Path
+) -> None:
+    changed = edited(("therapy/outpatient_pt/visit.rego", "not _note_numbered\n", "_note_numbered\n"))
     page = tmp_path / "page.html"
-    document = report(POLICIES, copy, "--quick", "--type", "pt_visit", "--html", page)
+    document = report(policy, changed, "--quick", "--type", "pt_visit", "--html", page)
     ways = {
         (kind["old_outcome"], kind["new_outcome"], *kind["reasons_removed"], "→", *kind["reasons_added"])
         for kind in kinds(document)
@@ -215,9 +306,12 @@ def test_a_negation_that_is_dropped_flips_both_ways_and_makes_a_page(edited: Edi
     assert not re.search(r"<(script|link|img)|https?:|url\(", html)
 
 
-def test_a_later_beginning_flips_the_day_between(edited: Edit) -> None:
-    copy = edited((PARAMETERS, 'from: "2022-06-01"', 'from: "2022-06-02"'))
-    document = report(POLICIES, copy, "--quick", "--type", "pt_continuation", "--type", "pediatric_ot_claim")
+def test_a_later_beginning_flips_the_day_between(policy: Path, edited: Edit) -> None:
+    def a_day_later(parameters: Any) -> None:
+        parameters["outpatient_pt"]["effective_date"]["periods"][0]["value"] = "2022-06-02"
+
+    changed = edited((PARAMETERS, a_day_later))
+    document = report(policy, changed, "--quick", "--type", "pt_continuation", "--type", "pediatric_ot_claim")
     (of_reviews,) = document["flips"]
     assert of_reviews["request_type"] == "pt_continuation"
     assert of_reviews["shared"]["review_date"] == "2022-06-01"
@@ -225,10 +319,10 @@ def test_a_later_beginning_flips_the_day_between(edited: Edit) -> None:
     assert all(kind["reasons_added"] == ["PT_BEFORE_EFFECTIVE_DATE"] for kind in kinds(document))
 
 
-def test_a_rule_that_is_off_by_one_inside_a_class_is_found(edited: Edit) -> None:
-    limit = "input.prior_visits.treatment < _initial_visits.treatment"
-    copy = edited(("outpatient_pt/visit.rego", limit, limit.replace(" <", " + 1 <")))
-    document = report(POLICIES, copy, "--quick", "--type", "pt_visit")
+def test_a_rule_that_is_off_by_one_inside_a_class_is_found(policy: Path, edited: Edit) -> None:
+    limit = "input.prior_visits.treatment >= _initial_visits.treatment"
+    changed = edited(("therapy/outpatient_pt/visit.rego", limit, limit.replace(" >=", " + 1 >=")))
+    document = report(policy, changed, "--quick", "--type", "pt_visit")
     found = [kind for kind in kinds(document) if kind["new_outcome"] == "denied"]
     assert found
     for kind in found:
@@ -236,13 +330,29 @@ def test_a_rule_that_is_off_by_one_inside_a_class_is_found(edited: Edit) -> None
         assert kind["witness"]["request"]["prior_visits"]["treatment"] in (4, 10)
 
 
-def test_a_different_request_schema_is_a_change_in_behavior(edited: Edit) -> None:
+def test_a_different_request_schema_is_a_change_in_behavior(policy: Path, edited: Edit) -> None:
     form = '"units_already_authorized": {"kind": "whole_number", "least": 0, "most": '
-    copy = edited(("request/data.json", f"{form}99", f"{form}120"))
-    document = report(POLICIES, copy, "--quick", "--type", "pt_visit")
+    changed = edited(("therapy/request/data.json", f"{form}99", f"{form}120"))
+    document = report(policy, changed, "--quick", "--type", "pt_visit")
     (kind,) = kinds(document)
     assert (kind["old_outcome"], kind["new_outcome"], kind["found_by"]) == ("invalid_request", "denied", "form")
     assert kind["witness"]["request"]["visit"]["units_already_authorized"] == 100
+
+
+def test_the_ceiling_has_an_area_of_its_own(policy: Path, edited: Edit) -> None:
+    changed = edited(("ceiling.yaml", raise_ceiling))
+    limits = ceiling_for_rules(yaml.safe_load((changed / "ceiling.yaml").read_text(encoding="utf-8")))
+    (changed / "therapy/ceiling/data.json").write_text(json.dumps(limits), encoding="utf-8")
+    document = report(policy, changed, "--quick", "--type", "pt_continuation", status=0)
+    (change,) = document["data"]
+    assert (change["area"], change["place"], change["new"]) == ("Ceiling", "procedure_codes.97533", None)
+    assert document["verdict"] == (
+        "No change in behavior: nothing that changed can change a decision on these types of requests."
+    )
+
+
+def raise_ceiling(ceiling: Any) -> None:
+    ceiling["procedure_codes"]["97533"] = {"because": "The plan added it (OT-5)."}
 
 
 def test_the_installed_policy_is_the_default() -> None:
@@ -270,10 +380,13 @@ def test_a_bad_name_is_a_usage_error(arguments: list[str], message: str) -> None
     assert message in error
 
 
-def test_parameters_with_an_unknown_structure_are_a_usage_error(edited: Edit) -> None:
-    result = run("diff", POLICIES, edited((PARAMETERS, "value: 4\n", "value: four\n")), "--type", "referral_route")
-    assert result.returncode == 2
-    assert "Use the version that supports it." in result.stderr.decode()
+def test_parameters_with_an_unknown_structure_cannot_be_compared(policy: Path, edited: Edit) -> None:
+    unchecked = load(
+        str(edited((PARAMETERS, lambda data: data["units_per_visit"]["periods"][0].update(value="four")))),
+        checked=False,
+    )
+    with pytest.raises(BundleNotUsable, match="Use the version that supports it"):
+        Comparer(load(str(policy)), unchecked)
 
 
 def test_without_opa_there_is_no_engine(tmp_path: Path) -> None:

@@ -132,7 +132,7 @@ def test_a_request_cannot_steer_the_terminal() -> None:
     request = {
         "request_type": "referral_route",
         "request_id": "\x1b[31m[bold]\n\u202e",
-        "island": "oahu",
+        "island": "\x1b[31moahu",
         "\x1b]0;name\x07": 1,
     }
     for command in ("explain", "validate"):
@@ -140,9 +140,7 @@ def test_a_request_cannot_steer_the_terminal() -> None:
         assert result.returncode == 1
         assert b"\x1b" not in result.stdout
         assert b"\\x1b]0;name\\x07" in result.stdout
-    del request["\x1b]0;name\x07"]
-    text = run("explain", "-", stdin=json.dumps(request).encode()).stdout.decode()
-    assert "Referral route \\x1b[31m[bold]\\n\\u202e is routed." in text
+        assert b"[bold]" not in result.stdout  # a request_id that is not valid is not repeated
 
 
 @pytest.mark.parametrize("width", [40, 120])

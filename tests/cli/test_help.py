@@ -11,7 +11,21 @@ import pytest
 
 from tests.cli.command import COMMAND, environment, run
 
-COMMANDS = ("decide", "batch", "explain", "validate", "replay", "source-check", "diff", "review", "serve")
+COMMANDS = (
+    "decide",
+    "batch",
+    "explain",
+    "validate",
+    "replay",
+    "source-check",
+    "check",
+    "diff",
+    "accept",
+    "history",
+    "review",
+    "sign-off",
+    "serve",
+)
 
 
 @pytest.mark.parametrize("command", COMMANDS)
@@ -43,7 +57,11 @@ def test_python_dash_m_is_the_command() -> None:
 
 @pytest.mark.parametrize(
     ("typed", "expected"),
-    [("therapy-policy de", {"decide"}), ("therapy-policy s", {"serve", "source-check"}), ("therapy-policy x", set())],
+    [
+        ("therapy-policy de", {"decide"}),
+        ("therapy-policy s", {"serve", "sign-off", "source-check"}),
+        ("therapy-policy x", set()),
+    ],
 )
 def test_the_shell_completes_commands(typed: str, expected: set[str]) -> None:
     completion = environment(

@@ -19,16 +19,18 @@ from hypothesis import strategies as st
 
 from proof import strategies
 from tests.cli.command import COMMAND, EXAMPLES, ROOT, as_line, environment, one_error, run, run_in_terminal, start
+from tests.cli.policies import PARAMETERS, change_data
 from tests.running import running_sidecar
 from therapy_policy import EmbeddedClient, SidecarClient
 from therapy_policy.bulk.replay import differences_between
 from therapy_policy.policy.bundles import load, packaged_bundle
 
 VERSION = packaged_bundle().version
+NEXT_VERSION = VERSION.rpartition(".")[0] + ".99"
 
 SECRET = "Xylophone"
 ROUTE = {"request_type": "referral_route", "island": "maui"}
-VISIT = {
+VISIT: dict[str, Any] = {
     "request_type": "pt_visit",
     "benefit_status": "covered",
     "service_date": "2024-02-29",
@@ -98,6 +100,7 @@ def with_secrets(value: Any) -> Any:
 def sidecar_log(tmp_path_factory: pytest.TempPathFactory) -> SidecarLog:
     log = tmp_path_factory.mktemp("replay") / "sidecar.log"
     asked = [with_secrets(json.loads(path.read_text(encoding="utf-8"))) for path in sorted(EXAMPLES.glob("*.json"))]
+    asked += [VISIT | {"visit": VISIT["visit"] | {"units": units}} for units in (1, 3, 4)]
     asked += [VISIT, {SECRET: SECRET}, SECRET, None, *drawn_requests()]
     with running_sidecar(log) as running, SidecarClient(running.url) as client:
         for request in asked:
@@ -152,23 +155,24 @@ def test_the_report_for_a_person_says_the_same(sidecar_log: SidecarLog) -> None:
 
 
 @pytest.fixture(scope="module")
-def six_visits(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A copy of the policies that authorizes six treatment visits where the original authorizes five."""
-    policies = tmp_path_factory.mktemp("six") / "policies"
+def one_more_visit(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A copy of the policies that authorizes one treatment visit more."""
+    policies = tmp_path_factory.mktemp("more") / "policies"
     shutil.copytree(ROOT / "policies", policies)
-    parameters = policies / "therapy/parameters/data.yaml"
-    text = parameters.read_text(encoding="utf-8")
-    assert text.count("treatment: 5}") == 1
-    parameters.write_text(text.replace("treatment: 5}", "treatment: 6}"), encoding="utf-8")
+
+    def one_more(parameters: Any) -> None:
+        parameters["outpatient_pt"]["initial_visits"]["periods"][0]["value"]["nonacute"]["treatment"] += 1
+
+    change_data(policies / PARAMETERS, one_more)
     version = policies / "therapy/register/policy/data.yaml"
-    version.write_text("version: 9.8.7\n", encoding="utf-8")
+    version.write_text(f"version: {NEXT_VERSION}\n", encoding="utf-8")
     return policies
 
 
 def test_under_another_bundle_exactly_the_decisions_that_flip_differ(
-    sidecar_log: SidecarLog, client: EmbeddedClient, six_visits: Path, tmp_path: Path
+    sidecar_log: SidecarLog, client: EmbeddedClient, one_more_visit: Path, tmp_path: Path
 ) -> None:
-    with load(str(six_visits)).client() as other:
+    with load(str(one_more_visit)).client() as other:
 
         def flips(request: Any) -> bool:
             then, now = client.decide(request), other.decide(request)
@@ -178,10 +182,13 @@ def test_under_another_bundle_exactly_the_decisions_that_flip_differ(
     assert VISIT in flipping
     assert len(flipping) > 5
 
-    status, report = report_of(sidecar_log.path, "--bundle", six_visits)
+    status, report = report_of(sidecar_log.path, "--bundle", one_more_visit)
     assert report["different"] == 2 * len(flipping)
     assert report["identical"] == 2 * (sum(is_evaluated(client, each) for each in sidecar_log.requests) - len(flipping))
-    assert report["policy_versions"] == {"then": {VERSION: report["identical"] + report["different"]}, "now": "9.8.7"}
+    assert report["policy_versions"] == {
+        "then": {VERSION: report["identical"] + report["different"]},
+        "now": NEXT_VERSION,
+    }
     assert status == 1
 
     # One line each, because the entries of single requests are in the order of the requests.
@@ -190,20 +197,20 @@ def test_under_another_bundle_exactly_the_decisions_that_flip_differ(
     flipped, same = tmp_path / "flipped", tmp_path / "same"
     flipped.write_bytes(b"".join(line for request, line in asked_of_lines if request in flipping))
     same.write_bytes(b"".join(line for request, line in asked_of_lines if request not in flipping))
-    status, report = report_of(flipped, "--bundle", six_visits)
+    status, report = report_of(flipped, "--bundle", one_more_visit)
     assert (status, report["identical"]) == (1, 0)
     assert report["different"] == flipped.read_bytes().count(b"\n")
-    status, report = report_of(same, "--bundle", six_visits)
+    status, report = report_of(same, "--bundle", one_more_visit)
     assert (status, report["different"], report["differences"]) == (0, 0, [])
 
 
 def test_differences_are_grouped_by_kind_with_a_first_example(
-    client: EmbeddedClient, six_visits: Path, tmp_path: Path
+    client: EmbeddedClient, one_more_visit: Path, tmp_path: Path
 ) -> None:
     log = tmp_path / "log"
     asked = [ROUTE, VISIT, VISIT]
     log.write_bytes(b"\n" + entry_of({"requests": asked}, client.decide_many(asked), "therapy/decisions"))
-    _, report = report_of(log, "--bundle", six_visits)
+    _, report = report_of(log, "--bundle", one_more_visit)
     gone = {
         "what": "reason_removed",
         "code": "PT_TREATMENT_VISIT_LIMIT",
@@ -218,7 +225,7 @@ def test_differences_are_grouped_by_kind_with_a_first_example(
         "now": "authorized",
     } in (report["differences"])
     assert gone | {"count": 2, "first": {"line": 2, "request": 2}} in report["differences"]
-    written = run("replay", log, "--bundle", six_visits).stdout.decode()
+    written = run("replay", log, "--bundle", one_more_visit).stdout.decode()
     assert "2  outcome: denied -> authorized (first: line 2, request 2)" in written
     assert "2  reason removed: PT_TREATMENT_VISIT_LIMIT (PT-3) at /prior_visits/treatment" in written
     assert "2  authorized units: 0 -> 2" in written

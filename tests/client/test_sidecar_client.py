@@ -143,7 +143,7 @@ with SidecarClient(sys.argv[1]) as sidecar, EmbeddedClient() as embedded:
         if os.getpid() == parent and (child := os.fork()):
             children.append(child)
     for number in range(60):
-        request_id = f"{os.getpid()} {number}"
+        request_id = f"{os.getpid()}-{number}"
         for client in (sidecar, embedded):
             if client.decide(visit | {"request_id": request_id})["request_id"] != request_id:
                 os._exit(1)

@@ -23,7 +23,7 @@ ANY_REQUEST = Draft7Validator(REQUEST)
 REQUEST_TYPES = REQUEST["properties"]["request_type"]["enum"]
 
 
-@pytest.mark.parametrize("path", sorted(SCHEMAS.glob("*.json")), ids=lambda path: path.stem)
+@pytest.mark.parametrize("path", sorted(SCHEMAS.rglob("*.json")), ids=lambda path: path.stem)
 def test_a_schema_is_a_schema(path: Path) -> None:
     Draft7Validator.check_schema(json.loads(path.read_text(encoding="utf-8")))
 
@@ -32,12 +32,9 @@ def test_there_is_one_schema_for_each_request_type() -> None:
     assert {path.stem for path in SCHEMAS.glob("*.json")} == {*REQUEST_TYPES, "request", "decision"}
 
 
-def test_the_steps_of_an_episode_are_of_request_types_and_outcomes() -> None:
+def test_the_steps_of_an_episode_are_of_all_request_types() -> None:
     episode = bundles.packaged_bundle().data["therapy"]["register"]["episode"]
     assert {step["request_type"] for step in episode["steps"].values()} - {None} == set(REQUEST_TYPES)
-    for way in episode["leads_to"]:
-        assert {way["from"], way["to"]} <= episode["steps"].keys()
-        assert way["outcome"] in OF_DECISIONS["properties"]["outcome"]["enum"]
 
 
 @given(strategies.nearly_valid_requests())

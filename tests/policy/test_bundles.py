@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 import subprocess
 from pathlib import Path
 
 import pytest
 
-from therapy_policy import BundleNotUsable
+from therapy_policy import BundleNotUsable, PolicyNotUsable
 from therapy_policy.policy import bundles
 
 ROOT = Path(__file__).parents[2]
@@ -28,9 +29,9 @@ def repository(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 def test_a_revision_is_the_policy_at_that_time(repository: Path) -> None:
     page = repository / VERSION_PAGE
-    page.write_text(page.read_text(encoding="utf-8").replace("version: ", "version: 9"), encoding="utf-8")
+    page.write_text(re.sub(r"\d+\s*\Z", "99\n", page.read_text(encoding="utf-8")), encoding="utf-8")
     old, new = bundles.load("one"), bundles.load("policies")
-    assert new.version == f"9{old.version}"
+    assert new.version == re.sub(r"\d+$", "99", old.version)
     assert old.archive == bundles.packaged_bundle().archive
 
 
@@ -50,6 +51,30 @@ def test_a_name_without_a_bundle_is_rejected_and_no_file_is_written(repository: 
 def test_a_file_that_is_not_a_bundle_is_rejected(repository: Path) -> None:
     with pytest.raises(BundleNotUsable, match="is not a bundle that OPA can use"):
         bundles.load(VERSION_PAGE)
+
+
+def test_a_revision_with_findings_is_named_as_git_names_it(repository: Path) -> None:
+    page = repository / "policies/therapy/parameters/data.yaml"
+    page.write_text(page.read_text(encoding="utf-8").replace("treatment:", "treatmnt:"), encoding="utf-8")
+    git = ["git", "-c", "user.name=A", "-c", "user.email=a@example.org"]
+    subprocess.run([*git, "commit", "--quiet", "--all", "-m", "two"], cwd=repository, check=True)
+    with pytest.raises(PolicyNotUsable, match=r"HEAD:policies/therapy/parameters/data\.yaml:\d+: `treatmnt`"):
+        bundles.load("HEAD")
+
+
+def test_a_policy_from_before_policies_were_checked_is_loaded(repository: Path) -> None:
+    register = repository / "policies/therapy/register"
+    for name in ("episode", "source"):
+        shutil.rmtree(register / name)
+    (repository / "policies/ceiling.yaml").unlink()
+    (repository / VERSION_PAGE).write_text("version: 1.0.0\n", encoding="utf-8")
+    for name, old, new in (
+        ("reason_codes", "  applies_to: line", "  bears_on: line"),
+        ("interpretations", "visible_in:", "rests_on:"),
+    ):
+        page = register / name / "data.yaml"
+        page.write_text(page.read_text(encoding="utf-8").replace(old, new), encoding="utf-8")
+    assert bundles.load("policies").version == "1.0.0"
 
 
 def test_a_bundle_of_another_policy_is_rejected(repository: Path) -> None:

@@ -21,7 +21,9 @@ from therapy_policy.classes.dimensions import ABSENT, BLANKS, WORDS, Dimension, 
 from therapy_policy.classes.enumeration import Piece, decide_each
 from therapy_policy.classes.model import RequestType
 from therapy_policy.errors import EngineError
+from therapy_policy.policy.bundles import packaged_bundle
 from therapy_policy.policy.rego import read_rego
+from tools.figures import NOT_PROVEN
 
 ROOT = Path(__file__).parents[2]
 PT_EXTENSION, PT_TREATMENT_PLAN, PT_VISIT = (
@@ -44,7 +46,11 @@ def test_a_slice_of_the_classes_has_no_problems_and_the_report_is_up_to_date(tmp
     assert summary["classes"] > 5000
     assert {name: summary[name] for name in enumeration.PROBLEMS} == dict.fromkeys(enumeration.PROBLEMS, 0)
     assert [example for tally in tallies.values() for example in tally.examples] == []
-    assert enumeration.out_of_date(enumeration.REPORT, tallies) is None
+    report = enumeration.REPORT.read_text(encoding="utf-8")
+    if f"`{packaged_bundle().digest}`" in report:
+        assert enumeration.out_of_date(enumeration.REPORT, tallies) is None
+    else:
+        assert NOT_PROVEN in report, "run `make generate` and commit what it writes"
 
 
 @each_factored_type

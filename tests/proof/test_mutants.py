@@ -166,6 +166,17 @@ def rego_tests(workspace: killers.Workspace) -> killers.RegoTests:
     return killers.RegoTests(workspace)
 
 
+def test_a_page_that_reads_another_test_page_has_the_same_values_alone(
+    workspace: killers.Workspace, rego_tests: killers.RegoTests
+) -> None:
+    reading = [package for package in rego_tests.files if rego_tests.needs[package] & rego_tests.files.keys()]
+    assert reading
+    for package in reading:
+        values = rego_tests.values(workspace, [package])
+        assert values
+        assert values == {name: rego_tests.before[name] for name in values}
+
+
 @pytest.mark.parametrize(("file", "operator", "was", "becomes"), PLANTED.values(), ids=PLANTED.keys())
 def test_a_planted_error_is_noticed_by_the_rego_tests_alone(
     workspace: killers.Workspace, rego_tests: killers.RegoTests, file: str, operator: str, was: str, becomes: str

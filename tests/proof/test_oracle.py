@@ -490,8 +490,10 @@ def test_route_of_any_valid_request_with_an_island() -> None:
 
 
 def test_request_id_and_type_are_echoed_even_from_an_invalid_request() -> None:
-    decision = oracle.decide({"request_type": "pt_visit", "request_id": "😀" * 64})
-    assert (decision["request_type"], decision["request_id"]) == ("pt_visit", "😀" * 64)
+    decision = oracle.decide({"request_type": "pt_visit", "request_id": "A-b.c:_9" * 8})
+    assert (decision["request_type"], decision["request_id"]) == ("pt_visit", "A-b.c:_9" * 8)
+    for name in ("a b", "a\n", "😀", "a/b"):
+        assert oracle.decide({"request_type": "pt_visit", "request_id": name})["request_id"] is None
     decision = oracle.decide({"request_type": "visit", "request_id": "x" * 65})
     assert (decision["request_type"], decision["request_id"]) == (None, None)
     assert oracle.decide({"request_type": "x", "request_id": "a"})["request_id"] == "a"
@@ -556,8 +558,12 @@ def test_list_and_text_limits() -> None:
     assert not is_valid(ot())
     assert is_valid(plan({"diagnosis": "😀" * 4000}))
     assert not is_valid(plan({"diagnosis": "😀" * 4001}))
-    assert is_valid(plan({"goals": [{}] * 200}))
-    assert not is_valid(plan({"goals": [{}] * 201}))
+    for name, element, most in (("goals", {}, 20), ("planned_interventions", "a", 50)):
+        assert is_valid(plan({name: [element] * most}))
+        assert not is_valid(plan({name: [element] * (most + 1)}))
+    crowd = {f"unknown {n}": None for n in range(11)}
+    assert len(oracle.decide(plan({}) | dict(list(crowd.items())[:10]))["reasons"]) == 10
+    assert [each["path"] for each in oracle.decide(plan({}) | crowd)["reasons"]] == [""]
     assert not is_valid(plan({"planned_interventions": [None]}))
 
 
@@ -598,7 +604,7 @@ def test_valid_requests_are_valid_and_reach_every_outcome_and_reason() -> None:
 
     decide()
     assert {"authorized", "partially_authorized", "denied", "pended", "not_applicable", "routed"} - outcomes == set()
-    assert set(oracle.REASONS) - codes == {"REQUEST_INVALID"}
+    assert set(oracle.REASONS) - codes == {"REQUEST_INVALID", "POLICY_VALUE_UNUSABLE"}
 
 
 @settings(max_examples=500, derandomize=True, database=None, deadline=None)

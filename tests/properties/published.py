@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import yaml
 from hypothesis import strategies as st
 
 from proof import strategies
@@ -16,6 +17,7 @@ from therapy_policy.client.request_text import MAX_REQUEST_BYTES
 
 SCHEMA = json.loads((Path(__file__).parents[2] / "schemas/request.json").read_text(encoding="utf-8"))
 TEXT = SCHEMA["definitions"]["text"]
+CEILING = yaml.safe_load((Path(__file__).parents[2] / "policies/ceiling.yaml").read_text(encoding="utf-8"))
 
 
 @dataclass(frozen=True)
@@ -71,6 +73,16 @@ def expected_at(request: dict[str, Any], place: FieldPath) -> dict[str, Any] | N
             return None
         form = resolved(form["properties"][step] if isinstance(step, str) else form["items"])
     return form
+
+
+def date_field(request_type: str) -> str:
+    """The field whose date decides; a referral route has none."""
+    (field,) = (name for name, form in form_of(request_type)["properties"].items() if "x-decision-date" in form)
+    return str(field)
+
+
+def date_of(request: dict[str, Any]) -> str:
+    return str(request[date_field(request["request_type"])])
 
 
 def smallest(form: dict[str, Any]) -> Json:

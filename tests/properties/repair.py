@@ -1,7 +1,7 @@
 """What the remedy of each reason code says, done to the request.
 
-A repair changes the request at the place that the reason names, and looks at what the remedy says where it has
-numbers or names. It returns False where the remedy says that there is nothing more to ask for.
+A repair changes the request at the place that the reason names, with the numbers and names that the reason states. It
+returns False where the remedy says that there is nothing more to ask for.
 """
 
 from __future__ import annotations
@@ -11,9 +11,13 @@ import re
 from collections.abc import Callable
 from typing import Any
 
+from proof.policy_in_force import POLICY
 from proof.strategies import FieldPath, Json
-from tests.properties.published import SCHEMA, expected_at, place_of, put, remove, smallest
+from tests.properties.published import SCHEMA, date_of, expected_at, place_of, put, remove, smallest
 from therapy_policy.client.decision import Reason
+from therapy_policy.policy.bundles import packaged_bundle
+
+CODES = packaged_bundle().data["therapy"]["register"]["reason_codes"]
 
 Request = dict[str, Any]
 Repair = Callable[[Request, Reason, FieldPath], bool]
@@ -37,28 +41,57 @@ def complete(request: Request, reason: Reason, place: FieldPath) -> bool:
     return True
 
 
-def number_in(text: str | None) -> int:
-    found = re.search(r"\d+", text or "")
-    assert found, f"a number is missing: {text}"
-    return int(found[0])
+def facts(reason: Reason) -> dict[str, str]:
+    """The numbers and names that the message and the remedy of a reason state, by their names in the register."""
+    registered = CODES[reason["code"]]
+    stated: dict[str, str] = {}
+    for template, text in ((registered["message"], reason["message"]), (registered["remedy"], reason["remedy"])):
+        pattern = re.escape(template or "")
+        for name in re.findall(r"\{(\w+)\}", template or ""):
+            placeholder = re.escape(f"{{{name}}}")
+            pattern = pattern.replace(placeholder, f"(?P<{name}>.+)", 1).replace(placeholder, f"(?P={name})")
+        found = re.fullmatch(pattern, text or "")
+        assert found, f"not as the register says: {text}"
+        stated |= found.groupdict()
+    return stated
 
 
 def effective_date(request: Request, reason: Reason, place: FieldPath) -> bool:
-    found = re.search(r"\d{4}-\d{2}-\d{2}", reason["message"])
-    assert found, f"a date is missing: {reason['message']}"
-    put(request, place, found[0])
+    put(request, place, facts(reason)["effective_date"])
     return True
 
 
+def listed_code(request: Request, reason: Reason, place: FieldPath) -> bool:
+    """Bill a code that is on the list on the date of the claim."""
+    listed = POLICY.on(date_of(request), "pediatric_ot", "procedure_codes")
+    put(request, place, next(code for code, entry in listed.items() if "add_on_to" not in entry))
+    return True
+
+
+def qualifying_category(request: Request, reason: Reason, place: FieldPath) -> bool:
+    put(request, place, POLICY.on(date_of(request), "outpatient_pt", "eligible_categories")[-1])
+    return True
+
+
+def dates_of_visit(request: Request, reason: Reason, place: FieldPath) -> bool:
+    """The visit was on the day of its referral."""
+    request["service_date"] = request["referral_date"]
+    return True
+
+
+def not_by_a_request(request: Request, reason: Reason, place: FieldPath) -> bool:
+    """The policy must be corrected."""
+    return False
+
+
 def bill_with_primary(request: Request, reason: Reason, place: FieldPath) -> bool:
-    """Bill the add-on on the same claim as the code that it adds to, which the remedy names second."""
-    _, primary = re.findall(r"\b[0-9A-Z]{5}\b", reason["remedy"] or "")
-    request["service_lines"].append({"procedure_code": primary, "units": 1})
+    """Bill the add-on on the same claim as the code that it adds to."""
+    request["service_lines"].append({"procedure_code": facts(reason)["primary"], "units": 1})
     return True
 
 
 def fewer_units_on_line(request: Request, reason: Reason, place: FieldPath) -> bool:
-    available = number_in(reason["remedy"])
+    available = int(facts(reason)["available"])
     if available:
         put(request, place, available)
     else:
@@ -67,13 +100,13 @@ def fewer_units_on_line(request: Request, reason: Reason, place: FieldPath) -> b
 
 
 def fewer_units_in_visit(request: Request, reason: Reason, place: FieldPath) -> bool:
-    available = number_in(reason["remedy"])
+    available = int(facts(reason)["available"])
     put(request, place, available)
     return available > 0
 
 
 def number_visit(request: Request, reason: Reason, place: FieldPath) -> bool:
-    expected = number_in(reason["remedy"])
+    expected = int(facts(reason)["expected"])
     if expected > 999:  # no visit has such a number, so the counts must be wrong
         request["prior_visits"] = {"evaluation": 0, "treatment": request["visit"]["number"] - 1}
     else:
@@ -82,7 +115,7 @@ def number_visit(request: Request, reason: Reason, place: FieldPath) -> bool:
 
 
 def number_note(request: Request, reason: Reason, place: FieldPath) -> bool:
-    put(request, place, number_in(reason["remedy"]))
+    put(request, place, int(facts(reason)["number"]))
     return True
 
 
@@ -116,11 +149,9 @@ def complete_notes(request: Request, reason: Reason, place: FieldPath) -> bool:
 
 
 def answer_criteria(request: Request, reason: Reason, place: FieldPath) -> bool:
-    """State the members that the remedy names."""
-    criteria = SCHEMA["definitions"]["discontinuation"]["properties"]
-    for member in re.findall(r"\w+", reason["remedy"] or ""):
-        if member in criteria:
-            put(request, (*place, member), member == "meets_continuation_criteria")
+    """State the fields that the remedy names."""
+    for field in facts(reason)["fields"].split(" and "):
+        put(request, (*place, field), field == "meets_continuation_criteria")
     return True
 
 
@@ -142,10 +173,10 @@ REPAIRS: dict[str, Repair] = {
     "BENEFIT_UNVERIFIED": state("covered"),
     "OT_NOT_MEDICALLY_NECESSARY": state("established"),
     "OT_MEDICAL_NECESSITY_UNDETERMINED": state("established"),
-    "OT_CODE_NOT_LISTED": state("97530"),
+    "OT_CODE_NOT_LISTED": listed_code,
     "OT_ADD_ON_WITHOUT_PRIMARY": bill_with_primary,
     "OT_UNITS_OVER_VISIT_LIMIT": fewer_units_on_line,
-    "PT_CONDITION_NOT_ELIGIBLE": state("subacute"),
+    "PT_CONDITION_NOT_ELIGIBLE": qualifying_category,
     "PT_IMPROVEMENT_NOT_EXPECTED": state(True),
     "PT_IMPROVEMENT_UNDOCUMENTED": state(True),
     "PT_PLAN_OF_CARE_INCOMPLETE": complete,
@@ -155,6 +186,7 @@ REPAIRS: dict[str, Repair] = {
     "PT_UNITS_OVER_VISIT_LIMIT": fewer_units_in_visit,
     "PT_VISIT_OUT_OF_SEQUENCE": number_visit,
     "PT_NOTE_NOT_NUMBERED": number_note,
+    "PT_VISIT_BEFORE_REFERRAL": dates_of_visit,
     "EXT_PROGRESS_NOTES_INCOMPLETE": complete_notes,
     "EXT_INTERVENTIONS_INCOMPLETE": complete,
     "EXT_IMPEDING_FACTORS_MISSING": state({"none_identified": True}),
@@ -169,6 +201,7 @@ REPAIRS: dict[str, Repair] = {
     "DC_NONCOMPLIANT": state(False),
     "DC_CONTINUATION_CRITERIA_NOT_MET": state(True),
     "DC_UNDETERMINED": answer_criteria,
+    "POLICY_VALUE_UNUSABLE": not_by_a_request,
 }
 
 

@@ -23,14 +23,18 @@ from hypothesis.stateful import (
 )
 
 from proof.comparison import NOTHING
+from proof.policy_in_force import POLICY
 from proof.strategies import mostly, pick
-from tests.properties.published import SCHEMA, form_of, smallest
+from tests.properties.published import CEILING, SCHEMA, form_of, smallest
 from therapy_policy import Decision, SidecarClient
 
 EVENTS = ("new_post_operative", "fracture", "new_stroke", "exacerbation_due_to_event")
-TREATMENTS = {"nonacute": 5, "acute": 11}
 CRITERIA = list(SCHEMA["definitions"]["discontinuation"]["properties"])
 DATE = "2026-03-02"
+MOST_UNITS = POLICY.on(DATE, "units_per_visit")
+INITIAL_VISITS = POLICY.on(DATE, "outpatient_pt", "initial_visits")
+TREATMENTS = {tier: visits["treatment"] for tier, visits in INITIAL_VISITS.items()}
+EVALUATIONS = {tier: visits["evaluation"] for tier, visits in INITIAL_VISITS.items()}
 
 units_asked = st.integers(1, 6)
 
@@ -63,11 +67,11 @@ class Episode:
     def refer(self, category: str, cause: str | None) -> Decision:
         return self.ask(
             smallest(form_of("pt_referral"))
-            | {"condition": {"category": category, "acute_event": cause}, "island": None}
+            | {"referral_date": DATE, "condition": {"category": category, "acute_event": cause}, "island": None}
         )
 
     def bring_plan(self, *, complete: bool) -> Decision:
-        plan = smallest(form_of("pt_treatment_plan"))
+        plan = smallest(form_of("pt_treatment_plan")) | {"service_date": DATE}
         if not complete:
             plan["plan_of_care"]["goals"] = []
         return self.ask(plan)
@@ -105,14 +109,15 @@ class Episode:
         }
 
     def extend(self, *, complete: bool) -> Decision:
-        request = smallest(form_of("pt_extension")) | {"discontinuation": self.discontinuation}
+        request = smallest(form_of("pt_extension")) | {"request_date": DATE, "discontinuation": self.discontinuation}
         request["documentation"]["impeding_factors"] = {"none_identified": True}
         if not complete:
             request["documentation"]["extension_form_completed"] = False
         return self.ask(request)
 
     def review(self) -> Decision:
-        return self.ask(smallest(form_of("pt_continuation")) | {"discontinuation": self.discontinuation})
+        review = {"review_date": DATE, "discontinuation": self.discontinuation}
+        return self.ask(smallest(form_of("pt_continuation")) | review)
 
     def ask(self, request: dict[str, Any]) -> Decision:
         decision = self.client.decide(request)
@@ -138,7 +143,7 @@ class EpisodeOfCare(RuleBasedStateMachine):
     def begins(self, cause: str, plan: bool, visits: list[tuple[str, int]]) -> None:
         decision = self.episode.refer("acute", cause if self.tier == "acute" else "none")
         assert decision["outcome"] == "authorized"
-        assert decision["authorized"]["evaluation_visits"] == 1
+        assert decision["authorized"]["evaluation_visits"] == EVALUATIONS[self.tier]
         assert decision["authorized"]["treatment_visits"] == TREATMENTS[self.tier]
         self.brings_a_plan_of_care(plan)
         for kind, units in visits:
@@ -156,7 +161,7 @@ class EpisodeOfCare(RuleBasedStateMachine):
         expected = self.expected_of_visit(kind, units)
         decision = self.episode.visit(kind, units)
         assert decision["outcome"] == expected
-        assert decision["authorized"]["units"] == (min(units, 4) if "authorized" in expected else 0)
+        assert decision["authorized"]["units"] == (min(units, MOST_UNITS) if "authorized" in expected else 0)
 
     # So that many episodes come to their end and continue from there.
     @precondition(lambda self: self.episode.plan_complete and not self.episode.criteria_met)
@@ -169,16 +174,16 @@ class EpisodeOfCare(RuleBasedStateMachine):
     @precondition(lambda self: self.episode.kinds)
     @rule(units=units_asked)
     def claims_more_of_the_last_visit(self, units: int) -> None:
-        left = 4 - self.episode.units_of_visits[-1]
+        left = MOST_UNITS - self.episode.units_of_visits[-1]
         before = self.episode.kinds[:-1]
         expected = self.expected_of_visit(self.episode.kinds[-1], units, left, before.count(self.episode.kinds[-1]))
         decision = self.episode.more_of_last_visit(units)
         assert decision["outcome"] == expected
         assert decision["authorized"]["units"] == (min(units, left) if "authorized" in expected else 0)
 
-    def expected_of_visit(self, kind: str, units: int, left: int = 4, used: int | None = None) -> str:
+    def expected_of_visit(self, kind: str, units: int, left: int = MOST_UNITS, used: int | None = None) -> str:
         used = self.episode.visits(kind) if used is None else used
-        most = 1 if kind == "evaluation" else TREATMENTS[self.tier]
+        most = INITIAL_VISITS[self.tier][kind]
         if self.episode.criteria_met or used >= most:
             return "denied"
         if kind == "treatment" and not self.episode.plan_complete:
@@ -241,10 +246,9 @@ class EpisodeOfCare(RuleBasedStateMachine):
     @invariant()
     def no_more_is_authorized_than_a_referral_starts_with(self) -> None:
         episode = self.episode
-        assert episode.visits("evaluation") <= 1
-        assert episode.visits("treatment") <= TREATMENTS[self.tier]
-        assert len(episode.kinds) <= (12 if self.tier == "acute" else 6)
-        assert all(0 < units <= 4 for units in episode.units_of_visits)
+        assert episode.visits("evaluation") <= EVALUATIONS[self.tier] <= CEILING["evaluation_visits"]["most"]
+        assert episode.visits("treatment") <= TREATMENTS[self.tier] <= CEILING["treatment_visits"]["most"]
+        assert all(0 < units <= CEILING["units_per_visit"]["most"] for units in episode.units_of_visits)
 
 
 @pytest.mark.parametrize("tier", TREATMENTS)

@@ -77,6 +77,53 @@ test_one_period[date] if {
 	values == held
 }
 
+# Periods that are not real dates in order of time have no value on any date.
+broken_periods := {
+	"out of order": [{"from": "2010-01-01", "value": 1}, {"from": "2000-01-01", "value": 2}],
+	"out of order later on": [
+		{"from": "2000-01-01", "value": 1},
+		{"from": "2090-01-01", "value": 2},
+		{"from": "2080-01-01", "value": 3},
+	],
+	"twice the same date": [{"from": "2000-01-01", "value": 1}, {"from": "2000-01-01", "value": 2}],
+	"not a real date": [{"from": "2000-02-30", "value": 1}],
+	"not a real date later on": [{"from": "2000-01-01", "value": 1}, {"from": "2030-06-31", "value": 2}],
+	"a date before 1900": [{"from": "1899-12-31", "value": 1}],
+	"an empty date": [{"from": "", "value": 1}],
+	"a number that was to be a date": [{"from": 2000, "value": 1}],
+	"a date that is null": [{"from": null, "value": 1}],
+	"no date": [{"value": 1}],
+	"no date later on": [{"from": "2000-01-01", "value": 1}, {"value": 2}],
+	"no value": [{"from": "2000-01-01"}],
+	"a misspelt value": [{"from": "2000-01-01", "valve": 1}],
+	"a period that is null": [null],
+	"a period that is a text": ["2000-01-01"],
+	"one period, not in a list": {"from": "2000-01-01", "value": 1},
+	"periods by name": {"first": {"from": "2000-01-01", "value": 1}},
+	"a text": "2000-01-01",
+	"a number": 4,
+	"null": null,
+	"false": false,
+	"empty": [],
+}
+
+test_no_value_of_periods_that_are_broken[name] if {
+	some name, periods in broken_periods
+	not effective.value(periods) with input as at("2024-01-01")
+	not effective.value_on(periods, "2024-01-01")
+	not effective.newest(periods)
+}
+
+test_no_value_on_no_date[name] if {
+	some name, date in {"null": null, "false": false, "number": 20240101}
+	not effective.value_on(three_periods, date)
+}
+
+test_value_on_a_date_of_its_own if {
+	effective.value_on(three_periods, "2009-12-31") == "first" with input as at("2024-01-01")
+	effective.value_on(three_periods, "2010-12-31") == "second" with input as at("2024-01-01")
+}
+
 test_newest if effective.newest(three_periods) == "third" with input as at("2000-01-01")
 
 test_newest_without_a_request if effective.newest(three_periods) == "third"

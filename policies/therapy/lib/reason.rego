@@ -22,42 +22,150 @@ with_facts(code, place, facts) := {"code": code, "place": place, "facts": facts}
 under(clause, code, place, facts) := {"code": code, "place": place, "facts": facts, "clauses": [clause]}
 
 # METADATA
-# title: The effects that reasons have on the request as a whole
-effects_on_request(reasons) := {registered.effect |
-	some each in reasons
-	registered := data.therapy.register.reason_codes[each.code]
-	object.get(registered, "applies_to", "request") == "request"
+# title: A reason that the policy itself is at fault, with the clauses of the parameter that cannot be used
+unusable(code, parameter, clauses) := {
+	"code": code,
+	"place": [],
+	"facts": {"parameter": parameter},
+	"clauses": sort([clause | some clause in clauses; data.therapy.register.clauses[clause]]),
 }
+
+# METADATA
+# title: The effects that reasons have on the request as a whole
+effects_on_request(reasons) := {entry.effect |
+	some each in reasons
+	entry := _entry(each.code)
+	place := each.place
+	not _on_a_part(entry, place)
+}
+
+# Whatever the register says, only a reason at a service line or at the units of a visit can apply to less than the
+# whole request.
+_on_a_part(entry, place) if {
+	entry.applies_to == "line"
+	place[0] == "service_lines"
+}
+
+_on_a_part(entry, place) if {
+	entry.applies_to == "units"
+	place == ["visit", "units"]
+}
+
+# METADATA
+# title: All effects of reasons, on the request or on a part of it
+effects(reasons) := {_entry(each.code).effect | some each in reasons}
 
 # METADATA
 # title: The reasons of one effect
 of_effect(reasons, effect) := {each |
 	some each in reasons
-	data.therapy.register.reason_codes[each.code].effect == effect
+	_entry(each.code).effect == effect
 }
 
 # METADATA
 # title: The codes of reasons, each once, in the order of the register
 codes(reasons) := [code |
-	some [_, code] in sort({[data.therapy.register.reason_codes[each.code].order, each.code] |
-		some each in reasons
-	})
+	some [_, code] in sort({[_entry(each.code).order, each.code] | some each in reasons})
 ]
+
+# METADATA
+# title: Reasons that the register describes; each other code becomes part of a reason that the policy cannot be used
+registered(reasons) := reasons if {
+	every each in reasons {
+		_is_registered(each.code)
+		not _at_fault(each)
+	}
+} else := usable_reasons | {unusable("POLICY_VALUE_UNUSABLE", concat(", ", sort(names)), clauses) |
+	some clauses in {each.clauses | some each in faults}
+	names := {each.facts.parameter | some each in faults; each.clauses == clauses}
+} if {
+	usable_reasons := {each | some each in reasons; _is_registered(each.code); not _at_fault(each)}
+	faults := {each | some each in reasons; _at_fault(each)} | {unusable("POLICY_VALUE_UNUSABLE", each.code, []) |
+		some each in reasons
+		not _is_registered(each.code)
+		not _at_fault(each)
+	}
+}
+
+# METADATA
+# title: Whether a reason says that the policy cannot be used
+# description: Those with the same clauses become one reason, because a decision gives a code, a path and its clauses once.
+_at_fault(each) if each.code == "POLICY_VALUE_UNUSABLE"
+
+# METADATA
+# title: The entry of a code in the register
+# description: A policy at fault says so even if the register has no usable entry for that.
+_entry(code) := data.therapy.register.reason_codes[code] if {
+	_is_registered(code)
+} else := {
+	"order": 0,
+	"effect": "pend",
+	"clauses": [],
+	"interpretation": null,
+	"message": "The policy cannot be used for this request.",
+	"remedy": null,
+} if {
+	code == "POLICY_VALUE_UNUSABLE"
+}
+
+# METADATA
+# title: Whether the register has an entry for a code that can be used
+_is_registered(code) if {
+	entry := data.therapy.register.reason_codes[code]
+	is_number(entry.order)
+	is_string(entry.message)
+	_text_or_null(entry.remedy)
+	object.get(entry, "applies_to", "request") in {"request", "line", "units"}
+	_interpretation_or_null(entry.interpretation)
+	is_array(entry.clauses)
+	every clause in entry.clauses {
+		data.therapy.register.clauses[clause]
+	}
+	_effect_allowed(code, entry)
+}
+
+_text_or_null(null)
+
+_text_or_null(value) if is_string(value)
+
+_interpretation_or_null(null)
+
+_interpretation_or_null(id) if data.therapy.register.interpretations[id]
+
+# Two codes have one effect each, so that neither can lead to an approval.
+_effect_allowed(code, entry) if {
+	entry.effect == _only_effect(code)
+} else if {
+	not _only_effect(code)
+	entry.effect in {"scope", "pend", "info"}
+} else if {
+	not _only_effect(code)
+	entry.effect == "deny"
+	count(entry.clauses) > 0
+}
+
+# METADATA
+# title: A request that is not valid is never approved
+_only_effect("REQUEST_INVALID") := "invalid"
+
+# METADATA
+# title: A policy that cannot be used approves nothing
+_only_effect("POLICY_VALUE_UNUSABLE") := "pend"
 
 # METADATA
 # title: Reasons as a decision lists them, in the order of the register, then of places, then of clauses
 details(reasons) := [entry |
-	some [_, _, _, entry] in sort([[registered.order, each.place, entry.clauses, entry] |
+	some [_, _, _, entry] in sort([[listed.order, each.place, entry.clauses, entry] |
 		some each in reasons
-		registered := data.therapy.register.reason_codes[each.code]
+		listed := _entry(each.code)
 		facts := {concat("", ["{", name, "}"]): _as_text(fact) | some name, fact in object.get(each, "facts", {})}
 		entry := {
 			"code": each.code,
-			"effect": registered.effect,
-			"clauses": object.get(each, "clauses", registered.clauses),
-			"interpretation": registered.interpretation,
-			"message": _with_facts(registered.message, facts),
-			"remedy": _with_facts(registered.remedy, facts),
+			"effect": listed.effect,
+			"clauses": object.get(each, "clauses", listed.clauses),
+			"interpretation": listed.interpretation,
+			"message": _with_facts(listed.message, facts),
+			"remedy": _with_facts(listed.remedy, facts),
 			"path": _path_of(each),
 		}
 	])

@@ -27,6 +27,7 @@ codes := [
 	["PT_UNITS_OVER_VISIT_LIMIT", "deny", "units", ["PT-5"], null],
 	["PT_VISIT_OUT_OF_SEQUENCE", "pend", "request", ["PT-9"], "INT-15"],
 	["PT_NOTE_NOT_NUMBERED", "pend", "request", ["PT-9"], null],
+	["PT_VISIT_BEFORE_REFERRAL", "pend", "request", ["PT-1"], "INT-19"],
 	["EXT_PROGRESS_NOTES_INCOMPLETE", "pend", "request", ["EXT-1"], "INT-16"],
 	["EXT_INTERVENTIONS_INCOMPLETE", "pend", "request", ["EXT-2"], null],
 	["EXT_IMPEDING_FACTORS_MISSING", "pend", "request", ["EXT-3"], null],
@@ -45,6 +46,7 @@ codes := [
 	["DC_NONCOMPLIANT", "deny", "request", ["DC-5"], null],
 	["DC_CONTINUATION_CRITERIA_NOT_MET", "deny", "request", ["DC-6"], "INT-7"],
 	["DC_UNDETERMINED", "pend", "request", ["DC-1", "DC-2", "DC-3", "DC-4", "DC-5", "DC-6"], "INT-18"],
+	["POLICY_VALUE_UNUSABLE", "pend", "request", [], null],
 ]
 
 test_a_reason_may_have_its_path if {
@@ -69,8 +71,18 @@ test_each_code_has_details[code] if {
 
 test_each_code_applies_to_what_the_policy_says[code] if {
 	some [code, effect, bears_on, _, _] in codes
-	effects := {"request": {effect}, "line": set(), "units": set()}
-	reason.effects_on_request({{"code": code, "place": []}}) == effects[bears_on]
+	places := {["service_lines", 0, "units"]: "line", ["visit", "units"]: "units"}
+	every place, part in places {
+		reason.effects_on_request({{"code": code, "place": place}}) == {effect | part != bears_on}
+	}
+}
+
+# Whatever the register says, a reason elsewhere applies to the whole request.
+test_each_code_applies_to_the_request_unless_its_place_is_a_part[code] if {
+	some [code, effect, _, _, _] in codes
+	every place in [[], ["visit"], ["visit", "number"], ["visit", "units", 0], ["lines", 0], ["x", "service_lines"]] {
+		reason.effects_on_request({{"code": code, "place": place}}) == {effect}
+	}
 }
 
 test_the_register_has_these_codes_alone if {
@@ -114,27 +126,30 @@ test_effects_on_request_of_several if {
 		reason.at("BENEFIT_NOT_COVERED", ["a"]),
 		reason.at("EXT_FORM_MISSING", ["b"]),
 		reason.at("PT_TIER_NOT_NAMED", ["c"]),
-		reason.at("OT_CODE_NOT_LISTED", ["d"]),
+		reason.at("OT_CODE_NOT_LISTED", ["service_lines", 0, "procedure_code"]),
 	}
 	reason.effects_on_request(reasons) == {"deny", "pend", "info"}
 }
 
 test_effects_of_lines_and_units_are_not_of_the_request if {
 	reasons := {
-		reason.at("OT_CODE_NOT_LISTED", ["a"]),
-		reason.at("OT_ADD_ON_WITHOUT_PRIMARY", ["b"]),
-		reason.at("OT_UNITS_OVER_VISIT_LIMIT", ["c"]),
-		reason.at("PT_UNITS_OVER_VISIT_LIMIT", ["d"]),
+		reason.at("OT_CODE_NOT_LISTED", ["service_lines", 0, "procedure_code"]),
+		reason.at("OT_ADD_ON_WITHOUT_PRIMARY", ["service_lines", 1, "procedure_code"]),
+		reason.at("OT_UNITS_OVER_VISIT_LIMIT", ["service_lines", 2, "units"]),
+		reason.at("PT_UNITS_OVER_VISIT_LIMIT", ["visit", "units"]),
 	}
 	reason.effects_on_request(reasons) == set()
+	reason.effects(reasons) == {"deny", "pend"}
 }
 
-# A small register, to see each field of a reason.
+# A small register, to see each field of a reason, and the clauses that it mentions.
+clauses := {"A-1": {"order": 1}, "A-2": {"order": 2}}
+
 register := {
 	"FIRST": {
 		"order": 1,
 		"effect": "deny",
-		"bears_on": "request",
+		"applies_to": "request",
 		"clauses": ["A-1", "A-2"],
 		"interpretation": null,
 		"message": "Of {limit} visits {used} were used, {limit} being all.",
@@ -143,7 +158,7 @@ register := {
 	"SECOND": {
 		"order": 10,
 		"effect": "info",
-		"bears_on": "line",
+		"applies_to": "line",
 		"clauses": [],
 		"interpretation": "INT-1",
 		"message": "Nothing to fill.",
@@ -153,6 +168,7 @@ register := {
 
 details(reasons) := value if {
 	value := reason.details(reasons) with data.therapy.register.reason_codes as register
+		with data.therapy.register.clauses as clauses
 }
 
 test_a_reason_at_a_place if {
@@ -189,6 +205,12 @@ test_a_reason_under_one_clause if {
 		"remedy": "Use 0.",
 		"path": "/visit",
 	}]
+}
+
+# A whole number is the same however it is written.
+test_a_number_is_filled_in_without_its_decimals if {
+	[one] := details({reason.with_facts("FIRST", [], json.unmarshal(`{"limit": 12.00, "used": -0}`))})
+	one.message == "Of 12 visits 0 were used, 12 being all."
 }
 
 test_a_fact_is_not_filled_in_itself if {
@@ -266,6 +288,201 @@ test_a_reason_stands_once if {
 }
 
 test_shown_for_tables if {
-	reasons := {reason.at("DC_ADAPTED", ["discontinuation", "x"]), reason.at("EXT_FORM_MISSING", [])}
-	table.summary(reasons) == ["EXT_FORM_MISSING", "DC_ADAPTED /discontinuation/x"]
+	reasons := {
+		reason.at("SECOND", ["b"]),
+		reason.with_facts("FIRST", ["a"], {"limit": 1, "used": 2}),
+		reason.with_facts("FIRST", [], {"limit": 3, "used": 4}),
+	}
+	table.summary(reasons) == ["FIRST", "FIRST /a", "SECOND /b"] with data.therapy.register.reason_codes as register
+		with data.therapy.register.clauses as clauses
+	facts := table.facts(reasons) with data.therapy.register.reason_codes as register
+	facts == [{"limit": 3, "used": 4}, {"limit": 1, "used": 2}, {}]
+}
+
+# --- What the register does not usably describe ----------------------------------------------------------------------
+
+usable_entries := {
+	"a deny with a clause": {},
+	"a pend": {"effect": "pend"},
+	"a pend without a clause": {"effect": "pend", "clauses": []},
+	"a scope": {"effect": "scope"},
+	"info": {"effect": "info"},
+	"of a line": {"applies_to": "line"},
+	"of units": {"applies_to": "units"},
+	"of the request": {"applies_to": "request"},
+	"an interpretation": {"interpretation": "INT-2"},
+	"no remedy": {"remedy": null},
+}
+
+broken_entries := {
+	"no entry": {"without": ["order", "effect", "clauses", "interpretation", "message", "remedy"]},
+	"no order": {"without": ["order"]},
+	"order null": {"change": {"order": null}},
+	"order a text": {"change": {"order": "10"}},
+	"no effect": {"without": ["effect"]},
+	"effect misspelt": {"change": {"effect": "denied"}},
+	"effect null": {"change": {"effect": null}},
+	"effect of an invalid request": {"change": {"effect": "invalid", "clauses": []}},
+	"no clauses": {"without": ["clauses"]},
+	"clauses null": {"change": {"clauses": null}},
+	"clauses a text": {"change": {"clauses": "A-1"}},
+	"clauses an object": {"change": {"clauses": {"first": "A-1"}}},
+	"a clause that does not exist": {"change": {"clauses": ["A-1", "A-3"]}},
+	"a denial without a clause": {"change": {"clauses": []}},
+	"no interpretation": {"without": ["interpretation"]},
+	"an interpretation that does not exist": {"change": {"interpretation": "INT-99"}},
+	"interpretation a number": {"change": {"interpretation": 2}},
+	"no message": {"without": ["message"]},
+	"message null": {"change": {"message": null}},
+	"message a list": {"change": {"message": ["Denied."]}},
+	"no remedy": {"without": ["remedy"]},
+	"remedy a number": {"change": {"remedy": 5}},
+	"applies to null": {"change": {"applies_to": null}},
+	"applies to something else": {"change": {"applies_to": "lines"}},
+}
+
+entry := {
+	"order": 5,
+	"effect": "deny",
+	"clauses": ["A-1"],
+	"interpretation": null,
+	"message": "Denied.",
+	"remedy": "Wait.",
+}
+
+fault := {
+	"order": 9,
+	"effect": "pend",
+	"clauses": [],
+	"interpretation": null,
+	"message": "At fault: {parameter}.",
+	"remedy": null,
+}
+
+# What a decision shows of reasons.
+seen(reasons) := {
+	"listed": reason.details(kept),
+	"codes": reason.codes(kept),
+	"effects": reason.effects_on_request(kept),
+	"deny": reason.of_effect(kept, "deny"),
+} if {
+	kept := reason.registered(reasons)
+}
+
+under_test := {reason.at("CODE", ["a"]), reason.at("FIRST", ["b"])}
+
+test_a_code_that_the_register_describes_stays[name] if {
+	some name, change in usable_entries
+	codes_with_entry := object.union(register, {"CODE": object.union(entry, change), "POLICY_VALUE_UNUSABLE": fault})
+	kept := reason.registered(under_test) with data.therapy.register.reason_codes as codes_with_entry
+		with data.therapy.register.clauses as clauses
+	kept == under_test
+}
+
+test_a_code_that_the_register_does_not_describe_pends[name] if {
+	some name, case in broken_entries
+	broken := object.union(object.remove(entry, object.get(case, "without", [])), object.get(case, "change", {}))
+	codes_with_entry := object.union(register, {"CODE": broken, "POLICY_VALUE_UNUSABLE": fault})
+	result := seen(under_test) with data.therapy.register.reason_codes as codes_with_entry
+		with data.therapy.register.clauses as clauses
+	[[one.code, one.path, one.clauses] | some one in result.listed] == [
+		["FIRST", "/b", ["A-1", "A-2"]],
+		["POLICY_VALUE_UNUSABLE", "", []],
+	]
+	result.listed[1].message == "At fault: CODE."
+	result.codes == ["FIRST", "POLICY_VALUE_UNUSABLE"]
+	result.effects == {"deny", "pend"}
+	result.deny == {reason.at("FIRST", ["b"])}
+}
+
+test_all_codes_that_the_register_does_not_describe_are_named if {
+	reasons := {reason.at("THIRD", []), reason.at("FIRST", []), reason.at("OTHER", ["a"]), reason.at("OTHER", ["b"])}
+	kept := reason.registered(reasons) with data.therapy.register.reason_codes as register
+		with data.therapy.register.clauses as clauses
+	kept == {reason.at("FIRST", []), reason.unusable("POLICY_VALUE_UNUSABLE", "OTHER, THIRD", [])}
+}
+
+test_faults_with_the_same_clauses_are_one_reason if {
+	of_unit := reason.unusable("POLICY_VALUE_UNUSABLE", "units", ["PT-5"])
+	faults := {
+		of_unit,
+		reason.unusable("POLICY_VALUE_UNUSABLE", "events", ["PT-4"]),
+		reason.unusable("POLICY_VALUE_UNUSABLE", "categories", ["PT-4"]),
+		reason.unusable("POLICY_VALUE_UNUSABLE", "version", []),
+		reason.at("UNKNOWN", ["a"]),
+	}
+	kept := reason.registered(faults) with data.therapy.register.reason_codes as {"POLICY_VALUE_UNUSABLE": fault}
+	kept == {
+		of_unit,
+		reason.unusable("POLICY_VALUE_UNUSABLE", "categories, events", ["PT-4"]),
+		reason.unusable("POLICY_VALUE_UNUSABLE", "UNKNOWN, version", []),
+	}
+}
+
+test_a_fault_leaves_a_reason_under_one_clause_as_it_is if {
+	at_fault := reason.unusable("POLICY_VALUE_UNUSABLE", "contact", ["AUTH-1"])
+	limit := reason.under("PT-3", "PT_TREATMENT_VISIT_LIMIT", ["prior_visits", "treatment"], {"limit": 5, "used": 5})
+	reason.registered({at_fault, limit}) == {at_fault, limit}
+}
+
+test_nothing_is_registered if reason.registered(set()) == set()
+
+test_the_clauses_of_a_value_that_cannot_be_used_are_sorted if {
+	one := reason.unusable("POLICY_VALUE_UNUSABLE", "visits", ["PT-4", "PT-3"])
+	[details] := reason.details({one})
+	[details.code, details.effect, details.clauses, details.path] == ["POLICY_VALUE_UNUSABLE", "pend", ["PT-3", "PT-4"], ""]
+}
+
+test_only_clauses_of_the_register_are_cited if {
+	one := reason.unusable("POLICY_VALUE_UNUSABLE", "visits", ["PT-44", 5, null, ["PT-4"], "PT-3"])
+	one.clauses == ["PT-3"]
+}
+
+# The policy at fault says so, and pends, whatever the register says of that.
+broken_faults := {
+	"no entry": {},
+	"no effect": {"POLICY_VALUE_UNUSABLE": object.remove(fault, ["effect"])},
+	"info": {"POLICY_VALUE_UNUSABLE": object.union(fault, {"effect": "info"})},
+	"scope": {"POLICY_VALUE_UNUSABLE": object.union(fault, {"effect": "scope"})},
+	"deny": {"POLICY_VALUE_UNUSABLE": object.union(fault, {"effect": "deny", "clauses": ["A-1"]})},
+	"no message": {"POLICY_VALUE_UNUSABLE": object.remove(fault, ["message"])},
+}
+
+test_the_policy_at_fault_always_pends[name] if {
+	some name, codes_of_fault in broken_faults
+	at_fault := {reason.unusable("POLICY_VALUE_UNUSABLE", "visits", ["PT-4"])}
+	result := seen(at_fault) with data.therapy.register.reason_codes as codes_of_fault
+	result.effects == {"pend"}
+	result.listed == [{
+		"code": "POLICY_VALUE_UNUSABLE",
+		"effect": "pend",
+		"clauses": ["PT-4"],
+		"interpretation": null,
+		"message": "The policy cannot be used for this request.",
+		"remedy": null,
+		"path": "",
+	}]
+}
+
+# Without an entry, its order is 0: among codes of the same order it is sorted by its name.
+test_the_order_of_the_policy_at_fault_without_an_entry if {
+	pend := object.union(fault, {"order": 0})
+	reasons := {reason.at(code, []) | some code in ["AAA", "POLICY_VALUE_UNUSABLE", "ZZZ"]}
+	listed := reason.codes(reasons) with data.therapy.register.reason_codes as {"AAA": pend, "ZZZ": pend}
+	listed == ["AAA", "POLICY_VALUE_UNUSABLE", "ZZZ"]
+}
+
+test_nothing_is_said_for_a_code_without_an_entry if {
+	reason.details({reason.at("UNKNOWN", [])}) == []
+	reason.codes({reason.at("UNKNOWN", [])}) == []
+	reason.effects({reason.at("UNKNOWN", [])}) == set()
+}
+
+# An invalid request stays one: no other effect is that of its code.
+test_a_request_that_is_not_valid_is_said_to_be_invalid[effect] if {
+	some effect in ["scope", "deny", "pend", "info"]
+	entries := {"REQUEST_INVALID": object.union(entry, {"effect": effect}), "POLICY_VALUE_UNUSABLE": fault}
+	kept := reason.registered({reason.at("REQUEST_INVALID", ["a"])}) with data.therapy.register.reason_codes as entries
+		with data.therapy.register.clauses as clauses
+	[one.code | some one in kept] == ["POLICY_VALUE_UNUSABLE"]
 }

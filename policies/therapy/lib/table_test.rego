@@ -20,5 +20,10 @@ summary(reasons) := [trim_right(concat(" ", [entry.code, entry.path]), " ") |
 ]
 
 # METADATA
-# title: The messages of reasons, in the order of a decision
-messages(reasons) := [entry.message | some entry in reason.details(reasons)]
+# title: The facts of reasons, in the order of a decision
+# description: What a rule is tested for. The register has the words around the facts, and may change them.
+facts(reasons) := [object.get(each, "facts", {}) |
+	some [_, _, each] in sort([[data.therapy.register.reason_codes[each.code].order, each.place, each] |
+		some each in reasons
+	])
+]

@@ -4,7 +4,20 @@
 package therapy.lib.units
 
 import data.therapy.lib.effective
+import data.therapy.lib.reason
+import data.therapy.lib.usable
 
 # METADATA
 # title: The most units that one visit may have on the request's date
-per_visit := effective.value(data.therapy.parameters.units_per_visit.periods)
+per_visit := usable.number(json.marshal(value), data.therapy.ceiling.units_per_visit) if {
+	count(clauses) > 0
+	value := effective.value(data.therapy.parameters.units_per_visit.periods)
+}
+
+# METADATA
+# title: The clauses that the limit is based on
+clauses := {clause | some clause in data.therapy.parameters.units_per_visit.clauses}
+
+# METADATA
+# title: A request is pended while the unit limit of a visit cannot be used
+reasons contains reason.unusable("POLICY_VALUE_UNUSABLE", "units_per_visit", clauses) if not per_visit

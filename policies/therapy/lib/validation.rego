@@ -33,6 +33,8 @@ errors(value, name) := {each |
 _inside(nodes) := array.concat(fields, elements) if {
 	fields := [{"place": place, "path": path, "value": value, "form": form} |
 		some node in nodes
+		node.form.kind == "object"
+		is_valid(node)
 		some name, form_name in node.form.fields
 		value := node.value[name]
 		place := array.concat(node.place, [name])
@@ -52,7 +54,11 @@ _inside(nodes) := array.concat(fields, elements) if {
 
 # METADATA
 # title: What is not valid at one place, including fields that are missing or unknown
-_errors_at(node) := {error(node.place, node.path, "not valid", node.form.expected)} if {
+_errors_at(node) := {error(node.place, node.path, _too_many_unknown.problem, _too_many_unknown.expected)} if {
+	node.form.kind == "object"
+	is_object(node.value)
+	not is_valid(node)
+} else := {error(node.place, node.path, "not valid", node.form.expected)} if {
 	not _is_valid_or_null(node)
 } else := missing | unknown if {
 	is_object(node.value)
@@ -66,6 +72,11 @@ _errors_at(node) := {error(node.place, node.path, "not valid", node.form.expecte
 		problem := "not part of this request type"
 		some name in object.keys(object.remove(node.value, object.keys(node.form.fields)))
 	}
+}
+
+_too_many_unknown := {
+	"problem": concat(" ", ["an object with more than", format_int(data.therapy.request.most_unknown_fields, 10), "unknown fields"]),
+	"expected": "only the fields of this request type",
 }
 
 # METADATA
@@ -95,6 +106,7 @@ else if is_valid(node)
 is_valid(node) if {
 	node.form.kind == "object"
 	is_object(node.value)
+	count(object.remove(node.value, object.keys(node.form.fields))) <= data.therapy.request.most_unknown_fields
 } else if {
 	node.form.kind == "list"
 	is_array(node.value)

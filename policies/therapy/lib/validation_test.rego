@@ -376,3 +376,35 @@ test_the_forms_of_requests_are_no_deeper_than_the_levels if {
 	{child | some name in level_6; some child in below[name]} == set()
 	count(level_5) > 0
 }
+
+# --- Many unknown fields ---------------------------------------------------------------------------------------------
+
+unknown_fields(number) := {concat("", ["x", format_int(i, 10)]): null | some i in numbers.range(0, number - 1)}
+
+test_unknown_fields[name] if {
+	some name, case in {
+		"10 of a box": {"value": object.union({"color": "red"}, unknown_fields(10)), "places": 10},
+		"10 of a box, and more is wrong": {"value": object.union({"size": "x"}, unknown_fields(10)), "places": 12},
+		"11 of a box": {"value": object.union({"color": "red"}, unknown_fields(11)), "places": [[]]},
+		"11 of a box, and more is wrong": {"value": object.union({"size": "x"}, unknown_fields(11)), "places": [[]]},
+		"11 of an inner box": {
+			"value": {"color": 1, "inner": object.union({"name": 5}, unknown_fields(11))},
+			"places": [["color"], ["inner"]],
+		},
+		"11 of a note": {"value": {"color": "red", "note": unknown_fields(11)}, "places": [["note"]]},
+		"11 of a note, and 10 of the box": {
+			"value": object.union({"color": "red", "note": unknown_fields(11)}, unknown_fields(10)),
+			"places": 11,
+		},
+	}
+	errors := wrong(case.value, "box")
+	places := sort([place | some [_, place, _, _] in errors])
+	case.places in {places, count(places)}
+	{[problem, expected] |
+		some [_, place, problem, expected] in errors
+		place in [[], ["inner"], ["note"]]
+	} == {["an object with more than 10 unknown fields", "only the fields of this request type"] |
+		some place in places
+		place in [[], ["inner"], ["note"]]
+	}
+}

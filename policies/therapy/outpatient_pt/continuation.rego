@@ -25,4 +25,5 @@ all_reasons := union({reasons, rules_in_force.reasons, benefit.reasons, disconti
 determination := {
 	"reasons": all_reasons,
 	"outcome": "authorized",
+	"authorized_under": object.keys(discontinuation.fields_of_criterion),
 }

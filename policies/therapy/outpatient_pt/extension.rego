@@ -6,6 +6,7 @@
 #   - input: schema.pt_extension
 package therapy.outpatient_pt.extension
 
+import data.therapy.lib.policy
 import data.therapy.lib.reason
 import data.therapy.lib.text
 import data.therapy.member.benefit
@@ -176,7 +177,7 @@ reasons contains reason.at("EXT_FORM_MISSING", ["documentation", "extension_form
 
 _form_completed if _documentation.extension_form_completed == true
 
-_obstacles := union({reasons, rules_in_force.reasons, benefit.reasons, discontinuation.reasons})
+_obstacles := union({reasons, policy.reasons, rules_in_force.reasons, benefit.reasons, discontinuation.reasons})
 
 # METADATA
 # title: An extension with complete documentation is pended for clinical review

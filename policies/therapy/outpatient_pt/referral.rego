@@ -9,17 +9,36 @@ package therapy.outpatient_pt.referral
 import data.therapy.lib.effective
 import data.therapy.lib.reason
 import data.therapy.lib.units
+import data.therapy.lib.usable
 import data.therapy.member.benefit
+import data.therapy.outpatient_pt.initial_visits
 import data.therapy.outpatient_pt.rules_in_force
 import data.therapy.referral.route
 
 # METADATA
 # title: An evaluation for a condition outside the eligible categories is denied
-reasons contains reason.at("PT_CONDITION_NOT_ELIGIBLE", ["condition", "category"]) if not _eligible
+reasons contains reason.at("PT_CONDITION_NOT_ELIGIBLE", ["condition", "category"]) if {
+	_eligible_categories
+	not _eligible
+}
 
-_eligible if _category in effective.value(data.therapy.parameters.outpatient_pt.eligible_categories.periods)
+_eligible if _category in _eligible_categories
 
 _category := input.condition.category
+
+_eligible_categories := categories if {
+	categories := effective.value(data.therapy.parameters.outpatient_pt.eligible_categories.periods)
+	usable.names(categories, _every_category)
+}
+
+_every_category := data.therapy.request.forms["pt_referral.condition.category"].values
+
+# METADATA
+# title: A referral is pended while the list of eligible categories cannot be used
+reasons contains reason.unusable("POLICY_VALUE_UNUSABLE", "outpatient_pt.eligible_categories", clauses) if {
+	not _eligible_categories
+	clauses := [clause | some clause in data.therapy.parameters.outpatient_pt.eligible_categories.clauses]
+}
 
 # METADATA
 # title: An evaluation is denied for each aspect of improvement that is not expected
@@ -46,46 +65,84 @@ _stated(aspect) if is_boolean(input.expected_improvement[aspect])
 # title: An acute condition without a listed event gets the nonacute visits
 reasons contains reason.at("PT_ACUTE_EVENT_NOT_LISTED", ["condition", "acute_event"]) if {
 	_acute_category
+	_acute_events
 	not _listed_event
 }
 
-_acute_category if _category in effective.value(data.therapy.parameters.outpatient_pt.acute_categories.periods)
+_acute_category if _category in _acute_categories
 
-_listed_event if {
-	input.condition.acute_event in effective.value(data.therapy.parameters.outpatient_pt.acute_events.periods)
+_acute_categories := categories if {
+	categories := effective.value(data.therapy.parameters.outpatient_pt.acute_categories.periods)
+	usable.names(categories, _every_category)
+}
+
+_listed_event if input.condition.acute_event in _acute_events
+
+_acute_events := events if {
+	events := effective.value(data.therapy.parameters.outpatient_pt.acute_events.periods)
+	every_event := data.therapy.request.forms["pt_referral.condition.acute_event?"].values
+	usable.names(events, {event | some event in every_event; event != "none"})
+}
+
+# METADATA
+# title: A referral is pended while the list of acute categories cannot be used
+reasons contains reason.unusable("POLICY_VALUE_UNUSABLE", "outpatient_pt.acute_categories", clauses) if {
+	not _acute_categories
+	clauses := [clause | some clause in data.therapy.parameters.outpatient_pt.acute_categories.clauses]
+}
+
+# METADATA
+# title: A referral is pended while the list of acute events cannot be used
+reasons contains reason.unusable("POLICY_VALUE_UNUSABLE", "outpatient_pt.acute_events", clauses) if {
+	not _acute_events
+	clauses := [clause | some clause in data.therapy.parameters.outpatient_pt.acute_events.clauses]
 }
 
 # METADATA
 # title: An eligible condition that the source assigns to no tier gets the nonacute visits
 reasons contains reason.at("PT_TIER_NOT_NAMED", ["condition", "category"]) if {
 	_eligible
+	_acute_categories
 	not _acute_category
 }
 
 _tier := "acute" if {
 	_acute_category
 	_listed_event
-} else := "nonacute"
+} else := "nonacute" if {
+	_acute_categories
+	_acute_events
+}
+
+_initial_visits := initial_visits.by_tier[_tier]
 
 # METADATA
 # title: A referral starts with the visits of its tier
 default authorized := {}
 
 authorized := {
-	"evaluation_visits": visits.evaluation,
-	"treatment_visits": visits.treatment,
+	"evaluation_visits": _initial_visits.evaluation,
+	"treatment_visits": _initial_visits.treatment,
 	"max_units_per_visit": units.per_visit,
-} if {
-	visits := rules_in_force.initial_visits[_tier]
 }
 
 # METADATA
-# title: A referral is authorized if there are visits that it starts with
+# title: A referral for an eligible condition is authorized if there are visits that it starts with
 default outcome := "pended"
 
-outcome := "authorized" if authorized != {}
+outcome := "authorized" if {
+	_eligible
+	authorized != {}
+}
 
-all_reasons := union({reasons, rules_in_force.reasons, benefit.reasons})
+all_reasons := union({
+	reasons,
+	rules_in_force.reasons,
+	initial_visits.reasons,
+	units.reasons,
+	benefit.reasons,
+	route.reasons,
+})
 
 # METADATA
 # title: What a referral gets if nothing denies or pends it
@@ -93,5 +150,6 @@ determination := {
 	"reasons": all_reasons,
 	"outcome": outcome,
 	"authorized": authorized,
+	"authorized_under": union({{clause | clause := _initial_visits.clause}, units.clauses}),
 	"route": route.for_island,
 }

@@ -1,5 +1,6 @@
 package therapy.outpatient_pt.referral_test
 
+import data.therapy.lib.effective
 import data.therapy.lib.table_test as table
 import data.therapy.outpatient_pt.referral
 
@@ -89,9 +90,8 @@ test_these_values_alone[name] if {
 			"acute_exacerbation_of_chronic", "function_limiting_chronic",
 		},
 	}
-	every period in data.therapy.parameters.outpatient_pt[name].periods {
-		{value | some value in period.value} == values
-	}
+	listed := effective.value(data.therapy.parameters.outpatient_pt[name].periods) with input as base
+	{value | some value in listed} == values
 }
 
 test_an_aspect_that_is_not_expected[aspect] if {
@@ -151,7 +151,7 @@ test_reasons_together[name] if {
 		"benefits unverified": {"without": ["/benefit_status"], "reasons": ["BENEFIT_UNVERIFIED /benefit_status"]},
 		"before the rules begin": {
 			"change": {"referral_date": "2022-05-31"},
-			"reasons": ["PT_BEFORE_EFFECTIVE_DATE /referral_date"],
+			"reasons": ["PT_BEFORE_EFFECTIVE_DATE /referral_date", "POLICY_VALUE_UNUSABLE"],
 		},
 		"the day that the rules begin": {"change": {"referral_date": "2022-06-01"}, "reasons": []},
 		"specialty": {"change": {"specialty": "aqua_therapy"}, "reasons": ["PT_SPECIALTY_EXCLUDED /specialty"]},
@@ -170,6 +170,7 @@ test_reasons_together[name] if {
 				"PT_CONDITION_NOT_ELIGIBLE /condition/category",
 				"PT_IMPROVEMENT_NOT_EXPECTED /expected_improvement/sustainable",
 				"PT_IMPROVEMENT_UNDOCUMENTED /expected_improvement/functional",
+				"POLICY_VALUE_UNUSABLE",
 			],
 		},
 	}
@@ -214,13 +215,16 @@ test_decision[name] if {
 # From 2030 on, everything that a referral depends on is different.
 changed := {
 	"acute_categories": [{"from": "1900-01-01", "value": ["acute"]}, {"from": "2030-01-01", "value": ["subacute"]}],
-	"acute_events": [{"from": "1900-01-01", "value": ["fracture"]}, {"from": "2030-01-01", "value": ["none"]}],
+	"acute_events": [{"from": "1900-01-01", "value": ["fracture"]}, {"from": "2030-01-01", "value": ["new_stroke"]}],
 	"eligible_categories": [{"from": "1900-01-01", "value": ["acute"]}, {"from": "2030-01-01", "value": ["subacute"]}],
 	"initial_visits": [
-		{"from": "2022-06-01", "value": {"acute": {"evaluation": 1, "treatment": 11}}},
+		{"from": "2022-06-01", "value": {
+			"acute": {"clause": "PT-4", "evaluation": 1, "treatment": 11},
+			"nonacute": {"clause": "PT-3", "evaluation": 1, "treatment": 5},
+		}},
 		{"from": "2030-01-01", "value": {
-			"acute": {"evaluation": 2, "treatment": 20},
-			"nonacute": {"evaluation": 3, "treatment": 7},
+			"acute": {"clause": "PT-4", "evaluation": 1, "treatment": 8},
+			"nonacute": {"clause": "PT-3", "evaluation": 1, "treatment": 3},
 		}},
 	],
 	"units_per_visit": [{"from": "1900-01-01", "value": 4}, {"from": "2030-01-01", "value": 3}],
@@ -234,19 +238,19 @@ test_a_change_holds_from_its_date_on[name] if {
 			"visits": [1, 11, 4],
 		},
 		"the day": {
-			"change": {"referral_date": "2030-01-01", "condition": {"category": "subacute", "acute_event": "none"}},
+			"change": {"referral_date": "2030-01-01", "condition": {"category": "subacute", "acute_event": "new_stroke"}},
 			"reasons": [],
-			"visits": [2, 20, 3],
+			"visits": [1, 8, 3],
 		},
 		"an event that is listed no more": {
 			"change": {"referral_date": "2030-01-01", "condition": {"category": "subacute", "acute_event": "fracture"}},
 			"reasons": event_not_listed,
-			"visits": [3, 7, 3],
+			"visits": [1, 3, 3],
 		},
 		"a category that is eligible no more": {
 			"change": {"referral_date": "2030-01-01"},
 			"reasons": ["PT_CONDITION_NOT_ELIGIBLE /condition/category"],
-			"visits": [3, 7, 3],
+			"visits": [1, 3, 3],
 		},
 	}
 	request := table.request(base, case)
@@ -262,4 +266,28 @@ test_a_change_holds_from_its_date_on[name] if {
 		"treatment_visits": case.visits[1],
 		"max_units_per_visit": case.visits[2],
 	}
+}
+
+test_authorized_under[name] if {
+	some name, case in {
+		"acute": {"change": {}, "under": ["PT-4", "PT-5"]},
+		"acute without a listed event": {"change": {"condition": {"acute_event": "none"}}, "under": ["PT-3", "PT-5"]},
+		"nonacute": {"change": {"condition": {"category": "subacute"}}, "under": ["PT-3", "PT-5"]},
+		"denied": {"change": {"condition": {"category": "other"}}, "under": []},
+		"pended": {"change": {"benefit_status": null}, "under": []},
+		"not applicable": {"change": {"referral_date": "2022-05-31"}, "under": []},
+		"invalid": {"change": {"condition": 5}, "under": []},
+	}
+	decision := data.therapy.decision with input as table.request(base, case)
+	decision.authorized_under == case.under
+}
+
+# A category that is not eligible is not authorized, whatever the register says of that.
+test_no_visits_for_a_category_that_is_not_eligible if {
+	entry := {"PT_CONDITION_NOT_ELIGIBLE": {"effect": "info"}}
+	decision := data.therapy.decision with input as object.union(base, {"condition": {"category": "other"}})
+		with data.therapy.register.reason_codes as object.union(data.therapy.register.reason_codes, entry)
+	decision.outcome == "pended"
+	decision.authorized.treatment_visits == 0
+	decision.authorized_under == []
 }

@@ -4,29 +4,52 @@
 #   therapy request is checked against both, each type by its own date.
 package therapy.outpatient_pt.rules_in_force
 
+import data.therapy.lib.calendar
 import data.therapy.lib.effective
 import data.therapy.lib.reason
 
 # METADATA
 # title: A request dated before the rules begin is outside their scope
-reasons contains reason.with_facts("PT_BEFORE_EFFECTIVE_DATE", [effective.date_field], {"effective_date": begin}) if {
-	not _in_force
-	begin := data.therapy.parameters.outpatient_pt.initial_visits.periods[0].from
+reasons contains reason.with_facts("PT_BEFORE_EFFECTIVE_DATE", [_referral_date_field], {"effective_date": _effective_date}) if {
+	date_of_referral < _effective_date
 }
 
-_in_force if initial_visits
+# METADATA
+# title: The date of the referral, if the request states it; otherwise the date of the request
+date_of_referral := input[_referral_date_field]
+
+_referral_date_field := "referral_date" if input.referral_date != null
+
+else := effective.date_field
+
+_effective_date := date if {
+	date := effective.value(data.therapy.parameters.outpatient_pt.effective_date.periods)
+	is_string(date)
+	calendar.date(date)
+}
 
 # METADATA
-# title: The visits that a referral starts with, by tier, on the request's date
-initial_visits := effective.value(data.therapy.parameters.outpatient_pt.initial_visits.periods)
+# title: A request is pended while the effective date of the rules cannot be used
+reasons contains reason.unusable("POLICY_VALUE_UNUSABLE", "outpatient_pt.effective_date", clauses) if {
+	not _effective_date
+	clauses := [clause | some clause in data.therapy.parameters.outpatient_pt.effective_date.clauses]
+}
 
 # METADATA
 # title: Specialty physical therapy is outside the scope of the rules
-reasons contains reason.at("PT_SPECIALTY_EXCLUDED", ["specialty"]) if not _specialty_included
+reasons contains reason.at("PT_SPECIALTY_EXCLUDED", ["specialty"]) if input.specialty in _excluded_specialties
 
-_specialty_included if input.specialty == "none"
+# Every specialty that a request can name is excluded, so a list that leaves one out cannot be used.
+_excluded_specialties := specialties if {
+	specialties := effective.value(data.therapy.parameters.outpatient_pt.excluded_specialties.periods)
+	is_array(specialties)
+	named := {name | some name in specialties}
+	named == {name | some name in data.therapy.request.forms.specialty.values; name != "none"}
+}
 
-else if {
-	excluded := effective.value(data.therapy.parameters.outpatient_pt.excluded_specialties.periods)
-	not input.specialty in excluded
+# METADATA
+# title: A request is pended while the list of excluded specialties cannot be used
+reasons contains reason.unusable("POLICY_VALUE_UNUSABLE", "outpatient_pt.excluded_specialties", clauses) if {
+	not _excluded_specialties
+	clauses := [clause | some clause in data.therapy.parameters.outpatient_pt.excluded_specialties.clauses]
 }

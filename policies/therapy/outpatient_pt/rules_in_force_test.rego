@@ -1,5 +1,6 @@
 package therapy.outpatient_pt.rules_in_force_test
 
+import data.therapy.lib.effective
 import data.therapy.lib.table_test as table
 import data.therapy.outpatient_pt.rules_in_force
 
@@ -28,13 +29,10 @@ test_from_the_effective_date_on[name] if {
 	summary({"request_type": request_type, field: date, "specialty": "none"}) == []
 }
 
-test_message_before_the_effective_date if {
+test_facts_before_the_effective_date if {
 	request := {"request_type": "pt_visit", "service_date": "2022-05-31", "specialty": "none"}
 	reasons := rules_in_force.reasons with input as request
-	table.messages(reasons) == [concat(" ", [
-		"The date is before 2022-06-01,",
-		"when the outpatient physical therapy rules took effect.",
-	])]
+	table.facts(reasons) == [{"effective_date": "2022-06-01"}]
 }
 
 test_each_specialty_is_excluded[specialty] if {
@@ -44,9 +42,9 @@ test_each_specialty_is_excluded[specialty] if {
 }
 
 test_these_specialties_alone if {
-	every period in data.therapy.parameters.outpatient_pt.excluded_specialties.periods {
-		{specialty | some specialty in period.value} == {"aqua_therapy", "pelvic_floor", "lymphedema", "pediatric"}
-	}
+	request := {"request_type": "pt_visit", "service_date": "2024-03-15"}
+	excluded := effective.value(data.therapy.parameters.outpatient_pt.excluded_specialties.periods) with input as request
+	{specialty | some specialty in excluded} == {"aqua_therapy", "pelvic_floor", "lymphedema", "pediatric"}
 }
 
 test_both_reasons if {
@@ -56,53 +54,147 @@ test_both_reasons if {
 	]
 }
 
-# From 2030 on, one specialty is taken in.
-changed := [
-	{"from": "1900-01-01", "value": ["aqua_therapy", "pelvic_floor"]},
-	{"from": "2030-01-01", "value": ["pelvic_floor"]},
+# Every specialty that a request can name is excluded, so only the order of the list can change.
+specialties := ["pediatric", "lymphedema", "pelvic_floor", "aqua_therapy"]
+
+pt_1 := [["POLICY_VALUE_UNUSABLE", "outpatient_pt.effective_date", ["PT-1"]]]
+
+pt_2 := [["POLICY_VALUE_UNUSABLE", "outpatient_pt.excluded_specialties", ["PT-2"]]]
+
+# The policy's faults, each with the parameter that it names and that parameter's clauses.
+faults(reasons) := [[each.code, each.facts.parameter, each.clauses] |
+	some each in reasons
+	each.code == "POLICY_VALUE_UNUSABLE"
 ]
 
-test_a_change_of_specialties_holds_from_its_date_on[name] if {
+test_lists_of_specialties[name] if {
 	some name, case in {
-		"taken in, the day before": {
-			"change": {"service_date": "2029-12-31", "specialty": "aqua_therapy"},
-			"reasons": ["PT_SPECIALTY_EXCLUDED /specialty"],
+		"as in the policy": {"value": ["aqua_therapy", "pelvic_floor", "lymphedema", "pediatric"], "faults": []},
+		"in another order": {"value": specialties, "faults": []},
+		"twice the same": {"value": array.concat(specialties, specialties), "faults": []},
+		"one left out": {"value": ["aqua_therapy", "pelvic_floor", "lymphedema"], "faults": pt_2},
+		"none of them": {"value": [], "faults": pt_2},
+		"with none": {"value": array.concat(specialties, ["none"]), "faults": pt_2},
+		"with an unknown name": {"value": array.concat(specialties, ["sports"]), "faults": pt_2},
+		"null": {"value": null, "faults": pt_2},
+		"a text": {"value": "pediatric", "faults": pt_2},
+		"an object": {
+			"value": {"a": "aqua_therapy", "b": "pelvic_floor", "c": "lymphedema", "d": "pediatric"},
+			"faults": pt_2,
 		},
-		"taken in, the day": {"change": {"service_date": "2030-01-01", "specialty": "aqua_therapy"}, "reasons": []},
-		"left out, the day": {
-			"change": {"service_date": "2030-01-01", "specialty": "pelvic_floor"},
-			"reasons": ["PT_SPECIALTY_EXCLUDED /specialty"],
-		},
-		"none": {"change": {"service_date": "2030-01-01", "specialty": "none"}, "reasons": []},
 	}
-	request := table.request({"request_type": "pt_visit"}, case)
-	reasons := rules_in_force.reasons with input as request
-		with data.therapy.parameters.outpatient_pt.excluded_specialties.periods as changed
-	table.summary(reasons) == case.reasons
+	every specialty in ["none", "pediatric"] {
+		reasons := rules_in_force.reasons with input as {
+			"request_type": "pt_visit",
+			"service_date": "2024-03-15",
+			"specialty": specialty,
+		}
+			with data.therapy.parameters.outpatient_pt.excluded_specialties.periods as [{
+				"from": "1900-01-01",
+				"value": case.value,
+			}]
+		faults(reasons) == case.faults
+
+		# A list that cannot be used excludes nothing, and the request is pended.
+		{each.code | some each in reasons} == {code |
+			some code, applies in {
+				"POLICY_VALUE_UNUSABLE": case.faults != [],
+				"PT_SPECIALTY_EXCLUDED": all_true([case.faults == [], specialty == "pediatric"]),
+			}
+			applies
+		}
+	}
 }
 
-test_while_no_list_of_specialties_holds_all_but_none_are_out[specialty] if {
-	some specialty, expected in {"none": [], "aqua_therapy": ["PT_SPECIALTY_EXCLUDED /specialty"]}
+all_true(list) if {
+	every each in list {
+		each == true
+	}
+} else := false
+
+test_a_list_of_specialties_holds_from_its_date_on[date] if {
+	some date, expected in {"2029-12-31": ["POLICY_VALUE_UNUSABLE"], "2030-01-01": ["PT_SPECIALTY_EXCLUDED /specialty"]}
+	reasons := rules_in_force.reasons with input as {
+		"request_type": "pt_visit",
+		"service_date": date,
+		"specialty": "pediatric",
+	}
+		with data.therapy.parameters.outpatient_pt.excluded_specialties.periods as [{
+			"from": "2030-01-01",
+			"value": specialties,
+		}]
+	table.summary(reasons) == expected
+}
+
+test_effective_dates[name] if {
+	some name, case in {
+		"a date": {"value": "2024-03-15", "faults": [], "before": []},
+		"a later date": {"value": "2024-03-16", "faults": [], "before": [{"effective_date": "2024-03-16"}]},
+		"not a real date": {"value": "2022-06-31", "faults": pt_1, "before": []},
+		"no date": {"value": "", "faults": pt_1, "before": []},
+		"null": {"value": null, "faults": pt_1, "before": []},
+		"a number": {"value": 20220601, "faults": pt_1, "before": []},
+		"a list": {"value": ["2022-06-01"], "faults": pt_1, "before": []},
+	}
 	reasons := rules_in_force.reasons with input as {
 		"request_type": "pt_visit",
 		"service_date": "2024-03-15",
-		"specialty": specialty,
+		"specialty": "none",
 	}
-		with data.therapy.parameters.outpatient_pt.excluded_specialties.periods as [{"from": "2024-03-16", "value": []}]
-	table.summary(reasons) == expected
+		with data.therapy.parameters.outpatient_pt.effective_date.periods as [{
+			"from": "1900-01-01",
+			"value": case.value,
+		}]
+	faults(reasons) == case.faults
+	[each.facts | some each in reasons; each.code == "PT_BEFORE_EFFECTIVE_DATE"] == case.before
 }
 
-test_the_rules_begin_with_the_first_period_of_visits[date] if {
-	some date, expected in {"2029-12-31": ["PT_BEFORE_EFFECTIVE_DATE /service_date"], "2030-01-01": [], "2031-01-01": []}
-	periods := [
-		{"from": "2030-01-01", "value": {"acute": {}, "nonacute": {}}},
-		{"from": "2031-01-01", "value": {"acute": {}, "nonacute": {}}},
-	]
-	request := {"request_type": "pt_visit", "service_date": date, "specialty": "none"}
-	reasons := rules_in_force.reasons with input as request
-		with data.therapy.parameters.outpatient_pt.initial_visits.periods as periods
-	table.summary(reasons) == expected
-	every message in table.messages(reasons) {
-		contains(message, "before 2030-01-01,")
+# Each date has the effective date that was in force on it.
+test_an_effective_date_holds_from_its_date_on[date] if {
+	some date, expected in {
+		"2029-12-31": [{"effective_date": "2031-01-01"}],
+		"2030-01-01": [{"effective_date": "2030-06-01"}],
+		"2030-06-01": [],
 	}
+	reasons := rules_in_force.reasons with input as {
+		"request_type": "pt_visit",
+		"service_date": date,
+		"specialty": "none",
+	}
+		with data.therapy.parameters.outpatient_pt.effective_date.periods as [
+			{"from": "1900-01-01", "value": "2031-01-01"},
+			{"from": "2030-01-01", "value": "2030-06-01"},
+		]
+	table.facts(reasons) == expected
+}
+
+# The referral's own date says whether the rules apply to a visit, where it is stated (INT-19).
+test_the_date_of_the_referral[name] if {
+	some name, case in {
+		"not stated": {"dates": {"service_date": "2022-06-01"}, "reasons": [], "date": "2022-06-01"},
+		"null": {"dates": {"service_date": "2022-06-01", "referral_date": null}, "reasons": [], "date": "2022-06-01"},
+		"null, and the visit before the rules": {
+			"dates": {"service_date": "2022-05-31", "referral_date": null},
+			"reasons": ["PT_BEFORE_EFFECTIVE_DATE /service_date"],
+			"date": "2022-05-31",
+		},
+		"the day that the rules begin": {
+			"dates": {"service_date": "2022-07-01", "referral_date": "2022-06-01"},
+			"reasons": [],
+			"date": "2022-06-01",
+		},
+		"the day before, and the visit later": {
+			"dates": {"service_date": "2022-07-01", "referral_date": "2022-05-31"},
+			"reasons": ["PT_BEFORE_EFFECTIVE_DATE /referral_date"],
+			"date": "2022-05-31",
+		},
+		"later than the visit, which is before the rules": {
+			"dates": {"service_date": "2022-05-31", "referral_date": "2022-06-01"},
+			"reasons": [],
+			"date": "2022-06-01",
+		},
+	}
+	request := object.union({"request_type": "pt_visit", "specialty": "none"}, case.dates)
+	summary(request) == case.reasons
+	rules_in_force.date_of_referral == case.date with input as request
 }

@@ -43,4 +43,5 @@ all_reasons := union({reasons, rules_in_force.reasons, benefit.reasons})
 determination := {
 	"reasons": all_reasons,
 	"outcome": "authorized",
+	"authorized_under": {"PT-8"},
 }

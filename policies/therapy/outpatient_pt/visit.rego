@@ -10,7 +10,12 @@ import data.therapy.lib.reason
 import data.therapy.lib.units
 import data.therapy.member.benefit
 import data.therapy.outpatient_pt.discontinuation
+import data.therapy.outpatient_pt.initial_visits
 import data.therapy.outpatient_pt.rules_in_force
+
+# METADATA
+# title: A visit dated before its referral is pended
+reasons contains reason.at("PT_VISIT_BEFORE_REFERRAL", ["referral_date"]) if input.referral_date > input.service_date
 
 # METADATA
 # title: A treatment visit without a complete plan of care on file is pended
@@ -28,10 +33,8 @@ reasons contains reason.under(
 	{"limit": _initial_visits.evaluation, "used": input.prior_visits.evaluation},
 ) if {
 	input.visit.kind == "evaluation"
-	not _evaluation_left
+	input.prior_visits.evaluation >= _initial_visits.evaluation
 }
-
-_evaluation_left if input.prior_visits.evaluation < _initial_visits.evaluation
 
 # METADATA
 # title: A treatment visit beyond those that the referral starts with is denied
@@ -40,12 +43,10 @@ reasons contains reason.under(
 	{"limit": _initial_visits.treatment, "used": input.prior_visits.treatment},
 ) if {
 	input.visit.kind == "treatment"
-	not _treatment_left
+	input.prior_visits.treatment >= _initial_visits.treatment
 }
 
-_treatment_left if input.prior_visits.treatment < _initial_visits.treatment
-
-_initial_visits := rules_in_force.initial_visits[input.tier]
+_initial_visits := initial_visits.by_tier[input.tier]
 
 # METADATA
 # title: Units beyond the limit of a visit are denied
@@ -53,10 +54,8 @@ reasons contains reason.with_facts(
 	"PT_UNITS_OVER_VISIT_LIMIT", ["visit", "units"],
 	{"requested": input.visit.units, "available": _units_left, "limit": units.per_visit},
 ) if {
-	not _within_limit
+	input.visit.units > _units_left
 }
-
-_within_limit if input.visit.units <= _units_left
 
 _units_left := max([0, units.per_visit - input.visit.units_already_authorized])
 
@@ -88,16 +87,21 @@ _note_numbered if input.progress_note_number == input.visit.number
 _units_authorized := floor(min([input.visit.units, _units_left]))
 
 # METADATA
-# title: A visit is authorized if all its units are left, partially authorized if some are, and denied if none is
+# title: A visit is authorized if the referral has a visit left, for as many units as the visit has left
 default outcome := "pended"
 
 outcome := "authorized" if {
+	_visit_left
 	_units_authorized == input.visit.units
 } else := "partially_authorized" if {
+	_visit_left
 	_units_authorized > 0
 } else := "denied" if {
 	_units_authorized == 0
+	"deny" in reason.effects(reasons)
 }
+
+_visit_left if input.prior_visits[input.visit.kind] < _initial_visits[input.visit.kind]
 
 # METADATA
 # title: A visit gets as many of its units as are left
@@ -109,7 +113,14 @@ authorized := {
 	"max_units_per_visit": units.per_visit,
 }
 
-all_reasons := union({reasons, rules_in_force.reasons, benefit.reasons, discontinuation.reasons})
+all_reasons := union({
+	reasons,
+	rules_in_force.reasons,
+	initial_visits.reasons,
+	units.reasons,
+	benefit.reasons,
+	discontinuation.reasons,
+})
 
 # METADATA
 # title: What a visit gets if nothing denies or pends it
@@ -117,4 +128,5 @@ determination := {
 	"reasons": all_reasons,
 	"outcome": outcome,
 	"authorized": authorized,
+	"authorized_under": union({{clause | clause := _initial_visits.clause}, units.clauses}),
 }

@@ -76,33 +76,25 @@ test_units[name] if {
 		"1 of 4": {"units": 1, "already": 0, "granted": 1},
 		"3 of 4": {"units": 3, "already": 0, "granted": 3},
 		"4 of 4": {"units": 4, "already": 0, "granted": 4},
-		"5 of 4": {"units": 5, "already": 0, "granted": 4, "message": [5, 4]},
-		"99 of 4": {"units": 99, "already": 0, "granted": 4, "message": [99, 4]},
+		"5 of 4": {"units": 5, "already": 0, "granted": 4, "over": [{"requested": 5, "available": 4, "limit": 4}]},
+		"99 of 4": {"units": 99, "already": 0, "granted": 4, "over": [{"requested": 99, "available": 4, "limit": 4}]},
 		"3 of 3": {"units": 3, "already": 1, "granted": 3},
-		"4 of 3": {"units": 4, "already": 1, "granted": 3, "message": [4, 3]},
+		"4 of 3": {"units": 4, "already": 1, "granted": 3, "over": [{"requested": 4, "available": 3, "limit": 4}]},
 		"2 of 2": {"units": 2, "already": 2, "granted": 2},
-		"3 of 2": {"units": 3, "already": 2, "granted": 2, "message": [3, 2]},
+		"3 of 2": {"units": 3, "already": 2, "granted": 2, "over": [{"requested": 3, "available": 2, "limit": 4}]},
 		"1 of 1": {"units": 1, "already": 3, "granted": 1},
-		"2 of 1": {"units": 2, "already": 3, "granted": 1, "message": [2, 1]},
-		"1 of 0": {"units": 1, "already": 4, "granted": 0, "message": [1, 0]},
-		"1 where 5 were": {"units": 1, "already": 5, "granted": 0, "message": [1, 0]},
-		"4 where 99 were": {"units": 4, "already": 99, "granted": 0, "message": [4, 0]},
+		"2 of 1": {"units": 2, "already": 3, "granted": 1, "over": [{"requested": 2, "available": 1, "limit": 4}]},
+		"1 of 0": {"units": 1, "already": 4, "granted": 0, "over": [{"requested": 1, "available": 0, "limit": 4}]},
+		"1 where 5 were": {"units": 1, "already": 5, "granted": 0, "over": [{"requested": 1, "available": 0, "limit": 4}]},
+		"4 where 99 were": {"units": 4, "already": 99, "granted": 0, "over": [{"requested": 4, "available": 0, "limit": 4}]},
 	}
 	request := object.union(base, {"visit": {"units": case.units, "units_already_authorized": case.already}})
 	reasons := visit.all_reasons with input as request
-	table.summary(reasons) == ["PT_UNITS_OVER_VISIT_LIMIT /visit/units" | case.message]
-	table.messages(reasons) == [message |
-		message := sprintf("The request is over the visit's unit limit: %d requested, %d of 4 remaining.", case.message)
-	]
+	over := object.get(case, "over", [])
+	table.summary(reasons) == ["PT_UNITS_OVER_VISIT_LIMIT /visit/units" | some _ in over]
+	table.facts(reasons) == over
 	grant := visit.determination.authorized with input as request
 	grant == {"units": case.granted, "treatment_visits": 1, "max_units_per_visit": 4}
-}
-
-test_remedy_of_units if {
-	request := object.union(base, {"visit": {"units": 4, "units_already_authorized": 1}})
-	reasons := visit.all_reasons with input as request
-	[one] := reason.details(reasons)
-	one.remedy == "Reduce the units to 3. If none remain, do not bill any more units for this visit."
 }
 
 test_grant_of_an_evaluation if {
@@ -131,12 +123,11 @@ test_number[name] if {
 	summary(request) == ["PT_VISIT_OUT_OF_SEQUENCE /visit/number" | case.in_sequence == false]
 }
 
-test_messages[name] if {
+test_facts[name] if {
 	some name, case in {
 		"out of sequence": {
 			"change": {"visit": {"number": 7}, "progress_note_number": 7, "prior_visits": {"evaluation": 1, "treatment": 3}},
-			"message": "The visit number is 7; it should be 5, one more than the number of prior visits (4).",
-			"remedy": "Change the visit number to 5, or correct the count of prior visits.",
+			"facts": {"number": 7, "expected": 5, "before": 4},
 		},
 		"far out of sequence": {
 			"change": {
@@ -145,31 +136,27 @@ test_messages[name] if {
 				"progress_note_number": 999,
 				"prior_visits": {"evaluation": 0, "treatment": 999},
 			},
-			"message": "The visit number is 999; it should be 1000, one more than the number of prior visits (999).",
-			"remedy": "Change the visit number to 1000, or correct the count of prior visits.",
+			"facts": {"number": 999, "expected": 1000, "before": 999},
 		},
 		"note of another visit": {
 			"change": {"progress_note_number": 3},
-			"message": "The progress note is not numbered 2, the visit number.",
-			"remedy": "Number the progress note 2 and set this field to 2.",
+			"facts": {"number": 2},
 		},
 		"treatment limit, nonacute": {
 			"change": after(1, 6),
-			"message": "The referral's treatment visits are used up: 6 used, 5 authorized.",
+			"facts": {"used": 6, "limit": 5},
 		},
 		"treatment limit, acute": {
 			"change": object.union({"tier": "acute"}, after(1, 13)),
-			"message": "The referral's treatment visits are used up: 13 used, 11 authorized.",
+			"facts": {"used": 13, "limit": 11},
 		},
 		"evaluation limit": {
 			"change": object.union({"visit": {"kind": "evaluation"}}, after(2, 0)),
-			"message": "The referral's evaluation visits are used up: 2 used, 1 authorized.",
+			"facts": {"used": 2, "limit": 1},
 		},
 	}
 	reasons := visit.all_reasons with input as object.union(base, case.change)
-	[one] := reason.details(reasons)
-	one.message == case.message
-	one.remedy == object.get(case, "remedy", one.remedy)
+	table.facts(reasons) == [case.facts]
 }
 
 test_note[name] if {
@@ -239,51 +226,48 @@ test_numbers_are_the_same_however_they_are_written[name] if {
 		"all fine": {
 			"change": `{"visit": {"number": 2.0, "units": 4.0, "units_already_authorized": 0.0}, "progress_note_number": 2,
 				"prior_visits": {"evaluation": 1.0, "treatment": 0.0}}`,
-			"messages": [],
+			"facts": [],
 			"units": 4,
 		},
 		"fewer than are left": {
 			"change": `{"visit": {"units": 3.0, "units_already_authorized": 0.0}}`,
-			"messages": [],
+			"facts": [],
 			"units": 3,
 		},
-		"the note alone": {"change": `{"progress_note_number": 2.00}`, "messages": [], "units": 4},
+		"the note alone": {"change": `{"progress_note_number": 2.00}`, "facts": [], "units": 4},
 		"none before": {
 			"change": `{"visit": {"number": 1}, "progress_note_number": 1.0,
 				"prior_visits": {"evaluation": -0.0, "treatment": 0.00}}`,
-			"messages": [],
+			"facts": [],
 			"units": 4,
 		},
 		"units over": {
 			"change": `{"visit": {"units": 3.0, "units_already_authorized": 2.0}}`,
-			"messages": ["The request is over the visit's unit limit: 3 requested, 2 of 4 remaining."],
+			"facts": [{"requested": 3, "available": 2, "limit": 4}],
 			"units": 2,
 		},
 		"all used": {
 			"change": `{"visit": {"number": 7.0}, "progress_note_number": 7,
 				"prior_visits": {"evaluation": 1, "treatment": 5.0}}`,
-			"messages": ["The referral's treatment visits are used up: 5 used, 5 authorized."],
+			"facts": [{"used": 5, "limit": 5}],
 			"units": 4,
 		},
 		"out of sequence": {
 			"change": `{"visit": {"number": 7.0}, "progress_note_number": 8.0,
 				"prior_visits": {"evaluation": 1.0, "treatment": 3.00}}`,
-			"messages": [
-				"The visit number is 7; it should be 5, one more than the number of prior visits (4).",
-				"The progress note is not numbered 7, the visit number.",
-			],
+			"facts": [{"number": 7, "expected": 5, "before": 4}, {"number": 7}],
 			"units": 4,
 		},
 		"minus nothing": {
 			"change": `{"visit": {"number": 2, "units_already_authorized": -0},
 				"prior_visits": {"evaluation": -0, "treatment": -0}}`,
-			"messages": ["The visit number is 2; it should be 1, one more than the number of prior visits (0)."],
+			"facts": [{"number": 2, "expected": 1, "before": 0}],
 			"units": 4,
 		},
 	}
 	request := object.union(base, json.unmarshal(case.change))
 	reasons := visit.all_reasons with input as request
-	table.messages(reasons) == case.messages
+	table.facts(reasons) == case.facts
 	grant := visit.determination.authorized with input as request
 	grant.units == case.units
 
@@ -396,65 +380,237 @@ test_decision[name] if {
 }
 
 # From 2030 on, the numbers are others.
-more_visits := [
-	{"from": "2022-06-01", "value": {"nonacute": {"clause": "PT-3", "evaluation": 1, "treatment": 5}}},
-	{"from": "2030-01-01", "value": {"nonacute": {"clause": "PT-8", "evaluation": 2, "treatment": 6}}},
+other_visits := [
+	{"from": "2022-06-01", "value": {
+		"nonacute": {"clause": "PT-3", "evaluation": 1, "treatment": 5},
+		"acute": {"clause": "PT-4", "evaluation": 1, "treatment": 11},
+	}},
+	{"from": "2030-01-01", "value": {
+		"nonacute": {"clause": "PT-8", "evaluation": 1, "treatment": 6},
+		"acute": {"clause": "PT-4", "evaluation": 1, "treatment": 11},
+	}},
 ]
 
-more_units := [{"from": "1900-01-01", "value": 4}, {"from": "2030-01-01", "value": 6}]
+fewer_units := [{"from": "1900-01-01", "value": 4}, {"from": "2030-01-01", "value": 3}]
 
 test_a_change_holds_from_its_date_on[name] if {
 	some name, case in {
 		"5 treatments, the day before": {
 			"change": object.union({"service_date": "2029-12-31"}, after(1, 5)),
-			"messages": ["The referral's treatment visits are used up: 5 used, 5 authorized."],
+			"facts": [{"used": 5, "limit": 5}],
 			"clauses": [["PT-3"]],
 			"grant": [4, 4],
 		},
 		"5 treatments, the day": {
 			"change": object.union({"service_date": "2030-01-01"}, after(1, 5)),
-			"messages": [],
-			"clauses": [],
-			"grant": [4, 6],
+			"facts": [{"requested": 4, "available": 3, "limit": 3}],
+			"clauses": [["PT-5"]],
+			"grant": [3, 3],
 		},
 		"6 treatments, the day": {
 			"change": object.union({"service_date": "2030-01-01"}, after(1, 6)),
-			"messages": ["The referral's treatment visits are used up: 6 used, 6 authorized."],
-			"clauses": [["PT-8"]],
-			"grant": [4, 6],
+			"facts": [{"used": 6, "limit": 6}, {"requested": 4, "available": 3, "limit": 3}],
+			"clauses": [["PT-8"], ["PT-5"]],
+			"grant": [3, 3],
 		},
 		"2 evaluations, the day": {
-			"change": object.union({"service_date": "2030-01-01", "visit": {"kind": "evaluation"}}, after(2, 0)),
-			"messages": ["The referral's evaluation visits are used up: 2 used, 2 authorized."],
+			"change": object.union({"service_date": "2030-01-01", "visit": {"kind": "evaluation", "units": 3}}, after(2, 0)),
+			"facts": [{"used": 2, "limit": 1}],
 			"clauses": [["PT-8"]],
-			"grant": [4, 6],
+			"grant": [3, 3],
 		},
 		"7 units, the day before": {
 			"change": {"service_date": "2029-12-31", "visit": {"units": 7}},
-			"messages": ["The request is over the visit's unit limit: 7 requested, 4 of 4 remaining."],
+			"facts": [{"requested": 7, "available": 4, "limit": 4}],
 			"clauses": [["PT-5"]],
 			"grant": [4, 4],
 		},
 		"7 units, the day": {
 			"change": {"service_date": "2030-01-01", "visit": {"units": 7, "units_already_authorized": 1}},
-			"messages": ["The request is over the visit's unit limit: 7 requested, 5 of 6 remaining."],
+			"facts": [{"requested": 7, "available": 2, "limit": 3}],
 			"clauses": [["PT-5"]],
-			"grant": [5, 6],
+			"grant": [2, 3],
 		},
 	}
 	request := object.union(base, case.change)
-	result := {"reasons": reason.details(visit.all_reasons), "grant": visit.authorized} with input as request
-		with data.therapy.parameters.outpatient_pt.initial_visits.periods as more_visits
-		with data.therapy.parameters.units_per_visit.periods as more_units
-	[one.message | some one in result.reasons] == case.messages
-	[one.clauses | some one in result.reasons] == case.clauses
+	result := {"reasons": visit.all_reasons, "grant": visit.authorized} with input as request
+		with data.therapy.parameters.outpatient_pt.initial_visits.periods as other_visits
+		with data.therapy.parameters.units_per_visit.periods as fewer_units
+	table.facts(result.reasons) == case.facts
+	[one.clauses | some one in reason.details(result.reasons)] == case.clauses
 	[result.grant.units, result.grant.max_units_per_visit] == case.grant
 }
 
 test_nothing_is_authorized_without_a_limit_of_units if {
 	determination := visit.determination with input as base
 		with data.therapy.parameters.units_per_visit.periods as []
-	determination.reasons == set()
+	table.summary(determination.reasons) == ["POLICY_VALUE_UNUSABLE"]
 	determination.outcome == "pended"
 	determination.authorized == {}
+}
+
+# --- The date of the referral (INT-19) -------------------------------------------------------------------------------
+
+# From 2027 on, a nonacute referral starts with three treatments.
+fewer_visits := [
+	{"from": "2022-06-01", "value": {
+		"nonacute": {"clause": "PT-3", "evaluation": 1, "treatment": 5},
+		"acute": {"clause": "PT-4", "evaluation": 1, "treatment": 11},
+	}},
+	{"from": "2027-01-01", "value": {
+		"nonacute": {"clause": "PT-8", "evaluation": 1, "treatment": 3},
+		"acute": {"clause": "PT-4", "evaluation": 1, "treatment": 11},
+	}},
+]
+
+test_the_number_of_visits_is_that_of_the_referral[name] if {
+	some name, case in {
+		"the fifth of an old referral": {
+			"change": object.union({"service_date": "2027-01-08", "referral_date": "2026-12-20"}, after(1, 4)),
+			"outcome": "authorized",
+			"under": ["PT-3", "PT-5"],
+			"reasons": [],
+		},
+		"the sixth of an old referral": {
+			"change": object.union({"service_date": "2027-01-08", "referral_date": "2026-12-20"}, after(1, 5)),
+			"outcome": "denied",
+			"under": [],
+			"reasons": [["PT_TREATMENT_VISIT_LIMIT", ["PT-3"]]],
+		},
+		"the third of a new referral": {
+			"change": object.union({"service_date": "2027-01-08", "referral_date": "2027-01-01"}, after(1, 2)),
+			"outcome": "authorized",
+			"under": ["PT-5", "PT-8"],
+			"reasons": [],
+		},
+		"the fourth of a new referral": {
+			"change": object.union({"service_date": "2027-01-08", "referral_date": "2027-01-01"}, after(1, 3)),
+			"outcome": "denied",
+			"under": [],
+			"reasons": [["PT_TREATMENT_VISIT_LIMIT", ["PT-8"]]],
+		},
+		"the fourth, and the referral is not stated": {
+			"change": object.union({"service_date": "2027-01-08"}, after(1, 3)),
+			"outcome": "denied",
+			"under": [],
+			"reasons": [["PT_TREATMENT_VISIT_LIMIT", ["PT-8"]]],
+		},
+		"the fourth, and the referral is null": {
+			"change": object.union({"service_date": "2027-01-08", "referral_date": null}, after(1, 3)),
+			"outcome": "denied",
+			"under": [],
+			"reasons": [["PT_TREATMENT_VISIT_LIMIT", ["PT-8"]]],
+		},
+		"the fourth of the old year, and the referral is not stated": {
+			"change": object.union({"service_date": "2026-12-31"}, after(1, 3)),
+			"outcome": "authorized",
+			"under": ["PT-3", "PT-5"],
+			"reasons": [],
+		},
+	}
+	decision := data.therapy.decision with input as object.union(base, case.change)
+		with data.therapy.parameters.outpatient_pt.initial_visits.periods as fewer_visits
+	decision.outcome == case.outcome
+	decision.authorized_under == case.under
+	[[one.code, one.clauses] | some one in decision.reasons] == case.reasons
+}
+
+# The units are those of the visit's own date, whenever it was referred.
+test_the_units_are_those_of_the_visit[date] if {
+	some date, units in {"2029-12-31": 4, "2030-01-01": 3}
+	decision := data.therapy.decision with input as object.union(base, {"service_date": date, "referral_date": "2029-12-20"})
+		with data.therapy.parameters.units_per_visit.periods as fewer_units
+	decision.authorized.units == units
+	decision.authorized.max_units_per_visit == units
+}
+
+test_visit_and_referral[name] if {
+	some name, case in {
+		"on the same day": {"referral_date": "2024-03-15", "outcome": "authorized", "reasons": []},
+		"referred before": {"referral_date": "2024-03-14", "outcome": "authorized", "reasons": []},
+		"null": {"referral_date": null, "outcome": "authorized", "reasons": []},
+		"referred after": {
+			"referral_date": "2024-03-16",
+			"outcome": "pended",
+			"reasons": [["PT_VISIT_BEFORE_REFERRAL", "/referral_date", ["PT-1"], "INT-19"]],
+		},
+		"referred before the rules began": {
+			"referral_date": "2022-05-31",
+			"outcome": "not_applicable",
+			"reasons": [["PT_BEFORE_EFFECTIVE_DATE", "/referral_date", ["PT-1"], "INT-9"]],
+		},
+	}
+	decision := data.therapy.decision with input as object.union(base, {"referral_date": case.referral_date})
+	decision.outcome == case.outcome
+	[[one.code, one.path, one.clauses, one.interpretation] | some one in decision.reasons] == case.reasons
+	decision.authorized.units == {"authorized": 4, "pended": 0, "not_applicable": 0}[case.outcome]
+}
+
+test_a_visit_before_the_rules_of_a_later_referral_pends if {
+	decision := data.therapy.decision with input as object.union(
+		base,
+		{"service_date": "2022-05-31", "referral_date": "2022-06-01"},
+	)
+	decision.outcome == "pended"
+	[one.code | some one in decision.reasons] == ["PT_VISIT_BEFORE_REFERRAL"]
+	decision.authorized == nothing
+}
+
+# --- What the approval is based on, and effects of the register ------------------------------------------------------
+
+test_authorized_under[name] if {
+	some name, case in {
+		"nonacute": {"change": {}, "under": ["PT-3", "PT-5"]},
+		"acute": {"change": {"tier": "acute"}, "under": ["PT-4", "PT-5"]},
+		"an evaluation": {"change": evaluation_visit, "under": ["PT-3", "PT-5"]},
+		"a part of the units": {"change": {"visit": {"units": 5}}, "under": ["PT-3", "PT-5"]},
+		"no unit": {"change": {"visit": {"units_already_authorized": 4}}, "under": []},
+		"denied": {"change": after(1, 5), "under": []},
+		"pended": {"change": {"plan_of_care_complete": false}, "under": []},
+		"not applicable": {"change": {"specialty": "pediatric"}, "under": []},
+		"invalid": {"change": {"tier": "none"}, "under": []},
+	}
+	decision := data.therapy.decision with input as object.union(base, case.change)
+	decision.authorized_under == case.under
+}
+
+# Without a denial, a visit that the referral does not have is not authorized all the same.
+test_no_visit_is_authorized_beyond_the_limit[name] if {
+	some name, case in {
+		"treatment, info": {"code": "PT_TREATMENT_VISIT_LIMIT", "change": after(1, 5), "effect": "info"},
+		"treatment, pend": {"code": "PT_TREATMENT_VISIT_LIMIT", "change": after(1, 5), "effect": "pend"},
+		"the 71st treatment, info": {"code": "PT_TREATMENT_VISIT_LIMIT", "change": after(1, 70), "effect": "info"},
+		"evaluation, info": {
+			"code": "PT_EVALUATION_VISIT_LIMIT",
+			"change": object.union({"visit": {"kind": "evaluation"}}, after(1, 0)),
+			"effect": "info",
+		},
+		"no unit left, info": {
+			"code": "PT_UNITS_OVER_VISIT_LIMIT",
+			"change": {"visit": {"units": 1, "units_already_authorized": 4}},
+			"effect": "info",
+		},
+		"no unit left, pend": {
+			"code": "PT_UNITS_OVER_VISIT_LIMIT",
+			"change": {"visit": {"units": 1, "units_already_authorized": 4}},
+			"effect": "pend",
+		},
+	}
+	entry := object.union(data.therapy.register.reason_codes[case.code], {"effect": case.effect})
+	decision := data.therapy.decision with input as object.union(base, case.change)
+		with data.therapy.register.reason_codes as object.union(data.therapy.register.reason_codes, {case.code: entry})
+	decision.outcome == "pended"
+	decision.authorized == nothing
+	decision.authorized_under == []
+	[[one.code, one.effect] | some one in decision.reasons] == [[case.code, case.effect]]
+}
+
+# Units over the limit deny only what they are over: the rest of the visit waits for the limit of visits.
+test_a_visit_beyond_the_limit_with_units_over_the_limit_pends if {
+	entry := {"PT_TREATMENT_VISIT_LIMIT": {"effect": "info"}}
+	decision := data.therapy.decision with input as object.union(object.union(base, after(1, 5)), {"visit": {"units": 5}})
+		with data.therapy.register.reason_codes as object.union(data.therapy.register.reason_codes, entry)
+	decision.outcome == "pended"
+	decision.authorized == nothing
+	[one.code | some one in decision.reasons] == ["PT_TREATMENT_VISIT_LIMIT", "PT_UNITS_OVER_VISIT_LIMIT"]
 }

@@ -7,6 +7,7 @@
 package therapy.pediatric_ot.claim
 
 import data.therapy.lib.effective
+import data.therapy.lib.policy
 import data.therapy.lib.reason
 import data.therapy.lib.units
 import data.therapy.member.benefit
@@ -27,7 +28,7 @@ _medical_necessity := object.get(input, "medical_necessity", null)
 
 # METADATA
 # title: A line whose procedure code is not listed is denied
-_reasons_on_line[i] contains reason.with_facts(
+_reasons_on_code[i] contains reason.with_facts(
 	"OT_CODE_NOT_LISTED", ["service_lines", i, "procedure_code"],
 	{"listed": count(_listed)},
 ) if {
@@ -35,11 +36,31 @@ _reasons_on_line[i] contains reason.with_facts(
 	not _listed[line.procedure_code]
 }
 
-_listed := effective.value(data.therapy.parameters.pediatric_ot.procedure_codes.periods)
+_listed := codes if {
+	codes := effective.value(data.therapy.parameters.pediatric_ot.procedure_codes.periods)
+	is_object(codes)
+	count(codes) > 0
+	every code, entry in codes {
+		data.therapy.register.clauses[entry.clause]
+		object.get(entry, "add_on_to", null) == data.therapy.ceiling.procedure_codes[code]
+		_primary_listed(codes, entry)
+	}
+}
+
+_primary_listed(_, entry) if not entry.add_on_to
+
+_primary_listed(codes, entry) if codes[entry.add_on_to]
+
+# METADATA
+# title: A claim is pended while the list of procedure codes cannot be used
+_reasons_on_request contains reason.unusable("POLICY_VALUE_UNUSABLE", "pediatric_ot.procedure_codes", clauses) if {
+	not _listed
+	clauses := [clause | some clause in data.therapy.parameters.pediatric_ot.procedure_codes.clauses]
+}
 
 # METADATA
 # title: A line with an add-on code is denied if its primary code is not on the claim
-_reasons_on_line[i] contains reason.with_facts(
+_reasons_on_code[i] contains reason.with_facts(
 	"OT_ADD_ON_WITHOUT_PRIMARY", ["service_lines", i, "procedure_code"],
 	{"add_on": line.procedure_code, "primary": primary},
 ) if {
@@ -52,7 +73,7 @@ _codes_on_claim := {line.procedure_code | some line in input.service_lines}
 
 # METADATA
 # title: Units beyond the limit of the visit are pended on their line
-_reasons_on_line[i] contains reason.with_facts(
+_reasons_on_units[i] contains reason.with_facts(
 	"OT_UNITS_OVER_VISIT_LIMIT", ["service_lines", i, "units"],
 	{"requested": _requested[i], "available": available, "limit": units.per_visit},
 ) if {
@@ -73,23 +94,39 @@ _units_for_line[i] := min([_requested[i], max([0, _units_left - requested_before
 _units_left := units.per_visit - input.units_already_authorized
 
 # METADATA
-# title: The lines that are not denied share the units of the visit, primary lines before add-on lines
+# title: The lines that nothing of their own denies or pends share the units of the visit, primary lines before add-on lines
 _queue := array.concat(_primary_lines, _add_on_lines)
 
 _primary_lines := [i |
 	some i, line in input.service_lines
 	_listed[line.procedure_code]
 	not _listed[line.procedure_code].add_on_to
+	_shares(i)
 ]
 
 _add_on_lines := [i |
 	some i, line in input.service_lines
 	_listed[line.procedure_code].add_on_to in _codes_on_claim
+	_shares(i)
 ]
+
+_shares(i) if {
+	effects := reason.effects(reason.registered(object.get(_reasons_on_code, i, set())))
+	not "deny" in effects
+	not "pend" in effects
+}
 
 # METADATA
 # title: A claim is denied if each of its lines is denied for a reason of its own
-every_line_denied := count(_queue) == 0
+default every_line_denied := false
+
+every_line_denied if {
+	every i, _ in input.service_lines {
+		"deny" in reason.effects(_own_reasons(i))
+	}
+}
+
+_own_reasons(i) := reason.registered(object.get(_reasons_on_code, i, set()) | object.get(_reasons_on_units, i, set()))
 
 # METADATA
 # title: The lines, each with its status and the reasons that apply to it
@@ -101,14 +138,14 @@ lines := [line |
 		"status": _status(i),
 		"units_requested": _requested[i],
 		"units_authorized": _units_authorized(i),
-		"reasons": reason.codes(_all_on_request | object.get(_reasons_on_line, i, set())),
+		"reasons": reason.codes(_on_request | _own_reasons(i)),
 	}
 ]
 
 _status(i) := "denied" if {
 	"deny" in _effects_on_request
 } else := "denied" if {
-	not i in _queue
+	"deny" in reason.effects(_own_reasons(i))
 } else := "pended" if {
 	"pend" in _effects_on_request
 } else := "authorized" if {
@@ -117,7 +154,7 @@ _status(i) := "denied" if {
 	_units_for_line[i] > 0
 } else := "pended"
 
-_effects_on_request := reason.effects_on_request(_all_on_request)
+_effects_on_request := reason.effects_on_request(all_reasons)
 
 default _units_authorized(_) := 0
 
@@ -126,28 +163,33 @@ _units_authorized(i) := _units_for_line[i] if _status(i) in {"authorized", "part
 # METADATA
 # title: A claim is authorized if its lines get all their units, partially if they get some, and pended if they get none
 outcome := "authorized" if {
-	every i, requested in _requested {
-		_units_for_line[i] == requested
+	every line in lines {
+		line.status == "authorized"
 	}
 } else := "partially_authorized" if {
-	some available in _units_for_line
-	available > 0
+	count(_authorized_lines) > 0
 } else := "pended"
 
-all_reasons := union({_all_on_request, {each | some each in _reasons_on_line[_]}})
+_authorized_lines := [line | some line in lines; line.units_authorized > 0]
 
-_all_on_request := union({_reasons_on_request, benefit.reasons})
+all_reasons := reason.registered(union({
+	_reasons_on_request,
+	units.reasons,
+	policy.reasons,
+	benefit.reasons,
+	{each | some each in _reasons_on_code[_]},
+	{each | some each in _reasons_on_units[_]},
+}))
+
+_on_request := {each | some each in all_reasons; not each.place[0] == "service_lines"}
 
 # METADATA
 # title: A claim gets the units of its lines, and the procedure codes of those lines that get a unit
 default authorized := {}
 
 authorized := {
-	"units": sum([available | some available in _units_for_line]),
-	"procedure_codes": sort({input.service_lines[i].procedure_code |
-		some i, available in _units_for_line
-		available > 0
-	}),
+	"units": sum([line.units_authorized | some line in _authorized_lines]),
+	"procedure_codes": sort({line.procedure_code | some line in _authorized_lines}),
 	"max_units_per_visit": units.per_visit,
 }
 
@@ -158,5 +200,6 @@ determination := {
 	"every_line_denied": every_line_denied,
 	"outcome": outcome,
 	"authorized": authorized,
+	"authorized_under": {_listed[line.procedure_code].clause | some line in _authorized_lines},
 	"lines": lines,
 }

@@ -1,6 +1,6 @@
 package therapy.pediatric_ot.claim_test
 
-import data.therapy.lib.reason
+import data.therapy.lib.effective
 import data.therapy.lib.table_test as table
 import data.therapy.pediatric_ot.claim
 
@@ -49,10 +49,9 @@ test_the_add_on_is_listed if {
 }
 
 test_these_codes_alone if {
-	every period in data.therapy.parameters.pediatric_ot.procedure_codes.periods {
-		object.keys(period.value) == {code | some code in listed_codes}
-		{code: of.add_on_to | some code, of in period.value} == {"97130": "97129"}
-	}
+	listed := effective.value(data.therapy.parameters.pediatric_ot.procedure_codes.periods) with input as base
+	object.keys(listed) == {code | some code in listed_codes}
+	{code: of.add_on_to | some code, of in listed} == {"97130": "97129"}
 }
 
 test_codes_that_are_not_listed[code] if {
@@ -63,12 +62,9 @@ test_codes_that_are_not_listed[code] if {
 	summary(claimed([[code, 1]])) == [not_listed(0)]
 }
 
-test_message_of_a_code_that_is_not_listed if {
+test_facts_of_a_code_that_is_not_listed if {
 	reasons := claim.all_reasons with input as claimed([["97140", 1]])
-	table.messages(reasons) == [concat(" ", [
-		"This procedure code is not one of the 11 codes",
-		"authorized for pediatric occupational therapy.",
-	])]
+	table.facts(reasons) == [{"listed": 11}]
 }
 
 test_add_on[name] if {
@@ -88,11 +84,9 @@ test_add_on[name] if {
 	summary(claimed(case.lines)) == case.reasons
 }
 
-test_message_of_an_add_on if {
+test_facts_of_an_add_on if {
 	reasons := claim.all_reasons with input as claimed([["97130", 1]])
-	[one] := reason.details(reasons)
-	one.message == "Procedure code 97130 is an add-on to 97129, but 97129 is not on this claim."
-	one.remedy == "Bill 97130 on the same claim as 97129, or remove the line."
+	table.facts(reasons) == [{"add_on": "97130", "primary": "97129"}]
 }
 
 test_medical_necessity[name] if {
@@ -241,12 +235,8 @@ test_units_of_lines[name] if {
 	[line.line | some line in lines] == numbers.range(1, count(case.lines))
 	reasons := claim.all_reasons with input as request
 	table.summary(reasons) == [over_limit(i) | some [i, _, _] in case.over]
-	table.messages(reasons) == [message |
+	table.facts(reasons) == [{"requested": requested, "available": left, "limit": 4} |
 		some [_, requested, left] in case.over
-		message := sprintf(
-			"This line is over the visit's unit limit: %d requested, %d of 4 remaining for it.",
-			[requested, left],
-		)
 	]
 	[line.reasons | some line in lines] == [["OT_UNITS_OVER_VISIT_LIMIT" | some [i, _, _] in case.over; i == j] |
 		some j, _ in case.lines
@@ -452,9 +442,9 @@ test_numbers_are_the_same_however_they_are_written if {
 		{"procedure_code": "97110", "units": 5.00},
 		{"procedure_code": "97112", "units": 1.0}]}`))
 	reasons := claim.all_reasons with input as request
-	table.messages(reasons) == [
-		"This line is over the visit's unit limit: 5 requested, 1 of 4 remaining for it.",
-		"This line is over the visit's unit limit: 1 requested, 0 of 4 remaining for it.",
+	table.facts(reasons) == [
+		{"requested": 5, "available": 1, "limit": 4},
+		{"requested": 1, "available": 0, "limit": 4},
 	]
 	decision := decided(request)
 
@@ -476,8 +466,8 @@ test_modifiers_are_not_evaluated[name] if {
 	decision.reasons == []
 }
 
-test_the_list_holds_for_every_date[date] if {
-	some date in ["1900-01-01", "2022-05-31", "2022-06-01", "2099-12-31"]
+test_the_list_holds_from_the_first_date_of_all[date] if {
+	some date in ["1900-01-01", "2022-05-31", "2022-06-01", "2026-03-02"]
 	decision := decided(object.union(base, {"service_date": date}))
 	decision.outcome == "authorized"
 	decision.authorized == object.union(nothing, {
@@ -489,8 +479,8 @@ test_the_list_holds_for_every_date[date] if {
 
 # From 2030 on, the list has two codes, one an add-on to the other, and a visit has three units.
 other_codes := [
-	{"from": "1900-01-01", "value": {"97530": {}}},
-	{"from": "2030-01-01", "value": {"97110": {}, "97112": {"add_on_to": "97110"}}},
+	{"from": "1900-01-01", "value": {"97530": {"clause": "OT-5"}}},
+	{"from": "2030-01-01", "value": {"97129": {"clause": "OT-5"}, "97130": {"clause": "OT-6", "add_on_to": "97129"}}},
 ]
 
 fewer_units := [{"from": "1900-01-01", "value": 4}, {"from": "2030-01-01", "value": 3}]
@@ -499,34 +489,165 @@ test_a_change_holds_from_its_date_on[name] if {
 	some name, case in {
 		"the day before": {
 			"change": {"service_date": "2029-12-31"},
-			"messages": [
-				"This procedure code is not one of the 1 codes authorized for pediatric occupational therapy.",
-				"This procedure code is not one of the 1 codes authorized for pediatric occupational therapy.",
-				"This line is over the visit's unit limit: 5 requested, 4 of 4 remaining for it.",
-			],
+			"facts": [{"listed": 1}, {"listed": 1}, {"requested": 5, "available": 4, "limit": 4}],
 			"grant": {"units": 4, "procedure_codes": ["97530"], "max_units_per_visit": 4},
 		},
 		"the day": {
 			"change": {"service_date": "2030-01-01"},
-			"messages": [
-				"This procedure code is not one of the 2 codes authorized for pediatric occupational therapy.",
-				"This line is over the visit's unit limit: 2 requested, 1 of 3 remaining for it.",
-			],
-			"grant": {"units": 3, "procedure_codes": ["97110", "97112"], "max_units_per_visit": 3},
+			"facts": [{"listed": 2}, {"requested": 2, "available": 1, "limit": 3}],
+			"grant": {"units": 3, "procedure_codes": ["97129", "97130"], "max_units_per_visit": 3},
 		},
 	}
-	request := object.union(claimed([["97112", 2], ["97110", 2], ["97530", 5]]), case.change)
-	result := {"messages": table.messages(claim.all_reasons), "grant": claim.authorized} with input as request
+	request := object.union(claimed([["97130", 2], ["97129", 2], ["97530", 5]]), case.change)
+	result := {"facts": table.facts(claim.all_reasons), "grant": claim.authorized} with input as request
 		with data.therapy.parameters.pediatric_ot.procedure_codes.periods as other_codes
 		with data.therapy.parameters.units_per_visit.periods as fewer_units
-	result.messages == case.messages
+	result.facts == case.facts
 	result.grant == case.grant
 }
 
 test_nothing_is_authorized_without_a_limit_of_units if {
 	determination := claim.determination with input as claimed([["97530", 1]])
 		with data.therapy.parameters.units_per_visit.periods as []
-	determination.reasons == set()
+	table.summary(determination.reasons) == ["POLICY_VALUE_UNUSABLE"]
 	determination.outcome == "pended"
 	determination.authorized == {}
+}
+
+test_authorized_under[name] if {
+	some name, case in {
+		"an evaluation": {"lines": [["97165", 1]], "under": ["OT-4"]},
+		"a therapeutic procedure": {"lines": [["97530", 1]], "under": ["OT-5"]},
+		"an add-on and its primary": {"lines": [["97130", 1], ["97129", 1]], "under": ["OT-5", "OT-6"]},
+		"all three": {"lines": [["97130", 1], ["97129", 1], ["97168", 1]], "under": ["OT-4", "OT-5", "OT-6"]},
+		"two of one clause": {"lines": [["97110", 1], ["97530", 1]], "under": ["OT-5"]},
+		"a part of the units": {"lines": [["97530", 9]], "under": ["OT-5"]},
+		"codes without a unit do not count": {
+			"lines": [["97530", 4], ["97165", 1], ["97130", 1], ["97140", 1]],
+			"under": ["OT-5"],
+		},
+		"denied": {"lines": [["97140", 1]], "under": []},
+		"pended": {"lines": [["97530", 1]], "change": {"medical_necessity": null}, "under": []},
+		"no unit left": {"lines": [["97530", 1]], "change": {"units_already_authorized": 4}, "under": []},
+		"invalid": {"lines": [["97530", 0]], "under": []},
+	}
+	decided(object.union(claimed(case.lines), object.get(case, "change", {}))).authorized_under == case.under
+}
+
+# --- What a line's reason does follows from the register -------------------------------------------------------------
+
+test_effects_of_lines[name] if {
+	some name, case in {
+		"as in the policy": {
+			"code": "OT_CODE_NOT_LISTED",
+			"effect": "deny",
+			"lines": [["97140", 9, 0, "denied"], ["97530", 4, 4, "authorized"]],
+			"outcome": "partially_authorized",
+		},
+		"a code that is not listed pends": {
+			"code": "OT_CODE_NOT_LISTED",
+			"effect": "pend",
+			"lines": [["97140", 9, 0, "pended"], ["97530", 4, 4, "authorized"]],
+			"outcome": "partially_authorized",
+		},
+		"a code that is not listed pends alone": {
+			"code": "OT_CODE_NOT_LISTED",
+			"effect": "pend",
+			"lines": [["97140", 9, 0, "pended"]],
+			"outcome": "pended",
+		},
+		"a code that is not listed is information": {
+			"code": "OT_CODE_NOT_LISTED",
+			"effect": "info",
+			"lines": [["97140", 9, 0, "pended"], ["97530", 4, 4, "authorized"]],
+			"outcome": "partially_authorized",
+		},
+		"a code that is not listed is information alone": {
+			"code": "OT_CODE_NOT_LISTED",
+			"effect": "info",
+			"lines": [["97140", 1, 0, "pended"]],
+			"outcome": "pended",
+		},
+		"an add-on without its primary pends": {
+			"code": "OT_ADD_ON_WITHOUT_PRIMARY",
+			"effect": "pend",
+			"lines": [["97130", 9, 0, "pended"], ["97530", 4, 4, "authorized"]],
+			"outcome": "partially_authorized",
+		},
+		"an add-on without its primary is information": {
+			"code": "OT_ADD_ON_WITHOUT_PRIMARY",
+			"effect": "info",
+			"lines": [["97130", 9, 0, "pended"], ["97530", 4, 4, "authorized"]],
+			"outcome": "partially_authorized",
+		},
+		"a code that is not listed is out of scope": {
+			"code": "OT_CODE_NOT_LISTED",
+			"effect": "scope",
+			"lines": [["97140", 9, 0, "pended"], ["97530", 4, 4, "authorized"]],
+			"outcome": "partially_authorized",
+		},
+	}
+	request := claimed([[code, requested] | some [code, requested, _, _] in case.lines])
+	decision := data.therapy.decision with input as request
+		with data.therapy.register.reason_codes as object.union(
+			data.therapy.register.reason_codes,
+			{case.code: {"effect": case.effect}},
+		)
+	[[line.procedure_code, line.units_requested, line.units_authorized, line.status] |
+		some line in decision.lines
+	] == case.lines
+	decision.outcome == case.outcome
+
+	# The line has the one reason, and none for its units.
+	[one.code | some one in decision.reasons] == [case.code]
+	decision.lines[0].reasons == [case.code]
+	not case.lines[0][0] in decision.authorized.procedure_codes
+}
+
+test_effects_of_units_over_the_limit[name] if {
+	some name, case in {
+		"a line that is denied": {
+			"effect": "deny",
+			"lines": [["97530", 3, 3, "authorized"], ["97110", 2, 0, "denied"]],
+			"outcome": "partially_authorized",
+		},
+		"every line is denied": {
+			"effect": "deny",
+			"lines": [["97530", 5, 0, "denied"]],
+			"outcome": "denied",
+		},
+		"information": {
+			"effect": "info",
+			"lines": [["97530", 3, 3, "authorized"], ["97110", 2, 1, "partially_authorized"]],
+			"outcome": "partially_authorized",
+		},
+	}
+	request := claimed([[code, requested] | some [code, requested, _, _] in case.lines])
+	decision := data.therapy.decision with input as request
+		with data.therapy.register.reason_codes as object.union(
+			data.therapy.register.reason_codes,
+			{"OT_UNITS_OVER_VISIT_LIMIT": {"effect": case.effect}},
+		)
+	[[line.procedure_code, line.units_requested, line.units_authorized, line.status] |
+		some line in decision.lines
+	] == case.lines
+	decision.outcome == case.outcome
+	decision.authorized.units == sum([units | some [_, _, units, _] in case.lines])
+	[one.code | some one in decision.reasons] == ["OT_UNITS_OVER_VISIT_LIMIT"]
+}
+
+# A code that the register does not describe pends the whole claim, and its line takes no share.
+test_a_reason_of_a_line_that_the_register_does_not_describe if {
+	decision := data.therapy.decision with input as claimed([["97140", 4], ["97530", 4]])
+		with data.therapy.register.reason_codes as object.remove(
+			data.therapy.register.reason_codes,
+			["OT_CODE_NOT_LISTED"],
+		)
+	decision.outcome == "pended"
+	decision.authorized == nothing
+	[one.code | some one in decision.reasons] == ["POLICY_VALUE_UNUSABLE"]
+	[[line.status, line.units_authorized, line.reasons] | some line in decision.lines] == [
+		["pended", 0, ["POLICY_VALUE_UNUSABLE"]],
+		["pended", 0, ["POLICY_VALUE_UNUSABLE"]],
+	]
 }

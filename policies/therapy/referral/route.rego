@@ -4,6 +4,8 @@
 package therapy.referral.route
 
 import data.therapy.lib.effective
+import data.therapy.lib.reason
+import data.therapy.lib.usable
 
 # METADATA
 # title: Referrals of an island follow the chapter of its region
@@ -13,7 +15,31 @@ default for_island := null
 
 for_island := {"chapter": region.chapter, "network": region.network} if region := _regions[input.island]
 
-_regions := effective.value(data.therapy.parameters.referral.routes.periods)
+_regions := regions if {
+	regions := effective.value(data.therapy.parameters.referral.routes.periods)
+	islands := data.therapy.request.forms["island?"].values
+	every island in islands {
+		_usable(regions[island])
+	}
+	count(regions) == count(islands)
+}
+
+_usable(region) if {
+	data.therapy.register.clauses[region.clause]
+	usable.text(region.chapter)
+	_text_or_null(region.network)
+}
+
+_text_or_null(null)
+
+_text_or_null(value) if usable.text(value)
+
+# METADATA
+# title: A request is pended while the routes of the islands cannot be used
+reasons contains reason.unusable("POLICY_VALUE_UNUSABLE", "referral.routes", clauses) if {
+	not _regions
+	clauses := [clause | some clause in data.therapy.parameters.referral.routes.clauses]
+}
 
 # METADATA
 # title: A question about a route is routed if the island has one
@@ -24,6 +50,8 @@ outcome := "routed" if for_island != null
 # METADATA
 # title: What a question about a route gets
 determination := {
+	"reasons": reasons,
 	"outcome": outcome,
+	"authorized_under": {clause | clause := _regions[input.island].clause},
 	"route": for_island,
 }

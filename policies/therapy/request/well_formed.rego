@@ -17,6 +17,7 @@ well_formed if {
 		is_string(stated_0)
 		count(stated_0) >= 1
 		count(stated_0) <= 64
+		trim(stated_0, "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz._:-") == ""
 	}
 	object.get(input, "benefit_status", null) in {"covered", "not_covered", "unverified", null}
 	is_string(input.service_date)
@@ -57,6 +58,7 @@ well_formed if {
 		is_string(stated_0)
 		count(stated_0) >= 1
 		count(stated_0) <= 64
+		trim(stated_0, "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz._:-") == ""
 	}
 	object.get(input, "benefit_status", null) in {"covered", "not_covered", "unverified", null}
 	is_string(input.referral_date)
@@ -98,6 +100,7 @@ well_formed if {
 		is_string(stated_0)
 		count(stated_0) >= 1
 		count(stated_0) <= 64
+		trim(stated_0, "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz._:-") == ""
 	}
 	object.get(input, "benefit_status", null) in {"covered", "not_covered", "unverified", null}
 	is_string(input.service_date)
@@ -118,7 +121,7 @@ well_formed if {
 		}
 		every stated_1 in [value | value := object.get(stated_0, "planned_interventions", null); value != null] {
 			is_array(stated_1)
-			count(stated_1) <= 200
+			count(stated_1) <= 50
 			every element_2 in stated_1 {
 				is_string(element_2)
 				count(element_2) <= 4000
@@ -134,7 +137,7 @@ well_formed if {
 		}
 		every stated_1 in [value | value := object.get(stated_0, "goals", null); value != null] {
 			is_array(stated_1)
-			count(stated_1) <= 200
+			count(stated_1) <= 20
 			every element_2 in stated_1 {
 				is_object(element_2)
 				object.remove(element_2, ["statement", "measure", "functional_activity", "target_date"]) == {}
@@ -169,19 +172,25 @@ well_formed if {
 	input.request_type == "pt_visit"
 	is_object(input)
 	object.remove(input, [
-		"request_type", "request_id", "benefit_status", "service_date", "specialty", "tier",
-		"visit", "progress_note_number", "prior_visits", "plan_of_care_complete",
-		"discontinuation",
+		"request_type", "request_id", "benefit_status", "service_date", "referral_date",
+		"specialty", "tier", "visit", "progress_note_number", "prior_visits",
+		"plan_of_care_complete", "discontinuation",
 	]) == {}
 	every stated_0 in [value | value := object.get(input, "request_id", null); value != null] {
 		is_string(stated_0)
 		count(stated_0) >= 1
 		count(stated_0) <= 64
+		trim(stated_0, "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz._:-") == ""
 	}
 	object.get(input, "benefit_status", null) in {"covered", "not_covered", "unverified", null}
 	is_string(input.service_date)
 	data.therapy.lib.calendar.years[substring(input.service_date, 0, 4)]
 	data.therapy.lib.calendar.days.common[substring(input.service_date, 4, -1)]
+	every stated_0 in [value | value := object.get(input, "referral_date", null); value != null] {
+		is_string(stated_0)
+		data.therapy.lib.calendar.years[substring(stated_0, 0, 4)]
+		data.therapy.lib.calendar.days.common[substring(stated_0, 4, -1)]
+	}
 	input.specialty in {
 		"none", "aqua_therapy", "pelvic_floor", "lymphedema", "pediatric",
 	}
@@ -225,6 +234,7 @@ well_formed if {
 		is_string(stated_0)
 		count(stated_0) >= 1
 		count(stated_0) <= 64
+		trim(stated_0, "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz._:-") == ""
 	}
 	object.get(input, "benefit_status", null) in {"covered", "not_covered", "unverified", null}
 	is_string(input.request_date)
@@ -242,7 +252,7 @@ well_formed if {
 		]) == {}
 		every stated_1 in [value | value := object.get(stated_0, "goals", null); value != null] {
 			is_array(stated_1)
-			count(stated_1) <= 200
+			count(stated_1) <= 20
 			every element_2 in stated_1 {
 				is_object(element_2)
 				object.remove(element_2, [
@@ -290,13 +300,13 @@ well_formed if {
 		}
 		every stated_1 in [value | value := object.get(stated_0, "notes", null); value != null] {
 			is_array(stated_1)
-			count(stated_1) <= 200
+			count(stated_1) <= 100
 			every element_2 in stated_1 {
 				is_object(element_2)
 				count(element_2) == 2
 				data.therapy.request.whole_numbers.visit_number[json.marshal(element_2.visit_number)]
 				is_array(element_2.goals_addressed)
-				count(element_2.goals_addressed) <= 200
+				count(element_2.goals_addressed) <= 20
 				every element_3 in element_2.goals_addressed {
 					is_string(element_3)
 					count(element_3) <= 4000
@@ -305,7 +315,7 @@ well_formed if {
 		}
 		every stated_1 in [value | value := object.get(stated_0, "planned_interventions", null); value != null] {
 			is_array(stated_1)
-			count(stated_1) <= 200
+			count(stated_1) <= 50
 			every element_2 in stated_1 {
 				is_object(element_2)
 				object.remove(element_2, ["technique", "amount", "frequency", "duration"]) == {}
@@ -408,6 +418,7 @@ well_formed if {
 		is_string(stated_0)
 		count(stated_0) >= 1
 		count(stated_0) <= 64
+		trim(stated_0, "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz._:-") == ""
 	}
 	object.get(input, "benefit_status", null) in {"covered", "not_covered", "unverified", null}
 	is_string(input.review_date)
@@ -436,6 +447,7 @@ well_formed if {
 		is_string(stated_0)
 		count(stated_0) >= 1
 		count(stated_0) <= 64
+		trim(stated_0, "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz._:-") == ""
 	}
 	input.island in {"oahu", "maui", "hawaii", "kauai", "lanai", "molokai"}
 }

@@ -5,7 +5,8 @@ output of a batch, whose requests are in the batch's input. The embedded engine 
 except for `policy_version`, which identifies the policy and is not part of what it decided.
 
 The report contains only counts, line numbers, and words of the policy: codes, clauses, outcomes, numbers, and paths
-made of published field names. A logged value with anything else in their place does not count as a decision.
+made of published field names. The list of requests to reopen also has each `request_id`, which has no room for a name.
+A logged value with anything else in their place does not count as a decision.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ import re
 import stat
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from itertools import zip_longest
 from typing import Any, NoReturn, cast, get_args
 
@@ -75,11 +76,30 @@ class Occurrences:
         return {"count": self.count, "first": self.first.as_dict()}
 
 
+@dataclass(frozen=True)
+class DifferentDecision:
+    """A decision in the log that differs now in more than words: a request to reopen."""
+
+    place: LogPosition
+    request_id: str | None
+    policy_version: str  # of the policy that made the logged decision
+    then: str  # outcome
+    now: str  # outcome
+
+    def as_dict(self) -> dict[str, Any]:
+        return asdict(self)
+
+    def __str__(self) -> str:
+        name = f"request_id {self.request_id}" if self.request_id else "without a request_id"
+        return f"{self.place}, {name}: {self.then} by policy {self.policy_version} -> {self.now}"
+
+
 @dataclass
 class ReplayReport:
     """The result of replaying a log."""
 
     version: str  # of the policy in use now
+    each: list[DifferentDecision] | None = None  # those that differ in more than words; None without a list
     lines: int = 0
     entries: int = 0  # lines with decisions
     skipped: int = 0  # other lines
@@ -126,6 +146,11 @@ class ReplayReport:
         differences = differences_between(then, now)
         if differences:
             self.different += 1
+            if self.each is not None and any(map(_more_than_words, differences)):
+                request_id = then["request_id"] if _matches(_REQUEST_ID, then["request_id"]) else None
+                self.each.append(
+                    DifferentDecision(place, request_id, then["policy_version"], then["outcome"], now["outcome"])
+                )
         else:
             self.identical += 1
         for difference in differences:
@@ -149,7 +174,7 @@ class ReplayReport:
             "differences": [
                 dict(difference) | occurrences.as_dict() for difference, occurrences in self._sorted_differences()
             ],
-        }
+        } | ({} if self.each is None else {"each": [one.as_dict() for one in self.each]})
 
     def as_lines(self) -> list[str]:
         """The report as text, line by line."""
@@ -181,17 +206,21 @@ class ReplayReport:
                 f"{occurrences.count:>9,}  {_describe(dict(difference))} (first: {occurrences.first})"
                 for difference, occurrences in self._sorted_differences()
             ]
+        if self.each:
+            lines += ["", "Requests to reopen:", *(f"  {one}" for one in self.each)]
         return lines
 
 
-def replay(log: str, requests: str | None, bundle: Bundle) -> ReplayReport:
+def replay(log: str, requests: str | None, bundle: Bundle, *, each: bool = False) -> ReplayReport:
     """Replay OPA's log or, if `requests` names the input of a batch, the output of that batch; `-` is standard input.
+
+    With `each`, the report lists every decision that differs in more than words.
 
     Raises `FileNotUsable`, `Stopped`, `OSError`, or an exception of the engine.
     """
     if log == "-" and requests == "-":
         raise FileNotUsable("Standard input cannot be both the log and the requests. Give one of them as a file.")
-    report = ReplayReport(bundle.version)
+    report = ReplayReport(bundle.version, [] if each else None)
     with open_input(log) as stream, stoppable(), bundle.client() as client:
         about = os.fstat(stream.fileno())
         size = about.st_size if stat.S_ISREG(about.st_mode) else None
@@ -365,6 +394,7 @@ def _refuse_constant(name: str) -> NoReturn:
 
 _OUTCOMES = get_args(Outcome)
 _STATUSES = ("authorized", "partially_authorized", "denied", "pended")
+_REQUEST_ID = re.compile(r"[A-Za-z0-9._:-]{1,64}")
 _CODE = re.compile(r"[A-Z][A-Z0-9_]{0,63}")
 _CLAUSE = re.compile(r"[A-Z]{1,8}-[0-9]{1,3}")
 _PROCEDURE_CODE = re.compile(r"[0-9A-Z]{5}")
@@ -436,6 +466,14 @@ def differences_between(then: Decision, now: Decision) -> list[Difference]:
     if not differences:  # such as the same reason twice
         differs("form")
     return list(differences)
+
+
+def _more_than_words(difference: Difference) -> bool:
+    """Whether a difference is more than another text for people."""
+    details = dict(difference)
+    fields = str(details.get("fields", "")).split(", ")
+    in_texts = details["what"] == "reason_changed" and {*fields} <= {"message", "remedy"}
+    return not in_texts and details["what"] != "contact"
 
 
 def _as_text(decision: Decision) -> str:

@@ -153,9 +153,14 @@ class _Comparison:
                 return all(each is None or isinstance(each, str) for each in (change.old, change.new))
             case ("parameters", parameter, *_) if parameter == REPEATED:
                 return self._same_first_date_of_texts
-        # A text in an entry of a parameter whose field no rule reads by name, such as the service of a procedure code.
+        # A text that no rule reads by name, such as the service of a procedure code. Rules do ask whether the entry of
+        # a clause or an interpretation exists.
         match change.path[1:]:
-            case ("parameters", *_, tuple(), str(), str(name)):
+            case (
+                ("parameters", *_, tuple(), str(), str(name))
+                | ("register", "clauses", _, "summary" as name)
+                | ("register", "interpretations", _, ("silence" | "choice") as name)
+            ):
                 texts = all(each is NOTHING or isinstance(each, str) for each in (change.old, change.new))
                 return texts and name not in self._old.words | self._new.words
         return False

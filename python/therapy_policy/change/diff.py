@@ -21,11 +21,19 @@ FEW = 4  # list the values of a field that classes share, if there are at most t
 
 
 def diff(
-    old: Bundle, new: Bundle, request_types: Sequence[str], examples: Mapping[str, Request], *, quick: bool
+    old: Bundle,
+    new: Bundle,
+    request_types: Sequence[str],
+    examples: Mapping[str, Request],
+    *,
+    quick: bool,
+    as_of: str | None = None,
 ) -> Document:
     """Compare two bundles: their data, their rules, and their decisions on requests of these types and on examples.
 
-    With `quick`, only a sample of the classes of requests is decided. The document is a JSON value.
+    With `quick`, only a sample of the classes of requests is decided. With a date `as_of` (YYYY-MM-DD), each flip has a
+    field `passed`, which says whether all dates of its requests are on or before that date. The document is a JSON
+    value.
 
     Raises `BundleNotUsable`, `OpaNotAvailable` and `EngineNotAvailable`.
     """
@@ -33,7 +41,7 @@ def diff(
     can_differ = differences.can_differ
     of_types = {name: request for name, request in examples.items() if request.get("request_type") in can_differ}
     comparison = decide_both(
-        old, new, can_differ, of_types, rules_differ=differences.rules_decide_differently, quick=quick
+        old, new, can_differ, of_types, rules_differ=differences.rules_decide_differently, quick=quick, as_of=as_of
     )
     changed = bool(comparison.flips) or any(comparison.examples.values())
     return {
@@ -85,6 +93,8 @@ def _verdict_with_flips(comparison: Comparison) -> str:
 
 def _verdict_without_flips(comparison: Comparison, differences: Differences, quick: bool) -> str:
     if not any(each.can_differ for each in comparison.coverage.values()):
+        if differences.rules_decide_differently or not all(change.wording for change in differences.data):
+            return "No change in behavior: nothing that changed can change a decision on these types of requests."
         return (
             "No change in behavior. The policies differ at most in comments, METADATA and texts that decisions only "
             "repeat, so no decision can differ. A sample of the classes of requests was decided by both policies "
@@ -104,13 +114,11 @@ def _verdict_without_flips(comparison: Comparison, differences: Differences, qui
 
 
 def _coverage(coverage: Coverage, quick: bool) -> Document:
-    complete = coverage.classes == coverage.of
-    summary = f"all {coverage.of:,} classes"
-    if not complete:
-        summary = f"a fixed sample of {coverage.classes:,} of {coverage.of:,} classes"
+    which = "all" if coverage.complete else "a fixed sample of"
+    summary = f"{which} {count_of(coverage.classes, 'class', 'classes')}"
     if not coverage.can_differ:
         summary += "; its decisions cannot differ"
-    elif not complete:
+    elif not coverage.complete:
         summary += " (--quick)"
     for number, by in ((coverage.drawn, "drawn"), (coverage.near, "near"), (coverage.malformed, "form")):
         if number:
@@ -120,6 +128,7 @@ def _coverage(coverage: Coverage, quick: bool) -> Document:
 
 AREAS = {
     ("parameters",): "Numbers, codes and lists",
+    ("ceiling",): "Ceiling",
     ("register", "reason_codes"): "Reason codes",
     ("register", "clauses"): "Clauses",
     ("register", "interpretations"): "Interpretations",
@@ -211,7 +220,7 @@ def _decision_changes(flip: Flip) -> Document:
         "reasons_changed": list(flip.changed),
         "other_changes": list(flip.other),
         "authorizes_more": flip.authorizes_more,
-    }
+    } | ({} if flip.passed is None else {"passed": flip.passed})
 
 
 def _flips(comparison: Comparison) -> Iterator[Document]:
@@ -220,7 +229,7 @@ def _flips(comparison: Comparison) -> Iterator[Document]:
     for flip, classes in comparison.sorted_flips():
         by_type.setdefault(flip.request_type, []).append((flip, classes))
     for name, flips in by_type.items():
-        complete = comparison.coverage[name].classes == comparison.coverage[name].of
+        complete = comparison.coverage[name].complete
         dimensions = comparison.dimensions[name]
         kinds = [
             _decision_changes(flip)

@@ -15,6 +15,7 @@ import random
 from collections import Counter
 from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import date, timedelta
 from functools import partial
 from typing import Any, Literal, NamedTuple
 
@@ -49,6 +50,7 @@ class Flip(NamedTuple):
     other: tuple[str, ...]  # other fields of the decision that differ, if the outcome is the same
     authorizes_more: bool  # more units or visits, or another procedure code
     found_by: FoundBy
+    passed: bool | None = None  # whether all dates of the request have passed; None if nobody gave a date to compare
 
     @property
     def severity_rank(self) -> int:
@@ -172,13 +174,34 @@ def _reasons(decision: Decision) -> list[tuple[str, Hashable]]:
     ]
 
 
+def dates_passed(request: object, as_of: str | None) -> bool | None:
+    """Whether all dates of a request are on or before `as_of` (YYYY-MM-DD); a request without a date has passed.
+
+    None if `as_of` is None. A visit can state the date of its referral as well; the later of its dates counts.
+    """
+    if as_of is None:
+        return None
+    fields = request.items() if isinstance(request, dict) else ()
+    return all(value <= as_of for name, value in fields if is_date(name) and isinstance(value, str))
+
+
+def is_date(field: str) -> bool:
+    """Whether a field of a request, by its name, has one of the request's own dates."""
+    return field.endswith("_date")
+
+
 # --- The classes -----------------------------------------------------------------------------------------------------
 
 
 class Comparer:
-    """Decides requests by both bundles, and has the classes of requests that both bundles define."""
+    """Decides requests by both bundles, and has the classes of requests that both bundles define.
 
-    def __init__(self, old: Bundle, new: Bundle) -> None:
+    With a date `as_of` (YYYY-MM-DD), no class has dates both through and after it, and each flip says which it is of.
+    """
+
+    def __init__(self, old: Bundle, new: Bundle, as_of: str | None = None) -> None:
+        self.as_of = as_of
+        next_day = [str(date.fromisoformat(as_of) + timedelta(days=1))] if as_of else []
         self.old, self.new = old.client(), new.client()
         data = [old.data, new.data]
         try:
@@ -186,7 +209,7 @@ class Comparer:
             self.request_codes = [
                 {code for code, row in each.items() if applies_to(row) == "request"} for each in registers
             ]
-            self.kinds = request_types(data, self.signatures)
+            self.kinds = request_types(data, self.signatures, next_day)
         except (AttributeError, KeyError, TypeError, ValueError):
             raise BundleNotUsable(
                 f"The classes of requests cannot be determined for {old.name} and {new.name}: the parameters, the "
@@ -210,7 +233,7 @@ class Comparer:
         """Find the requests that flip, by kind of flip; `classes` has the class of each request."""
         flips: Flips = {}
         for request, cls, old, new in zip(requests, classes, *self._decide(requests), strict=True):
-            add_flips(flips, _flips_on(request_type, request, cls, old, new, found_by))
+            add_flips(flips, self._flips_on(request_type, request, cls, old, new, found_by))
         return flips
 
     def flips_of_altered(self, request_type: str, requests: Sequence[object]) -> tuple[Flips, Counter[FoundBy]]:
@@ -221,21 +244,28 @@ class Comparer:
             invalid = any(each is not None and each["outcome"] == "invalid_request" for each in (old, new))
             found_by: FoundBy = "form" if invalid else "near"
             counts[found_by] += 1
-            add_flips(flips, _flips_on(request_type, request, (), old, new, found_by))
+            add_flips(flips, self._flips_on(request_type, request, (), old, new, found_by))
         return flips, counts
+
+    def _flips_on(
+        self,
+        request_type: str,
+        request: object,
+        cls: RequestClass,
+        old: Decision | None,
+        new: Decision | None,
+        found_by: FoundBy,
+    ) -> Flips:
+        flip = flip_of(request_type, old, new, found_by)
+        if flip is None:
+            return {}
+        text = json.dumps(request, ensure_ascii=False)
+        witness = Witness(len(text), text, old, new)
+        passed = dates_passed(request, self.as_of)
+        return {flip._replace(passed=passed): FlippedClasses(1, [{value} for value in cls], witness)}
 
     def _decide(self, requests: Sequence[object]) -> tuple[Sequence[Decision | None], Sequence[Decision | None]]:
         return decide_each(self.old, requests), decide_each(self.new, requests)
-
-
-def _flips_on(
-    request_type: str, request: object, cls: RequestClass, old: Decision | None, new: Decision | None, found_by: FoundBy
-) -> Flips:
-    flip = flip_of(request_type, old, new, found_by)
-    if flip is None:
-        return {}
-    text = json.dumps(request, ensure_ascii=False)
-    return {flip: FlippedClasses(1, [{value} for value in cls], Witness(len(text), text, old, new))}
 
 
 Blocks = Mapping[str, Sequence[Block]]  # by request type; passed to processes, for which they take long to compute
@@ -243,8 +273,8 @@ Blocks = Mapping[str, Sequence[Block]]  # by request type; passed to processes, 
 _flips_of: Callable[[Piece], Flips]  # of this process
 
 
-def _start_process(old: Bundle, new: Bundle, blocks: Blocks) -> None:
-    _use(Comparer(old, new), blocks)
+def _start_process(old: Bundle, new: Bundle, as_of: str | None, blocks: Blocks) -> None:
+    _use(Comparer(old, new, as_of), blocks)
 
 
 def _use(comparer: Comparer, blocks: Blocks) -> None:
@@ -301,6 +331,12 @@ def altered_requests(request: Request) -> Iterator[Request]:
                 yield with_value(request, path, value[:1] * length)
 
 
+def _baselines(request: Request, as_of: str | None) -> list[Request]:
+    """A request, and with a date `as_of` also one with that date: one of a date to come, one of a date that passed."""
+    passed = {name: as_of if is_date(name) else value for name, value in request.items()}
+    return [request] if as_of is None or passed == request else [request, passed]
+
+
 FieldPath = tuple[str | int, ...]
 
 
@@ -339,7 +375,7 @@ class Coverage:
     """The numbers of requests of one type that both bundles decided."""
 
     classes: int
-    of: int  # classes in all
+    complete: bool  # whether these are all classes
     drawn: int
     near: int
     malformed: int
@@ -368,29 +404,26 @@ def decide_both(
     *,
     rules_differ: bool,
     quick: bool,
+    as_of: str | None = None,
 ) -> Comparison:
     """Decide the classes of the request types in `can_differ`, and examples, by both bundles.
 
     Of the types that cannot differ, and with `quick` of all types, only a sample of the classes is decided.
-    `rules_differ` says that rules differ, and not only numbers and lists.
+    `rules_differ` says that rules differ, and not only numbers and lists. With a date `as_of` (YYYY-MM-DD), each flip
+    says whether its dates have passed.
 
     Raises `BundleNotUsable` and `EngineNotAvailable`.
     """
-    comparer = Comparer(old, new)
-    todo = {
-        name: list(
-            pieces(
-                comparer.kinds[name],
-                quick or not can,
-                (DRAWN_QUICKLY if quick else DRAWN) if can and rules_differ else 0,
-            )
-        )
-        for name, can in can_differ.items()
-    }
-    blocks = {name: comparer.kinds[name].blocks for name in todo}
-    comparison = Comparison({}, {}, {}, {name: comparer.kinds[name].dimensions for name in todo})
+    comparer = Comparer(old, new, as_of)
+    kinds = {name: comparer.kinds[name] for name in can_differ}
+    # The blocks of a type take about as long to find as to decide.
+    complete = {name: (can_differ[name] and not quick) or kind.sample.size == kind.size for name, kind in kinds.items()}
+    blocks = {name: kind.blocks if complete[name] else (kind.sample,) for name, kind in kinds.items()}
+    drawn = (DRAWN_QUICKLY if quick else DRAWN) if rules_differ else 0
+    todo = {name: list(pieces(name, blocks[name], drawn if can else 0)) for name, can in can_differ.items()}
+    comparison = Comparison({}, {}, {}, {name: kind.dimensions for name, kind in kinds.items()})
     processes = (os.cpu_count() or 1) if sum(map(len, todo.values())) > WORTH_PROCESSES else 1
-    begin = (_start_process, old, new, blocks) if processes > 1 else (_use, comparer, blocks)
+    begin = (_start_process, old, new, as_of, blocks) if processes > 1 else (_use, comparer, blocks)
     with workers(processes, _work, *begin) as work, class_progress() as report_progress:
         for name, of_type in todo.items():
             counts = Counter[bool]()
@@ -398,13 +431,13 @@ def decide_both(
                 counts[piece.block is None] += len(piece.numbers)
                 add_flips(comparison.flips, flips)
                 report_progress(name, done, len(of_type))
-            kind = comparer.kinds[name]
-            requests = list(altered_requests(kind.write(kind.baseline))) if can_differ[name] else []
+            kind = kinds[name]
+            baselines = _baselines(kind.write(kind.baseline), as_of) if can_differ[name] else []
+            requests = [altered for baseline in baselines for altered in altered_requests(baseline)]
             flips, by_form = comparer.flips_of_altered(name, requests)
             add_flips(comparison.flips, flips)
-            size = sum(block.size for block in kind.blocks)
             comparison.coverage[name] = Coverage(
-                counts[False], size, counts[True], by_form["near"], by_form["form"], can_differ[name]
+                counts[False], complete[name], counts[True], by_form["near"], by_form["form"], can_differ[name]
             )
     known = {flip for flip in comparison.flips if flip.found_by == "classes"}
     comparison.flips = {
@@ -414,5 +447,6 @@ def decide_both(
     }
     before, after = (decide_each(client, list(examples.values())) for client in (comparer.old, comparer.new))
     for name, one, another in zip(examples, before, after, strict=True):
-        comparison.examples[name] = flip_of(str(examples[name].get("request_type")), one, another)
+        flip = flip_of(str(examples[name].get("request_type")), one, another)
+        comparison.examples[name] = flip and flip._replace(passed=dates_passed(examples[name], as_of))
     return comparison

@@ -77,7 +77,11 @@ def type_as_text(of_type: Document) -> str:
 
 def kind_as_text(kind: Document) -> str:
     """Return the outcomes of a kind of flip, and its count."""
-    return f"{kind['old_outcome']} → {kind['new_outcome']}: {count_of(kind['count'], *FOUND_BY[kind['found_by']])}"
+    which = ""
+    if "passed" in kind:
+        which = ", of dates that have passed" if kind["passed"] else ", of dates to come"
+    count = count_of(kind["count"], *FOUND_BY[kind["found_by"]])
+    return f"{kind['old_outcome']} → {kind['new_outcome']}: {count}{which}"
 
 
 def kind_lines(kind: Document, shared_by_all: Mapping[str, str]) -> list[tuple[str, str]]:

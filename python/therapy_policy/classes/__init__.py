@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Any
 
 from therapy_policy.classes.model import RequestType, Signatures
@@ -29,10 +29,13 @@ REQUEST_TYPES: dict[str, Callable[[PolicyValues, Signatures], RequestType]] = {
 }
 
 
-def request_types(bundles: Sequence[Mapping[str, Any]], signatures: Signatures) -> dict[str, RequestType]:
+def request_types(
+    bundles: Sequence[Mapping[str, Any]], signatures: Signatures, more_starts: Collection[str] = ()
+) -> dict[str, RequestType]:
     """The request types by name; the numbers, dates and lists of the bundles distinguish no two requests of a class.
 
-    `bundles` is the data of each bundle. `signatures` returns the `signature` of each request's decision.
+    `bundles` is the data of each bundle. `signatures` returns the `signature` of each request's decision. Dates before
+    and after one of `more_starts` (YYYY-MM-DD) are in different classes too.
     """
-    policy = PolicyValues(bundles)
+    policy = PolicyValues(bundles, more_starts)
     return {name: make(policy, signatures) for name, make in REQUEST_TYPES.items()}

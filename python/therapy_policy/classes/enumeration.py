@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
-from therapy_policy.classes.model import RequestType
+from therapy_policy.classes.model import Block
 from therapy_policy.client.decision import Client, Decision
 from therapy_policy.errors import TherapyPolicyError
 
@@ -34,14 +34,14 @@ def stride(size: int) -> int:
     return next(n for n in itertools.count(least) if n == 1 or all(n % divisor for divisor in range(2, n)))
 
 
-def pieces(kind: RequestType, quick: bool, drawn: int) -> Iterator[Piece]:
+def pieces(request_type: str, blocks: Sequence[Block], drawn: int, *, quick: bool = False) -> Iterator[Piece]:
     """All classes of each block, or (`quick`) a fixed slice of them, and `drawn` random classes."""
-    for number, block in enumerate(kind.blocks):
+    for number, block in enumerate(blocks):
         every = range(0, block.size, stride(block.size) if quick else 1)
         for start in range(0, len(every), CHUNK):
-            yield Piece(kind.name, number, every[start : start + CHUNK])
+            yield Piece(request_type, number, every[start : start + CHUNK])
     for start in range(0, drawn, CHUNK):
-        yield Piece(kind.name, None, range(drawn)[start : start + CHUNK])
+        yield Piece(request_type, None, range(drawn)[start : start + CHUNK])
 
 
 def decide_each(client: Client, requests: Sequence[object]) -> Sequence[Decision | None]:

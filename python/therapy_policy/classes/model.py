@@ -36,6 +36,12 @@ RequestClass = tuple[Value, ...]  # one value of each dimension
 GroupValue = tuple[Value, ...]  # values of the dimensions of one group
 Signatures = Callable[[Sequence[Request]], Sequence[Hashable]]  # the signature of each request
 
+# What a sample has: the baseline with up to so many fields changed, as long as that is not too many classes.
+CHANGES_AT_LEAST, CHANGES_AT_MOST = 2, 4
+MOST_NEAR_BASELINE = 8_000  # classes
+MOST_OF_ONE_FIELD = 50  # values of one field, in combination with other fields
+MOST_OF_ONE_GROUP = 500  # values of one group, alone
+
 
 @dataclass(frozen=True, eq=False)
 class DimensionGroup:
@@ -163,6 +169,51 @@ class RequestType:
                 by_signature.setdefault(signature, group_value)
             representatives.append(tuple(by_signature.values()))
         return tuple(representatives)
+
+    @cached_property
+    def sample(self) -> Block:
+        """The classes to decide for an answer in seconds, instead of all `blocks`: those most like the baseline.
+
+        A number or a list shows in a request that nothing else denies or pends. That is the baseline except for the few
+        fields that select the number or the entry.
+        """
+        fields = [(place, n) for place, group in enumerate(self.groups) for n in range(len(group.dimensions))]
+        near = self._like_baseline(fields)
+        if self.factored:  # the fields that determine what is authorized, more of them at a time
+            near += self._like_baseline([field for field in fields if field[0] == 0])
+        slices = [
+            self.with_group(place, group_value)
+            for place, group in enumerate(self.groups)
+            for group_value in group.values[:: -(-len(group.values) // MOST_OF_ONE_GROUP)]
+        ]
+        return Block("a sample", (tuple(dict.fromkeys([*near, *slices])),))
+
+    def _like_baseline(self, fields: Sequence[tuple[int, int]]) -> list[RequestClass]:
+        """The baseline class, and those with other values in a few of these fields (a group, a dimension of it)."""
+        baseline = [group.values[0] for group in self.groups]
+        valid = [set(group.values) for group in self.groups]
+        others = {
+            (place, n): [
+                value
+                for value in self.groups[place].dimensions[n].values[:MOST_OF_ONE_FIELD]
+                if value != baseline[place][n]
+            ]
+            for place, n in fields
+        }
+        classes = [self.baseline]
+        for count in range(1, CHANGES_AT_MOST + 1):
+            several = list(itertools.combinations(fields, count))
+            more = sum(prod(len(others[field]) for field in chosen) for chosen in several)
+            if count > CHANGES_AT_LEAST and len(classes) + more > MOST_NEAR_BASELINE:
+                break
+            for chosen in several:
+                for values in itertools.product(*(others[field] for field in chosen)):
+                    group_values = list(baseline)
+                    for (place, n), value in zip(chosen, values, strict=True):
+                        group_values[place] = (*group_values[place][:n], value, *group_values[place][n + 1 :])
+                    if all(group_values[place] in valid[place] for place, _ in chosen):
+                        classes.append(self.join_values(group_values))
+        return classes
 
     @cached_property
     def blocks(self) -> tuple[Block, ...]:

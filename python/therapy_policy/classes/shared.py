@@ -21,7 +21,7 @@ from therapy_policy.classes.dimensions import (
 from therapy_policy.classes.model import dimension_group
 from therapy_policy.classes.policy_values import PolicyValues
 
-REQUEST_ID = any_value("request_id", ABSENT, None, "1", "x" * 64, "a/b~c")
+REQUEST_ID = any_value("request_id", ABSENT, None, "1", "x" * 64, "A-b.c:_9")
 
 
 def benefit(policy: PolicyValues, request_type: str) -> Dimension:
@@ -30,13 +30,16 @@ def benefit(policy: PolicyValues, request_type: str) -> Dimension:
 
 
 def pt_date_and_specialty(policy: PolicyValues, request_type: str, date: str) -> tuple[Dimension, Dimension]:
+    return policy.date(date, without="pediatric_ot"), specialty(policy, request_type)
+
+
+def specialty(policy: PolicyValues, request_type: str) -> Dimension:
     excluded = policy.values("outpatient_pt.excluded_specialties")
 
-    def classify(specialty: str) -> Hashable:
-        return specialty == "none", tuple(specialty in each for each in excluded)
+    def classify(name: str) -> Hashable:
+        return name == "none", tuple(name in each for each in excluded)
 
-    choices = policy.choices(f"{request_type}.specialty")
-    return policy.date(date, without="pediatric_ot"), one_field("specialty", group_names(choices, classify))
+    return one_field("specialty", group_names(policy.choices(f"{request_type}.specialty"), classify))
 
 
 def islands(policy: PolicyValues, request_type: str) -> dict[str, Sequence[Any]]:

@@ -72,6 +72,7 @@ class Decision(TypedDict):
     outcome: Outcome
     request_type: str | None  # None if the policy does not know the request type
     request_id: str | None  # as in the request
+    authorized_under: list[str]  # ids of the clauses that the approval is based on; policies before 2.0.0 give none
     authorized: Authorized
     lines: list[Line]  # of a valid pediatric_ot_claim, in the order requested; empty for other types
     reasons: list[Reason]  # all that apply
@@ -154,6 +155,8 @@ _CHECK_ENGINE = " Check that it runs a compatible version of the therapy policy.
 
 def _decision(answer: object) -> Decision:
     """Check that an answer has the fields and an outcome of a decision. The policy vouches for what is inside them."""
+    if isinstance(answer, dict):
+        answer.setdefault("authorized_under", [])
     if not isinstance(answer, dict) or answer.keys() != Decision.__required_keys__:
         raise EngineError("The engine's response is not a therapy-policy decision." + _CHECK_ENGINE)
     if answer["outcome"] not in _OUTCOMES:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 
 import opapywasm
@@ -9,7 +10,7 @@ import opapywasm.runtime
 
 from therapy_policy.client.decision import Client
 from therapy_policy.client.request_text import MAX_REQUEST_BYTES
-from therapy_policy.errors import EngineError, EngineNotAvailable, TherapyPolicyError
+from therapy_policy.errors import EngineError, EngineNotAvailable, PolicyNotUsable, TherapyPolicyError
 from therapy_policy.files import packaged_file
 
 # By default the SDK offers a policy 2 pages of 64 KiB and rejects a policy that needs more ("incompatible import
@@ -26,12 +27,16 @@ class EmbeddedClient(Client):
     Creating a client takes about 0.3 s, because the policy is compiled: create one and share it between threads. As
     many threads as there are processors decide at the same time; the others wait their turn.
 
-    `wasm` and `data` (JSON) replace the compiled policy and its data that this package ships.
+    `wasm` and `data` (JSON) replace the compiled policy and its data that this package ships. `checked` is False only
+    for data that is already checked, and for tests of what unusable data decide.
 
-    Raises `EngineNotAvailable` if the compiled policy is missing or cannot be loaded.
+    Raises `PolicyNotUsable` if `data` does not match the published schemas or exceeds the ceiling, and
+    `EngineNotAvailable` if the compiled policy is missing or cannot be loaded.
     """
 
-    def __init__(self, wasm: bytes | None = None, data: bytes | None = None) -> None:
+    def __init__(self, wasm: bytes | None = None, data: bytes | None = None, *, checked: bool = True) -> None:
+        if checked and data is not None:
+            _check(data)
         config = opapywasm.PolicyConfig(
             pool_size=os.cpu_count() or 1,
             borrow_timeout_seconds=None,
@@ -70,3 +75,14 @@ class EmbeddedClient(Client):
 
     def close(self) -> None:
         self._policy.close()
+
+
+def _check(data: bytes) -> None:
+    from therapy_policy.data_check import findings_in_data
+
+    try:
+        findings = findings_in_data(json.loads(data))
+    except ValueError as problem:
+        raise PolicyNotUsable("The data of the policy", [f"data.json:1: This is not JSON: {problem}."]) from None
+    if findings:
+        raise PolicyNotUsable("The data of the policy", findings)

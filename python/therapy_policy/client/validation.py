@@ -77,9 +77,17 @@ def _validator() -> Draft7Validator:
 
 
 @cache
-def _forms() -> dict[str, dict[str, Any]]:
-    forms: dict[str, dict[str, Any]] = packaged_json("data.json")["therapy"]["request"]["forms"]
-    return forms
+def _tables() -> dict[str, Any]:
+    tables: dict[str, Any] = packaged_json("data.json")["therapy"]["request"]
+    return tables
+
+
+def _unknown_fields(instance: Any, schema: Any) -> list[str]:
+    return [name for name in instance if name not in schema["properties"]]
+
+
+def _too_many(unknown: list[str]) -> bool:
+    return len(unknown) > int(_tables()["most_unknown_fields"])
 
 
 def _paths(error: ValidationError) -> Iterator[FieldPath]:
@@ -94,29 +102,32 @@ def _paths(error: ValidationError) -> Iterator[FieldPath]:
     elif error.validator == "required":
         yield from ((*path, name) for name in required if name not in instance)
     elif error.validator == "additionalProperties":
-        yield from ((*path, name) for name in instance if name not in schema["properties"])
+        unknown = _unknown_fields(instance, schema)
+        yield from [path] if _too_many(unknown) else ((*path, name) for name in unknown)
     else:
         yield path
 
 
 def _field_error(request: Any, path: FieldPath) -> FieldError:
     pointer = "".join("/" + str(step).replace("~", "~0").replace("/", "~1") for step in path)
-    if not path:
+    if not path and not isinstance(request, dict):
         return FieldError(pointer, "a JSON object in the published request format", _describe(request))
-    *parents, last = path
-    holder = request
-    for step in parents:
-        holder = holder[step]
+    value, missing = request, False
+    for step in path:
+        missing = isinstance(value, dict) and step not in value
+        value = None if missing else value[step]
     form = _form(request, path)
     if form is None:
-        return FieldError(pointer, "the request without this field", f"an unknown field: {_describe(holder[last])}")
-    missing = isinstance(holder, dict) and last not in holder
-    return FieldError(pointer, form["expected"], "nothing" if missing else _describe(holder[last]))
+        return FieldError(pointer, "the request without this field", f"an unknown field: {_describe(value)}")
+    if form["kind"] == "object" and isinstance(value, dict):
+        most = count_of(int(_tables()["most_unknown_fields"]), "unknown field")
+        return FieldError(pointer, "only the fields of this request type", f"an object with more than {most}")
+    return FieldError(pointer, form["expected"], "nothing" if missing else _describe(value))
 
 
 def _form(request: Any, path: FieldPath) -> dict[str, Any] | None:
     """Look up the form of the field at a path; None for an unknown field."""
-    forms = _forms()
+    forms: dict[str, dict[str, Any]] = _tables()["forms"]
     if path == ("request_type",):
         return forms["request_type"]
     form = forms[request["request_type"]]

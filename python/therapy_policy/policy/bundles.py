@@ -1,8 +1,8 @@
 """Bundles of the policy: the one in this package, and others that a person names.
 
-A name is a bundle file (.tar.gz), a directory of policies (or one that contains `policies/`), or a revision of the
-current git repository. `opa build` compiles what is not compiled yet, and allows only deterministic capabilities:
-nothing that depends on the network, a clock or chance.
+A name is a bundle file (.tar.gz), a directory of policies (or one that contains `policies/`), the version of a
+release, or a revision of the current git repository. `opa build` compiles what is not compiled yet, and allows only
+deterministic capabilities: nothing that depends on the network, a clock or chance.
 """
 
 from __future__ import annotations
@@ -15,14 +15,17 @@ import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from functools import cache, cached_property
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 from therapy_policy.client.embedded import EmbeddedClient
-from therapy_policy.errors import BundleNotUsable
+from therapy_policy.errors import BundleNotUsable, PolicyNotUsable, ReleaseNotUsable
 from therapy_policy.files import packaged_file
-from therapy_policy.policy.rego import Rego, opa_binary, read_rego
+from therapy_policy.policy.check import Finding, check_bundle, check_directory
+from therapy_policy.policy.digest import digest_of_everything, digest_of_what_decides, revision
+from therapy_policy.policy.rego import Rego, deterministic_capabilities, opa_binary, read_rego
+from therapy_policy.policy.releases import FOLDER, Release, commits_of, is_version, read_release
 
 ENTRY_POINTS = ("therapy/decision", "therapy/decisions")
 
@@ -57,6 +60,21 @@ class Bundle:
         return str(self.data["therapy"]["register"]["policy"]["version"])
 
     @cached_property
+    def digest(self) -> str:
+        """The SHA-256 of what decides, as 64 hex digits: new wording does not change it."""
+        return digest_of_what_decides(self.texts, self.data)
+
+    @cached_property
+    def digest_of_everything(self) -> str:
+        """The SHA-256 of the rules, numbers and words, as 64 hex digits."""
+        return digest_of_everything(self.texts, self.data)
+
+    @property
+    def revision(self) -> str:
+        """The version and 12 digits of the digest of what decides, as a decision log shows them."""
+        return revision(self.version, self.digest)
+
+    @cached_property
     def rego(self) -> Rego:
         """The pages and rules of the bundle.
 
@@ -65,11 +83,11 @@ class Bundle:
         return read_rego(self.texts)
 
     def client(self) -> EmbeddedClient:
-        """Create an embedded client that decides by this bundle.
+        """Create an embedded client that decides by this bundle, which `load` has checked.
 
         Raises `EngineNotAvailable`.
         """
-        return EmbeddedClient(self.wasm, json.dumps(self.data).encode())
+        return EmbeddedClient(self.wasm, json.dumps(self.data).encode(), checked=False)
 
 
 def packaged_bundle() -> Bundle:
@@ -78,21 +96,94 @@ def packaged_bundle() -> Bundle:
     return Bundle("this package", archive.read_bytes(), wasm.read_bytes())
 
 
-def load(name: str) -> Bundle:
-    """Load and compile the bundle that a file, a directory or a git revision names; this takes a few seconds.
+def load(name: str, *, checked: bool = True) -> Bundle:
+    """Load and compile the bundle that a file, a directory, a release or a git revision names, in a few seconds.
 
-    Raises `BundleNotUsable` if it does not exist or does not compile, `OpaNotAvailable` if OPA is unavailable.
+    `checked` is False only for tests of what an unusable policy decides, and to read what no decision depends on.
+
+    Raises `BundleNotUsable` if it does not exist or does not compile, `PolicyNotUsable` if `check` has findings about
+    it, `ReleaseNotUsable` if the record of the release and its policy differ, `OpaNotAvailable` if OPA is unavailable.
     """
     if not name:
-        raise BundleNotUsable("The name of the bundle is empty. Give a bundle file, a directory or a git revision.")
+        raise BundleNotUsable(
+            "The name of the bundle is empty. Give a bundle file, a directory, a release or a git revision."
+        )
     path = Path(name)
     if path.is_dir():
-        return _load_directory(name, path / "policies" if (path / "policies").is_dir() else path)
+        return _load_directory(name, policies_in(path), checked=checked)
     if path.is_file():
         with tempfile.TemporaryDirectory() as scratch:
-            return _load_archive(name, path.resolve(), Path(scratch))
+            bundle = _load_archive(name, path.resolve(), Path(scratch))
+        if checked and (findings := check_bundle(bundle)):
+            raise PolicyNotUsable(name, findings)
+        return bundle
+    root = directory_of_records(".")
+    if root and is_version(name) and (record := root / FOLDER / f"{name}.yaml").is_file():
+        return load_release(read_release(record), root)
     with _checkout(name) as policies:
-        return _load_directory(name, policies)
+        return _load_directory(name, policies, checked=checked, shown=f"{name}:policies")
+
+
+def check(name: str | None) -> list[Finding]:
+    """List everything in a directory of policies or in a bundle file that cannot be used; default: ./policies.
+
+    Raises `BundleNotUsable` if there is no such policy or it does not compile, `OpaNotAvailable` if OPA is unavailable.
+    """
+    path = Path(name or "policies")
+    if path.is_dir():
+        return check_directory(policies_in(path))
+    if name and path.is_file():
+        return check_bundle(load(name, checked=False))
+    where = f"{name} is not a directory or a bundle file." if name else "There is no directory `policies` here."
+    raise BundleNotUsable(f"{where} Give the directory of the policies, for example: therapy-policy check ../policies")
+
+
+def load_uncompiled(name: str) -> Bundle:
+    """Load a directory of policies that `check` has passed, without the compiled policy, which takes longer.
+
+    Raises `BundleNotUsable` if it does not compile, `OpaNotAvailable` if OPA is unavailable.
+    """
+    with tempfile.TemporaryDirectory() as scratch:
+        archive = Path(scratch) / "bundle.tar.gz"
+        build(".", policies_in(Path(name)), archive, name=name)
+        return Bundle(name, archive.read_bytes(), b"")
+
+
+def policies_in(path: Path) -> Path:
+    """Return the directory of policies that a directory contains, or the directory itself."""
+    return path / "policies" if (path / "policies").is_dir() else path
+
+
+def load_release(release: Release, root: Path) -> Bundle:
+    """Load and compile the policy of a release from the git checkout that has its record, and compare the digest.
+
+    `root` is the directory that contains `releases/`.
+
+    Raises `ReleaseNotUsable` if no commit has that policy, and `OpaNotAvailable`.
+    """
+    for commit in commits_of(release, root):
+        try:
+            with _checkout(commit, root) as policies:
+                bundle = _load_directory(release.version, policies, checked=False)
+        except BundleNotUsable:
+            continue
+        if bundle.digest_of_everything == release.text_digest:
+            return bundle
+    raise ReleaseNotUsable(
+        f"The policy of release {release.version} was not found: no known commit has policies/ with the digest in "
+        f"{FOLDER}/{release.version}.yaml. Fetch the whole history (git fetch --unshallow) or, if the policy is in "
+        "another commit, write that commit as `git_revision` in the record."
+    )
+
+
+def directory_of_records(name: str | None) -> Path | None:
+    """Return the directory that has the records beside a policy: releases/, sign-offs/, reviewers.yaml and others.
+
+    `name` is the name of the policy as in `load`, or None for the bundle of this package. Returns None if it is not a
+    directory of policies: only that, and this package in a checkout, have records.
+    """
+    policies = Path(__file__).parents[3] / "policies" if name is None else policies_in(Path(name).resolve())
+    return policies.parent if (policies / "therapy").is_dir() else None
 
 
 def build(source: Path | str, where: Path, output: Path, *options: str, name: str = "policies") -> None:
@@ -103,9 +194,7 @@ def build(source: Path | str, where: Path, output: Path, *options: str, name: st
 
     Raises `BundleNotUsable` if the source does not compile, and `OpaNotAvailable`.
     """
-    with tempfile.TemporaryDirectory() as scratch:
-        capabilities = Path(scratch) / "capabilities.json"
-        capabilities.write_text(json.dumps(_deterministic_capabilities()), encoding="utf-8")
+    with deterministic_capabilities() as capabilities:
         entry_points = [option for each in ENTRY_POINTS for option in ("--entrypoint", each)]
         command: list[str | Path] = [
             "build",
@@ -119,15 +208,6 @@ def build(source: Path | str, where: Path, output: Path, *options: str, name: st
         _opa(*command, *options, "--output", output, source, where=where, name=name)
 
 
-@cache
-def _deterministic_capabilities() -> dict[str, Any]:
-    """The capabilities of OPA that the policy may use: none that depend on the network, a clock or chance."""
-    capabilities: dict[str, Any] = json.loads(_opa("capabilities", "--current", where=Path(), name="OPA"))
-    capabilities["builtins"] = [each for each in capabilities["builtins"] if not each.get("nondeterministic")]
-    capabilities["allow_net"] = []
-    return capabilities
-
-
 def _opa(*arguments: str | Path, where: Path, name: str) -> bytes:
     done = subprocess.run([opa_binary(), *arguments], cwd=where, capture_output=True)
     if done.returncode:
@@ -136,11 +216,13 @@ def _opa(*arguments: str | Path, where: Path, name: str) -> bytes:
     return done.stdout
 
 
-def _load_directory(name: str, policies: Path) -> Bundle:
+def _load_directory(name: str, policies: Path, *, checked: bool, shown: str | None = None) -> Bundle:
     if not (policies / "therapy").is_dir():
         raise BundleNotUsable(
             f"{name} has no directory `therapy` of policies. Give the directory `policies` that contains it."
         )
+    if checked and (findings := check_directory(policies, name=shown)):
+        raise PolicyNotUsable(name, findings)
     with tempfile.TemporaryDirectory() as scratch:
         archive = Path(scratch) / "bundle.tar.gz"
         build(".", policies, archive, name=name)
@@ -160,18 +242,20 @@ def _load_archive(name: str, archive: Path, scratch: Path) -> Bundle:
     return bundle
 
 
-def _git(*arguments: str) -> subprocess.CompletedProcess[bytes]:
-    return subprocess.run(["git", *arguments], capture_output=True)
+def _git(*arguments: str, where: Path = Path()) -> subprocess.CompletedProcess[bytes]:
+    return subprocess.run(["git", *arguments], cwd=where, capture_output=True)
 
 
 @contextmanager
-def _checkout(revision: str) -> Iterator[Path]:
-    """Yield the directory `policies` of a git revision, in a temporary place."""
+def _checkout(revision: str, where: Path = Path()) -> Iterator[Path]:
+    """Yield the directory `policies` of a git revision, in a temporary place; `where` is in the git checkout."""
     try:
         # Resolve the commit first: git would take a name that begins with a dash for an option.
-        commit = _git("rev-parse", "--verify", "--quiet", "--end-of-options", f"{revision}^{{commit}}")
+        commit = _git("rev-parse", "--verify", "--quiet", "--end-of-options", f"{revision}^{{commit}}", where=where)
         archive = (
-            commit if commit.returncode else _git("archive", "--format=tar", commit.stdout.decode().strip(), "policies")
+            commit
+            if commit.returncode
+            else _git("archive", "--format=tar", commit.stdout.decode().strip(), "policies", where=where)
         )
     except FileNotFoundError:
         raise BundleNotUsable(
@@ -180,7 +264,7 @@ def _checkout(revision: str) -> Iterator[Path]:
         ) from None
     if archive.returncode:
         raise BundleNotUsable(
-            f"{revision} is not a bundle file, a directory, or a git revision that contains `policies/`. "
+            f"{revision} is not a bundle file, a directory, a release, or a git revision that contains `policies/`. "
             "Give one of these."
         )
     with tempfile.TemporaryDirectory() as scratch:

@@ -10,7 +10,9 @@ import base64
 import json
 import subprocess
 import tempfile
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import cache, cached_property
 from pathlib import Path
@@ -33,6 +35,14 @@ class Mention:
     column: int  # counted from 1, in bytes of UTF-8
     source: str
     target: str | DataPath
+
+
+@dataclass(frozen=True)
+class RegoError:
+    """Something that keeps OPA from reading a page, at a row counted from 1."""
+
+    row: int
+    message: str
 
 
 @dataclass(frozen=True)
@@ -167,15 +177,46 @@ def read_rego(texts: Mapping[str, str]) -> Rego:
 
     Raises `OpaNotAvailable`, and `BundleNotUsable` if a page is not Rego.
     """
-    return Rego(tuple(_page(file, syntax_tree(text)) for file, text in texts.items()))
+    _parse(texts.values())
+    return Rego(tuple(_page(file, text) for file, text in texts.items()))
 
 
-@cache
 def syntax_tree(text: str) -> Node:
     """Return the syntax tree of a page as `opa parse` writes it, with METADATA and locations, without other comments.
 
     Callers share the tree and must not change it. Raises `OpaNotAvailable`, and `BundleNotUsable` if it is not Rego.
     """
+    _parse([text])
+    tree, errors = _parsed[text]
+    if errors:
+        lines = "\n".join(f"line {error.row}: {error.message}" for error in errors)
+        raise BundleNotUsable(f"OPA cannot read a page. Correct this:\n{lines}")
+    return tree
+
+
+def syntax_errors(texts: Mapping[str, str]) -> dict[str, list[RegoError]]:
+    """List what keeps OPA from reading each page, [] for a page that is Rego, by their paths.
+
+    Raises `OpaNotAvailable`.
+    """
+    _parse(texts.values())
+    return {file: _parsed[text][1] for file, text in texts.items()}
+
+
+# The syntax tree and the errors of each text that was parsed.
+_parsed: dict[str, tuple[Node, list[RegoError]]] = {}
+
+
+def _parse(texts: Iterable[str]) -> None:
+    """Parse the texts that are new; OPA parses one page per run, so several run at once."""
+    new = [text for text in dict.fromkeys(texts) if text not in _parsed]
+    if new:
+        opa_binary()
+        with ThreadPoolExecutor() as pool:
+            _parsed.update(zip(new, pool.map(_run_opa_parse, new), strict=True))
+
+
+def _run_opa_parse(text: str) -> tuple[Node, list[RegoError]]:
     with tempfile.TemporaryDirectory() as scratch:
         (Path(scratch) / "page.rego").write_text(text, encoding="utf-8")
         command: list[str | Path] = [
@@ -186,9 +227,72 @@ def syntax_tree(text: str) -> Node:
             "page.rego",
         ]
         done = subprocess.run(command, cwd=scratch, capture_output=True)
-    if done.returncode:
-        raise BundleNotUsable(f"OPA cannot read a page. Correct this:\n{done.stderr.decode(errors='replace').strip()}")
-    return json.loads(done.stdout)
+    if not done.returncode:
+        return json.loads(done.stdout), []
+    errors = json.loads(done.stderr)["errors"]
+    return None, [RegoError(each.get("location", {}).get("row", 1), each["message"]) for each in errors]
+
+
+@dataclass(frozen=True)
+class CompileError:
+    """Something that keeps OPA from compiling a policy; an error of the whole bundle has the row 1."""
+
+    file: str  # its path in the bundle
+    row: int  # counted from 1
+    message: str
+
+
+def compile_errors(bundle: Path) -> list[CompileError]:
+    """List what keeps OPA from compiling a directory, with `opa check --strict`; [] if it cannot parse a page.
+
+    `bundle` contains what a bundle does, at the same paths. Raises `OpaNotAvailable`.
+    """
+    with deterministic_capabilities() as capabilities:
+        command: list[str | Path] = [
+            opa_binary(),
+            "check",
+            "--strict",
+            "--bundle",
+            "--format=json",
+            "--max-errors=0",
+            "--capabilities",
+            capabilities,
+            ".",
+        ]
+        done = subprocess.run(command, cwd=bundle, capture_output=True)
+    if not done.returncode:
+        return []
+    errors = json.loads(done.stderr)["errors"]
+    return [_compile_error(each, bundle) for each in errors if each.get("code") != "rego_parse_error"]
+
+
+def _compile_error(error: Node, bundle: Path) -> CompileError:
+    message = " ".join(error["message"].split()).removeprefix("bundle .: ")
+    if location := error.get("location"):
+        return CompileError(location["file"], location["row"], message)
+    files = [path.relative_to(bundle).as_posix() for path in bundle.rglob("*") if path.is_file()]
+    return CompileError(max((file for file in files if file in message), key=len, default=".manifest"), 1, message)
+
+
+@contextmanager
+def deterministic_capabilities() -> Iterator[Path]:
+    """Yield a file with the capabilities of OPA that the policy may use: nothing with the network, a clock or chance.
+
+    Raises `OpaNotAvailable`.
+    """
+    with tempfile.TemporaryDirectory() as scratch:
+        file = Path(scratch) / "capabilities.json"
+        file.write_text(_deterministic_capabilities(), encoding="utf-8")
+        yield file
+
+
+@cache
+def _deterministic_capabilities() -> str:
+    done = subprocess.run([opa_binary(), "capabilities", "--current"], capture_output=True, check=True)
+    capabilities = json.loads(done.stdout)
+    capabilities["builtins"] = [each for each in capabilities["builtins"] if not each.get("nondeterministic")]
+    capabilities["allow_net"] = []
+    return json.dumps(capabilities)
 
 
 opa_binary = cache(find_opa)
@@ -240,7 +344,9 @@ def _references(node: Node) -> Iterator[DataPath]:
             yield (first["value"], *_constants(rest))
 
 
-def _page(file: str, tree: Node) -> Page:
+@cache
+def _page(file: str, text: str) -> Page:
+    tree = syntax_tree(text)
     package = _constants(tree["package"]["path"][1:])
     about: Node = next(
         (each for each in tree.get("annotations", []) if each["scope"] in ("package", "subpackages")), {}

@@ -39,9 +39,9 @@ class Figures:
         return str(self._all["policy_version"])
 
     @property
-    def bundle_sha256(self) -> str:
-        """The digest of the bundle with these counts."""
-        return str(self._all["bundle_sha256"])
+    def policy_digest(self) -> str:
+        """The digest of what decides in the policy with these counts."""
+        return str(self._all["policy_digest"])
 
     # --- Tests
 
@@ -73,9 +73,9 @@ class Figures:
     # --- Classes
 
     @property
-    def classes_sha256(self) -> str:
-        """The digest of the bundle whose request classes were decided."""
-        return str(self._all["classes"]["bundle_sha256"])
+    def classes_digest(self) -> str:
+        """The digest of what decides in the policy whose request classes were decided."""
+        return str(self._all["classes"]["policy_digest"])
 
     @property
     def number_of_classes(self) -> int:

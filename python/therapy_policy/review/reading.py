@@ -16,7 +16,7 @@ from therapy_policy.errors import PolicyNotReadable
 from therapy_policy.policy import rego
 from therapy_policy.policy.bundles import Bundle
 from therapy_policy.policy.parameters import Parameter, parameters_of
-from therapy_policy.policy.registers import applies_to, problem_of
+from therapy_policy.policy.registers import applies_to
 from therapy_policy.policy.rego import ENTRY_PACKAGE, DataPath, Mention
 
 OUTCOME = "outcome"  # the rule of the entry page whose branches give the outcome
@@ -85,14 +85,9 @@ class PolicyView:
     """The content of a bundle, by the names that people use."""
 
     def __init__(self, bundle: Bundle, request_types: Iterable[str]) -> None:
-        """Read a bundle that decides these request types.
-
-        Raises `PolicyNotReadable` if a register or a parameter does not have the form that the review needs.
-        """
+        """Read a bundle that decides these request types, which `load` has checked."""
         self.bundle = bundle
         self.request_types = list(request_types)
-        if problem := problem_of(self.therapy, self.request_types):
-            raise PolicyNotReadable(f"{bundle.name} cannot be reviewed: {problem}; correct it and try again")
 
     @cached_property
     def therapy(self) -> dict[str, Any]:
@@ -115,10 +110,10 @@ class PolicyView:
 
     @cached_property
     def interpretations(self) -> dict[str, Any]:
-        """The interpretations, by number, each with its review; None if nobody has reviewed it yet."""
+        """The interpretations, by number."""
         register: dict[str, Any] = self.therapy["register"]["interpretations"]
         names = sorted(register, key=lambda name: (len(name), name))  # INT-2 before INT-10
-        return {name: {"review": None} | register[name] for name in names}
+        return {name: register[name] for name in names}
 
     @cached_property
     def source(self) -> dict[str, Any]:

@@ -29,6 +29,8 @@ from therapy_policy.policy.bundles import Bundle
 from therapy_policy.policy.parameters import Parameter
 from therapy_policy.policy.registers import APPLIES_TO, EFFECTS, KINDS, VISIBLE_IN
 from therapy_policy.policy.rego import Mention
+from therapy_policy.policy.sign_offs import points_of, release_of
+from therapy_policy.policy.source_checks import last_source_check
 from therapy_policy.review.figures import Figures, RegoTest
 from therapy_policy.review.reading import OutcomeBranch, Page, Passage, PolicyView, TitledRule
 from therapy_policy.review.requests import Field, Layout, fields, in_words, layout
@@ -114,18 +116,19 @@ class ReasonGroup:
 # --- The whole site --------------------------------------------------------------------------------------------------
 
 
-def write_site(bundle: Bundle, output: Path, report: Report) -> Path:
+def write_site(bundle: Bundle, output: Path, report: Report, records: Path | None) -> Path:
     """Write the review of a bundle into a directory, and return the path of its first page.
 
-    Makes the directory, or replaces an earlier review in it at once. `report` gets each step as one line.
+    Makes the directory, or replaces an earlier review in it at once. `report` gets each step as one line. `records` is
+    the directory with the sign-offs and the checks of the source, None if there is none.
 
     Raises `OutputNotUsable` if the directory holds other files or cannot be written, `PolicyNotReadable` if the bundle
-    cannot be read, and the errors of drawing and deciding.
+    cannot be read, `FileNotUsable` if a record cannot be read, and the errors of drawing and deciding.
     """
     output = output.resolve()
     check_output(output)
     report("Reading the policy and deciding the worked examples …")
-    files = Site(bundle, report).files()
+    files = Site(bundle, report, records).files()
     report(f"Writing {len(files)} files …")
     replace(output, files)
     return output / "index.html"
@@ -180,14 +183,20 @@ def replace(output: Path, files: Mapping[str, bytes]) -> None:
 class Site:
     """The pages of the review of one bundle."""
 
-    def __init__(self, bundle: Bundle, report: Report) -> None:
-        """Read a bundle; `report` gets each step as one line. Raises `PolicyNotReadable`."""
+    def __init__(self, bundle: Bundle, report: Report, records: Path | None = None) -> None:
+        """Read a bundle and the records about it; `report` gets each step as one line.
+
+        Raises `PolicyNotReadable`, and `FileNotUsable` if a record is not valid.
+        """
         self.bundle = bundle
+        self.last_source_check = None if records is None else last_source_check(records)
         self.report = report
         self.schema = packaged_json("request.schema.json")
         self.policy = PolicyView(bundle, self.schema["properties"]["request_type"]["enum"])
         self.figures = Figures()
         self.digest = hashlib.sha256(bundle.archive).hexdigest()
+        self.points = {point.subject: point for point in points_of(bundle, records)}
+        self.release = self.points.pop(release_of(bundle))
 
     def files(self) -> dict[str, bytes]:
         """All files of the site, by name, in order."""
@@ -296,8 +305,8 @@ class Site:
 
     @property
     def figures_fit(self) -> bool:
-        """Whether the counts are for this bundle."""
-        return self.digest == self.figures.bundle_sha256 == self.figures.classes_sha256
+        """Whether the counts are for what decides in this bundle."""
+        return self.bundle.digest == self.figures.policy_digest == self.figures.classes_digest
 
     @property
     def is_packaged(self) -> bool:
@@ -385,12 +394,12 @@ class Site:
         return sum(len(page.rules) for page in self.policy.pages.values())
 
     @property
-    def reviews(self) -> dict[str, list[str]]:
-        """The interpretations by the verdict of their review: confirmed, to change, or not reviewed."""
-        by_verdict: dict[str, list[str]] = {"confirmed": [], "to_change": [], "not_reviewed": []}
-        for name, entry in self.policy.interpretations.items():
-            by_verdict[entry["review"]["verdict"] if entry["review"] else "not_reviewed"].append(name)
-        return by_verdict
+    def interpretations_by_state(self) -> dict[str, list[str]]:
+        """The interpretations by the state of their sign-off."""
+        by_state: dict[str, list[str]] = {"signed": [], "to_change": [], "stale": [], "open": []}
+        for name, point in self.points.items():
+            by_state[point.state].append(name)
+        return by_state
 
     @property
     def packaged_version(self) -> str:

@@ -8,6 +8,7 @@ import subprocess
 import sys
 from contextlib import closing
 from importlib.resources import as_file, files
+from pathlib import Path
 
 from therapy_policy.errors import PortInUse
 from therapy_policy.files import packaged_file
@@ -17,17 +18,18 @@ LOOPBACK = "127.0.0.1"
 SHUTDOWN_SECONDS = 5
 
 
-def serve(port: int, host: str = LOOPBACK) -> int:
+def serve(port: int, archive: Path | None = None, host: str = LOOPBACK) -> int:
     """Run the sidecar in the foreground until Ctrl-C or SIGTERM; return OPA's exit status, 0 after one of these.
 
-    OPA's log, with one masked entry for each decision, goes to standard error.
+    `archive` is the file of another bundle than the one of this package; its caller has checked it. OPA's log, with one
+    masked entry for each decision, goes to standard error.
 
     Raises `OpaNotAvailable`, and `PortInUse` if the sidecar cannot listen on the port.
     """
     opa = find_opa()
     check_port(port, host)
     shipped_config = files("therapy_policy") / "sidecar" / "config.yaml"
-    with as_file(packaged_file("bundle.tar.gz")) as bundle, as_file(shipped_config) as config:
+    with as_file(packaged_file("bundle.tar.gz")) as packaged, as_file(shipped_config) as config:
         command = [
             str(opa),
             "run",
@@ -38,7 +40,7 @@ def serve(port: int, host: str = LOOPBACK) -> int:
             f"--shutdown-grace-period={SHUTDOWN_SECONDS}",
             "--skip-version-check",
             "--bundle",
-            str(bundle),
+            str(archive or packaged),
         ]
         print(
             f"therapy-policy sidecar on http://{host}:{port} (Ctrl-C stops it)",
