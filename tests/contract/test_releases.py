@@ -38,7 +38,8 @@ def test_every_release_after_the_first_was_compared_in_full() -> None:
 
 @pytest.mark.parametrize("release", RELEASES, ids=lambda release: release.version)
 def test_a_release_is_found_by_its_version(release: Release) -> None:
-    if is_here(next(commits_of(release, ROOT))):
+    # The newest one is also in the commit of this checkout.
+    if release is RELEASES[-1] or is_here(next(commits_of(release, ROOT))):
         assert load(release.version).version == release.version
     else:
         with pytest.raises(ReleaseNotUsable, match="Fetch the whole history"):
