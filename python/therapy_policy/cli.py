@@ -537,9 +537,10 @@ def diff(
 ) -> int:
     """Compare two policies: numbers, codes, clauses, wording and rules, and the decisions that change.
 
-    Both policies decide every class of requests that the rules can tell apart, which takes a few minutes; request types
-    that the change cannot affect are only sampled. Changed decisions are grouped, with the number of request classes
-    affected, what they share, and the smallest example. A change in wording alone is not a change in behavior.
+    Both policies decide every class of requests that the rules can tell apart, which can take half an hour; types of
+    requests that the change cannot affect are only sampled. Changed decisions are grouped, with the number of request
+    classes affected, what they share, and the smallest example. A change in wording alone is not a change in
+    behavior.
 
     Exit status: 0 no change in behavior (wording may differ), 1 some decision changes, 2 a file or usage error, 3 no
     engine or no OPA.
@@ -584,7 +585,7 @@ def accept(
 ) -> int:
     """Accept a policy as a new release: compare it with the newest one, and write releases/VERSION.yaml.
 
-    Both policies decide every class of requests and the examples, which takes a few minutes. The report shows what
+    Both policies decide every class of requests and the examples, which can take half an hour. The report shows what
     changed in numbers, words and behavior. The version must fit: a patch version for new wording, a minor version if
     decisions for dates to come change, a major version if decisions for dates that have passed change.
 

@@ -151,7 +151,7 @@ def _problems(error: ValidationError, document: Path) -> Iterator[Problem]:
     elif error.validator == "required":
         for name in wanted:
             if name not in instance:
-                about = schema.get("properties", {}).get(name, {}).get("description", "")
+                about = schema.get("properties", {}).get(name, {}).get("description", "").rstrip(".")
                 where = f"in `{path[-1]}`" if path and isinstance(path[-1], str) else "here"
                 yield Problem(path, f"`{name}` is missing {where}." + (f" Add {name}: {about}." if about else ""))
     elif error.validator == "uniqueItems":
@@ -183,7 +183,7 @@ def _expected(error: ValidationError) -> str:
         return f'Write it in quotes: "{str(instance).lower()}".'
     if error.validator == "enum":
         return _choice(instance, wanted)
-    return f"Expected: {schema.get('description') or error.message}."
+    return f"Expected: {(schema.get('description') or error.message).rstrip('.')}."
 
 
 def _choice(name: Any, names: Iterable[Any]) -> str:

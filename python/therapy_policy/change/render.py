@@ -155,11 +155,12 @@ def by_area(data: Sequence[Document]) -> dict[str, list[Document]]:
 def change_as_text(change: Document) -> str:
     """Return a change of the data: its place, the old and the new value."""
     wording = " (wording only)" if change["wording"] else ""
+    place = f"{change['place']}: " if change["place"] else ""  # a whole area has no place in it
     if "old" in change and "new" in change:
-        return f"{change['place']}: {value_as_text(change['old'])} → {value_as_text(change['new'])}{wording}"
+        return f"{place}{value_as_text(change['old'])} → {value_as_text(change['new'])}{wording}"
     for side, label in (("old", "removed"), ("new", "added")):
         if side in change:
-            return f"{change['place']}: {label}: {value_as_text(change[side])}{wording}"
+            return f"{place}{label}: {value_as_text(change[side])}{wording}"
     return str(change["place"])
 
 

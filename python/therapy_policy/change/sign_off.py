@@ -14,8 +14,9 @@ from therapy_policy.errors import FileNotUsable
 from therapy_policy.policy.bundles import Bundle
 from therapy_policy.policy.records import read_record
 from therapy_policy.policy.registers import EFFECTS, VISIBLE_IN
+from therapy_policy.policy.releases import FOLDER as RELEASES
+from therapy_policy.policy.releases import read_release
 from therapy_policy.policy.sign_offs import (
-    RELEASES,
     digest_of,
     file_of,
     impossible_date,
@@ -115,7 +116,7 @@ def _problems_of_release(subject: str, bundle: Bundle, root: Path) -> Iterator[s
     if not (root / name).is_file():
         yield f"nobody has accepted {subject}: there is no {name}; run therapy-policy accept first"
         return
-    if read_record(root / name, name, "release").value["text_digest"] != bundle.digest_of_everything:
+    if read_release(root / name).text_digest != bundle.digest_of_everything:
         yield f"the policy has changed since {name} was written; run therapy-policy accept first"
 
 

@@ -17,11 +17,11 @@ from therapy_policy.errors import FileNotUsable
 from therapy_policy.policy.bundles import Bundle
 from therapy_policy.policy.digest import sha256_of, without_comments
 from therapy_policy.policy.records import Record, read_record
+from therapy_policy.policy.releases import FOLDER as RELEASES
 from therapy_policy.wording import count_of, printable
 
 ROSTER = "reviewers.yaml"
 SIGN_OFFS = "sign-offs"
-RELEASES = "releases"
 
 # The file of a subject: of INT-1 or of release 1.1.0.
 SUBJECT_FILE = re.compile(r"(?P<interpretation>INT-\d+)\.yaml|release-(?P<version>\d+\.\d+\.\d+)\.yaml")
@@ -284,9 +284,9 @@ def not_on_roster(reviewer: str, day: str, reviewers: Mapping[str, Reviewer]) ->
     if person is None:
         return f"nobody in {ROSTER} has the id {printable(reviewer)}. {near_word(reviewer, reviewers)}".rstrip()
     if day < person.start:
-        return f"{reviewer} may sign from {person.start} on, not on {day}"
+        return f"{reviewer} may sign from {person.start} on, not on {day}."
     if person.end is not None and day > person.end:
-        return f"{reviewer} could sign through {person.end}, not on {day}"
+        return f"{reviewer} could sign through {person.end}, not on {day}."
     return None
 
 

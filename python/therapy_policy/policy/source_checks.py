@@ -70,7 +70,7 @@ def refuse_unknown(root: Path, by: str, date: str) -> None:
     if date > datetime.date.today().isoformat():
         raise FileNotUsable(f"{date} is in the future. Give the day on which the page was copied.")
     if (root / ROSTER).exists() and (problem := not_on_roster(by, date, read_reviewers(root))):
-        raise FileNotUsable(f"The check is not recorded: {problem}.")
+        raise FileNotUsable(f"The check is not recorded: {problem}")
 
 
 def add_source_check(root: Path, check: SourceCheck) -> None:
