@@ -13,6 +13,7 @@ import pytest
 
 import therapy_policy.client.embedded
 from therapy_policy import EmbeddedClient
+from therapy_policy.client.request_text import RequestText
 from therapy_policy.errors import EngineError, EngineNotAvailable, RequestNotJson, RequestTooLarge
 
 BUNDLE = Path(therapy_policy.__file__).parent / "policy" / "packaged"
@@ -159,7 +160,8 @@ def test_an_engine_error_does_not_quote_the_request(
     embedded: EmbeddedClient, monkeypatch: pytest.MonkeyPatch, visit: dict[str, Any]
 ) -> None:
     # The clients never send this text; it makes the engine itself fail.
-    monkeypatch.setattr(therapy_policy.client.decision, "request_text", lambda _: r'"Mrs. Kealoha \ud83d"')
+    odd = RequestText(r'"Mrs. Kealoha \ud83d"', None, None)
+    monkeypatch.setattr(therapy_policy.client.decision, "request_text", lambda _: odd)
     with pytest.raises(EngineError, match="OpaAbortError") as raised:
         embedded.decide(visit)
     assert raised.value.__cause__ is raised.value.__context__ is None
