@@ -28,7 +28,7 @@ def test_it_decides(embedded: EmbeddedClient, visit: dict[str, Any]) -> None:
 
 
 def test_the_policy_imports_nothing_from_its_host(embedded: EmbeddedClient) -> None:
-    assert embedded._policy.builtins == {}
+    assert embedded._policy_here().builtins == {}
 
 
 def test_numbers_stay_as_they_are_written(embedded: EmbeddedClient, visit: dict[str, Any]) -> None:
@@ -128,7 +128,7 @@ def test_close_while_others_decide(visit: dict[str, Any]) -> None:
 @pytest.mark.parametrize("data", ["{}", '{"therapy": {}}', None])
 def test_a_policy_without_its_data_authorizes_nothing(data: str | None, visit: dict[str, Any]) -> None:
     with EmbeddedClient() as client:
-        client._policy.set_data(data)
+        client._policy_here().set_data(data)
         for ask in each_way(client, visit):
             answer = ask()
             [decision] = answer if isinstance(answer, list) else [answer]
@@ -140,7 +140,7 @@ def test_a_policy_without_its_data_authorizes_nothing(data: str | None, visit: d
 def test_an_answer_that_is_not_a_decision_authorizes_nothing(
     embedded: EmbeddedClient, answer: object, monkeypatch: pytest.MonkeyPatch, visit: dict[str, Any]
 ) -> None:
-    monkeypatch.setattr(embedded._policy, "evaluate", lambda *_: answer)
+    monkeypatch.setattr(embedded._policy_here(), "evaluate", lambda *_: answer)
     for ask in each_way(embedded, visit):
         with pytest.raises(EngineError):
             ask()

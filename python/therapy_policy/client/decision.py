@@ -6,7 +6,7 @@ import re
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable
 from functools import cache
-from types import TracebackType
+from types import NoneType, TracebackType
 from typing import (
     Any,
     Literal,
@@ -303,49 +303,62 @@ def _published() -> _Published:
     )
 
 
-_Check = Callable[[object], str | None]
+class _Form(NamedTuple):
+    """The form of a value: its types, and what finds the wrong field inside a value of these types."""
 
+    types: frozenset[type]
+    wrong_inside: Callable[[Any], str | None] | None = None
 
-def _check_of(form: Any) -> _Check:
-    """Return a function that returns None for a value of the type `form`, else which field of the value is wrong."""
-    if is_typeddict(form):
-        return _check_of_fields(get_type_hints(form))
-    if get_origin(form) is list:
-        return _check_of_elements(_check_of(*get_args(form)))
-    if get_origin(form) is Literal:
-        values = get_args(form)
-        return lambda value: None if isinstance(value, str) and value in values else ""
-    if kinds := get_args(form):  # a union
-        checks = [_check_of(kind) for kind in kinds]
-        return lambda value: None if any(check(value) is None for check in checks) else ""
-    return lambda value: None if type(value) is form else ""
-
-
-def _check_of_fields(forms: dict[str, Any]) -> _Check:
-    checks = {name: _check_of(form) for name, form in forms.items()}
-    names = checks.keys()
-
-    def check_fields(value: object) -> str | None:
-        if type(value) is not dict or value.keys() != names:
+    def wrong_field(self, value: object) -> str | None:
+        """Return the path of the first field that has another form, "" for the value itself, or None."""
+        if type(value) not in self.types:
             return ""
-        for name, check in checks.items():
-            if (wrong := check(value[name])) is not None:
+        return self.wrong_inside(value) if self.wrong_inside else None
+
+
+def _form_of(annotation: Any) -> _Form:
+    kinds = get_args(annotation)
+    if is_typeddict(annotation):
+        return _Form(frozenset({dict}), _wrong_among_fields(get_type_hints(annotation)))
+    if get_origin(annotation) is list:
+        return _Form(frozenset({list}), _wrong_among_elements(_form_of(*kinds)))
+    if get_origin(annotation) is Literal:
+        return _Form(frozenset({str}), lambda text: None if text in kinds else "")
+    if kinds:  # a type or None
+        form = _form_of(kinds[0])
+        return _Form(form.types | {NoneType}, form.wrong_inside and (lambda value: value and form.wrong_field(value)))
+    return _Form(frozenset({annotation}))
+
+
+def _wrong_among_fields(annotations: dict[str, Any]) -> Callable[[Any], str | None]:
+    forms = {name: _form_of(annotation) for name, annotation in annotations.items()}
+    names = forms.keys()
+    steps = [(name, *form) for name, form in forms.items()]
+
+    def wrong_among_fields(value: dict[str, object]) -> str | None:
+        if value.keys() != names:
+            return ""
+        for name, types, wrong_inside in steps:
+            field = value[name]
+            if type(field) not in types:
+                return name
+            if wrong_inside and (wrong := wrong_inside(field)) is not None:
                 return f"{name}/{wrong}" if wrong else name
         return None
 
-    return check_fields
+    return wrong_among_fields
 
 
-def _check_of_elements(check: _Check) -> _Check:
-    def check_elements(value: object) -> str | None:
-        if type(value) is not list:
-            return ""
-        for index, element in enumerate(value):
-            if (wrong := check(element)) is not None:
+def _wrong_among_elements(form: _Form) -> Callable[[Any], str | None]:
+    def wrong_among_elements(elements: list[object]) -> str | None:
+        if form.types.issuperset(map(type, elements)) and not form.wrong_inside:
+            return None
+        for index, element in enumerate(elements):
+            if (wrong := form.wrong_field(element)) is not None:
                 return f"{index}/{wrong}" if wrong else str(index)
         return None
 
-    return check_elements
+    return wrong_among_elements
 
 
-_wrong_field = _check_of(Decision)
+_wrong_field = _form_of(Decision).wrong_field
