@@ -314,7 +314,7 @@ def validate(
     Exit status: 0 a valid request, 1 an invalid one, 2 a file or usage error.
     """
     try:
-        text = checked_text(_content(file))
+        text = checked_text(_content(file)).text
     except RequestError as problem:
         raise _not_a_request(file, problem) from None
 

@@ -72,7 +72,19 @@ class EngineNotAvailable(TherapyPolicyError):
 
 
 class EngineError(TherapyPolicyError):
-    """The engine answered, and the answer is not a decision."""
+    """The engine answered, and the answer is not a decision on the request.
+
+    `index` is the position of that request in a list of requests, counted from 0. It is None for a single request, and
+    if the answer as a whole is wrong.
+    """
+
+    def __init__(self, problem: str, index: int | None = None) -> None:
+        super().__init__(problem, index)
+        self.problem = problem
+        self.index = index
+
+    def __str__(self) -> str:
+        return self.problem if self.index is None else f"Request {self.index}, counted from 0: {self.problem}"
 
 
 class SidecarUrlInvalid(TherapyPolicyError, ValueError):

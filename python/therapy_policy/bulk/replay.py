@@ -337,7 +337,7 @@ def _read_entry(entry: dict[str, Any], number: int, report: ReplayReport) -> Ite
             report.cannot_replay(LEFT_OUT, place)
         else:
             try:
-                yield LoggedDecision(place, request_text(request).encode(), then)
+                yield LoggedDecision(place, request_text(request).text.encode(), then)
             except (RequestNotJson, RequestTooLarge):
                 report.cannot_replay(TOO_LARGE, place)
 
