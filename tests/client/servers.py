@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 import http.server
 import socket
+import ssl
 import subprocess
 import threading
 import time
@@ -44,7 +45,7 @@ Misbehave = Callable[[BaseHTTPRequestHandler], None]
 class MisbehavingServer(http.server.ThreadingHTTPServer):
     """Handles each POST with the given function, in its own thread."""
 
-    def __init__(self, misbehave: Misbehave) -> None:
+    def __init__(self, misbehave: Misbehave, tls: ssl.SSLContext | None = None) -> None:
         class Handler(BaseHTTPRequestHandler):
             protocol_version = "HTTP/1.1"
 
@@ -57,7 +58,9 @@ class MisbehavingServer(http.server.ThreadingHTTPServer):
         super().__init__(("127.0.0.1", 0), Handler)
         # The receive buffer is so small that the sender of a large request has to wait.
         self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
-        self.url = f"http://127.0.0.1:{self.server_port}"
+        self.url = f"http{'s' if tls else ''}://127.0.0.1:{self.server_port}"
+        if tls:
+            self.socket = tls.wrap_socket(self.socket, server_side=True)
         threading.Thread(target=self.serve_forever, args=(0.02,), daemon=True).start()
 
     def handle_error(self, *_: Any) -> None:

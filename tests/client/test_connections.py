@@ -43,7 +43,7 @@ def test_sixteen_forgotten_connections(network: ForgetfulNetwork, visit: dict[st
         start = time.monotonic()
         for _ in range(16):
             assert client.decide(visit)["outcome"] == "authorized"
-        assert time.monotonic() - start < DEADLINE_SECONDS  # half of it for the first, and the others found none idle
+        assert time.monotonic() - start < 2 * DEADLINE_SECONDS  # half of one for the first, and no time for the others
 
 
 @BOTH
