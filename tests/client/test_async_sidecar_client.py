@@ -66,7 +66,7 @@ def test_waiting_for_a_connection_counts(misbehaving: Callable[[Misbehave], str]
             start = time.monotonic()
             results = await asyncio.gather(*(client.decide(None) for _ in range(10)), return_exceptions=True)
             assert [type(result) for result in results] == [EngineNotAvailable] * 10
-            assert time.monotonic() - start < 1.5
+            assert time.monotonic() - start < 3  # one after the other would take 4 s
 
     asyncio.run(decide())
 

@@ -85,7 +85,11 @@ def tls(opa: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Files]:
 
 @BOTH
 def test_a_client_certificate(client_type: Client, tls: Files, visit: dict[str, Any]) -> None:
-    options = {"ca_file": tls.ca_file, "client_certificate": tls.certificate, "deadline_seconds": SECONDS}
+    options: dict[str, Any] = {
+        "ca_file": tls.ca_file,
+        "client_certificate": tls.certificate,
+        "deadline_seconds": SECONDS,
+    }
     with client_type(tls.url, **options) as client:
         assert client.ready()
         assert client.decide(visit)["outcome"] == "authorized"
@@ -109,17 +113,21 @@ def test_a_server_with_a_certificate_of_another_authority(
     ca_file = {"foreign": tls.foreign_ca_file, "public": None}[authorities]
     with (
         client_type(tls.url, ca_file=ca_file, client_certificate=tls.certificate, deadline_seconds=SECONDS) as client,
-        pytest.raises(EngineNotAvailable, match="is not accepted: .* give the authority's file as `ca_file`"),
+        pytest.raises(EngineNotAvailable, match=r"is not accepted: .* give the authority's file as `ca_file`"),
     ):
         client.decide(visit)
 
 
 @BOTH
 def test_a_server_with_a_certificate_for_another_host(client_type: Client, tls: Files, visit: dict[str, Any]) -> None:
-    options = {"ca_file": tls.ca_file, "client_certificate": tls.certificate, "deadline_seconds": SECONDS}
+    options: dict[str, Any] = {
+        "ca_file": tls.ca_file,
+        "client_certificate": tls.certificate,
+        "deadline_seconds": SECONDS,
+    }
     with (
         client_type(tls.url.replace("127.0.0.1", "localhost"), **options) as client,
-        pytest.raises(EngineNotAvailable, match="is not accepted: .*[Hh]ostname.* for the host in the URL"),
+        pytest.raises(EngineNotAvailable, match=r"is not accepted: .*[Hh]ostname.* for the host in the URL"),
     ):
         client.decide(visit)
 
@@ -131,7 +139,7 @@ def test_a_client_without_an_accepted_certificate(client_type: Client, tls: File
             client_type(
                 tls.url, ca_file=tls.ca_file, client_certificate=certificate, deadline_seconds=SECONDS
             ) as client,
-            pytest.raises((EngineNotAvailable, EngineError), match="client certificate|closed the connection"),
+            pytest.raises((EngineNotAvailable, EngineError), match="client certificate"),
         ):
             client.decide(visit)
 
@@ -170,7 +178,7 @@ def test_certificate_files_that_cannot_be_used(client_type: Client, tls: Files, 
     empty.touch()
     encrypted = tmp_path / "encrypted.key"
     subprocess.run(["openssl", "pkcs8", "-topk8", "-in", key, "-out", encrypted, "-passout", "pass:x"], check=True)
-    for options in (
+    broken: list[dict[str, Any]] = [
         {"ca_file": tmp_path / "none.pem"},
         {"ca_file": tmp_path},
         {"ca_file": empty},
@@ -178,10 +186,12 @@ def test_certificate_files_that_cannot_be_used(client_type: Client, tls: Files, 
         {"client_certificate": (certificate, empty)},
         {"client_certificate": (certificate, tls.foreign_certificate[1])},
         {"client_certificate": (certificate, encrypted)},
-    ):
+    ]
+    for options in broken:
         with pytest.raises(FileNotUsable, match=r"[Nn]ame (a )?PEM file"):
             client_type("https://127.0.0.1", **options)
-    for options in ({"ca_file": tls.ca_file}, {"client_certificate": tls.certificate}):
+    without_tls: list[dict[str, Any]] = [{"ca_file": tls.ca_file}, {"client_certificate": tls.certificate}]
+    for options in without_tls:
         with pytest.raises(SidecarUrlInvalid, match="https"):
             client_type("http://127.0.0.1", **options)
 

@@ -196,9 +196,9 @@ class Endpoint:
         if tls_error := next((each for each in chain if isinstance(each, ssl.SSLError)), None):
             return self._tls_failure(tls_error)
         if connected:
-            hint = ", or requires a client certificate" if self.tls and not self.client_certificate else ""
+            hint = f" It may require {self._which_certificate()}." if self.tls else ""
             return EngineError(
-                f"The server at {self.url} closed the connection, or is not an HTTP server{hint}. Check its log."
+                f"The server at {self.url} closed the connection, or is not an HTTP server.{hint} Check its log."
             )
         return EngineNotAvailable(
             f"No server answers at {self.url}. Start a sidecar with `therapy-policy serve`, or give another URL."
@@ -224,8 +224,12 @@ class Endpoint:
                 "`client_certificate` as the files of a current certificate and its key."
             )
         return EngineNotAvailable(
-            f"No secure connection to {self.url}. Check that the sidecar uses TLS: an http URL is for one without."
+            f"No secure connection to {self.url}. Check that the sidecar uses TLS, and whether it requires "
+            f"{self._which_certificate()}."
         )
+
+    def _which_certificate(self) -> str:
+        return "another client certificate" if self.client_certificate else "a client certificate"
 
 
 Connection = TypeVar("Connection")
@@ -288,10 +292,11 @@ def half_way_to(deadline: float) -> float:
 
 
 def causes(error: BaseException | None) -> Iterator[BaseException]:
-    """Yield an exception and those that led to it."""
+    """Yield an exception and those that led to it, also as an argument, which is how urllib3 passes some on."""
     while error is not None:
         yield error
-        error = error.__cause__ or error.__context__
+        argument = error.args[0] if error.args and isinstance(error.args[0], BaseException) else None
+        error = error.__cause__ or error.__context__ or argument
 
 
 @lru_cache(maxsize=8)
