@@ -30,7 +30,7 @@ TABLE = (
 ROW = {name: row for row, names in enumerate(TABLE) for name in names}
 # The package itself only hands on what is below it, and is imported as anybody outside would.
 PACKAGE = "therapy_policy"
-FROM_PACKAGE = {"EmbeddedClient": "therapy_policy.client", "SidecarClient": "therapy_policy.client"}
+FROM_PACKAGE = dict.fromkeys(("AsyncSidecarClient", "EmbeddedClient", "SidecarClient"), "therapy_policy.client")
 
 FILES = sorted(
     path for folder in ("python/therapy_policy", "proof", "tests", "tools") for path in (ROOT / folder).rglob("*.py")

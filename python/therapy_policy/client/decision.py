@@ -123,11 +123,11 @@ class Client(ABC):
         This is several times faster than one call per request. All requests are read before the first is decided, so
         split a very long series into parts.
         """
-        return self._decide_batches(_each(requests, request_text))
+        return self._decide_batches(each_as_text(requests, request_text))
 
     def decide_texts(self, texts: Iterable[str | bytes]) -> list[Decision]:
         """Decide requests given as JSON texts, and return the decisions in the same order; see `decide_many`."""
-        return self._decide_batches(_each(texts, checked_text))
+        return self._decide_batches(each_as_text(texts, checked_text))
 
     def _decide_one(self, request: RequestText) -> Decision:
         return checked_decision(self._ask("therapy/decision", request.text), request, self._policy_version)
@@ -157,7 +157,7 @@ class Client(ABC):
 _Value = TypeVar("_Value")
 
 
-def _each(values: Iterable[_Value], as_text: Callable[[_Value], RequestText]) -> list[RequestText]:
+def each_as_text(values: Iterable[_Value], as_text: Callable[[_Value], RequestText]) -> list[RequestText]:
     texts = []
     for index, value in enumerate(values):
         try:
