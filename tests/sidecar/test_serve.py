@@ -76,7 +76,8 @@ def test_a_bad_request_does_not_affect_its_neighbors(sidecar: RunningSidecar) ->
         ("POST", "/v0/data/therapy/decision"),
         ("POST", "/"),
         ("GET", "/v1/config"),
-        ("GET", "/metrics"),
+        ("POST", "/metrics"),
+        ("GET", "/health/startup"),
     ],
 )
 def test_nothing_else_is_open(sidecar: RunningSidecar, method: str, path: str) -> None:
