@@ -6,6 +6,7 @@ import http.client
 import socket
 import socketserver
 import threading
+from collections import Counter
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler
 from importlib import metadata
@@ -49,12 +50,19 @@ class Diagnostics:
     """The state of the sidecar, from OPA at `opa_address` and from this process."""
 
     def __init__(
-        self, opa_address: Address, children: list[Child], log: Log, decisions: Decisions, about: dict[str, str]
+        self,
+        opa_address: Address,
+        children: list[Child],
+        log: Log,
+        decisions: Decisions,
+        responses: Counter[str],
+        about: dict[str, str],
     ) -> None:
         self._opa_address = opa_address
         self._children = children
         self._log = log
         self._decisions = decisions
+        self._responses = responses  # of nginx, by status
         self._about = {"program_version": metadata.version("therapy-policy")} | about
         self._registry = CollectorRegistry()
         self._registry.register(self)
@@ -101,6 +109,12 @@ class Diagnostics:
         for outcome, count in self._decisions.counts.items():
             decisions.add_metric([outcome], count)
         yield decisions
+        responses = CounterMetricFamily(
+            "therapy_policy_front_responses", "Responses of nginx, probes included.", labels=["code"]
+        )
+        for status, count in sorted(self._responses.items()):
+            responses.add_metric([status], count)
+        yield responses
 
     def _ask_opa(self, path: str) -> tuple[int, bytes]:
         """Return the status and body of OPA's answer; (0, b"") if there is none in time."""

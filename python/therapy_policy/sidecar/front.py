@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import os
 import re
+import socket
 import subprocess
+import threading
+from collections import Counter
 from dataclasses import dataclass
 from importlib import resources
 from pathlib import Path
@@ -32,6 +35,22 @@ class Front:
     certificate: Path | None = None
     key: Path | None = None
     client_ca: Path | None = None
+
+
+class Responses:
+    """Counts the responses of nginx by status; nginx sends each status to a unix socket in the private directory."""
+
+    def __init__(self, private: Path) -> None:
+        self.counts: Counter[str] = Counter()
+        self._socket = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+        self._socket.bind(str(private / "status.sock"))
+        threading.Thread(target=self._read, name="responses", daemon=True).start()
+
+    def _read(self) -> None:
+        while message := self._socket.recv(1024):
+            status = message[-3:].decode("ascii", "replace")
+            if status.isdecimal():
+                self.counts[status] += 1
 
 
 def is_host_name(name: str) -> bool:

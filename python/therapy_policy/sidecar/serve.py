@@ -14,6 +14,7 @@ import socket
 import subprocess
 import sys
 import tempfile
+from collections import Counter
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from importlib.resources import as_file, files
@@ -24,7 +25,7 @@ from therapy_policy.errors import NO_ENGINE, BundleNotUsable, FileNotUsable, Por
 from therapy_policy.files import packaged_file
 from therapy_policy.sidecar.child import Child, environment
 from therapy_policy.sidecar.diagnostics import Address, Decisions, Diagnostics, start_listener
-from therapy_policy.sidecar.front import Front, write_configuration
+from therapy_policy.sidecar.front import Front, Responses, write_configuration
 from therapy_policy.sidecar.log import Log, is_masked
 from therapy_policy.toolchain.nginx import installed_nginx
 from therapy_policy.toolchain.opa import find_opa
@@ -129,7 +130,8 @@ def serve(
                 report=log.report,
             )
         ]
-        diagnostics = Diagnostics(opa_address, children, log, decisions, {"revision": revision})
+        responses = Responses(Path(private)).counts if front else Counter()
+        diagnostics = Diagnostics(opa_address, children, log, decisions, responses, {"revision": revision})
         probes: Address | None = None
         if front and nginx:
             probes = Path(private) / "probes.sock"
