@@ -5,6 +5,7 @@ Results go to standard output, everything else to standard error. Only the comma
 
 from __future__ import annotations
 
+import ipaddress
 import json
 import os
 import sys
@@ -40,6 +41,7 @@ if TYPE_CHECKING:
     from therapy_policy.client.decision import Client, Decision
     from therapy_policy.policy.bundles import Bundle
     from therapy_policy.policy.sign_offs import Point
+    from therapy_policy.sidecar.front import Front
 
 NEXT_STEPS = """\
 Next:
@@ -752,28 +754,123 @@ def serve(
     ] = False,
     sign_offs: SignOffs = None,
     bundle: BundleName = None,
+    diagnostics_port: Annotated[
+        int | None,
+        typer.Option(
+            "--diagnostics-port",
+            min=1,
+            max=65535,
+            help="Also answer probes and metrics at this port: /health/live, /health/ready and /metrics.",
+        ),
+    ] = None,
+    front: Annotated[
+        bool, typer.Option("--front", help="Put nginx, which must be installed, in front of OPA. Use it in production.")
+    ] = False,
+    listen: Annotated[
+        str | None,
+        typer.Option(
+            "--listen", metavar="ADDRESS", help="With --front: the IPv4 address to listen on. Default: 127.0.0.1."
+        ),
+    ] = None,
+    front_host: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--front-host",
+            metavar="NAME",
+            help="With --front: a name that callers use as the Host; repeat it for each. Default: localhost and "
+            "127.0.0.1.",
+        ),
+    ] = None,
+    tls_certificate: Annotated[
+        Path | None,
+        typer.Option("--tls-certificate", metavar="FILE", help="With --front: the certificate chain, for HTTPS."),
+    ] = None,
+    tls_key: Annotated[
+        Path | None, typer.Option("--tls-key", metavar="FILE", help="The private key of the certificate.")
+    ] = None,
+    tls_client_ca: Annotated[
+        Path | None,
+        typer.Option(
+            "--tls-client-ca", metavar="FILE", help="Callers need a certificate from one of these authorities."
+        ),
+    ] = None,
 ) -> int:
-    """Run the sidecar: OPA with this policy, on 127.0.0.1, until Ctrl-C.
+    """Run the sidecar: OPA with this policy, on 127.0.0.1, until Ctrl-C, SIGTERM, SIGHUP or SIGQUIT.
 
-    A bundle that `therapy-policy check` has findings about is not run.
+    A bundle that `therapy-policy check` has findings about is not run. OPA is started again when it dies. The decision
+    log goes to standard error; a log that nobody reads does not delay decisions.
 
-    Exit status: 0 stopped, 1 something is not signed (with --require-signed), 2 a usage error, 3 OPA is unavailable or
-    the port is in use.
+    Without --front, OPA itself listens. Any program on this machine can then bring it down: OPA reads YAML bodies
+    before it authorizes, waits forever for slow clients, and slows down for everybody when it is overloaded.
+
+    Exit status: 0 stopped by a signal, 1 something is not signed (with --require-signed), 2 a usage error, 3 OPA or
+    nginx is unavailable or keeps dying, or the port is in use.
     """
+    from therapy_policy.sidecar.serve import LOOPBACK, stop_signals
     from therapy_policy.sidecar.serve import serve as run_sidecar
 
-    policy = _bundle(bundle)
-    if require_signed:
-        from therapy_policy.policy.bundles import directory_of_records
-        from therapy_policy.policy.sign_offs import points_of
+    nginx = _front(front, listen, front_host, tls_certificate, tls_key, tls_client_ca)
+    if diagnostics_port == port:
+        raise typer.BadParameter("--diagnostics-port is the same as --port. Choose another")
+    try:
+        with stop_signals() as stop, tempfile.TemporaryDirectory() as scratch:
+            policy = _bundle(bundle)
+            if require_signed:
+                from therapy_policy.policy.bundles import directory_of_records
+                from therapy_policy.policy.sign_offs import points_of
 
-        _refuse_unsigned(points_of(policy, _records(sign_offs) or directory_of_records(bundle)))
-    if bundle is None:
-        return run_sidecar(port)
-    with tempfile.TemporaryDirectory() as scratch:
-        archive = Path(scratch) / "bundle.tar.gz"
-        archive.write_bytes(policy.archive)
-        return run_sidecar(port, archive)
+                _refuse_unsigned(points_of(policy, _records(sign_offs) or directory_of_records(bundle)))
+            archive = None
+            if bundle is not None:
+                archive = Path(scratch) / "bundle.tar.gz"
+                archive.write_bytes(policy.archive)
+            return run_sidecar(
+                port,
+                stop,
+                revision=policy.revision,
+                archive=archive,
+                host=listen or LOOPBACK,
+                diagnostics_port=diagnostics_port,
+                front=nginx,
+            )
+    except Stopped:
+        return DECIDED
+
+
+def _front(
+    front: bool,
+    listen: str | None,
+    hosts: list[str] | None,
+    certificate: Path | None,
+    key: Path | None,
+    ca: Path | None,
+) -> Front | None:
+    """Return what nginx accepts; raise `BadParameter` if the options of `serve` do not fit together."""
+    if not front:
+        if listen or hosts or certificate or key or ca:
+            raise typer.BadParameter("--listen, --front-host and --tls-… need --front")
+        return None
+    if (certificate is None) != (key is None):
+        raise typer.BadParameter("--tls-certificate and --tls-key need each other")
+    if ca and not certificate:
+        raise typer.BadParameter("--tls-client-ca needs --tls-certificate and --tls-key")
+
+    from therapy_policy.sidecar.front import LOCAL_HOSTS, Front, is_host_name
+
+    if listen is not None and not _is_ipv4(listen):
+        raise typer.BadParameter("--listen takes an IPv4 address, for example 0.0.0.0 for all of this machine")
+    for host in hosts or ():
+        if not is_host_name(host):
+            raise typer.BadParameter(f"{host!r} is not a host name. Give --front-host a name without a port")
+    return Front(tuple(hosts or LOCAL_HOSTS), certificate, key, ca)
+
+
+def _is_ipv4(address: str) -> bool:
+    try:
+        ipaddress.IPv4Address(address)
+    except ValueError:
+        return False
+    return True
 
 
 if __name__ == "__main__":

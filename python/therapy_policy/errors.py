@@ -10,6 +10,7 @@
       PortInUse                   3  the sidecar cannot listen on its port
       ToolNotAvailable            3  a program that the package runs cannot be found or downloaded
         OpaNotAvailable           3
+        NginxNotAvailable         3
         ReviewToolsNotAvailable   3
       FileNotUsable               2  a file cannot be read or written
         OutputNotUsable           2
@@ -103,6 +104,10 @@ class ToolNotAvailable(TherapyPolicyError):
 
 class OpaNotAvailable(ToolNotAvailable):
     """No usable OPA was found, downloaded or built."""
+
+
+class NginxNotAvailable(ToolNotAvailable):
+    """No usable nginx is installed. The message says what to install."""
 
 
 class ReviewToolsNotAvailable(ToolNotAvailable):

@@ -11,7 +11,7 @@ from importlib import resources
 from importlib.resources.abc import Traversable
 from pathlib import Path
 from types import FrameType
-from typing import Any, BinaryIO
+from typing import IO, Any, BinaryIO
 
 from therapy_policy.errors import FileNotUsable, Stopped
 
@@ -52,7 +52,7 @@ def open_input(name: str) -> BinaryIO:
         raise FileNotUsable(f"{name} cannot be read: {problem.strerror}. Give the name of a readable file.") from None
 
 
-def lines_of(stream: BinaryIO, max_bytes: int) -> Iterator[tuple[bytes, int]]:
+def lines_of(stream: IO[bytes], max_bytes: int) -> Iterator[tuple[bytes, int]]:
     """Yield each line without its line ending, and its size in bytes with it.
 
     A line of more than `max_bytes` bytes is cut off just after that, so that it is still too long.
