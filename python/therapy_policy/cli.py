@@ -29,7 +29,8 @@ from therapy_policy.errors import (
     Stopped,
     TherapyPolicyError,
 )
-from therapy_policy.files import display_name, from_here, open_input, packaged_json
+from therapy_policy.files import display_name, from_here, packaged_json
+from therapy_policy.inputs import read_request
 from therapy_policy.wording import count_of, printable
 
 if TYPE_CHECKING:
@@ -167,12 +168,6 @@ def _on_console(print_on: Callable[[Console], None]) -> str:
     return "\n".join(lines)
 
 
-def _content(file: str) -> bytes:
-    """Read the bytes of a request file, at most one more than a request can have."""
-    with open_input(file) as stream:
-        return stream.read(MAX_REQUEST_BYTES + 1)
-
-
 def _not_a_request(file: str, problem: RequestError) -> FileNotUsable:
     return FileNotUsable(f"{display_name(file)} does not hold a request: {problem.problem}. Correct it and try again.")
 
@@ -210,7 +205,7 @@ def _records(sign_offs: str | None) -> Path | None:
 
 
 def _decision(file: str, sidecar: str | None, bundle: str | None = None) -> Decision:
-    content = _content(file)
+    content = read_request(file, MAX_REQUEST_BYTES)
     with _engine(sidecar, bundle) as client:
         try:
             return client.decide_text(content)
@@ -314,7 +309,7 @@ def validate(
     Exit status: 0 a valid request, 1 an invalid one, 2 a file or usage error.
     """
     try:
-        text = checked_text(_content(file))
+        text = checked_text(read_request(file, MAX_REQUEST_BYTES))
     except RequestError as problem:
         raise _not_a_request(file, problem) from None
 
