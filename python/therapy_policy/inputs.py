@@ -38,7 +38,7 @@ MAX_BLANK_BYTES = 1 << 20  # before an array
 GZIP = b"\x1f\x8b"
 REFUSED = {
     b"PK\x03\x04": "a zip file",
-    b"\xfd7zXZ\x00": "an xz file",
+    b"\xfd7zX": "an xz file",
     b"BZh": "a bzip2 file",
     b"\x28\xb5\x2f\xfd": "a Zstandard file",
 }
@@ -349,8 +349,8 @@ def _elements(chunks: Iterator[bytes], max_bytes: int, name: str) -> Iterator[Re
             line += chunk.count(b"\n", start)
     if depth:
         raise InputDamaged(
-            f"{name} ends before its array does. It is cut off, or a quote or bracket is missing in the element on line "
-            f"{line_of_element:,}. Get a complete copy."
+            f"{name} ends before its array does. It is cut off, or a quote or bracket is missing in the element "
+            f"on line {line_of_element:,}. Get a complete copy, or correct it."
         )
 
 

@@ -240,7 +240,11 @@ class PartialOutput:
 
     def __exit__(self, kind: type[BaseException] | None, problem: BaseException | None, trace: object) -> None:
         self.file.close()
-        if self.complete_bytes and self.path.exists():  # otherwise it has its final name
+        if self.path.exists():  # otherwise it has its final name
+            with self.path.open("rb") as written:  # a signal may come before `write` counts what it wrote
+                written.seek(self.complete_bytes)
+                self.complete_bytes += written.read().rfind(b"\n") + 1
+        if self.complete_bytes and self.path.exists():
             os.truncate(self.path, self.complete_bytes)
             with self.path.open("rb") as lines:
                 print(f"{sum(1 for _ in lines):,} decisions are kept in {self.path}.", file=sys.stderr)

@@ -140,7 +140,9 @@ def syslog_3164(line: bytes) -> Part | None:
 
 
 _SYSLOG_3164 = re.compile(
-    rb"(?:<\d{1,3}>)?(?:[A-Z][a-z]{2} [ \d]\d \d\d:\d\d:\d\d(?:\.\d+)?|" + _TIME + rb") (?P<source>\S+ [^\s:]+): ?"
+    rb"(?:<\d{1,3}>)?(?:[A-Z][a-z]{2} [ \d]\d \d\d:\d\d:\d\d(?:\.\d+)?|"
+    + _TIME
+    + rb") (?P<source>[\w.:@-]+ [^\s:{\"]+): ?"
 )
 
 
@@ -152,15 +154,8 @@ def with_time(line: bytes) -> Part | None:
 
 _WITH_TIME = re.compile(_TIME + rb" (?=\{)")
 
-FORMATS: tuple[Format, ...] = (
-    docker_json_file,
-    cri,
-    kubectl_prefix,
-    compose,
-    syslog_5424,
-    syslog_3164,
-    with_time,
-)
+WHOLE: tuple[Format, ...] = (docker_json_file, cri)  # what is inside is what the program wrote
+FORMATS: tuple[Format, ...] = (*WHOLE, kubectl_prefix, compose, syslog_5424, syslog_3164, with_time)
 
 
 def _prefixed(pattern: re.Pattern[bytes], line: bytes) -> Part | None:
@@ -172,10 +167,12 @@ def unwrap(line: bytes) -> Part:
     """Return what is inside a line; the line itself if it is of no known format."""
     part = Part(line)
     for _ in range(MAX_NESTED):
-        inner = next(filter(None, (each(part.text) for each in FORMATS)), None)
+        form, inner = next(((form, inner) for form in FORMATS if (inner := form(part.text))), (None, None))
         if inner is None:
             break
-        part = Part(inner.text, f"{part.source} {inner.source}", part.more or inner.more)
+        part = Part(inner.text, f"{part.source} {inner.source}", inner.more)
+        if form in WHOLE:
+            break
     return part
 
 

@@ -339,9 +339,13 @@ def _why_not_json(text: bytes, problem: ValueError) -> str | None:
     """Why a text is not an entry: it is cut off, or damaged; None if nothing suggests that it was one."""
     if not _may_be_entry(text):
         return None
+    if len(text) > MAX_LINE_BYTES:
+        return DAMAGED
     whole = text.strip().startswith(b"{") and text.strip().endswith(b"}")
-    at_end = isinstance(problem, json.JSONDecodeError) and problem.pos >= len(problem.doc.rstrip())
-    return DAMAGED if whole and not at_end else CUT_OFF
+    ends_early = isinstance(problem, json.JSONDecodeError) and (
+        problem.pos >= len(problem.doc.rstrip()) or problem.msg.startswith("Unterminated string")
+    )
+    return DAMAGED if whole and not ends_early else CUT_OFF
 
 
 def _may_be_entry(text: bytes) -> bool:
