@@ -255,7 +255,10 @@ def decide(file: RequestFile, sidecar: SidecarUrl = None, bundle: BundleName = N
 @app.command(epilog="Example: `therapy-policy batch examples/claims.jsonl --output decisions.jsonl`")
 def batch(
     file: Annotated[
-        str, typer.Argument(metavar="IN.jsonl", help="One request as JSON per line; - reads standard input.")
+        str,
+        typer.Argument(
+            metavar="IN.jsonl", help="One request as JSON per line, or in a JSON array; - reads standard input."
+        ),
     ],
     output: Annotated[
         str,
@@ -269,10 +272,10 @@ def batch(
         bool, typer.Option("--force", help="Replace OUT.jsonl if it exists, and discard an unfinished run.")
     ] = False,
 ) -> int:
-    """Decide a file of requests, one JSON object per line; write one decision per line, in the same order.
+    """Decide a file of requests, one per line or in a JSON array; write one decision per line, in the same order.
 
-    A line that is not valid JSON gets its own invalid_request decision. The output is named OUT.jsonl.partial until it
-    is finished; --resume continues an interrupted run.
+    A request that is not valid JSON gets its own invalid_request decision. The file can be compressed with gzip.
+    The output is named OUT.jsonl.partial until it is finished; --resume continues an interrupted run.
 
     Exit status: 0 all decided, 1 all decided and some request is invalid, 2 a file or usage error, 3 no engine to
     answer, 130 stopped by Ctrl-C.
@@ -357,11 +360,14 @@ def replay(
 ) -> int:
     """Re-decide every request in a decision log and report what changed.
 
+    The log can be as Docker, Kubernetes, syslog or OPA's upload keep it, and compressed with gzip. Parts of an entry
+    are joined, and entries that are cut off are counted apart from lines that are damaged.
+
     Decisions are compared in full, except for the policy version. The sidecar's log keeps only the type of an invalid
     request, so those are counted but not replayed. Nothing from a request is printed, except its request_id by --each.
 
     Exit status: 0 every decision that can be replayed is identical, 1 some decision differs, 2 a file or usage error
-    (including truncated lines and logs in which nothing can be replayed), 3 no engine to answer.
+    (including a log with gaps or damage, and logs in which nothing can be replayed), 3 no engine to answer.
     """
     from therapy_policy.bulk.replay import replay as replay_log
 

@@ -111,7 +111,7 @@ ARRAYS: dict[bytes, list[bytes]] = {
     b"[{},,{}]": [b"{}", b"", b"{}"],
     b"[{},]": [b"{}", b""],
     b'[{"a": 1}][{"a": 2}]\n[]\n[3]': [b'{"a": 1}', b'{"a": 2}', b"3"],
-    b"[{}]\n{}\n": [b"[{}]", b"{}"],  # lines, of which the first is no request
+    b"[{}]\n{}\n": [b"[{}]", b"{}"],  # lines, of which the first is not a request
     b"[]\n{}\n": [b"[]", b"{}"],
     b"[pod/a/b] {}\n": [b"[pod/a/b] {}"],
     b'["' + b"x" * 3000 + b'", 1]': [b'"' + b"x" * 1000, b"1"],

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import json
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -92,13 +93,14 @@ def cri_part(stream: str, pod: str = "") -> Callable[[bytes, bool], bytes]:
     return lambda text, more: prefix + TIME + f" {stream} {'P' if more else 'F'} ".encode() + text
 
 
+def docker_part(stream: str) -> Callable[[bytes, bool], bytes]:
+    return lambda text, more: in_docker(text if more else text + b"\n", stream)
+
+
 WRITERS = {
-    "docker": [
-        lambda text, more, stream=stream: in_docker(text + b"\n" * (not more), stream)
-        for stream in ("stdout", "stderr")
-    ],
-    "CRI": [cri_part("stdout"), cri_part("stderr")],
-    "CRI of two pods": [cri_part("stderr", "a"), cri_part("stderr", "b")],
+    "docker": (docker_part("stdout"), docker_part("stderr")),
+    "CRI": (cri_part("stdout"), cri_part("stderr")),
+    "CRI of two pods": (cri_part("stderr", "a"), cri_part("stderr", "b")),
 }
 
 
@@ -112,7 +114,7 @@ def test_interleaved_parts_are_joined(name: str) -> None:
     assert sum(each.size for each in texts(lines)) == sum(map(len, lines))
 
 
-def test_a_part_that_never_ends_is_given_up(client: EmbeddedClient) -> None:
+def test_a_part_that_never_ends_is_given_up() -> None:
     parts = list(in_parts(cri_part("stderr"), ENTRY))
     whole = TIME + b" stderr F " + ENTRY
     assert [(each.line, each.incomplete) for each in texts(parts[:2])] == [(1, True)]
@@ -173,8 +175,6 @@ def test_gaps_are_told_from_damage(tmp_path: Path, entry: bytes) -> None:
 
 
 def test_a_gzip_log_that_is_cut_off_is_replayed_up_to_there(tmp_path: Path, entry: bytes) -> None:
-    import gzip
-
     whole = gzip.compress((entry + b"\n") * 3)
     assert replayed(tmp_path, whole).identical == 3
     report = replayed(tmp_path, whole + gzip.compress(entry)[:-8])
@@ -183,8 +183,6 @@ def test_a_gzip_log_that_is_cut_off_is_replayed_up_to_there(tmp_path: Path, entr
 
 @pytest.mark.parametrize("between", [b"", b"\n"])
 def test_the_uploads_of_opa(tmp_path: Path, entry: bytes, between: bytes) -> None:
-    import gzip
-
     upload = gzip.compress(b"[" + entry + b"," + entry + b"]" + between)
     report = replayed(tmp_path, upload + upload)
     assert (report.identical, report.entries, report.not_replayable) == (4, 4, {})
@@ -192,7 +190,7 @@ def test_the_uploads_of_opa(tmp_path: Path, entry: bytes, between: bytes) -> Non
     assert (report.identical, [*report.not_replayable]) == (3, ["cut_off"])
 
 
-def test_arrays_of_entries_on_lines_of_their_own(tmp_path: Path, entry: bytes, client: EmbeddedClient) -> None:
+def test_arrays_of_entries_on_lines_of_their_own(tmp_path: Path, entry: bytes) -> None:
     other = json.loads(entry)
     other["result"]["outcome"] = "pended"
     report = replayed(tmp_path, entry + b"\n[" + entry + b"," + json.dumps(other).encode() + b"]\n")
