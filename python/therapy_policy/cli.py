@@ -30,7 +30,8 @@ from therapy_policy.errors import (
     Stopped,
     TherapyPolicyError,
 )
-from therapy_policy.files import display_name, from_here, open_input, packaged_json
+from therapy_policy.files import display_name, from_here, packaged_json
+from therapy_policy.inputs import read_request
 from therapy_policy.wording import count_of, printable
 
 if TYPE_CHECKING:
@@ -169,12 +170,6 @@ def _on_console(print_on: Callable[[Console], None]) -> str:
     return "\n".join(lines)
 
 
-def _content(file: str) -> bytes:
-    """Read the bytes of a request file, at most one more than a request can have."""
-    with open_input(file) as stream:
-        return stream.read(MAX_REQUEST_BYTES + 1)
-
-
 def _not_a_request(file: str, problem: RequestError) -> FileNotUsable:
     return FileNotUsable(f"{display_name(file)} does not hold a request: {problem.problem}. Correct it and try again.")
 
@@ -212,7 +207,7 @@ def _records(sign_offs: str | None) -> Path | None:
 
 
 def _decision(file: str, sidecar: str | None, bundle: str | None = None) -> Decision:
-    content = _content(file)
+    content = read_request(file, MAX_REQUEST_BYTES)
     with _engine(sidecar, bundle) as client:
         try:
             return client.decide_text(content)
@@ -262,7 +257,10 @@ def decide(file: RequestFile, sidecar: SidecarUrl = None, bundle: BundleName = N
 @app.command(epilog="Example: `therapy-policy batch examples/claims.jsonl --output decisions.jsonl`")
 def batch(
     file: Annotated[
-        str, typer.Argument(metavar="IN.jsonl", help="One request as JSON per line; - reads standard input.")
+        str,
+        typer.Argument(
+            metavar="IN.jsonl", help="One request as JSON per line, or in a JSON array; - reads standard input."
+        ),
     ],
     output: Annotated[
         str,
@@ -276,10 +274,10 @@ def batch(
         bool, typer.Option("--force", help="Replace OUT.jsonl if it exists, and discard an unfinished run.")
     ] = False,
 ) -> int:
-    """Decide a file of requests, one JSON object per line; write one decision per line, in the same order.
+    """Decide a file of requests, one per line or in a JSON array; write one decision per line, in the same order.
 
-    A line that is not valid JSON gets its own invalid_request decision. The output is named OUT.jsonl.partial until it
-    is finished; --resume continues an interrupted run.
+    A request that is not valid JSON gets its own invalid_request decision. The file can be compressed with gzip.
+    The output is named OUT.jsonl.partial until it is finished; --resume continues an interrupted run.
 
     Exit status: 0 all decided, 1 all decided and some request is invalid, 2 a file or usage error, 3 no engine to
     answer, 130 stopped by Ctrl-C.
@@ -316,7 +314,7 @@ def validate(
     Exit status: 0 a valid request, 1 an invalid one, 2 a file or usage error.
     """
     try:
-        text = checked_text(_content(file)).text
+        text = checked_text(read_request(file, MAX_REQUEST_BYTES)).text
     except RequestError as problem:
         raise _not_a_request(file, problem) from None
 
@@ -364,11 +362,14 @@ def replay(
 ) -> int:
     """Re-decide every request in a decision log and report what changed.
 
+    The log can be as Docker, Kubernetes, syslog or OPA's upload keep it, and compressed with gzip. Parts of an entry
+    are joined, and entries that are cut off are counted apart from lines that are damaged.
+
     Decisions are compared in full, except for the policy version. The sidecar's log keeps only the type of an invalid
     request, so those are counted but not replayed. Nothing from a request is printed, except its request_id by --each.
 
     Exit status: 0 every decision that can be replayed is identical, 1 some decision differs, 2 a file or usage error
-    (including truncated lines and logs in which nothing can be replayed), 3 no engine to answer.
+    (including a log with gaps or damage, and logs in which nothing can be replayed), 3 no engine to answer.
     """
     from therapy_policy.bulk.replay import replay as replay_log
 

@@ -13,6 +13,7 @@
         NginxNotAvailable         3
         ReviewToolsNotAvailable   3
       FileNotUsable               2  a file cannot be read or written
+        InputDamaged              2  an input is cut off or damaged; what comes before was read
         OutputNotUsable           2
         ReleaseNotUsable          2  a release record is not valid, or does not match the policy that it is about
       BundleNotUsable             2  a bundle cannot be found, compiled or read
@@ -118,6 +119,10 @@ class FileNotUsable(TherapyPolicyError):
     """A file cannot be read or written. The message says what to do."""
 
     exit_status = USAGE
+
+
+class InputDamaged(FileNotUsable):
+    """An input is cut off or damaged: what comes before was read, and the rest is missing."""
 
 
 class OutputNotUsable(FileNotUsable):

@@ -24,6 +24,7 @@ TABLE = (
     {"therapy_policy.client", "therapy_policy.sidecar"},
     {"therapy_policy.toolchain"},
     {"therapy_policy.data_check"},
+    {"therapy_policy.inputs"},
     {"therapy_policy.files", "therapy_policy.wording"},
     {"therapy_policy.errors"},
 )

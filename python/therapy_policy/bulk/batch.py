@@ -1,4 +1,4 @@
-"""Decide a file of requests, one per line, into a file of decisions, one per line, in the same order.
+"""Decide a file of requests, one per line or in a JSON array, into one decision per line, in the same order.
 
 The output gets its name only when it is finished. Until then it is `OUT.partial`, which has complete lines only.
 `OUT.partial.json` identifies the input, so that an interrupted run can be resumed.
@@ -6,22 +6,20 @@ The output gets its name only when it is finished. Until then it is `OUT.partial
 
 from __future__ import annotations
 
-import itertools
 import json
 import os
 import shlex
-import stat
 import sys
 from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import BinaryIO
 
 from therapy_policy.client.decision import Client, Decision
 from therapy_policy.client.request_text import MAX_REQUEST_BYTES, checked_text
 from therapy_policy.errors import FileNotUsable, RequestNotJson, RequestTooLarge
-from therapy_policy.files import lines_of, open_input, progress_bar, stoppable
+from therapy_policy.files import progress_bar, stoppable
+from therapy_policy.inputs import Input, Record, open_input
 
 if sys.platform != "win32":
     import fcntl
@@ -37,6 +35,7 @@ class Tally:
     lines: int = 0
     outcomes: Counter[str] = field(default_factory=Counter)
     first_invalid: int | None = None
+    unit: str = "line"  # of the input
     policy_versions: set[str] = field(default_factory=set)
 
     def add(self, decision: Decision) -> None:
@@ -49,7 +48,7 @@ class Tally:
 
     def summary(self) -> str:
         counts = ", ".join(f"{count:,} {outcome}" for outcome, count in self.outcomes.most_common())
-        first = f" (the first invalid one is line {self.first_invalid:,})" if self.first_invalid else ""
+        first = f" (the first invalid one is {self.unit} {self.first_invalid:,})" if self.first_invalid else ""
         return f"{self.lines:,} {'decision' if self.lines == 1 else 'decisions'}" + (
             f": {counts}{first}" if counts else ""
         )
@@ -68,43 +67,46 @@ def run(
 
     Raises `FileNotUsable`, `Stopped`, `OSError`, or an exception of the engine. Earlier decisions are kept.
     """
-    with open_input(source) as requests, stoppable():
-        about = os.fstat(requests.fileno())
-        size = about.st_size if stat.S_ISREG(about.st_mode) else None
+    with stoppable(), open_input(source) as requests:
         if target == "-":
             if resume:
                 raise FileNotUsable("A run to standard output cannot be resumed. Give --output a file name.")
             tally = Tally()
-            _decide_all(requests, size, engine, tally, write_out, show_progress=not sys.stdout.isatty())
+            _decide_all(requests, engine, tally, write_out, show_progress=not sys.stdout.isatty())
         else:
-            note = {"input_bytes": size, "input_modified_ns": about.st_mtime_ns} if size is not None else None
-            if Path(target).exists() and os.path.samestat(about, os.stat(target)):
+            note = None
+            if requests.size is not None and requests.modified_ns is not None:
+                note = {"input_bytes": requests.size, "input_modified_ns": requests.modified_ns}
+            if Path(target).exists() and os.path.samestat(requests.status, os.stat(target)):
                 raise FileNotUsable(f"{target} is the input itself. Give --output another name.")
             with PartialOutput(Path(target), source, note, resume=resume, force=force) as partial:
                 tally = partial.tally
-                _decide_all(requests, size, engine, tally, partial.write, show_progress=True)
+                _decide_all(requests, engine, tally, partial.write, show_progress=True)
                 partial.finish()
     print(f"{tally.summary()}{'' if target == '-' else f' -> {target}'}", file=sys.stderr)
     return tally.outcomes["invalid_request"]
 
 
 def _decide_all(
-    requests: BinaryIO,
-    size: int | None,
+    requests: Input,
     engine: Callable[[], Client],
     tally: Tally,
     write: Callable[[bytes], None],
     *,
     show_progress: bool,
 ) -> None:
-    """Decide the lines that `tally` does not include yet, and add them to it."""
-    lines = lines_of(requests, MAX_REQUEST_BYTES)
-    with engine() as client, progress_bar(size, show_progress) as advance:
+    """Decide the requests that `tally` does not include yet, and add them to it."""
+    records = requests.records(MAX_REQUEST_BYTES)
+    with engine() as client, progress_bar(requests.progress_bytes, show_progress) as advance:
         for _ in range(tally.lines):
-            if (decided_before := next(lines, None)) is None:
-                raise FileNotUsable("The input has fewer lines than were already decided. Use --force to start over.")
-            advance(decided_before[1], 0)
-        for chunk, taken in _chunks(lines):
+            if (decided_before := next(records, None)) is None:
+                raise FileNotUsable(
+                    "The input has fewer requests than were already decided. Use --force to start over."
+                )
+            advance(decided_before.size, 0)
+        if requests.in_arrays:
+            tally.unit = "element"
+        for chunk, taken in _chunks(records):
             decisions = decide_lines(client, chunk)
             versions = tally.policy_versions | {decision["policy_version"] for decision in decisions}
             if len(versions) > 1:
@@ -122,14 +124,20 @@ def _line(decision: Decision) -> bytes:
     return (json.dumps(decision, sort_keys=True, ensure_ascii=False, separators=(",", ":")) + "\n").encode()
 
 
-def _chunks(lines: Iterator[tuple[bytes, int]]) -> Iterator[tuple[list[bytes], int]]:
-    while first := next(lines, None):
-        chunk, taken = [first[0]], first[1]
-        for line, bytes_taken in itertools.islice(lines, CHUNK_LINES - 1):
-            chunk.append(line)
-            taken += bytes_taken
-            if taken >= CHUNK_BYTES:
-                break
+def _chunks(records: Iterator[Record]) -> Iterator[tuple[list[bytes], int]]:
+    chunk: list[bytes] = []
+    taken = 0
+    try:
+        for record in records:
+            chunk.append(record.text)
+            taken += record.size
+            if len(chunk) == CHUNK_LINES or taken >= CHUNK_BYTES:
+                yield chunk, taken
+                chunk, taken = [], 0
+    except FileNotUsable:  # what comes before the damage is decided
+        yield chunk, taken
+        raise
+    if chunk:
         yield chunk, taken
 
 
@@ -232,7 +240,11 @@ class PartialOutput:
 
     def __exit__(self, kind: type[BaseException] | None, problem: BaseException | None, trace: object) -> None:
         self.file.close()
-        if self.complete_bytes and self.path.exists():  # otherwise it has its final name
+        if self.path.exists():  # otherwise it has its final name
+            with self.path.open("rb") as written:  # a signal may come before `write` counts what it wrote
+                written.seek(self.complete_bytes)
+                self.complete_bytes += written.read().rfind(b"\n") + 1
+        if self.complete_bytes and self.path.exists():
             os.truncate(self.path, self.complete_bytes)
             with self.path.open("rb") as lines:
                 print(f"{sum(1 for _ in lines):,} decisions are kept in {self.path}.", file=sys.stderr)

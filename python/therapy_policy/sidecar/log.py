@@ -17,7 +17,7 @@ from collections import Counter, deque
 from collections.abc import Callable
 from typing import IO, Any
 
-from therapy_policy.files import lines_of
+from therapy_policy.inputs import lines_of
 
 MAX_WAITING_BYTES = 8 << 20  # 3,000 to 4,000 entries
 MAX_ENTRY_BYTES = 32 << 20
@@ -73,8 +73,9 @@ class Log:
 
     def _read(self, stream: IO[bytes]) -> None:
         with stream:
-            for line, size in lines_of(stream, MAX_ENTRY_BYTES):
-                if size > MAX_ENTRY_BYTES:
+            for record in lines_of(stream, MAX_ENTRY_BYTES):
+                line = record.text
+                if record.size > MAX_ENTRY_BYTES:
                     self._lose(TOO_LONG)
                 elif line.startswith(b"{"):
                     self._read_json(line)
