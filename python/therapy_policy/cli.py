@@ -752,6 +752,14 @@ def serve(
     ] = False,
     sign_offs: SignOffs = None,
     bundle: BundleName = None,
+    any_opa: Annotated[
+        bool,
+        typer.Option(
+            "--any-opa",
+            help="Also run an OPA, in $OPA or on PATH, of a version that this policy was not proven on. Its decisions "
+            "may differ from the proven ones.",
+        ),
+    ] = False,
 ) -> int:
     """Run the sidecar: OPA with this policy, on 127.0.0.1, until Ctrl-C.
 
@@ -769,11 +777,11 @@ def serve(
 
         _refuse_unsigned(points_of(policy, _records(sign_offs) or directory_of_records(bundle)))
     if bundle is None:
-        return run_sidecar(port)
+        return run_sidecar(port, any_opa=any_opa)
     with tempfile.TemporaryDirectory() as scratch:
         archive = Path(scratch) / "bundle.tar.gz"
         archive.write_bytes(policy.archive)
-        return run_sidecar(port, archive)
+        return run_sidecar(port, archive, any_opa=any_opa)
 
 
 if __name__ == "__main__":

@@ -18,15 +18,16 @@ LOOPBACK = "127.0.0.1"
 SHUTDOWN_SECONDS = 5
 
 
-def serve(port: int, archive: Path | None = None, host: str = LOOPBACK) -> int:
+def serve(port: int, archive: Path | None = None, host: str = LOOPBACK, *, any_opa: bool = False) -> int:
     """Run the sidecar in the foreground until Ctrl-C or SIGTERM; return OPA's exit status, 0 after one of these.
 
     `archive` is the file of another bundle than the one of this package; its caller has checked it. OPA's log, with one
-    masked entry for each decision, goes to standard error.
+    masked entry for each decision, goes to standard error. With `any_opa`, OPA may be a version that this policy
+    was not proven on.
 
     Raises `OpaNotAvailable`, and `PortInUse` if the sidecar cannot listen on the port.
     """
-    opa = find_opa()
+    opa = find_opa(any_version=any_opa)
     check_port(port, host)
     shipped_config = files("therapy_policy") / "sidecar" / "config.yaml"
     with as_file(packaged_file("bundle.tar.gz")) as packaged, as_file(shipped_config) as config:
