@@ -44,15 +44,15 @@ def to_stderr(message: str) -> None:
 def cache() -> Path:
     """Return the directory of downloaded, built and installed programs, which may not exist yet.
 
-    Raises `Unusable` if this user has no home directory, and no variable names another place.
+    Raises `Unusable` if this user has no home directory and no variable names another place.
     """
-    path = Path(pooch.os_cache("therapy-policy"))
-    if not path.is_absolute():  # "~/.cache" stays as it is if there is no home; it would be made in this directory
+    try:
+        return Path(pooch.os_cache("therapy-policy"))
+    except RuntimeError:
         raise Unusable(
-            f"There is no directory to keep programs in: {path} is not absolute, perhaps because this user has no home "
-            "directory. Set HOME or XDG_CACHE_HOME to an absolute path."
-        )
-    return path
+            "There is no directory to keep programs in, because this user has no home directory. "
+            "Set HOME or XDG_CACHE_HOME."
+        ) from None
 
 
 def workplace() -> tempfile.TemporaryDirectory[str]:

@@ -11,6 +11,8 @@ import json
 import os
 import shutil
 import subprocess
+from importlib import resources
+from importlib.resources.abc import Traversable
 from pathlib import Path
 
 from packaging.version import Version
@@ -45,11 +47,11 @@ NODE_PACKAGE = PinnedPackage(
     ),
 )
 
-PROJECT = Path(__file__).parent / "npm"
+PROJECT = resources.files("therapy_policy.toolchain") / "npm"
 RENDER_SECONDS = 60.0
 
 
-def installed(progress: ReportStep = to_stderr, project: Path = PROJECT) -> Path:
+def installed(progress: ReportStep = to_stderr, project: Traversable = PROJECT) -> Path:
     """Return a directory `node_modules` with the packages in the package-lock.json of the project.
 
     `progress` receives each step as one line. The first call downloads about 10 MB, or 70 MB if there is no Node.js;
@@ -75,7 +77,7 @@ def render_svg(dot: str, progress: ReportStep = to_stderr) -> str:
     environment = os.environ | {"NODE_PATH": str(installed(progress))}
     try:
         done = subprocess.run(
-            [_node_and_npm(progress)[0], PROJECT / "render_svg.cjs"],
+            [_node_and_npm(progress)[0], "-e", (PROJECT / "render_svg.cjs").read_text(encoding="utf-8")],
             input=dot.encode(),
             env=environment,
             capture_output=True,
@@ -103,7 +105,7 @@ def find_node(progress: ReportStep = to_stderr) -> Path:
         raise _not_available(problem, PROJECT) from None
 
 
-def _not_available(problem: Exception, project: Path) -> ReviewToolsNotAvailable:
+def _not_available(problem: Exception, project: Traversable) -> ReviewToolsNotAvailable:
     return ReviewToolsNotAvailable(
         f"The npm packages of {_name(project)} are not available: {problem}\n"
         f"Install Node.js {MINIMUM_NODE} or later with npm, so that `node` and `npm` are on PATH. "
@@ -111,18 +113,18 @@ def _not_available(problem: Exception, project: Path) -> ReviewToolsNotAvailable
     )
 
 
-def _name(project: Path) -> str:
+def _name(project: Traversable) -> str:
     return str(json.loads((project / "package.json").read_text(encoding="utf-8"))["name"])
 
 
-def _install(kept: Path, progress: ReportStep, project: Path) -> None:
+def _install(kept: Path, progress: ReportStep, project: Traversable) -> None:
     _, npm = _node_and_npm(progress)
     progress(f"Installing the npm packages of {_name(project)}; this happens once …")
     with workplace() as name:
         made = Path(name) / "npm"
         made.mkdir()
         for file in ("package.json", "package-lock.json"):
-            shutil.copy(project / file, made)
+            (made / file).write_bytes((project / file).read_bytes())
         options = ["--ignore-scripts", "--no-audit", "--no-fund", "--no-update-notifier", "--loglevel=error"]
         run_job([*npm, "ci", *options], made, dict(os.environ), "npm ci", progress)
         (made / "log").unlink()
