@@ -15,7 +15,7 @@ QUICK_TESTS := tests/contract tests/policy tests/client/test_both_engines.py tes
 OPA_PATH = $$($(BIN)/python -m therapy_policy.toolchain.opa)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test test-quick fmt lint prose generate fresh rego-test python-test signed review proof classes mutants bench clean
+.PHONY: help setup demo test test-opas test-quick fmt lint prose generate fresh rego-test python-test signed review proof classes mutants bench clean
 
 help:  ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1\t\2/' | expand -t 22
@@ -36,6 +36,9 @@ demo: setup  ## decide every example and explain the decisions
 # make test REQUIRE_SIGNED=1 also asks that every interpretation and the release are signed.
 test: lint fresh rego-test python-test $(if $(REQUIRE_SIGNED),signed)  ## everything that must pass; CI runs it
 	@echo "all tests passed" >&2
+
+test-opas: setup  ## what depends on OPA, on the other versions that it may be (toolchain/opa.py); CI runs it
+	@$(BIN)/python -m tools.other_opas
 
 test-quick: setup  ## an answer in under a minute: types, Rego tests, and a selection of the Python tests
 	$(BIN)/ruff check --quiet .

@@ -795,6 +795,14 @@ def serve(
             "--tls-client-ca", metavar="FILE", help="Callers need a certificate from one of these authorities."
         ),
     ] = None,
+    any_opa: Annotated[
+        bool,
+        typer.Option(
+            "--any-opa",
+            help="Also run an OPA, in $OPA or on PATH, of a version that this policy was not proven on. Its decisions "
+            "may differ from the proven ones.",
+        ),
+    ] = False,
 ) -> int:
     """Run the sidecar: OPA with this policy, on 127.0.0.1, until Ctrl-C, SIGTERM, SIGHUP or SIGQUIT.
 
@@ -833,6 +841,7 @@ def serve(
                 host=listen or LOOPBACK,
                 diagnostics_port=diagnostics_port,
                 front=nginx,
+                any_opa=any_opa,
             )
     except Stopped:
         return DECIDED

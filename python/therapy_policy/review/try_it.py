@@ -8,6 +8,7 @@ from __future__ import annotations
 import base64
 import json
 from collections.abc import Mapping, Sequence
+from importlib import resources
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +21,7 @@ from therapy_policy.policy.bundles import Bundle
 from therapy_policy.toolchain.fetching import ReportStep, to_stderr
 from therapy_policy.toolchain.node import installed
 
-PACKAGE = Path(__file__).parent
+PACKAGE = resources.files("therapy_policy.review")
 ENGINE = Path("@open-policy-agent/opa-wasm")
 PARTS_OF_THE_ENGINE = ("@open-policy-agent/opa-wasm", "sprintf-js", "yaml")
 

@@ -77,12 +77,14 @@ def serve(
     host: str = LOOPBACK,
     diagnostics_port: int | None = None,
     front: Front | None = None,
+    any_opa: bool = False,
 ) -> int:
     """Run the sidecar in the foreground until a signal; return 0 then, or 3 if OPA or nginx does not stay alive.
 
     `archive` is the file of another bundle than the one of this package, and `revision` its revision; its caller has
     checked it. The log, with one masked entry for each decision, goes to standard error. With `front`, nginx listens on
-    the ports, and OPA on a unix socket in a directory of its own.
+    the ports, and OPA on a unix socket in a directory of its own. With `any_opa`, OPA may be a version that this policy
+    was not proven on.
 
     Raises `OpaNotAvailable`, `NginxNotAvailable`, `Stopped` if a signal comes while it starts, `PortInUse` if the
     sidecar cannot listen on a port, `BundleNotUsable` if the bundle would log in clear or open everything, and
@@ -90,7 +92,7 @@ def serve(
     """
     if sys.stderr is None:
         raise FileNotUsable("Standard error is closed. The decision log goes there: send it to a file or a collector.")
-    opa = find_opa()
+    opa = find_opa(any_version=any_opa)
     nginx = installed_nginx() if front else None
     for each in (port, diagnostics_port):
         if each is not None:

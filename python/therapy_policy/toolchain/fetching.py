@@ -9,6 +9,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 
 import pooch  # type: ignore[import-untyped]
@@ -27,14 +28,31 @@ class Unusable(Exception):
     """One way to get a program failed; the message says why."""
 
 
+@dataclass(frozen=True)
+class PinnedPackage:
+    """A package on PyPI: its name and version, and the SHA-256 of every wheel that may be installed, in hexadecimal."""
+
+    requirement: str
+    sha256: tuple[str, ...]
+
+
 def to_stderr(message: str) -> None:
     """Print one line to standard error."""
     print(message, file=sys.stderr, flush=True)
 
 
 def cache() -> Path:
-    """Return the directory of downloaded, built and installed programs."""
-    return Path(pooch.os_cache("therapy-policy"))
+    """Return the directory of downloaded, built and installed programs, which may not exist yet.
+
+    Raises `Unusable` if this user has no home directory and no variable names another place.
+    """
+    try:
+        return Path(pooch.os_cache("therapy-policy"))
+    except RuntimeError:
+        raise Unusable(
+            "There is no directory to keep programs in, because this user has no home directory. "
+            "Set HOME or XDG_CACHE_HOME."
+        ) from None
 
 
 def workplace() -> tempfile.TemporaryDirectory[str]:
@@ -76,14 +94,18 @@ def new_enough(
     return program.absolute()
 
 
-def from_pypi(package: str, into: Path, work: Path, environment: dict[str, str], progress: ReportStep) -> None:
+def from_pypi(
+    package: PinnedPackage, into: Path, work: Path, environment: dict[str, str], progress: ReportStep
+) -> None:
     """Install a package from PyPI, as a wheel and without dependencies, into a directory.
 
-    Raises `Unusable` if that fails.
+    Raises `Unusable` if that fails, or if the wheel has another checksum than the pinned ones.
     """
-    options = ["--no-deps", "--only-binary=:all:", "--no-input", "--disable-pip-version-check"]
-    pip = [sys.executable, "-m", "pip", "install", "--target", str(into), *options, package]
-    run_job(pip, work, environment, f"pip install {package}", progress)
+    lock = work / "requirements.txt"
+    lock.write_text(" ".join([package.requirement, *(f"--hash=sha256:{each}" for each in package.sha256)]) + "\n")
+    options = ["--no-deps", "--only-binary=:all:", "--no-input", "--disable-pip-version-check", "--require-hashes"]
+    pip = [sys.executable, "-m", "pip", "install", "--target", str(into), *options, "--requirement", str(lock)]
+    run_job(pip, work, environment, f"pip install {package.requirement}", progress)
 
 
 def run_job(command: list[str], work: Path, environment: dict[str, str], what: str, progress: ReportStep) -> None:
