@@ -9,7 +9,7 @@ import subprocess
 import sys
 import time
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
@@ -331,7 +331,11 @@ def test_no_wait_is_without_bound(monkeypatch: pytest.MonkeyPatch, visit: dict[s
     with EmbeddedClient() as client, ExitStack() as others, ThreadPoolExecutor(1) as thread:
         for _ in range(os.cpu_count() or 1):
             others.enter_context(client._policy_here()._pool.borrow())
-        for decide in (lambda: client.decide(visit), lambda: thread.submit(client.decide, visit).result(5)):
+        ways: list[Callable[[], object]] = [
+            lambda: client.decide(visit),
+            lambda: thread.submit(client.decide, visit).result(5),
+        ]
+        for decide in ways:
             start = time.monotonic()
             with pytest.raises(EngineNotAvailable, match="Send fewer requests at a time"):
                 decide()

