@@ -330,11 +330,12 @@ def test_no_wait_is_without_bound(monkeypatch: pytest.MonkeyPatch, visit: dict[s
     with EmbeddedClient() as client, ExitStack() as others, ThreadPoolExecutor(1) as thread:
         for _ in range(os.cpu_count() or 1):
             others.enter_context(client._policy_here()._pool.borrow())
-        for decide in (lambda: client.decide(visit), lambda: thread.submit(client.decide, visit).result(5)):
+        here, elsewhere = client.decide, lambda request: thread.submit(client.decide, request).result(5)
+        for decide in (here, elsewhere):
             start = time.monotonic()
             with pytest.raises(EngineNotAvailable, match="Send fewer requests at a time"):
-                decide()
-            assert time.monotonic() - start < 2
+                decide(visit)
+            assert time.monotonic() - start < 10
         others.close()
         assert client.decide(visit)["outcome"] == "authorized"
 
