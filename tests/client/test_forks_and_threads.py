@@ -5,6 +5,7 @@ Each test runs a script in a process of its own, because a fault here is a proce
 
 import os
 import re
+import signal
 import subprocess
 import sys
 import time
@@ -57,15 +58,23 @@ SECONDS = 60  # far more than any script needs
 def run(script: str, before: str = "") -> str:
     """Run a script, and return what it prints. If it hangs, the traceback of every thread is in the error."""
     watch = f"\nimport faulthandler; faulthandler.dump_traceback_later({SECONDS}, exit=True)"
-    done = subprocess.run(
-        [sys.executable, "-c", before + watch + START.replace("SECONDS", str(SECONDS)) + script],
-        capture_output=True,
-        text=True,
-        timeout=SECONDS + 10,
-    )
-    assert done.returncode == 0, done.stderr[-3000:]
-    assert done.stderr == ""
-    return done.stdout
+    return run_python("-c", before + watch + START.replace("SECONDS", str(SECONDS)) + script)
+
+
+def run_python(*arguments: str) -> str:
+    """Run Python, and end it and every process that it started if it takes too long."""
+    command = [sys.executable, *arguments]
+    with subprocess.Popen(
+        command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True
+    ) as process:
+        try:
+            printed, errors = process.communicate(timeout=SECONDS + 10)
+        except subprocess.TimeoutExpired:
+            os.killpg(process.pid, signal.SIGKILL)
+            raise
+    assert process.returncode == 0, errors[-3000:]
+    assert errors == ""
+    return printed
 
 
 # --- forks
@@ -194,8 +203,7 @@ if __name__ == "__main__":
     assert work(1) == "1"
     print("done")
 """)
-    done = subprocess.run([sys.executable, str(script)], capture_output=True, text=True, timeout=SECONDS)
-    assert (done.returncode, done.stdout, done.stderr) == (0, "done\n", "")
+    assert run_python(str(script)) == "done\n"
 
 
 # --- signals
@@ -279,9 +287,8 @@ def test_a_signal_handler_that_decides() -> None:
 client = EmbeddedClient()
 decided = []
 signal.signal(signal.SIGALRM, lambda *_: decided.append(client.decide(ROUTE)["outcome"]))
-signal.setitimer(signal.ITIMER_REAL, 0.003, 0.003)
-end = time.monotonic() + 1
-while time.monotonic() < end:
+for _ in range(100):
+    signal.setitimer(signal.ITIMER_REAL, 0.002)
     decides(client)
 signal.setitimer(signal.ITIMER_REAL, 0)
 assert set(decided) == {"routed"}
@@ -319,8 +326,7 @@ if __name__ == "__main__":
     pool.join()
     print("done")
 """)
-    done = subprocess.run([sys.executable, str(script)], capture_output=True, text=True, timeout=SECONDS)
-    assert (done.returncode, done.stdout) == (0, "done\n"), done.stderr
+    assert run_python(str(script)) == "done\n"
 
 
 # --- threads
@@ -339,7 +345,7 @@ def test_no_wait_is_without_bound(monkeypatch: pytest.MonkeyPatch, visit: dict[s
             start = time.monotonic()
             with pytest.raises(EngineNotAvailable, match="Send fewer requests at a time"):
                 decide()
-            assert time.monotonic() - start < 2
+            assert time.monotonic() - start < 10
         others.close()
         assert client.decide(visit)["outcome"] == "authorized"
 

@@ -3,6 +3,7 @@
 import enum
 import json
 import pickle
+import subprocess
 import sys
 from collections import OrderedDict, UserDict
 from collections.abc import Callable
@@ -290,6 +291,56 @@ def test_errors_can_be_pickled() -> None:
     error = RequestNotJson("it is not JSON", 3)
     copy = pickle.loads(pickle.dumps(error))
     assert (str(copy), copy.problem, copy.index) == (str(error), "it is not JSON", 3)
+
+
+DEEP = """
+import json, sys, threading
+from therapy_policy.client.request_text import MAX_REQUEST_BYTES, checked_text, request_text
+from therapy_policy.errors import RequestNotJson
+from therapy_policy.nesting import MAX_DEPTH, loads
+
+def refuses(function, value):
+    try:
+        function(value)
+    except (RequestNotJson, ValueError) as error:
+        assert f"more than {MAX_DEPTH} levels" in str(error), error
+    else:
+        raise AssertionError
+
+def check():
+    most = MAX_REQUEST_BYTES // 6
+    for text in ("[" * most + "]" * most, '{"a":' * most, "[[" + '"]]",[' * most, '["\\\\\\"",' * (most // 2)):
+        refuses(checked_text, text)
+        refuses(loads, text.encode("utf-16"))
+    for value in ([], {}):
+        for _ in range(MAX_DEPTH - 1):
+            value = [value]
+        assert loads(request_text(value).text) == value
+        assert checked_text(request_text(value).text).text == request_text(value).text
+        inner = value = [value]
+        for _ in range(100_000):
+            value = {"a": value}
+        refuses(request_text, value)
+        while isinstance(value, dict):
+            value = value.pop("a")
+    done.append(True)
+
+done = []
+"""
+
+
+@pytest.mark.parametrize(
+    "start",
+    [
+        "sys.setrecursionlimit(10**6)\ncheck()",
+        "threading.stack_size(64 * 1024)\nthread = threading.Thread(target=check)\nthread.start()\nthread.join()",
+    ],
+    ids=["raised recursion limit", "small stack"],
+)
+def test_deep_json_does_not_end_the_process(start: str) -> None:
+    script = f"{DEEP}{start}\nassert done"
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, timeout=120)
+    assert (done.returncode, done.stderr) == (0, "")
 
 
 # --- batches

@@ -155,6 +155,7 @@ def test_a_field_of_another_type(answers: dict[str, tuple[RequestText, Answer]])
     """Whatever the published schema calls another type, at any place of any decision."""
     schema = jsonschema.Draft7Validator(SCHEMA)
     found = 0
+    value: object
     for request, answer in answers.values():
         for path in [path for path in places(answer) if path]:
             values: tuple[Any, ...] = (None, True, 7.5, {}, [None], [{}], {"x": 1}, "", "x", 7)
