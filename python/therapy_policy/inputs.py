@@ -17,7 +17,6 @@ from __future__ import annotations
 import codecs
 import gzip
 import io
-import json
 import os
 import re
 import stat
@@ -29,6 +28,7 @@ from itertools import chain
 from types import TracebackType
 from typing import IO, BinaryIO, cast
 
+from therapy_policy import nesting
 from therapy_policy.errors import FileNotUsable, InputDamaged
 from therapy_policy.files import display_name
 
@@ -210,16 +210,16 @@ def _has_several_requests(text: bytes, max_bytes: int) -> bool:
     if not first.startswith(b"["):
         return False
     try:
-        value = json.loads(text)
-    except (ValueError, RecursionError):
+        value = nesting.loads(text)
+    except ValueError:
         return False
     return bool(value) and all(isinstance(each, dict) for each in value)
 
 
 def _is_json(text: bytes) -> bool:
     try:
-        json.loads(text)
-    except (ValueError, RecursionError):
+        nesting.loads(text)
+    except ValueError:
         return False
     return True
 

@@ -15,6 +15,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from therapy_policy import nesting
 from therapy_policy.client.decision import Client, Decision
 from therapy_policy.client.request_text import MAX_REQUEST_BYTES, checked_text
 from therapy_policy.errors import FileNotUsable, RequestNotJson, RequestTooLarge
@@ -209,7 +210,7 @@ class PartialOutput:
 
     def _count_complete_lines(self) -> None:
         try:
-            note = json.loads(self.note_path.read_text(encoding="utf-8"))
+            note = nesting.loads(self.note_path.read_text(encoding="utf-8"))
         except (OSError, ValueError):
             raise FileNotUsable(f"{self.note_path} cannot be read. Use --force to start over.") from None
         if note != self.note:
@@ -220,7 +221,7 @@ class PartialOutput:
         with self.path.open("rb") as lines:
             for line in lines:
                 try:
-                    self.tally.add(json.loads(line if line.endswith(b"\n") else b""))
+                    self.tally.add(nesting.loads(line if line.endswith(b"\n") else b""))
                 except (ValueError, KeyError, TypeError):
                     break  # cut off here, as after a crash of the machine
                 self.complete_bytes += len(line)

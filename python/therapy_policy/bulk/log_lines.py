@@ -9,11 +9,11 @@ them. A text whose beginning or end is not in the log is marked as incomplete.
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 
+from therapy_policy import nesting
 from therapy_policy.inputs import Record
 
 MAX_NESTED = 4
@@ -62,8 +62,8 @@ def docker_json_file(line: bytes) -> Part | None:
     if not _DOCKER.match(line):
         return None
     try:
-        value = json.loads(line)
-    except (ValueError, RecursionError):
+        value = nesting.loads(line)
+    except ValueError:
         return None
     if not isinstance(value, dict) or not value.keys() <= {"log", "stream", "attrs", "time"}:
         return None

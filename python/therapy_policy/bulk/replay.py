@@ -19,6 +19,7 @@ from dataclasses import asdict, dataclass, field, replace
 from itertools import zip_longest
 from typing import Any, NoReturn, cast, get_args
 
+from therapy_policy import nesting
 from therapy_policy.bulk.batch import CHUNK_BYTES, CHUNK_LINES, decide_lines
 from therapy_policy.bulk.log_lines import log_texts
 from therapy_policy.client.decision import Authorized, Client, Decision, Line, Outcome, Reason
@@ -427,10 +428,7 @@ def _parsed(line: bytes) -> Any:
     """Parse a line as JSON; raise `ValueError` if it is not JSON, or is longer or deeper than OPA writes."""
     if len(line) > MAX_LINE_BYTES:
         raise ValueError("too long")
-    try:
-        return json.loads(line.decode("utf-8-sig"), parse_constant=_refuse_constant)
-    except RecursionError:
-        raise ValueError("too deep") from None
+    return nesting.loads(line.decode("utf-8-sig"), parse_constant=_refuse_constant)
 
 
 def _refuse_constant(name: str) -> NoReturn:

@@ -21,7 +21,7 @@ from typing import Any
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup, escape
 
-from therapy_policy import explain, wording
+from therapy_policy import explain, nesting, wording
 from therapy_policy.client.decision import Decision
 from therapy_policy.errors import OutputNotUsable, PolicyNotReadable
 from therapy_policy.files import packaged_json
@@ -152,7 +152,7 @@ def check_output(output: Path) -> None:
     if not output.is_dir():
         raise OutputNotUsable(f"{output} is a file; name a directory for the site")
     try:
-        ours = set(json.loads((output / MARKER).read_text(encoding="utf-8"))["sha256"]) | {MARKER}
+        ours = set(nesting.loads((output / MARKER).read_text(encoding="utf-8"))["sha256"]) | {MARKER}
     except (OSError, ValueError, KeyError, TypeError):
         ours = set()
     names = (path.relative_to(output).as_posix() for path in output.rglob("*") if not path.is_dir())

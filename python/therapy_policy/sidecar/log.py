@@ -7,7 +7,6 @@ counted.
 
 from __future__ import annotations
 
-import json
 import os
 import re
 import select
@@ -17,6 +16,7 @@ from collections import Counter, deque
 from collections.abc import Callable
 from typing import IO, Any
 
+from therapy_policy import nesting
 from therapy_policy.inputs import lines_of
 
 MAX_WAITING_BYTES = 8 << 20  # 3,000 to 4,000 entries
@@ -86,8 +86,8 @@ class Log:
 
     def _read_json(self, line: bytes) -> None:
         try:
-            entry = json.loads(line)
-        except (ValueError, RecursionError):
+            entry = nesting.loads(line)
+        except ValueError:
             self._lose(NOT_MASKED)
             return
         is_decision = "decision_id" in entry
