@@ -2,7 +2,8 @@
 
 The check here is strict because the engines differ. In a string, OPA replaces what it cannot read with U+FFFD, and the
 compiled policy aborts. After the first value, OPA rejects further text, and the compiled policy ignores it. Numbers
-stay as written and are never converted to Python numbers: whether `4e0` is valid is for the policy to decide.
+stay as written and are never converted to Python numbers: whether `4e0` is valid is for the policy to decide. Only large
+exponents are replaced, because OPA 1.22 rejects the whole text for one.
 """
 
 from __future__ import annotations
@@ -55,7 +56,8 @@ def request_text(request: object) -> RequestText:
 def checked_text(text: str | bytes) -> RequestText:
     """Check the JSON text of a request and return it with its numbers and white space unchanged.
 
-    Surrogates in strings, escaped or not, are replaced: a pair with its character, a lone one with U+FFFD.
+    Surrogates in strings, escaped or not, are replaced: a pair with its character, a lone one with U+FFFD. An exponent
+    of more than three digits becomes 999: no number with an exponent is valid, so the decision is the same.
 
     Raises `RequestNotJson` if it is not UTF-8, not one JSON value, or nested over `MAX_DEPTH` levels, and
     `RequestTooLarge` if it has over `MAX_REQUEST_BYTES`.
@@ -64,6 +66,8 @@ def checked_text(text: str | bytes) -> RequestText:
     value = _parsed(text)
     if _SURROGATE_ESCAPE.search(text):
         text = _ESCAPE.sub(_unescaped_surrogate, text)
+    if _LARGE_EXPONENT.search(text):
+        text = _STRING_OR_LARGE_EXPONENT.sub(lambda found: "e999" if found[1] else found[0], text)
     return _with_identity(text, value)
 
 
@@ -176,6 +180,9 @@ def _unescaped_surrogate(escape: re.Match[str]) -> str:
 _SURROGATE_ESCAPE = re.compile(r"\\u[dD][89a-fA-F]")
 # A pair of surrogates, else a lone one, else any escape: so the backslash that `\\ud83d` starts with is skipped whole.
 _ESCAPE = re.compile(r"(\\u[dD][89abAB]..\\u[dD][c-fC-F]..)|(\\u[dD][89a-fA-F]..)|\\.")
+
+_LARGE_EXPONENT = re.compile("[0-9][eE][+-]?[0-9]{4}")
+_STRING_OR_LARGE_EXPONENT = re.compile(r'"(?:[^"\\]|\\.)*"|([eE][+-]?[0-9]{4,})')
 
 _encoder = json.JSONEncoder(ensure_ascii=False, allow_nan=False, separators=(",", ":"))
 # `int` would reject thousands of digits. What a number loses as a float does not matter: the text stays as written.
