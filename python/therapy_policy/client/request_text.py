@@ -2,8 +2,8 @@
 
 The check here is strict because the engines differ. In a string, OPA replaces what it cannot read with U+FFFD, and the
 compiled policy aborts. After the first value, OPA rejects further text, and the compiled policy ignores it. Numbers
-stay as written and are never converted to Python numbers: whether `4e0` is valid is for the policy to decide. Only large
-exponents are replaced, because OPA 1.22 rejects the whole text for one.
+stay as written and are never converted to Python numbers: whether `4e0` is valid is for the policy to decide. Only
+large exponents are replaced, because OPA 1.22 rejects the whole text for one.
 """
 
 from __future__ import annotations
