@@ -43,7 +43,9 @@ def test_it_decides_as_the_embedded_policy_does(
 
 def test_hundreds_of_decisions_at_once_over_a_few_connections(sidecar: SidecarClient, visit: dict[str, Any]) -> None:
     async def decide() -> list[tuple[str | None, int]]:
-        async with AsyncSidecarClient(sidecar._endpoint.url, deadline_seconds=SECONDS, max_connections=8) as client:
+        async with AsyncSidecarClient(
+            sidecar._endpoint.url, deadline_seconds=10 * SECONDS, max_connections=8
+        ) as client:
 
             async def one(number: int) -> tuple[str | None, int]:
                 units = visit["visit"] | {"units": number % 4 + 1}
