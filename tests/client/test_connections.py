@@ -130,14 +130,14 @@ def test_a_sidecar_that_hangs_gets_a_request_at_most_twice(
     def only_first(handler: BaseHTTPRequestHandler) -> None:
         bodies.append(handler.rfile.read(int(handler.headers["Content-Length"])))
         if len(bodies) > 1:
-            time.sleep(2)
+            time.sleep(6)
         handler.wfile.write(b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n" % len(content) + content)
 
-    with client_type(misbehaving(only_first), deadline_seconds=0.6) as client:
+    with client_type(misbehaving(only_first), deadline_seconds=2) as client:
         client.decide(visit)
         time.sleep(2 * endpoint.TRUSTED_IDLE_SECONDS)
         start = time.monotonic()
-        with pytest.raises(EngineNotAvailable, match=r"within 0\.6 s"):
+        with pytest.raises(EngineNotAvailable, match="within 2 s"):
             client.decide(visit)
-        assert 0.5 < time.monotonic() - start < 1.6
+        assert 1.8 < time.monotonic() - start < 4
     assert len(bodies) == 3
