@@ -62,7 +62,9 @@ app = typer.Typer(
 RequestFile = Annotated[str, typer.Argument(metavar="FILE", help="A request as JSON; - reads standard input.")]
 SidecarUrl = Annotated[
     str | None,
-    typer.Option("--sidecar", metavar="URL", help="Ask the sidecar at this URL instead of the embedded engine."),
+    typer.Option(
+        "--sidecar", metavar="URL", help="Ask the sidecar at this URL (or unix:///PATH) instead of the embedded engine."
+    ),
 ]
 BundleName = Annotated[
     str | None,

@@ -112,6 +112,7 @@ class ForgetfulNetwork:
         self._sockets: list[socket.socket] = []
         self._forgotten: set[socket.socket] = set()
         self._listener = socket.create_server(("127.0.0.1", 0), backlog=128)
+        self._stopped = False
         self.connections = 0
         self.url = f"http://127.0.0.1:{self._listener.getsockname()[1]}"
         threading.Thread(target=self._accept, daemon=True).start()
@@ -120,6 +121,7 @@ class ForgetfulNetwork:
         self._forgotten.update(self._sockets)
 
     def stop(self) -> None:
+        self._stopped = True
         for each in (self._listener, *self._sockets):
             with contextlib.suppress(OSError):
                 each.shutdown(socket.SHUT_RDWR)
@@ -130,8 +132,12 @@ class ForgetfulNetwork:
             while True:
                 near, _ = self._listener.accept()
                 self.connections += 1
+                self._sockets.append(near)
                 far = socket.create_connection(self._to)
-                self._sockets += [near, far]
+                self._sockets.append(far)
+                if self._stopped:
+                    self.stop()
+                    return
                 for one, other in ((near, far), (far, near)):
                     threading.Thread(target=self._carry, args=(one, other), daemon=True).start()
 

@@ -2,11 +2,13 @@
 
 import asyncio
 import json
+import re
 import subprocess
 import sys
 import time
 from collections.abc import Callable
 from http.server import BaseHTTPRequestHandler
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -41,7 +43,9 @@ def test_it_decides_as_the_embedded_policy_does(
 
 def test_hundreds_of_decisions_at_once_over_a_few_connections(sidecar: SidecarClient, visit: dict[str, Any]) -> None:
     async def decide() -> list[tuple[str | None, int]]:
-        async with AsyncSidecarClient(sidecar._endpoint.url, deadline_seconds=SECONDS, max_connections=8) as client:
+        async with AsyncSidecarClient(
+            sidecar._endpoint.url, deadline_seconds=10 * SECONDS, max_connections=8
+        ) as client:
 
             async def one(number: int) -> tuple[str | None, int]:
                 units = visit["visit"] | {"units": number % 4 + 1}
@@ -175,3 +179,13 @@ def test_without_httpx_the_error_says_what_to_install() -> None:
     assert done.stderr.endswith(
         "ImportError: AsyncSidecarClient needs httpx. Run: pip install 'therapy-policy[async]'\n"
     )
+
+
+def test_the_examples_in_the_guide(sidecar: SidecarClient) -> None:
+    guide = (Path(__file__).parents[2] / "docs" / "engineers.md").read_text(encoding="utf-8")
+    examples = re.findall(r"^```python\n(.*?)^```", guide, re.MULTILINE | re.DOTALL)
+    code = "\n".join(examples).replace("http://127.0.0.1:8181", sidecar._endpoint.url)
+    names: dict[str, Any] = {}
+    exec(code.replace("deadline_seconds=2.0", f"deadline_seconds={SECONDS}"), names)
+    assert "AsyncSidecarClient" in names
+    assert {decision["outcome"] for decision in names["decisions"]} == {"routed"}

@@ -30,20 +30,21 @@ def network(sidecar: SidecarClient) -> Iterator[ForgetfulNetwork]:
 def with_connections(client: SidecarClient, count: int, visit: dict[str, Any]) -> None:
     """Make the client open that many connections, which are then idle."""
     with ThreadPoolExecutor(count) as threads:
-        for decision in threads.map(client.decide, [visit] * count * 20):
+        for decision in threads.map(client.decide, [visit] * count * 4):
             assert decision["outcome"] == "authorized"
 
 
 def test_sixteen_forgotten_connections(network: ForgetfulNetwork, visit: dict[str, Any]) -> None:
-    with SidecarClient(network.url, deadline_seconds=DEADLINE_SECONDS) as client:
+    with SidecarClient(network.url, deadline_seconds=60) as client:
         with_connections(client, 16, visit)
+        client._endpoint.deadline_seconds = DEADLINE_SECONDS
         assert network.connections > 4
         network.forget()
         time.sleep(2 * endpoint.TRUSTED_IDLE_SECONDS)
-        start = time.monotonic()
         for _ in range(16):
             assert client.decide(visit)["outcome"] == "authorized"
-        assert time.monotonic() - start < 2 * DEADLINE_SECONDS  # half of one for the first, and no time for the others
+            # The first decision took one dead connection to get, and left no other dead one behind.
+            assert len(client._idle._idle) == 1
 
 
 @BOTH
@@ -129,14 +130,14 @@ def test_a_sidecar_that_hangs_gets_a_request_at_most_twice(
     def only_first(handler: BaseHTTPRequestHandler) -> None:
         bodies.append(handler.rfile.read(int(handler.headers["Content-Length"])))
         if len(bodies) > 1:
-            time.sleep(2)
+            time.sleep(6)
         handler.wfile.write(b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n" % len(content) + content)
 
-    with client_type(misbehaving(only_first), deadline_seconds=0.6) as client:
+    with client_type(misbehaving(only_first), deadline_seconds=2) as client:
         client.decide(visit)
         time.sleep(2 * endpoint.TRUSTED_IDLE_SECONDS)
         start = time.monotonic()
-        with pytest.raises(EngineNotAvailable, match=r"within 0\.6 s"):
+        with pytest.raises(EngineNotAvailable, match="within 2 s"):
             client.decide(visit)
-        assert 0.5 < time.monotonic() - start < 1.6
+        assert 1.8 < time.monotonic() - start < 4
     assert len(bodies) == 3
