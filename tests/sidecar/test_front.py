@@ -146,7 +146,7 @@ def connect(front: RunningSidecar) -> socket.socket:
     return socket.create_connection(("127.0.0.1", int(front.url.rpartition(":")[2])), timeout=SECONDS)
 
 
-@pytest.mark.parametrize("sent", [b"POST ", b"POST %s HTTP/1.1\r\nHost: 127.0.0.1\r\n", b"body"])
+@pytest.mark.parametrize("sent", [b"POST ", f"POST {DECISION} HTTP/1.1\r\nHost: 127.0.0.1\r\n".encode(), b"body"])
 def test_a_slow_writer_is_cut_off(front: RunningSidecar, probes: int, sent: bytes) -> None:
     if sent == b"body":
         head = "POST %s HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Type: application/json\r\nContent-Length: 99\r\n\r\n{"

@@ -23,7 +23,15 @@ from therapy_policy.sidecar.log import MAX_WAITING_BYTES, is_masked
 
 ROOT = Path(__file__).parents[2]
 ROUTE = {"request_type": "referral_route", "island": "oahu"}
-BATCH = json.dumps({"input": {"requests": [ROUTE] * 1000}}).encode()
+# A batch whose log entry is long: each line is denied, with a reason of its own.
+LINE = {"procedure_code": "99999", "units": 1}
+CLAIM = {
+    "request_type": "pediatric_ot_claim",
+    "service_date": "2026-03-02",
+    "units_already_authorized": 0,
+    "service_lines": [LINE] * 50,
+}
+BATCH = json.dumps({"input": {"requests": [CLAIM] * 20}}).encode()
 SECRET = "Xylophone"
 PLAN = {
     "request_type": "pt_treatment_plan",
@@ -80,7 +88,7 @@ def test_a_log_that_nobody_reads_stops_nothing() -> None:
         while metric(probes, 'therapy_policy_decision_log_lost_total{reason="behind"}') == 0:
             assert sent < 2 * MAX_WAITING_BYTES
             answer = post(url, BATCH, "therapy/decisions")
-            assert len(answer.json()["result"]) == 1000
+            assert [decision["outcome"] for decision in answer.json()["result"]] == ["denied"] * 20
             sent += len(answer.content)
         assert status(probes, "/health/ready") == 503
         assert status(probes, "/health/live") == 200

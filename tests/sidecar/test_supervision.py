@@ -59,7 +59,7 @@ def test_opa_starts_again_and_never_outlives_serve(tmp_path: Path) -> None:
 
         running.process.kill()
         wait_for(lambda: second and not is_running(second))
-        assert not accepts(int(running.url.rpartition(":")[2]))
+        wait_for(lambda: not accepts(int(running.url.rpartition(":")[2])))
 
 
 @pytest.mark.parametrize("part", [0.2, 0.6, 0.9, 1.1])

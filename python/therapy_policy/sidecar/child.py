@@ -34,6 +34,7 @@ if sys.platform == "linux":
         sys.exit("prctl failed")
 if os.getppid() != parent:
     sys.exit("the parent has ended")
+os.environ.pop("LC_CTYPE", None)  # which Python sets for itself
 os.execv(sys.argv[3], sys.argv[3:])
 """
 

@@ -19,7 +19,7 @@ from typing import IO, Any
 from therapy_policy import nesting
 from therapy_policy.inputs import lines_of
 
-MAX_WAITING_BYTES = 8 << 20  # 3,000 to 4,000 entries
+MAX_WAITING_BYTES = 4 << 20  # 1,500 to 2,000 entries
 MAX_ENTRY_BYTES = 32 << 20
 LATE_SECONDS = 5.0  # an entry that waits longer makes the sidecar not ready
 RETRY_SECONDS = 0.5

@@ -169,9 +169,11 @@ def _supervise(children: list[Child], log: Log, stop: StopSignals) -> int:
         for child in children:
             if stop.number is None:
                 child.start()
-        while stop.number is None and not any(child.given_up for child in children):
+        while stop.number is None:
             pauses = [pause for child in children if (pause := child.look_after()) is not None]
             _reap_orphans(children)
+            if any(child.given_up for child in children):
+                break
             if select.select([awake], [], [], min(pauses, default=None))[0]:
                 os.read(awake, 4096)
     finally:
