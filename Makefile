@@ -12,22 +12,26 @@ REVIEW_DIGESTS := tools/review_digests.json
 REVIEW := $(COMMAND) review --output build/review --sign-offs build/unsigned
 QUICK_TESTS := tests/contract tests/policy tests/client/test_both_engines.py tests/client/test_request_text.py \
 	tests/cli/test_explain.py tests/cli/test_validate.py tests/proof/test_oracle.py tests/properties/test_differential.py
+PIP = $(BIN)/python -m pip install --quiet --disable-pip-version-check
+LOCK = UV_CUSTOM_COMPILE_COMMAND='make lock' $(BIN)/uv pip compile pyproject.toml --quiet --universal \
+	--python-version 3.11 --generate-hashes --no-emit-index-url --no-annotate
 OPA_PATH = $$($(BIN)/python -m therapy_policy.toolchain.opa)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test test-opas test-quick fmt lint prose generate fresh rego-test python-test signed review proof classes mutants bench clean
+.PHONY: help setup demo test test-opas test-quick fmt lint prose generate lock sbom fresh rego-test python-test signed review proof classes mutants bench clean
 
 help:  ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1\t\2/' | expand -t 22
 
 setup: $(VENV)/installed  ## install the project and its tools into .venv
 
-$(VENV)/installed: pyproject.toml
+$(VENV)/installed: pyproject.toml requirements-dev.lock
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
 		{ echo "error: Python 3.11 or newer is needed; name one with: make PYTHON=python3.12 …" >&2; exit 1; }
 	@echo "Installing the project into $(VENV) …" >&2
 	@$(PYTHON) -m venv $(VENV)
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[dev]'
+	@$(PIP) --require-hashes --requirement requirements-dev.lock
+	@$(PIP) --no-deps --no-build-isolation --editable .
 	@touch $@
 
 demo: setup  ## decide every example and explain the decisions
@@ -61,6 +65,16 @@ lint: setup prose  ## formatting, types, style, prose and the policy's data
 
 prose: setup  ## plain words (styles/words.yaml) in everything that a person reads
 	@$(BIN)/python -m tools.prose
+
+lock: setup  ## choose versions again for new dependencies in pyproject.toml (UPGRADE=1: the newest of all)
+	@$(LOCK) $(if $(UPGRADE),--upgrade) --output-file requirements.lock
+	@$(LOCK) $(if $(UPGRADE),--upgrade) --output-file requirements-dev.lock --extra dev
+
+sbom: setup  ## write the bill of materials of an installation (CycloneDX), into build/sbom.json
+	@mkdir -p build
+	@$(BIN)/python -W ignore -m cyclonedx_py requirements requirements.lock --pyproject pyproject.toml --output-reproducible \
+		--output-file build/sbom.json
+	@echo build/sbom.json
 
 generate: setup  ## write every generated file again
 	@$(BIN)/python -m tools.generate
