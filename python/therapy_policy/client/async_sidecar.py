@@ -37,7 +37,7 @@ class AsyncSidecarClient:
     The options are those of `SidecarClient`. `max_connections` limits how many exchanges run at the same time; the
     others wait their turn, and `deadline_seconds` includes the wait and the DNS lookup.
 
-    Any number of tasks of one event loop can share a client. A task that is cancelled leaves nothing behind. Use the
+    Any number of tasks of one event loop can share a client. A task that is canceled leaves nothing behind. Use the
     client as `async with AsyncSidecarClient(…) as client`, or call `aclose`.
 
     Every method that decides raises what the methods of `SidecarClient` raise.

@@ -3,7 +3,7 @@
 The SDK does the work. Three things are added, so that no call waits without bound, whatever happened before:
 
 - The policy is compiled without a thread pool: WebAssembly's is one for the whole process, and a fork does not copy it.
-- After a fork, a client goes on with the compiled policy and nothing else of its parent's: no lock, no thread, no
+- After a fork, a client keeps the compiled policy and nothing else of its parent's: no lock, no thread, no
   instance.
 - The main thread, where signal handlers run, leaves the work to another thread. An exception that a handler raises ends
   the wait, and nothing inside the SDK.
