@@ -58,7 +58,6 @@ from therapy_policy.toolchain.fetching import (
 PROVEN_VERSIONS = {
     "1.21.3": "h1:dLKnsisFIuICZAWDvG3Us2k/TjGkxOCJ7fWINcnwKHM=",
     "1.21.4": "h1:zTVuy8yd8BM715t8WxMzAIkIX4w1x3MMHEv99IGUY2w=",
-    "1.22.3": "h1:d46phjoHHFSl8F2bC8nT8wFxuGEvZRvs8FhYWFqsJ2w=",
 }
 PROVEN = f"OPA {' or '.join(PROVEN_VERSIONS)}"
 
