@@ -18,7 +18,7 @@ def children_of(pid: int) -> list[int]:
 
 
 def child_named(pid: int, name: str) -> int | None:
-    """The child that runs a program of this name."""
+    """The child that runs a program with that name."""
     return next((child for child in children_of(pid) if state_and_name(child)[1] == name), None)
 
 

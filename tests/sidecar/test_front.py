@@ -193,7 +193,10 @@ def test_both_start_again_and_stop_together(tmp_path: Path, nginx: str) -> None:
             assert before is not None
             workers = children_of(before)
             os.kill(before, signal.SIGKILL)
-            wait_for(lambda before=before, name=name: child_named(running.process.pid, name) not in (None, before))
+            deadline = time.monotonic() + SECONDS
+            while child_named(running.process.pid, name) in (None, before):
+                assert time.monotonic() < deadline, f"{name} was not started again"
+                time.sleep(0.02)
             assert not any(is_running(worker) for worker in workers)
             wait_for(lambda: answers(running))
         master = child_named(running.process.pid, "nginx")
