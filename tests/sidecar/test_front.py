@@ -193,11 +193,10 @@ def test_both_start_again_and_stop_together(tmp_path: Path, nginx: str) -> None:
             assert before is not None
             workers = children_of(before)
             os.kill(before, signal.SIGKILL)
-
-            def started_again(name: str = name, before: int = before) -> bool:
-                return child_named(running.process.pid, name) not in (None, before)
-
-            wait_for(started_again)
+            deadline = time.monotonic() + SECONDS
+            while child_named(running.process.pid, name) in (None, before):
+                assert time.monotonic() < deadline, f"{name} was not started again"
+                time.sleep(0.02)
             assert not any(is_running(worker) for worker in workers)
             wait_for(lambda: answers(running))
         master = child_named(running.process.pid, "nginx")

@@ -91,7 +91,8 @@ def test_a_program_that_keeps_dying_is_given_up(tmp_path: Path) -> None:
             read=log.read,
             report=log.report,
         )
-        assert _supervise([child], log, StopSignals()) == 3
+        assert _supervise([child], StopSignals()) == 3
+        assert log.flush(60)
     lines = (tmp_path / "log").read_text().splitlines()
     assert len(lines) == QUICK_DEATHS
     assert "exit status 7" in lines[0]

@@ -92,73 +92,76 @@ def serve(
     """
     if sys.stderr is None:
         raise FileNotUsable("Standard error is closed. The decision log goes there: send it to a file or a collector.")
-    opa = find_opa(any_version=any_opa)
-    nginx = installed_nginx() if front else None
-    for each in (port, diagnostics_port):
-        if each is not None:
-            check_port(each, host)
-    shipped_config = files("therapy_policy") / "sidecar" / "config.yaml"
-    with (
-        as_file(packaged_file("bundle.tar.gz")) as packaged,
-        as_file(shipped_config) as config,
-        tempfile.TemporaryDirectory(prefix="therapy-policy-") as private,
-    ):
-        if archive:
-            check_system_policies(opa, archive)
-        decisions = Decisions()
-        log = Log(sys.stderr.fileno(), decisions.count)
-        opa_address: Address = Path(private) / "opa.sock" if front else (host, port)
-        command = [
-            str(opa),
-            "run",
-            "--server",
-            f"--addr=unix://{opa_address}" if front else f"--addr={host}:{port}",
-            "--unix-socket-perm=600",
-            "--authorization=basic",
-            f"--config-file={config}",
-            f"--shutdown-grace-period={GRACE_SECONDS}",
-            "--skip-version-check",
-            "--log-level=error",
-            "--bundle",
-            str(archive or packaged),
-        ]
-        children = [
-            Child(
-                "OPA",
-                command,
-                stop_signal=signal.SIGTERM,
-                death_signal=signal.SIGKILL,
-                read=log.read,
-                report=log.report,
-            )
-        ]
-        responses = Responses(Path(private)).counts if front else Counter()
-        diagnostics = Diagnostics(opa_address, children, log, decisions, responses, {"revision": revision})
-        probes: Address | None = None
-        if front and nginx:
-            probes = Path(private) / "probes.sock"
-            configuration = write_configuration(front, nginx, Path(private), host, port, diagnostics_port)
-            children.append(
+    decisions = Decisions()
+    log = Log(sys.stderr.fileno(), decisions.count)
+    try:
+        opa = find_opa(log.report, any_version=any_opa)
+        nginx = installed_nginx() if front else None
+        for each in (port, diagnostics_port):
+            if each is not None:
+                check_port(each, host)
+        shipped_config = files("therapy_policy") / "sidecar" / "config.yaml"
+        with (
+            as_file(packaged_file("bundle.tar.gz")) as packaged,
+            as_file(shipped_config) as config,
+            tempfile.TemporaryDirectory(prefix="therapy-policy-") as private,
+        ):
+            if archive:
+                check_system_policies(opa, archive)
+            opa_address: Address = Path(private) / "opa.sock" if front else (host, port)
+            command = [
+                str(opa),
+                "run",
+                "--server",
+                f"--addr=unix://{opa_address}" if front else f"--addr={host}:{port}",
+                "--unix-socket-perm=600",
+                "--authorization=basic",
+                f"--config-file={config}",
+                f"--shutdown-grace-period={GRACE_SECONDS}",
+                "--skip-version-check",
+                "--log-level=error",
+                "--bundle",
+                str(archive or packaged),
+            ]
+            children = [
                 Child(
-                    "nginx",
-                    [str(nginx), "-p", private, "-e", "stderr", "-c", str(configuration)],
-                    stop_signal=signal.SIGQUIT,
-                    # nginx ends its workers when it gets this one; killed, it would leave them.
-                    death_signal=signal.SIGTERM,
+                    "OPA",
+                    command,
+                    stop_signal=signal.SIGTERM,
+                    death_signal=signal.SIGKILL,
                     read=log.read,
                     report=log.report,
                 )
-            )
-        elif diagnostics_port is not None:
-            probes = (host, diagnostics_port)
-        if probes:
-            start_listener(probes, diagnostics)
-        scheme = "https" if front and front.certificate else "http"
-        log.report(f"therapy-policy sidecar on {scheme}://{host}:{port} (Ctrl-C stops it)")
-        return _supervise(children, log, stop)
+            ]
+            responses = Responses(Path(private)).counts if front else Counter()
+            diagnostics = Diagnostics(opa_address, children, log, decisions, responses, {"revision": revision})
+            probes: Address | None = None
+            if front and nginx:
+                probes = Path(private) / "probes.sock"
+                configuration = write_configuration(front, nginx, Path(private), host, port, diagnostics_port)
+                children.append(
+                    Child(
+                        "nginx",
+                        [str(nginx), "-p", private, "-e", "stderr", "-c", str(configuration)],
+                        stop_signal=signal.SIGQUIT,
+                        # nginx ends its workers when it gets this one; killed, it would leave them.
+                        death_signal=signal.SIGTERM,
+                        read=log.read,
+                        report=log.report,
+                    )
+                )
+            elif diagnostics_port is not None:
+                probes = (host, diagnostics_port)
+            if probes:
+                start_listener(probes, diagnostics)
+            scheme = "https" if front and front.certificate else "http"
+            log.report(f"therapy-policy sidecar on {scheme}://{host}:{port} (Ctrl-C stops it)")
+            return _supervise(children, stop)
+    finally:
+        log.flush(FLUSH_SECONDS)
 
 
-def _supervise(children: list[Child], log: Log, stop: StopSignals) -> int:
+def _supervise(children: list[Child], stop: StopSignals) -> int:
     """Keep the programs running until a signal; stop them in reverse order, each within the grace period."""
     awake, alarm = os.pipe()
     os.set_blocking(alarm, False)
@@ -184,7 +187,6 @@ def _supervise(children: list[Child], log: Log, stop: StopSignals) -> int:
         signal.signal(signal.SIGCHLD, signal.SIG_DFL)
         os.close(awake)
         os.close(alarm)
-        log.flush(FLUSH_SECONDS)
     return 0 if stop.number is not None else NO_ENGINE
 
 
