@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TypeVar
 
 T = TypeVar("T")
-SECONDS = 60.0  # for anything to happen: far more than it takes, even on a machine that is busy
+SECONDS = 120.0  # for anything to happen: far more than it takes, even on a machine that is busy
 
 
 def children_of(pid: int) -> list[int]:
