@@ -21,7 +21,7 @@ from therapy_policy.policy.rego import ENTRY_PACKAGE, DataPath, Mention
 
 OUTCOME = "outcome"  # the rule of the entry page whose branches give the outcome
 DETERMINATION = "determination"  # the rule of a page that the entry page asks
-VALID = "_valid"  # the rule of the entry page that holds for a valid request; without it, the effect is `invalid`
+VALID = "_valid"  # the rule of the entry page that is true of a valid request; without it, the effect is `invalid`
 
 
 @dataclass(frozen=True)
