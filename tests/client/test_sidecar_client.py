@@ -133,7 +133,7 @@ import json, os, sys
 from therapy_policy import EmbeddedClient, SidecarClient
 
 visit = json.loads(sys.argv[2])
-with SidecarClient(sys.argv[1]) as sidecar, EmbeddedClient() as embedded:
+with SidecarClient(sys.argv[1], deadline_seconds=60) as sidecar, EmbeddedClient() as embedded:
     sidecar.decide(visit)
     embedded.decide(visit)
     parent = os.getpid()
@@ -153,7 +153,7 @@ with SidecarClient(sys.argv[1]) as sidecar, EmbeddedClient() as embedded:
 
 
 def test_forked_processes_do_not_share_connections(sidecar: SidecarClient, visit: dict[str, Any]) -> None:
-    done = subprocess.run([sys.executable, "-c", FORKED, sidecar._endpoint.url, json.dumps(visit)], timeout=60)
+    done = subprocess.run([sys.executable, "-c", FORKED, sidecar._endpoint.url, json.dumps(visit)], timeout=240)
     assert done.returncode == 0
 
 
