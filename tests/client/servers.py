@@ -29,10 +29,10 @@ def running(opa: Path, port: int, *options: str) -> Iterator[SidecarClient]:
         SidecarClient(f"http://127.0.0.1:{port}", deadline_seconds=60) as client,
     ):
         try:
-            deadline = time.monotonic() + 20
+            deadline = time.monotonic() + 60
             while not client.ready():
                 assert process.poll() is None, "OPA ended"
-                assert time.monotonic() < deadline, "OPA was not ready within 20 s"
+                assert time.monotonic() < deadline, "OPA was not ready within 60 s"
                 time.sleep(0.02)
             yield client
         finally:
