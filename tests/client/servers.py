@@ -26,13 +26,13 @@ def running(opa: Path, port: int, *options: str) -> Iterator[SidecarClient]:
     command = [str(opa), "run", "--server", f"--addr=127.0.0.1:{port}", "--log-level=error", *options]
     with (
         subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as process,
-        SidecarClient(f"http://127.0.0.1:{port}") as client,
+        SidecarClient(f"http://127.0.0.1:{port}", deadline_seconds=60) as client,
     ):
         try:
-            deadline = time.monotonic() + 20
+            deadline = time.monotonic() + 60
             while not client.ready():
                 assert process.poll() is None, "OPA ended"
-                assert time.monotonic() < deadline, "OPA was not ready within 20 s"
+                assert time.monotonic() < deadline, "OPA was not ready within 60 s"
                 time.sleep(0.02)
             yield client
         finally:

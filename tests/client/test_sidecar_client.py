@@ -12,6 +12,7 @@ import pytest
 from tests.client.servers import BUNDLE, running
 from tests.running import free_port
 from therapy_policy import EmbeddedClient, SidecarClient
+from therapy_policy.client import endpoint
 from therapy_policy.errors import (
     EngineError,
     EngineNotAvailable,
@@ -65,9 +66,13 @@ def _watch(event: str, arguments: tuple[Any, ...]) -> None:
         watched.append(arguments[1])
 
 
-def test_a_connection_is_used_again(sidecar: SidecarClient, visit: dict[str, Any]) -> None:
+def test_a_connection_is_used_again(
+    sidecar: SidecarClient, visit: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("MAX_IDLE_SECONDS", "TRUSTED_IDLE_SECONDS"):  # a busy machine may pause longer than these
+        monkeypatch.setattr(endpoint, name, 60.0)
     sys.addaudithook(_watch)
-    with SidecarClient(sidecar._endpoint.url) as client:
+    with SidecarClient(sidecar._endpoint.url, deadline_seconds=60) as client:
         watched.clear()
         for _ in range(50):
             client.decide(visit)  # the answer comes whole
@@ -133,7 +138,7 @@ import json, os, sys
 from therapy_policy import EmbeddedClient, SidecarClient
 
 visit = json.loads(sys.argv[2])
-with SidecarClient(sys.argv[1]) as sidecar, EmbeddedClient() as embedded:
+with SidecarClient(sys.argv[1], deadline_seconds=60) as sidecar, EmbeddedClient() as embedded:
     sidecar.decide(visit)
     embedded.decide(visit)
     parent = os.getpid()
@@ -153,7 +158,7 @@ with SidecarClient(sys.argv[1]) as sidecar, EmbeddedClient() as embedded:
 
 
 def test_forked_processes_do_not_share_connections(sidecar: SidecarClient, visit: dict[str, Any]) -> None:
-    done = subprocess.run([sys.executable, "-c", FORKED, sidecar._endpoint.url, json.dumps(visit)], timeout=60)
+    done = subprocess.run([sys.executable, "-c", FORKED, sidecar._endpoint.url, json.dumps(visit)], timeout=240)
     assert done.returncode == 0
 
 
