@@ -9,6 +9,7 @@ import subprocess
 import threading
 import time
 from collections.abc import Callable, Coroutine, Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler
 from pathlib import Path
@@ -74,12 +75,19 @@ class MisbehavingServer(http.server.ThreadingHTTPServer):
 Result = TypeVar("Result")
 
 
+def run(awaited: Coroutine[Any, Any, Result]) -> Result:
+    """Run a coroutine in a thread of its own: the tests with a browser leave a loop running in the main thread."""
+    with ThreadPoolExecutor(1) as thread:
+        return thread.submit(asyncio.run, awaited).result()
+
+
 class AwaitedClient:
     """An `AsyncSidecarClient` whose methods are awaited here, so that one test can try both clients."""
 
     def __init__(self, url: str, **options: Any) -> None:
         self._client = AsyncSidecarClient(url, **options)
         self._loop = asyncio.new_event_loop()
+        self._thread = ThreadPoolExecutor(1)  # see `run`
 
     def decide(self, request: object) -> Decision:
         return self._result(self._client.decide(request))
@@ -99,9 +107,10 @@ class AwaitedClient:
     def __exit__(self, *_: object) -> None:
         self._result(self._client.aclose())
         self._loop.close()
+        self._thread.shutdown()
 
     def _result(self, awaited: Coroutine[Any, Any, Result]) -> Result:
-        return self._loop.run_until_complete(awaited)
+        return self._thread.submit(self._loop.run_until_complete, awaited).result()
 
 
 class ForgetfulNetwork:

@@ -7,13 +7,14 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from http.server import BaseHTTPRequestHandler
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from tests.client.servers import Misbehave
+from tests.client.servers import Misbehave, run
 from tests.running import free_port
 from therapy_policy import AsyncSidecarClient, EmbeddedClient, SidecarClient
 from therapy_policy.errors import EngineError, EngineNotAvailable, RequestNotJson, SidecarUrlInvalid
@@ -38,7 +39,7 @@ def test_it_decides_as_the_embedded_policy_does(
             with pytest.raises(RequestNotJson, match="Request 1,"):
                 await client.decide_texts(["null", "{"])
 
-    asyncio.run(decide())
+    run(decide())
 
 
 def test_hundreds_of_decisions_at_once_over_a_few_connections(sidecar: SidecarClient, visit: dict[str, Any]) -> None:
@@ -56,7 +57,7 @@ def test_hundreds_of_decisions_at_once_over_a_few_connections(sidecar: SidecarCl
             assert len(client._idle._idle) <= 8
             return answers
 
-    assert asyncio.run(decide()) == [(str(number), number % 4 + 1) for number in range(400)]
+    assert run(decide()) == [(str(number), number % 4 + 1) for number in range(400)]
 
 
 def test_waiting_for_a_connection_counts(misbehaving: Callable[[Misbehave], str]) -> None:
@@ -72,7 +73,7 @@ def test_waiting_for_a_connection_counts(misbehaving: Callable[[Misbehave], str]
             assert [type(result) for result in results] == [EngineNotAvailable] * 10
             assert time.monotonic() - start < 3  # one after the other would take 4 s
 
-    asyncio.run(decide())
+    run(decide())
 
 
 def test_a_cancelled_task_leaves_nothing_behind(
@@ -102,7 +103,7 @@ def test_a_cancelled_task_leaves_nothing_behind(
             decisions = await asyncio.gather(*(client.decide({"request_id": str(n)}) for n in range(10)))
             assert [decision["request_id"] for decision in decisions] == [str(n) for n in range(10)]
 
-    asyncio.run(decide())
+    run(decide())
 
 
 def test_a_version_can_be_pinned(sidecar: SidecarClient, embedded: EmbeddedClient, visit: dict[str, Any]) -> None:
@@ -114,9 +115,9 @@ def test_a_version_can_be_pinned(sidecar: SidecarClient, embedded: EmbeddedClien
             await client.decide_many([visit])
             return (await client.decide(visit))["policy_version"]
 
-    assert asyncio.run(decide(version)) == version
+    assert run(decide(version)) == version
     with pytest.raises(EngineError, match="another version of the policy"):
-        asyncio.run(decide("0.9.0"))
+        run(decide("0.9.0"))
     with SidecarClient(url, deadline_seconds=SECONDS, policy_version=version) as client:
         assert client.decide(visit)["policy_version"] == version
     with (
@@ -138,7 +139,7 @@ def test_nothing_listens_or_the_client_is_closed(sidecar: SidecarClient, visit: 
         with pytest.raises(EngineNotAvailable, match="closed"):
             await client.decide(visit)
 
-    asyncio.run(decide())
+    run(decide())
 
 
 @pytest.mark.parametrize("host", ["x" * 64 + ".example", ".."])
@@ -148,7 +149,7 @@ def test_a_host_that_is_not_there(host: str, visit: dict[str, Any]) -> None:
             with pytest.raises(EngineNotAvailable, match="No server answers"):
                 await client.decide(visit)
 
-    asyncio.run(decide())
+    run(decide())
 
 
 def test_options_are_checked() -> None:
@@ -169,7 +170,7 @@ def test_proxy_variables_of_the_environment_are_ignored(
         async with AsyncSidecarClient(sidecar._endpoint.url, deadline_seconds=SECONDS) as client:
             assert (await client.decide(visit))["outcome"] == "authorized"
 
-    asyncio.run(decide())
+    run(decide())
 
 
 def test_without_httpx_the_error_says_what_to_install() -> None:
@@ -186,6 +187,7 @@ def test_the_examples_in_the_guide(sidecar: SidecarClient) -> None:
     examples = re.findall(r"^```python\n(.*?)^```", guide, re.MULTILINE | re.DOTALL)
     code = "\n".join(examples).replace("http://127.0.0.1:8181", sidecar._endpoint.url)
     names: dict[str, Any] = {}
-    exec(code.replace("deadline_seconds=2.0", f"deadline_seconds={SECONDS}"), names)
+    with ThreadPoolExecutor(1) as thread:  # see `run`
+        thread.submit(exec, code.replace("deadline_seconds=2.0", f"deadline_seconds={SECONDS}"), names).result()
     assert "AsyncSidecarClient" in names
     assert {decision["outcome"] for decision in names["decisions"]} == {"routed"}
