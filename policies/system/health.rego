@@ -1,5 +1,6 @@
 # METADATA
 # title: What the probes of the sidecar answer
+# description: OPA serves `live` and `ready` at /health/live and /health/ready.
 package system.health
 
 # METADATA

@@ -167,7 +167,7 @@ def test_a_field_of_another_type(answers: dict[str, tuple[RequestText, Answer]])
                     found += 1
                     with pytest.raises(EngineError):
                         checked_decision(changed, request)
-    assert found > 1000
+    assert found > 900
 
 
 @pytest.mark.parametrize("answer", [None, True, 1, "authorized", [], [1], {}, {"outcome": "authorized"}, {1: 2}])

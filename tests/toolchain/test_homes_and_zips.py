@@ -15,6 +15,7 @@ from pathlib import Path
 import pytest
 
 from tests.cli.command import EXAMPLES, ROOT
+from tests.cli.releases import VERSION
 from tests.running import START_SECONDS, free_port
 from therapy_policy import SidecarClient
 from therapy_policy.toolchain.opa import find_opa
@@ -177,7 +178,7 @@ print("svg" in render_svg("digraph {}"))
     assert (status, errors) == (0, "")
     different_outcomes, *rest = output.splitlines()
     assert int(different_outcomes) > 5
-    assert rest == ["2.0.0 None", "True True True", "True"]
+    assert rest == [f"{VERSION} None", "True True True", "True"]
 
 
 def test_the_sidecar_runs_from_a_zip_file(zipped: str, opa: str) -> None:

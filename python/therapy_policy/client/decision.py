@@ -108,6 +108,7 @@ class Client(ABC):
     """
 
     _policy_version: str | None = None  # the only version whose decisions are accepted; None accepts any
+    _published: Published | None = None  # by the policy that decides; None if it is that of this package
 
     def decide(self, request: object) -> Decision:
         """Decide one request, a JSON value as `json.loads` returns it."""
@@ -130,13 +131,14 @@ class Client(ABC):
         return self._decide_batches(each_as_text(texts, checked_text))
 
     def _decide_one(self, request: RequestText) -> Decision:
-        return checked_decision(self._ask("therapy/decision", request.text), request, self._policy_version)
+        answer = self._ask("therapy/decision", request.text)
+        return checked_decision(answer, request, self._policy_version, self._published)
 
     def _decide_batches(self, requests: list[RequestText]) -> list[Decision]:
         decisions: list[Decision] = []
         for batch in batches(requests):
             answer = self._ask("therapy/decisions", batch.text)
-            decisions += checked_decisions(answer, batch, self._policy_version)
+            decisions += checked_decisions(answer, batch, self._policy_version, self._published)
         return decisions
 
     @abstractmethod
@@ -170,30 +172,35 @@ def each_as_text(values: Iterable[_Value], as_text: Callable[[_Value], RequestTe
 # --- the check of an engine's answer, which all clients share
 
 
-def checked_decision(answer: object, request: RequestText, policy_version: str | None = None) -> Decision:
+def checked_decision(
+    answer: object, request: RequestText, policy_version: str | None = None, published: Published | None = None
+) -> Decision:
     """Check that an engine's answer is a decision on this request, and return it.
 
     It must have the fields and types of a decision, repeat the type and ID of the request, authorize only what its own
-    outcome and reasons allow, within the packaged ceiling, and be of `policy_version` unless that is None.
+    outcome and reasons allow, within the ceiling of `published` (by default that of this package), and be of
+    `policy_version` unless that is None.
 
     Raises `EngineError`, which says what is wrong and repeats nothing from the answer.
     """
-    if problem := _problem(answer, request, policy_version):
+    if problem := _problem(answer, request, policy_version, published or _packaged()):
         raise EngineError(problem)
     return cast(Decision, answer)
 
 
-def checked_decisions(answer: object, batch: Batch, policy_version: str | None = None) -> list[Decision]:
+def checked_decisions(
+    answer: object, batch: Batch, policy_version: str | None = None, published: Published | None = None
+) -> list[Decision]:
     """Check that an engine's answer is the list of decisions on a batch, in order; see `checked_decision`."""
     if type(answer) is not list or len(answer) != len(batch.requests):
         raise EngineError("The engine did not return one decision for each request." + _CHECK_ENGINE)
     for index, (one, request) in enumerate(zip(answer, batch.requests, strict=True), batch.first):
-        if problem := _problem(one, request, policy_version):
+        if problem := _problem(one, request, policy_version, published or _packaged()):
             raise EngineError(problem, index)
     return answer
 
 
-def _problem(answer: object, request: RequestText, policy_version: str | None) -> str | None:
+def _problem(answer: object, request: RequestText, policy_version: str | None, published: Published) -> str | None:
     if isinstance(answer, dict):
         answer.setdefault("authorized_under", [])
     if (wrong := _wrong_field(answer)) is not None:
@@ -201,7 +208,7 @@ def _problem(answer: object, request: RequestText, policy_version: str | None) -
     decision = cast(Decision, answer)
     if policy_version is not None and decision["policy_version"] != policy_version:
         return "The engine runs another version of the policy than the client is set to accept."
-    if problem := _other_request(decision, request) or _contradiction(decision):
+    if problem := _other_request(decision, request, published) or _contradiction(decision, published):
         return f"The engine's response is not accepted because {problem}." + _CHECK_ENGINE
     return None
 
@@ -216,14 +223,14 @@ def _not_a_decision(wrong_field: str) -> str:
 _CHECK_ENGINE = " Check that it runs a compatible version of the therapy policy."
 
 
-def _other_request(decision: Decision, request: RequestText) -> str | None:
+def _other_request(decision: Decision, request: RequestText, published: Published) -> str | None:
     request_type, request_id = decision["request_type"], decision["request_id"]
     if request_type == request.request_type and request_id == request.request_id:
         return None
     # A policy that lost its data knows no type and no ID. It approves nothing.
     no_data = any(reason["code"] == "POLICY_VALUE_UNUSABLE" for reason in decision["reasons"])
-    type_is_known = request.request_type in _published().request_types and not no_data
-    id_is_valid = _published().request_id.fullmatch(request.request_id or "") and not no_data
+    type_is_known = request.request_type in published.request_types and not no_data
+    id_is_valid = published.request_id.fullmatch(request.request_id or "") and not no_data
     if request_type != request.request_type and (request_type is not None or type_is_known):
         return "it is about a request of another type"
     if request_id != request.request_id and (request_id is not None or id_is_valid):
@@ -231,7 +238,7 @@ def _other_request(decision: Decision, request: RequestText) -> str | None:
     return None
 
 
-def _contradiction(decision: Decision) -> str | None:
+def _contradiction(decision: Decision, published: Published) -> str | None:
     outcome, authorized, lines = decision["outcome"], decision["authorized"], decision["lines"]
     if outcome in ("authorized", "partially_authorized", "routed"):
         for reason in decision["reasons"]:
@@ -241,7 +248,6 @@ def _contradiction(decision: Decision) -> str | None:
         return "it gives clauses for an approval, and its outcome is not one"
     if outcome not in ("authorized", "partially_authorized") and any(authorized.values()):
         return "it authorizes something, and its outcome does not"
-    published = _published()
     if not 0 <= authorized["units"] <= authorized["max_units_per_visit"] <= published.units_per_visit:
         return "it authorizes more units in one visit than the ceiling allows"
     if not (
@@ -277,8 +283,8 @@ def _units_match_status(line: Line) -> bool:
     return line["units_authorized"] == 0
 
 
-class _Published(NamedTuple):
-    """What this package publishes about requests, and its ceiling."""
+class Published(NamedTuple):
+    """What a policy publishes about requests, and its ceiling."""
 
     request_types: frozenset[str]
     request_id: re.Pattern[str]
@@ -289,11 +295,15 @@ class _Published(NamedTuple):
 
 
 @cache
-def _published() -> _Published:
-    data = packaged_json("data.json")["therapy"]
-    forms, ceiling = data["request"]["forms"], data["ceiling"]
+def _packaged() -> Published:
+    return published_in(packaged_json("data.json"))
+
+
+def published_in(data: Any) -> Published:
+    """Return what the data of a policy publish. Raises `KeyError` or `TypeError` if they lack some of it."""
+    forms, ceiling = data["therapy"]["request"]["forms"], data["therapy"]["ceiling"]
     request_id = forms["request_id?"]
-    return _Published(
+    return Published(
         frozenset(forms["request_type"]["values"]),
         re.compile(f"[{re.escape(request_id['characters'])}]{{{request_id['least']},{request_id['most']}}}"),
         ceiling["units_per_visit"],

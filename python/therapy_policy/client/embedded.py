@@ -22,7 +22,7 @@ import opapywasm.policy
 import opapywasm.runtime
 import wasmtime
 
-from therapy_policy.client.decision import Client
+from therapy_policy.client.decision import Client, Published, published_in
 from therapy_policy.client.request_text import MAX_REQUEST_BYTES
 from therapy_policy.errors import EngineError, EngineNotAvailable, PolicyNotUsable
 from therapy_policy.files import packaged_file
@@ -63,6 +63,7 @@ class EmbeddedClient(Client):
         if checked and data is not None:
             _check(data)
         self._policy_version = policy_version
+        self._published = _published(data)
         self._closed = False
         try:
             code = wasm or packaged_file("policy.wasm").read_bytes()
@@ -129,6 +130,14 @@ def _busy() -> EngineNotAvailable:
     return EngineNotAvailable(
         f"The embedded policy was in use by other threads for {WAIT_SECONDS:g} s. Send fewer requests at a time."
     )
+
+
+def _published(data: bytes | None) -> Published | None:
+    """Return what other data than those of this package publish. Early policies have no ceiling in their data."""
+    try:
+        return None if data is None else published_in(loads(data))
+    except (KeyError, TypeError, ValueError):
+        return None
 
 
 def _check(data: bytes) -> None:
