@@ -21,7 +21,7 @@ from therapy_policy.policy.rego import ENTRY_PACKAGE, DataPath, Mention
 
 OUTCOME = "outcome"  # the rule of the entry page whose branches give the outcome
 DETERMINATION = "determination"  # the rule of a page that the entry page asks
-VALID = "_valid"  # the rule of the entry page that is true of a valid request; without it, the effect is `invalid`
+INVALID_REQUEST = "invalid_request"  # the outcome of a request that is not valid, whatever its reasons are
 
 
 @dataclass(frozen=True)
@@ -296,9 +296,9 @@ class PolicyView:
     def _branch(self, branch: rego.RuleBranch) -> OutcomeBranch:
         effects = {entry["effect"] for entry in self.codes.values()}
         effects_in_body = [text for text in rego.texts_in(branch.body) if text in effects]
-        if VALID in rego.names_in(branch.body):
-            effects_in_body.append("invalid")
         outcome = branch.value["value"] if branch.value["type"] == "string" else None
+        if outcome == INVALID_REQUEST:
+            effects_in_body = ["invalid"]
         parts = [path[1] for path in rego.references_in([branch.value, branch.body]) if path[0] == DETERMINATION]
         return OutcomeBranch(outcome, effects_in_body[0] if effects_in_body else None, parts[0] if parts else None)
 
