@@ -79,7 +79,7 @@ signed: setup
 	@$(COMMAND) check --require-signed policies
 
 python-test: setup
-	$(BIN)/pytest -n $(WORKERS) -q
+	$(BIN)/pytest -n $(WORKERS) --dist worksteal -q
 
 review: setup  ## write the policy as a website to read and sign, into build/review
 	@$(COMMAND) review --output build/review

@@ -50,8 +50,8 @@ _batch_form := {"kind": "list", "least": 0, "most": 1000, "expected": "a list of
 
 # METADATA
 # title: What the page of its type determines for a request
-# description: A request that is not valid has its validation errors as reasons, and nothing else. If a page does not
-#   determine an outcome, the request is pended.
+# description: A request that is not valid has its validation errors as reasons, and nothing else. A request whose page
+#   determines nothing is pended.
 determination := object.union(_nothing_determined, {"reasons": reason.registered(validation_errors)}) if {
 	not _valid
 } else := object.union(object.union(_nothing_determined, of_type), {"reasons": reasons}) if {
@@ -59,7 +59,7 @@ determination := object.union(_nothing_determined, {"reasons": reason.registered
 	reasons := reason.registered(union({object.get(of_type, "reasons", set()), policy.reasons}))
 } else := object.union(_nothing_determined, {"reasons": reason.registered(policy.reasons)})
 
-_nothing_determined := {"reasons": set(), "outcome": "pended", "authorized_under": set(), "lines": [], "route": null}
+_nothing_determined := {"lines": [], "route": null}
 
 _determination_of_type := claim.determination if input.request_type == "pediatric_ot_claim"
 
@@ -78,7 +78,7 @@ _determination_of_type := route.determination if input.request_type == "referral
 # METADATA
 # title: The outcome of the request, by the first of these that applies
 outcome := "invalid_request" if {
-	"invalid" in _effects
+	not _valid
 } else := "not_applicable" if {
 	"scope" in _effects
 } else := "denied" if {
@@ -106,9 +106,7 @@ _clauses_in_order := [clause |
 	])
 ]
 
-_effects := {"invalid"} if not _valid
-
-else := reason.effects_on_request(determination.reasons)
+_effects := reason.effects_on_request(determination.reasons)
 
 # METADATA
 # title: The reasons in the decision; a request that is out of scope gets only the reasons for that

@@ -226,7 +226,7 @@ test_no_object[name] if {
 		"true": true,
 		"false": false,
 		"zero": 0,
-		"huge number": json.unmarshal("1e99999999"),
+		"huge number": table.as_written("1e99999999"),
 		"text": "pt_visit",
 		"empty text": "",
 		"empty list": [],
@@ -249,7 +249,7 @@ test_no_type[name] if {
 		"null": {"request": {"request_type": null}, "problem": "not valid"},
 		"false": {"request": {"request_type": false}, "problem": "not valid"},
 		"number": {"request": {"request_type": 1}, "problem": "not valid"},
-		"huge number": {"request": json.unmarshal(`{"request_type": 1e99999999}`), "problem": "not valid"},
+		"huge number": {"request": table.as_written(`{"request_type": 1e99999999}`), "problem": "not valid"},
 		"list": {"request": {"request_type": ["pt_visit"]}, "problem": "not valid"},
 		"object": {"request": {"request_type": {"pt_visit": true}}, "problem": "not valid"},
 		"none of the seven": {"request": {"request_type": "pt_discharge"}, "problem": "not valid"},
@@ -383,7 +383,7 @@ places := {
 	},
 	"claim: units beyond all measure": {
 		"type": "pediatric_ot_claim",
-		"change": {"units_already_authorized": json.unmarshal("1e99999999")},
+		"change": {"units_already_authorized": table.as_written("1e99999999")},
 		"wrong": ["/units_already_authorized"],
 	},
 	"claim: a leap day": {"type": "pediatric_ot_claim", "change": {"service_date": "2024-02-29"}, "wrong": []},
@@ -1065,6 +1065,35 @@ test_a_code_that_the_register_does_not_describe_pends[name] if {
 	decision.outcome == "pended"
 	decision.authorized == nothing
 	[[one.code, one.path] | some one in decision.reasons] == [["POLICY_VALUE_UNUSABLE", ""]]
+}
+
+# A request that is not valid stays so, whatever the register says about it.
+test_an_invalid_request_without_its_reason_in_the_register if {
+	decision := data.therapy.decision with input as object.union(requests.pt_visit, {"tier": 5})
+		with data.therapy.register.reason_codes as object.remove(data.therapy.register.reason_codes, ["REQUEST_INVALID"])
+	decision.outcome == "invalid_request"
+	decision.authorized == nothing
+	[one.code | some one in decision.reasons] == ["POLICY_VALUE_UNUSABLE"]
+}
+
+# A type that the published schema has and no page evaluates.
+new_type(parameters) := decision if {
+	decision := data.therapy.decision with input as {"request_type": "pt_discharge"}
+		with data.therapy.request.well_formed as true
+		with data.therapy.request.forms.request_type.values as ["pt_discharge"]
+		with data.therapy.parameters as parameters
+}
+
+pended_without_a_page := object.union(fine, {"outcome": "pended", "request_type": "pt_discharge", "contact": newest_contact})
+
+test_a_request_without_a_page_is_pended if new_type(data.therapy.parameters) == pended_without_a_page
+
+test_a_request_without_a_page_says_that_the_contact_cannot_be_used if {
+	decision := new_type(object.remove(data.therapy.parameters, ["contact"]))
+	decision == object.union(pended_without_a_page, {
+		"contact": null,
+		"reasons": reason.details({reason.unusable("POLICY_VALUE_UNUSABLE", "contact", [])}),
+	})
 }
 
 test_contact[name] if {

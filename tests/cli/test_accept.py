@@ -250,7 +250,7 @@ def test_a_version_line_alone_is_a_patch(root: Path) -> None:
     add_entry(root, NEXT_MAJOR, DAY)
     output, errors = accept(root, "--date", DAY, "--yes", "--sample", "referral_route")
     assert "No change in behavior." in output
-    assert f"Version {NEXT_MAJOR} is greater than needed after {VERSION}, because only words changed." in errors
+    assert f"Version {NEXT_MAJOR} is greater than needed after {VERSION}, because no decision changed." in errors
     assert f"The smallest version that is right is {NEXT_PATCH}." in errors
     assert record_of(root, NEXT_MAJOR)["change"] == "patch"
 

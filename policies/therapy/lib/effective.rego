@@ -15,7 +15,7 @@ request_date := input[date_field]
 # METADATA
 # title: The value of a parameter on the request's date
 # description: A request of a type without a date gets the newest value.
-value(periods) := value_on(periods, request_date) if date_field
+value(periods) := value_on(periods, request_date)
 
 value(periods) := newest(periods) if not date_field
 

@@ -14,6 +14,14 @@ request(base, case) := object.union(
 )
 
 # METADATA
+# title: A JSON value as it is written, with numbers that crash OPA when a rule compares them
+# description: From OPA 1.22 on, OPA rejects such a number when it reads it. The largest that it reads takes its place.
+as_written(text) := [value |
+	some readable in [text, replace(text, "99999999", "9999")]
+	value := json.unmarshal(readable)
+][0]
+
+# METADATA
 # title: Reasons in the order of a decision, each as its code and its path
 summary(reasons) := [trim_right(concat(" ", [entry.code, entry.path]), " ") |
 	some entry in reason.details(reasons)

@@ -1,6 +1,7 @@
 package therapy.lib.units_test
 
 import data.therapy.lib.reason
+import data.therapy.lib.table_test as table
 import data.therapy.lib.units
 
 request := {"request_type": "pt_visit", "service_date": "2024-03-15"}
@@ -34,7 +35,7 @@ test_units_that_cannot_be_used[name] if {
 		"0": 0,
 		"-1": -1,
 		"above the ceiling": 5,
-		"far above the ceiling": json.unmarshal("1e99999999"),
+		"far above the ceiling": table.as_written("1e99999999"),
 		"half a unit": 3.5,
 		"text": "4",
 		"list": [4],

@@ -33,7 +33,6 @@ errors(value, name) := {each |
 _inside(nodes) := array.concat(fields, elements) if {
 	fields := [{"place": place, "path": path, "value": value, "form": form} |
 		some node in nodes
-		node.form.kind == "object"
 		is_valid(node)
 		some name, form_name in node.form.fields
 		value := node.value[name]

@@ -245,5 +245,13 @@ dropped := [{"op": "remove", "path": "periods"}, {"op": "remove", "path": "claus
 
 # Whether a request that is fine otherwise is pended for a parameter that is broken in a way.
 pends(type, parameter, patches) if {
-	pended_for(decided(requests[type], parameters(parameter, patches)), needs[parameter].clauses)
+	decision := decided(requests[type], parameters(parameter, patches))
+	pended_for(decision, needs[parameter].clauses)
+	names(decision, replace(parameter, "/", "."))
+}
+
+# Whether the only reason names what is broken.
+names(decision, broken) if {
+	template := data.therapy.register.reason_codes.POLICY_VALUE_UNUSABLE.message
+	[one.message | some one in decision.reasons] == [replace(template, "{parameter}", broken)]
 }

@@ -6,6 +6,7 @@ package therapy.unusable_parameters_test
 
 import data.therapy.broken_parameters_test as broken
 import data.therapy.decision_test.requests
+import data.therapy.outpatient_pt.referral
 
 test_every_type_is_fine_otherwise[type] if {
 	some type, request in requests
@@ -79,6 +80,14 @@ test_each_type_that_needs_a_parameter[name] if {
 	some type in needed.types
 	name := concat(": ", [type, parameter])
 	broken.pends(type, parameter, broken.ways["no periods"])
+}
+
+# Even without the reason that pends it, a referral would start with no visit.
+test_a_referral_grants_nothing_by_itself[parameter] if {
+	some parameter in ["units_per_visit", "outpatient_pt/initial_visits", "outpatient_pt/acute_events", "outpatient_pt/acute_categories"]
+	parameters := broken.parameters(parameter, broken.ways["no periods"])
+	referral.authorized == {} with input as requests.pt_referral with data.therapy.parameters as parameters
+	referral.outcome == "pended" with input as requests.pt_referral with data.therapy.parameters as parameters
 }
 
 # A parameter that is missing altogether, with its clauses.
@@ -253,6 +262,7 @@ test_a_version_that_cannot_be_used[name] if {
 			with data.therapy.parameters as broken.sound
 			with data.therapy.register.policy as policy
 		broken.pended_for(decision, [])
+		broken.names(decision, "version")
 		decision.policy_version == ""
 	}
 }

@@ -94,27 +94,20 @@ _units_for_line[i] := min([_requested[i], max([0, _units_left - requested_before
 _units_left := units.per_visit - input.units_already_authorized
 
 # METADATA
-# title: The lines that nothing of their own denies or pends share the units of the visit, primary lines before add-on lines
+# title: The lines with a listed code share the units of the visit, primary lines before add-on lines
+# description: An add-on line has its primary code on the claim. The other lines get no units.
 _queue := array.concat(_primary_lines, _add_on_lines)
 
 _primary_lines := [i |
 	some i, line in input.service_lines
 	_listed[line.procedure_code]
 	not _listed[line.procedure_code].add_on_to
-	_shares(i)
 ]
 
 _add_on_lines := [i |
 	some i, line in input.service_lines
 	_listed[line.procedure_code].add_on_to in _codes_on_claim
-	_shares(i)
 ]
-
-_shares(i) if {
-	effects := reason.effects(reason.registered(object.get(_reasons_on_code, i, set())))
-	not "deny" in effects
-	not "pend" in effects
-}
 
 # METADATA
 # title: A claim is denied if each of its lines is denied for a reason of its own

@@ -45,7 +45,7 @@ MANY = 12  # changes of one kind that a record lists; more are counted
 PASSED, TO_COME, ANY = "passed", "to come", "any"
 
 WHY = {
-    "patch": "only words changed",
+    "patch": "no decision changed",
     "minor": "some request of a date to come is decided differently",
     "major": "some request of a date that has passed is decided differently",
 }

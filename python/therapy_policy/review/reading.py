@@ -21,6 +21,7 @@ from therapy_policy.policy.rego import ENTRY_PACKAGE, DataPath, Mention
 
 OUTCOME = "outcome"  # the rule of the entry page whose branches give the outcome
 DETERMINATION = "determination"  # the rule of a page that the entry page asks
+INVALID_REQUEST = "invalid_request"  # the outcome of a request that is not valid, whatever its reasons are
 
 
 @dataclass(frozen=True)
@@ -296,6 +297,8 @@ class PolicyView:
         effects = {entry["effect"] for entry in self.codes.values()}
         effects_in_body = [text for text in rego.texts_in(branch.body) if text in effects]
         outcome = branch.value["value"] if branch.value["type"] == "string" else None
+        if outcome == INVALID_REQUEST:
+            effects_in_body = ["invalid"]
         parts = [path[1] for path in rego.references_in([branch.value, branch.body]) if path[0] == DETERMINATION]
         return OutcomeBranch(outcome, effects_in_body[0] if effects_in_body else None, parts[0] if parts else None)
 
