@@ -14,7 +14,7 @@ import pytest
 import yaml
 
 from tests.cli.command import ROOT, run
-from tests.cli.policies import DAY, change_data
+from tests.cli.policies import DAY, change_data, write_ceiling_for_rules
 from tests.cli.releases import (
     MINUTES,
     NEXT_MAJOR,
@@ -36,10 +36,9 @@ from therapy_policy.change.accept import Proposal, change_of, smallest_version
 from therapy_policy.change.diff import diff
 from therapy_policy.change.worked import missing_examples, worked_examples
 from therapy_policy.policy.bundles import load
-from therapy_policy.policy.check import ceiling_for_rules
 from therapy_policy.policy.releases import read_release
 
-START = "2027-01-01"  # of the period that is added
+START = "2099-01-01"  # of the period that is added, later than any worked example
 REASON_CODES = "policies/therapy/register/reason_codes/data.yaml"
 
 
@@ -126,7 +125,7 @@ def test_more_visits_from_a_date_to_come_are_a_minor_version(root: Path) -> None
 
 
 def test_the_entry_that_is_offered_shows_the_new_period(released: Path, root: Path) -> None:
-    three_more_visits(root, "2099-01-01")  # later than any example
+    three_more_visits(root, START)
     new, old = load(str(root / "policies")), load(str(released / "policies"))
     (missing,) = missing_examples(new, worked_examples(), old)
     assert missing.entry
@@ -145,9 +144,8 @@ def test_the_lines_that_are_named_leave_nothing_missing_once_they_are_added(root
     three_more_visits(root, START)
     change_data(root / PARAMETERS, lambda parameters: one_more_code(parameters["pediatric_ot"]["procedure_codes"]))
     ceiling = root / "policies/ceiling.yaml"
-    change_data(ceiling, lambda each: each["procedure_codes"].update({"97533": {"because": "The plan added it."}}))
-    limits = ceiling_for_rules(yaml.safe_load(ceiling.read_text(encoding="utf-8")))
-    (root / "policies/therapy/ceiling/data.json").write_text(json.dumps(limits), encoding="utf-8")
+    change_data(ceiling, lambda each: each["procedure_codes"].update({"99999": {"because": "The plan added it."}}))
+    write_ceiling_for_rules(root / "policies")
     set_version(root, VERSION, NEXT_MAJOR)
     add_entry(root, NEXT_MAJOR, DAY)
     python = tmp_path / "python"
@@ -158,7 +156,7 @@ def test_the_lines_that_are_named_leave_nothing_missing_once_they_are_added(root
     assert first.returncode == 0, first.stderr.decode()
     errors = first.stderr.decode()
     assert f"outpatient_pt.initial_visits, from {START}: no worked example depends on it." in errors
-    assert f"pediatric_ot.procedure_codes, from {START}: 97533: no worked example depends on it." in errors
+    assert f"pediatric_ot.procedure_codes, from {START}: 99999: no worked example depends on it." in errors
 
     file = python / "therapy_policy/review/examples.json"
     lines = file.read_text(encoding="utf-8").splitlines()
@@ -175,14 +173,14 @@ def test_the_lines_that_are_named_leave_nothing_missing_once_they_are_added(root
 
 def one_more_code(codes: Any) -> None:
     value = copy.deepcopy(codes["periods"][-1]["value"])
-    value["97533"] = {"clause": "OT-5", "service": "practice with touch"}
+    value["99999"] = {"clause": "OT-5", "service": "practice with touch"}
     codes["periods"].append({"from": START, "value": value})
 
 
 def test_the_date_of_acceptance_decides_what_has_passed(released: Path, root: Path) -> None:
-    three_more_visits(root, START)
+    three_more_visits(root, "2027-01-01")
     old, new = load(str(released / "policies")), load(str(root / "policies"))
-    for as_of, change in (("2026-12-31", "minor"), (START, "major"), ("2028-01-01", "major")):
+    for as_of, change in (("2026-12-31", "minor"), ("2027-01-01", "major"), ("2028-01-01", "major")):
         document = diff(old, new, ["pt_referral"], {}, quick=True, as_of=as_of)
         passed = {kind["passed"] for of_type in document["flips"] for kind in of_type["kinds"]}
         assert (change_of(document), passed) == (change, {False} if change == "minor" else {False, True})

@@ -181,8 +181,8 @@ SLIPS = [
         "code that is added and above the ceiling",
         PARAMETERS,
         r'( *)"97130":.*\n',
-        r'\g<0>\1▸"97533": {clause: OT-5, service: sensory integration}\n',
-        ("`97533`", "ceiling"),
+        r'\g<0>\1▸"99999": {clause: OT-5, service: sensory integration}\n',
+        ("`99999`", "ceiling"),
     ),
     Slip(
         "add-on without its primary code",
@@ -448,7 +448,7 @@ def test_a_page_that_cannot_be_read_brings_no_other_findings(policies: Path) -> 
 @pytest.mark.parametrize("make", [True, False])
 def test_after_an_edit_of_the_ceiling_the_way_to_write_its_generated_file_is_named(policies: Path, make: bool) -> None:
     path = policies / CEILING
-    path.write_text(path.read_text(encoding="utf-8").replace('  "97535": {because:', '  "97533": {because:'), "utf-8")
+    path.write_text(path.read_text(encoding="utf-8").replace('  "97535": {because:', '  "99999": {because:'), "utf-8")
     if make:
         Path("Makefile").write_text("", encoding="utf-8")
     (finding,) = [each for each in check_directory(policies) if each.file != f"policies/{PARAMETERS}"]

@@ -345,14 +345,14 @@ def test_the_ceiling_has_an_area_of_its_own(policy: Path, edited: Edit) -> None:
     (changed / "therapy/ceiling/data.json").write_text(json.dumps(limits), encoding="utf-8")
     document = report(policy, changed, "--quick", "--type", "pt_continuation", status=0)
     (change,) = document["data"]
-    assert (change["area"], change["place"], change["new"]) == ("Ceiling", "procedure_codes.97533", None)
+    assert (change["area"], change["place"], change["new"]) == ("Ceiling", "procedure_codes.99999", None)
     assert document["verdict"] == (
         "No change in behavior: nothing that changed can change a decision on these types of requests."
     )
 
 
 def raise_ceiling(ceiling: Any) -> None:
-    ceiling["procedure_codes"]["97533"] = {"because": "The plan added it (OT-5)."}
+    ceiling["procedure_codes"]["99999"] = {"because": "The plan added it (OT-5)."}
 
 
 def test_the_installed_policy_is_the_default() -> None:

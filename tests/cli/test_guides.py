@@ -13,6 +13,7 @@ import pytest
 import yaml
 
 from tests.cli.command import EXAMPLES, ROOT
+from tests.cli.policies import ceiling_of_the_day
 from therapy_policy.policy.bundles import load
 from therapy_policy.policy.check import check_directory
 from tools import generate
@@ -93,6 +94,7 @@ def test_a_number_changes_on_its_date(root: Path) -> None:
 
 def test_a_list_changes_on_its_date_once_the_ceiling_allows_it(root: Path) -> None:
     parameters, ceiling = snippets("A list")
+    ceiling_of_the_day(root / "policies")
     apply(root, *parameters)
     above = findings(root)
     assert above
