@@ -278,16 +278,19 @@ def batch(
 ) -> int:
     """Decide a file of requests, one per line or in a JSON array; write one decision per line, in the same order.
 
-    A request that is not valid JSON gets its own invalid_request decision. The file can be compressed with gzip.
+    A request that is not valid JSON gets its own invalid_request decision. One that the engine fails to decide gets a
+    line with `not_decided`, and needs a person. The file can be compressed with gzip.
     The output is named OUT.jsonl.partial until it is finished; --resume continues an interrupted run.
 
     Exit status: 0 all decided, 1 all decided and some request is invalid, 2 a file or usage error, 3 no engine to
-    answer, 130 stopped by Ctrl-C.
+    answer or a request that it failed to decide, 130 stopped by Ctrl-C.
     """
     from therapy_policy.bulk.batch import run
 
-    invalid = run(file, output, partial(_engine, sidecar), _write_out, resume=resume, force=force)
-    return INVALID if invalid else DECIDED
+    tally = run(file, output, partial(_engine, sidecar), _write_out, resume=resume, force=force)
+    if tally.not_decided:
+        return NO_ENGINE
+    return INVALID if tally.outcomes["invalid_request"] else DECIDED
 
 
 @app.command(epilog="Example: `therapy-policy explain examples/pediatric_ot_claim.json`")

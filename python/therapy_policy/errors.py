@@ -5,6 +5,7 @@
         RequestNotJson            2
         RequestTooLarge           2
       EngineNotAvailable          3  no engine answers
+        EngineTimeout             3  the engine does not answer in time
       EngineError                 3  the engine's answer is not a decision
       SidecarUrlInvalid           2  (also a ValueError)
       PortInUse                   3  the sidecar cannot listen on its port
@@ -29,6 +30,10 @@ No message contains anything from a request, because its text may be about a pat
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from therapy_policy.client.decision import Decision
 
 DECIDED = 0
 INVALID = 1  # an invalid request, or a finding
@@ -73,17 +78,25 @@ class EngineNotAvailable(TherapyPolicyError):
     """No engine answers: none is running, it did not answer in time, or the client is closed."""
 
 
+class EngineTimeout(EngineNotAvailable):
+    """The engine did not answer in time."""
+
+
 class EngineError(TherapyPolicyError):
     """The engine answered, and the answer is not a decision on the request.
 
     `index` is the position of that request in a list of requests, counted from 0. It is None for a single request, and
-    if the answer as a whole is wrong.
+    if the answer as a whole is wrong. `decisions` is None, or the decisions on the whole list, with None for each
+    request that the engine failed to decide; `index` is then the first of these.
     """
 
-    def __init__(self, problem: str, index: int | None = None) -> None:
-        super().__init__(problem, index)
+    def __init__(
+        self, problem: str, index: int | None = None, decisions: Sequence[Decision | None] | None = None
+    ) -> None:
+        super().__init__(problem, index, decisions)
         self.problem = problem
         self.index = index
+        self.decisions = decisions
 
     def __str__(self) -> str:
         return self.problem if self.index is None else f"Request {self.index}, counted from 0: {self.problem}"

@@ -1,6 +1,7 @@
 """Decide a file of requests, one per line or in a JSON array, into one decision per line, in the same order.
 
-The output gets its name only when it is finished. Until then it is `OUT.partial`, which has complete lines only.
+A request that the engine fails to decide gets a line with `not_decided` instead, and costs no other its decision. The
+output gets its name only when it is finished. Until then it is `OUT.partial`, which has complete lines only.
 `OUT.partial.json` identifies the input, so that an interrupted run can be resumed.
 """
 
@@ -14,19 +15,27 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TypedDict
 
 from therapy_policy import nesting
 from therapy_policy.client.decision import Client, Decision
 from therapy_policy.client.request_text import MAX_REQUEST_BYTES, checked_text
-from therapy_policy.errors import FileNotUsable, RequestNotJson, RequestTooLarge
+from therapy_policy.errors import EngineError, FileNotUsable, RequestNotJson, RequestTooLarge
 from therapy_policy.files import progress_bar, stoppable
 from therapy_policy.inputs import Input, Record, open_input
+from therapy_policy.wording import count_of
 
 if sys.platform != "win32":
     import fcntl
 
 CHUNK_LINES = 500
 CHUNK_BYTES = 4 * 1024 * 1024
+
+
+class NotDecided(TypedDict):
+    """The line of a request that the engine failed to decide."""
+
+    not_decided: str  # why; contains nothing of the request
 
 
 @dataclass
@@ -36,12 +45,18 @@ class Tally:
     lines: int = 0
     outcomes: Counter[str] = field(default_factory=Counter)
     first_invalid: int | None = None
+    not_decided: int = 0
+    first_not_decided: int | None = None
     unit: str = "line"  # of the input
     policy_versions: set[str] = field(default_factory=set)
 
-    def add(self, decision: Decision) -> None:
-        outcome, version = decision["outcome"], decision["policy_version"]
+    def add(self, decision: Decision | NotDecided) -> None:
         self.lines += 1
+        if "not_decided" in decision:
+            self.not_decided += 1
+            self.first_not_decided = self.first_not_decided or self.lines
+            return
+        outcome, version = decision["outcome"], decision["policy_version"]
         self.outcomes[outcome] += 1
         self.policy_versions.add(version)
         if outcome == "invalid_request" and self.first_invalid is None:
@@ -50,9 +65,14 @@ class Tally:
     def summary(self) -> str:
         counts = ", ".join(f"{count:,} {outcome}" for outcome, count in self.outcomes.most_common())
         first = f" (the first invalid one is {self.unit} {self.first_invalid:,})" if self.first_invalid else ""
-        return f"{self.lines:,} {'decision' if self.lines == 1 else 'decisions'}" + (
-            f": {counts}{first}" if counts else ""
+        not_decided = (
+            f"; the engine failed to decide {count_of(self.not_decided, 'request')} "
+            f"(the first is {self.unit} {self.first_not_decided:,})"
+            if self.not_decided
+            else ""
         )
+        decided = self.lines - self.not_decided
+        return f"{count_of(decided, 'decision')}{f': {counts}{first}' if counts else ''}{not_decided}"
 
 
 def run(
@@ -63,8 +83,8 @@ def run(
     *,
     resume: bool,
     force: bool,
-) -> int:
-    """Decide every line of `source` into `target`, either of which may be `-`; return the number of invalid requests.
+) -> Tally:
+    """Decide every line of `source` into `target`, either of which may be `-`; return the counts.
 
     Raises `FileNotUsable`, `Stopped`, `OSError`, or an exception of the engine. Earlier decisions are kept.
     """
@@ -85,7 +105,7 @@ def run(
                 _decide_all(requests, engine, tally, partial.write, show_progress=True)
                 partial.finish()
     print(f"{tally.summary()}{'' if target == '-' else f' -> {target}'}", file=sys.stderr)
-    return tally.outcomes["invalid_request"]
+    return tally
 
 
 def _decide_all(
@@ -109,7 +129,9 @@ def _decide_all(
             tally.unit = "element"
         for chunk, taken in _chunks(records):
             decisions = decide_lines(client, chunk)
-            versions = tally.policy_versions | {decision["policy_version"] for decision in decisions}
+            versions = tally.policy_versions | {
+                each["policy_version"] for each in decisions if "not_decided" not in each
+            }
             if len(versions) > 1:
                 raise FileNotUsable(
                     f"The policy changed during the run: versions {' and '.join(sorted(versions))}. "
@@ -121,7 +143,7 @@ def _decide_all(
             advance(taken, tally.lines)
 
 
-def _line(decision: Decision) -> bytes:
+def _line(decision: Decision | NotDecided) -> bytes:
     return (json.dumps(decision, sort_keys=True, ensure_ascii=False, separators=(",", ":")) + "\n").encode()
 
 
@@ -142,12 +164,16 @@ def _chunks(records: Iterator[Record]) -> Iterator[tuple[list[bytes], int]]:
         yield chunk, taken
 
 
-def decide_lines(client: Client, lines: list[bytes]) -> list[Decision]:
+def decide_lines(client: Client, lines: list[bytes]) -> list[Decision | NotDecided]:
     """Decide lines, in order; a line that is not JSON is decided like `null`, which is not a request either."""
     try:
-        return client.decide_texts(lines)
+        return [*client.decide_texts(lines)]
     except (RequestNotJson, RequestTooLarge):
-        return client.decide_texts([line if _is_json(line) else b"null" for line in lines])
+        return decide_lines(client, [line if _is_json(line) else b"null" for line in lines])
+    except EngineError as error:
+        if error.decisions is None:
+            raise
+        return [decision or NotDecided(not_decided=error.problem) for decision in error.decisions]
 
 
 def _is_json(line: bytes) -> bool:

@@ -41,6 +41,7 @@ NO_DECISION = "no_decision"
 TOO_LARGE = "too_large"
 CUT_OFF = "cut_off"
 DAMAGED = "damaged"
+FAILED = "failed"
 REASONS_NOT_REPLAYABLE = {
     REFUSED: "rejected as invalid; the log keeps only the request type",
     LEFT_OUT: "logged without the request",
@@ -48,6 +49,7 @@ REASONS_NOT_REPLAYABLE = {
     TOO_LARGE: "on a request that is too large or not JSON",
     CUT_OFF: "missing because an entry is cut off or a part of it is missing (one counted per entry)",
     DAMAGED: "lost because the line is damaged (one counted per line)",
+    FAILED: "on a request that the engine fails to decide now",
 }
 
 # A kind of difference between two decisions: `what` differs, then its details.
@@ -273,17 +275,21 @@ def _replay(
         chunk += of_line
         chunk_bytes += taken
         if len(chunk) >= CHUNK_LINES or chunk_bytes >= CHUNK_BYTES:
-            _compare(chunk, client, report)
+            compare_with_log(chunk, client, report)
             advance(chunk_bytes, report.decisions)
             chunk, chunk_bytes = [], 0
-    _compare(chunk, client, report)
+    compare_with_log(chunk, client, report)
     advance(chunk_bytes, report.decisions)
 
 
-def _compare(chunk: list[LoggedDecision], client: Client, report: ReplayReport) -> None:
+def compare_with_log(chunk: list[LoggedDecision], client: Client, report: ReplayReport) -> None:
+    """Decide the requests again, and add the comparisons to the report."""
     decisions = decide_lines(client, [each.request for each in chunk])
     for each, now in zip(chunk, decisions, strict=True):
-        report.compare(each.place, each.then, now)
+        if "not_decided" in now:
+            report.cannot_replay(FAILED, each.place)
+        else:
+            report.compare(each.place, each.then, now)
 
 
 # --- the log

@@ -11,7 +11,7 @@ from http import HTTPStatus
 from types import TracebackType
 from typing import Self
 
-from therapy_policy.client.decision import Decision, checked_decision, checked_decisions, each_as_text
+from therapy_policy.client.decision import Decision, checked_decision, deciding, each_as_text
 from therapy_policy.client.endpoint import (
     HEALTH,
     MAX_ANSWER_BYTES,
@@ -22,8 +22,8 @@ from therapy_policy.client.endpoint import (
     half_way_to,
     query,
 )
-from therapy_policy.client.request_text import RequestText, batches, checked_text, request_text
-from therapy_policy.errors import EngineError, EngineNotAvailable
+from therapy_policy.client.request_text import RequestText, checked_text, request_text
+from therapy_policy.errors import EngineError, EngineNotAvailable, TherapyPolicyError
 
 try:
     import httpx
@@ -73,7 +73,8 @@ class AsyncSidecarClient:
         """Decide requests, JSON values as in `decide`, and return the decisions in the same order.
 
         This is several times faster than one call per request. All requests are read before the first is decided, so
-        split a very long series into parts.
+        split a very long series into parts. If the engine fails on a request, all others are decided, and the
+        `EngineError` has their `decisions`.
         """
         return await self._decide_batches(each_as_text(requests, request_text))
 
@@ -107,11 +108,19 @@ class AsyncSidecarClient:
         return checked_decision(answer, request, self._policy_version)
 
     async def _decide_batches(self, requests: list[RequestText]) -> list[Decision]:
-        decisions: list[Decision] = []
-        for batch in batches(requests):
-            answer = await self._ask("therapy/decisions", batch.text)
-            decisions += checked_decisions(answer, batch, self._policy_version)
-        return decisions
+        steps = deciding(requests, self._policy_version, None)
+        try:
+            question = next(steps)
+            while True:
+                try:
+                    answer = await self._ask(*question)
+                except TherapyPolicyError as error:
+                    question = steps.throw(error)
+                else:
+                    question = steps.send(answer)
+        except StopIteration as end:
+            decisions: list[Decision] = end.value
+            return decisions
 
     async def _ask(self, entry_point: str, text: str) -> object:
         return self._endpoint.result(await self._exchange(query(entry_point, text)))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Generator, Iterable
 from functools import cache
 from types import NoneType, TracebackType
 from typing import (
@@ -22,7 +22,7 @@ from typing import (
 )
 
 from therapy_policy.client.request_text import Batch, RequestText, batches, checked_text, request_text
-from therapy_policy.errors import EngineError, RequestNotJson, RequestTooLarge
+from therapy_policy.errors import EngineError, EngineTimeout, RequestNotJson, RequestTooLarge, TherapyPolicyError
 from therapy_policy.files import packaged_json
 
 Outcome = Literal[
@@ -102,7 +102,7 @@ class Client(ABC):
     Every method that decides raises:
         RequestNotJson, RequestTooLarge: before the engine receives anything.
         EngineNotAvailable: no engine answers, or the client is closed.
-        EngineError: the engine's response is not a decision on the request, or contradicts itself.
+        EngineError: the engine fails, or its response is not a decision on the request, or contradicts itself.
 
     A request that does not match the published schema raises nothing: its decision has the outcome `invalid_request`.
     """
@@ -122,7 +122,8 @@ class Client(ABC):
         """Decide requests, JSON values as in `decide`, and return the decisions in the same order.
 
         This is several times faster than one call per request. All requests are read before the first is decided, so
-        split a very long series into parts.
+        split a very long series into parts. If the engine fails on a request, all others are decided, and the
+        `EngineError` has their `decisions`.
         """
         return self._decide_batches(each_as_text(requests, request_text))
 
@@ -135,11 +136,19 @@ class Client(ABC):
         return checked_decision(answer, request, self._policy_version, self._published)
 
     def _decide_batches(self, requests: list[RequestText]) -> list[Decision]:
-        decisions: list[Decision] = []
-        for batch in batches(requests):
-            answer = self._ask("therapy/decisions", batch.text)
-            decisions += checked_decisions(answer, batch, self._policy_version, self._published)
-        return decisions
+        steps = deciding(requests, self._policy_version, self._published)
+        try:
+            question = next(steps)
+            while True:
+                try:
+                    answer = self._ask(*question)
+                except TherapyPolicyError as error:
+                    question = steps.throw(error)
+                else:
+                    question = steps.send(answer)
+        except StopIteration as end:
+            decisions: list[Decision] = end.value
+            return decisions
 
     @abstractmethod
     def _ask(self, entry_point: str, text: str) -> object:
@@ -167,6 +176,58 @@ def each_as_text(values: Iterable[_Value], as_text: Callable[[_Value], RequestTe
         except (RequestNotJson, RequestTooLarge) as error:
             raise type(error)(error.problem, index) from None
     return texts
+
+
+# --- many requests: the questions to the engine, which all clients share
+
+Question = tuple[str, str]  # an entry point of the policy, and JSON text for it
+
+
+def deciding(
+    requests: list[RequestText], policy_version: str | None, published: Published | None
+) -> Generator[Question, object, list[Decision]]:
+    """Yield the questions that decide requests, receive the engine's answer to each, and return the decisions in order.
+
+    A client throws in the exception that it gets instead of an answer. If the engine fails on a batch but still decides
+    other requests, each request of the batch is asked alone, so that one request costs no other its decision.
+
+    Raises what `Client` says. At the end, the requests that the engine failed to decide raise `EngineError`.
+    """
+    decisions: list[Decision | None] = []
+    failures: list[tuple[int, str]] = []
+    for batch in batches(requests):
+        try:
+            answer = yield "therapy/decisions", batch.text
+        except (EngineError, EngineTimeout) as error:
+            problem = error
+        else:
+            decisions += checked_decisions(answer, batch, policy_version, published)
+            continue
+        if not (yield from _works(policy_version, published)):
+            raise problem
+        for index, request in enumerate(batch.requests, batch.first):
+            try:
+                answer = yield "therapy/decision", request.text
+            except (EngineError, EngineTimeout) as error:
+                failures.append((index, str(error)))
+                decisions.append(None)
+            else:
+                decisions.append(checked_decision(answer, request, policy_version, published))
+    if failures:
+        index, text = failures[0]
+        raise EngineError(text, index, decisions)
+    return cast(list[Decision], decisions)
+
+
+def _works(policy_version: str | None, published: Published | None) -> Generator[Question, object, bool]:
+    """Ask for the decision on `null`, which every policy has, and return whether it came."""
+    nothing = request_text(None)
+    try:
+        answer = yield "therapy/decision", nothing.text
+        checked_decision(answer, nothing, policy_version, published)
+    except TherapyPolicyError:
+        return False
+    return True
 
 
 # --- the check of an engine's answer, which all clients share

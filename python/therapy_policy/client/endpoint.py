@@ -22,6 +22,7 @@ from therapy_policy import nesting
 from therapy_policy.errors import (
     EngineError,
     EngineNotAvailable,
+    EngineTimeout,
     FileNotUsable,
     RequestTooLarge,
     SidecarUrlInvalid,
@@ -157,7 +158,7 @@ class Endpoint:
                     "time, and wait before you try again."
                 )
             case HTTPStatus.REQUEST_TIMEOUT | HTTPStatus.BAD_GATEWAY | HTTPStatus.GATEWAY_TIMEOUT:
-                return EngineNotAvailable(
+                return EngineTimeout(
                     f"The proxy at {self.url} got no response in time (HTTP {status}). Check that OPA runs behind it."
                 )
             case HTTPStatus.BAD_REQUEST:
@@ -204,8 +205,8 @@ class Endpoint:
             f"No server answers at {self.url}. Start a sidecar with `therapy-policy serve`, or give another URL."
         )
 
-    def timeout(self) -> EngineNotAvailable:
-        return EngineNotAvailable(
+    def timeout(self) -> EngineTimeout:
+        return EngineTimeout(
             f"No complete response from {self.url} within {self.deadline_seconds:g} s. "
             "Check the sidecar, or raise `deadline_seconds`."
         )
