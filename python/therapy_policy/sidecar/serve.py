@@ -16,7 +16,7 @@ import sys
 import tempfile
 from collections import Counter
 from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, nullcontext
 from importlib.resources import as_file, files
 from pathlib import Path
 from types import FrameType
@@ -104,7 +104,7 @@ def serve(
         with (
             as_file(packaged_file("bundle.tar.gz")) as packaged,
             as_file(shipped_config) as config,
-            tempfile.TemporaryDirectory(prefix="therapy-policy-") as private,
+            tempfile.TemporaryDirectory(prefix="therapy-policy-") if front else nullcontext("") as private,
         ):
             if archive:
                 check_system_policies(opa, archive)
