@@ -193,7 +193,7 @@ def test_a_planted_error_is_noticed_by_the_rego_tests_alone(
 
 
 def the_mutant(file: str, operator: str, was: str, becomes: str) -> Mutant:
-    """The first mutant with this edit, so that the operators must continue to make it. A later period may have another."""
+    """The first mutant with this edit, which the operators must continue to make. A later period may have another."""
     text = mutants.text_of(file)
     return next(
         mutant
