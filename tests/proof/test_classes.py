@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 
 from proof import classes as enumeration
 from proof import classes_report, comparison, oracle, strategies
+from proof.policy_in_force import POLICY
 from proof.request_types import REQUEST_TYPES
 from therapy_policy import EmbeddedClient
 from therapy_policy.classes.dimensions import ABSENT, BLANKS, WORDS, Dimension, Request, first
@@ -26,6 +27,7 @@ from therapy_policy.policy.rego import read_rego
 from tools.figures import NOT_PROVEN
 
 ROOT = Path(__file__).parents[2]
+DATE = "2024-01-01"
 PT_EXTENSION, PT_TREATMENT_PLAN, PT_VISIT = (
     REQUEST_TYPES[name] for name in ("pt_extension", "pt_treatment_plan", "pt_visit")
 )
@@ -169,14 +171,15 @@ def test_a_line_of_a_long_claim_is_decided_as_in_a_claim_of_one_or_two(
         return {
             "request_type": "pediatric_ot_claim",
             "benefit_status": benefit,
-            "service_date": "2024-01-01",
+            "service_date": DATE,
             "medical_necessity": "established",
             "units_already_authorized": already,
             "service_lines": lines,
         }
 
     codes = [line["procedure_code"] for line in lines]
-    listed = [n for n, code in enumerate(codes) if code in strategies.OT_LISTED and code != "97130"]
+    on_the_list = POLICY.on(DATE, "pediatric_ot", "procedure_codes")
+    listed = [n for n, code in enumerate(codes) if code in on_the_list and code != "97130"]
     queue = listed + [n for n, code in enumerate(codes) if code == "97130" and "97129" in codes]
     short = []
     for n, line in enumerate(lines):
