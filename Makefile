@@ -70,10 +70,11 @@ lock: setup  ## choose versions again for new dependencies in pyproject.toml (UP
 	@$(LOCK) $(if $(UPGRADE),--upgrade) --output-file requirements.lock
 	@$(LOCK) $(if $(UPGRADE),--upgrade) --output-file requirements-dev.lock --extra dev
 
+# The tool runs apart. With its packages in .venv, jsonschema would take a second to import.
 sbom: setup  ## write the bill of materials of an installation (CycloneDX), into build/sbom.json
 	@mkdir -p build
-	@$(BIN)/python -W ignore -m cyclonedx_py requirements requirements.lock --pyproject pyproject.toml --output-reproducible \
-		--output-file build/sbom.json
+	@$(BIN)/uv tool run --quiet --from cyclonedx-bom==7.5.0 cyclonedx-py requirements requirements.lock \
+		--pyproject pyproject.toml --output-reproducible --output-file build/sbom.json
 	@echo build/sbom.json
 
 generate: setup  ## write every generated file again

@@ -1,6 +1,6 @@
 """Find the requests that take the longest to decide: the worst valid and the worst invalid one of each type.
 
-    python -m tools.worst_requests
+    python -m tests.client.worst_requests
 
 A request is described by one choice for each form of the published schema: how long a list is, what its elements are,
 whether a field is there. The search starts with choices at random, changes one at a time, and keeps what takes longer.
@@ -23,8 +23,8 @@ from therapy_policy.client.decision import Client
 from therapy_policy.client.request_text import MAX_REQUEST_BYTES
 from therapy_policy.files import packaged_json
 
-ROOT = Path(__file__).parents[1]
-KEPT = ROOT / "tests/client/worst_requests.json"
+ROOT = Path(__file__).parents[2]
+KEPT = Path(__file__).with_suffix(".json")
 STARTS = 3
 SEED = 1
 
