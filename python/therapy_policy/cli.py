@@ -10,6 +10,7 @@ import json
 import os
 import sys
 import tempfile
+from contextlib import nullcontext
 from dataclasses import asdict
 from functools import partial
 from importlib import metadata
@@ -827,7 +828,8 @@ def serve(
     if diagnostics_port == port:
         raise typer.BadParameter("--diagnostics-port is the same as --port. Choose another")
     try:
-        with stop_signals() as stop, tempfile.TemporaryDirectory() as scratch:
+        # The installed policy needs nothing written, so the file system can be read-only.
+        with stop_signals() as stop, tempfile.TemporaryDirectory() if bundle else nullcontext("") as scratch:
             policy = _bundle(bundle)
             if require_signed:
                 from therapy_policy.policy.bundles import directory_of_records

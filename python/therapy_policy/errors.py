@@ -30,10 +30,7 @@ No message contains anything from a request, because its text may be about a pat
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
-
-if TYPE_CHECKING:
-    from therapy_policy.client.decision import Decision
+from typing import Any
 
 DECIDED = 0
 INVALID = 1  # an invalid request, or a finding
@@ -86,13 +83,11 @@ class EngineError(TherapyPolicyError):
     """The engine answered, and the answer is not a decision on the request.
 
     `index` is the position of that request in a list of requests, counted from 0. It is None for a single request, and
-    if the answer as a whole is wrong. `decisions` is None, or the decisions on the whole list, with None for each
-    request that the engine failed to decide; `index` is then the first of these.
+    if the answer as a whole is wrong. `decisions` is None, or has a `Decision` for each request of the list, and None
+    for each that the engine failed to decide; `index` is then the first of these.
     """
 
-    def __init__(
-        self, problem: str, index: int | None = None, decisions: Sequence[Decision | None] | None = None
-    ) -> None:
+    def __init__(self, problem: str, index: int | None = None, decisions: Sequence[Any] | None = None) -> None:
         super().__init__(problem, index, decisions)
         self.problem = problem
         self.index = index

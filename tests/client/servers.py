@@ -49,6 +49,7 @@ class MisbehavingServer(http.server.ThreadingHTTPServer):
     def __init__(self, misbehave: Misbehave, tls: ssl.SSLContext | None = None) -> None:
         class Handler(BaseHTTPRequestHandler):
             protocol_version = "HTTP/1.1"
+            disable_nagle_algorithm = True
 
             def do_POST(self) -> None:
                 misbehave(self)

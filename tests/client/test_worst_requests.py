@@ -9,10 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.client.worst_requests import kept, request_types, seconds
+from tests.client.worst_requests import Engine, both_engines, kept, opa_of, request_types
 from tests.running import running_sidecar
-from tests.sidecar.processes import child_named
-from therapy_policy import EmbeddedClient, SidecarClient
+from therapy_policy import SidecarClient
 
 MOST_SECONDS = 0.5
 MOST_BYTES = 50 << 20
@@ -33,11 +32,9 @@ with EmbeddedClient() as client:
 
 
 @pytest.fixture(scope="module")
-def opa_and_client(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[int, SidecarClient]]:
-    with running_sidecar(tmp_path_factory.mktemp("worst") / "log") as sidecar, SidecarClient(sidecar.url) as client:
-        opa = child_named(sidecar.process.pid, "opa")
-        assert opa
-        yield opa, client
+def engines(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, Engine]]:
+    with both_engines(tmp_path_factory.mktemp("worst")) as both:
+        yield both
 
 
 def test_there_are_some_of_each_type() -> None:
@@ -45,24 +42,21 @@ def test_there_are_some_of_each_type() -> None:
         assert {each for each, what, _ in kept() if what.startswith(f"{outcome},")} == set(request_types())
 
 
-@pytest.mark.parametrize("engine", ["embedded", "sidecar"])
-def test_each_is_decided_in_time(
-    engine: str, embedded: EmbeddedClient, opa_and_client: tuple[int, SidecarClient]
-) -> None:
-    client = embedded if engine == "embedded" else opa_and_client[1]
+@pytest.mark.parametrize("name", ["embedded", "sidecar"])
+def test_each_takes_little_processor_time(name: str, engines: dict[str, Engine]) -> None:
     for request_type, what, text in kept():
-        taken, valid = seconds(client, text)
+        taken, valid = engines[name].decide(text)
         assert taken < MOST_SECONDS, (request_type, what)
         assert valid == what.startswith("valid,")
 
 
-def test_all_together_take_little_memory_in_opa(opa_and_client: tuple[int, SidecarClient]) -> None:
-    opa, client = opa_and_client
-    client.decide(None)
-    before = peak_bytes(opa)
-    for _, _, text in kept():
-        client.decide_text(text)
-    assert peak_bytes(opa) - before < MOST_BYTES
+def test_all_together_take_little_memory_in_opa(tmp_path: Path) -> None:
+    with running_sidecar(tmp_path / "log") as sidecar, SidecarClient(sidecar.url, deadline_seconds=60) as client:
+        client.decide(None)
+        before = peak_bytes(opa_of(sidecar))
+        for _, _, text in kept():
+            client.decide_text(text)
+        assert peak_bytes(opa_of(sidecar)) - before < MOST_BYTES
 
 
 def test_all_together_take_little_memory_embedded() -> None:

@@ -140,12 +140,13 @@ class Client(ABC):
         try:
             question = next(steps)
             while True:
+                answer: object = None
+                failure: TherapyPolicyError | None = None
                 try:
                     answer = self._ask(*question)
                 except TherapyPolicyError as error:
-                    question = steps.throw(error)
-                else:
-                    question = steps.send(answer)
+                    failure = error
+                question = steps.throw(failure) if failure else steps.send(answer)
         except StopIteration as end:
             decisions: list[Decision] = end.value
             return decisions
