@@ -281,7 +281,7 @@ def test_version() -> None:
         ("explain", "FILE"),
         ("validate", "FILE"),
         ("source-check", "FILE"),
-        ("diff", "HEAD", "--quick"),
+        ("diff", "HEAD", "--quick", "--type", "referral_route"),
     ],
     ids=lambda arguments: arguments[0],
 )
