@@ -29,7 +29,7 @@ from therapy_policy.files import packaged_json
 
 ROOT = Path(__file__).parents[2]
 KEPT = Path(__file__).with_suffix(".json")
-STARTS = 3
+STARTS = 2
 SEED = 1
 
 Choices = dict[str, int]  # for each form, by its name, the position of an option
@@ -184,9 +184,9 @@ class Engine(NamedTuple):
     processor_seconds: Callable[[], float]
 
     def decide(self, text: str) -> tuple[float, bool]:
-        """Return the processor time that a decision takes, the shortest of three, and whether the request is valid."""
+        """Return the processor time that a decision takes, the shorter of two, and whether the request is valid."""
         times = []
-        for _ in range(3):
+        for _ in range(2):
             start = self.processor_seconds()
             decision = self.client.decide_text(text)
             times.append(self.processor_seconds() - start)
@@ -229,7 +229,7 @@ def search(engine: Engine, request_type: str, *, valid: bool, chance: random.Ran
         if start:
             choices |= {name: chance.randrange(len(OPTIONS[forms()[name]["kind"]])) for name in names if not valid}
         best = _cost(engine, request_type, choices, valid)
-        for name in [*chance.sample(names, len(names)), *chance.sample(names, len(names))]:
+        for name in chance.sample(names, len(names)):
             for option in range(len(OPTIONS[forms()[name]["kind"]])):
                 tried = choices | {name: option}
                 if option != choices[name] and (cost := _cost(engine, request_type, tried, valid)) > 1.03 * best:
