@@ -69,6 +69,8 @@ prose: setup  ## plain words (styles/words.yaml) in everything that a person rea
 lock: setup  ## choose versions again for new dependencies in pyproject.toml (UPGRADE=1: the newest of all)
 	@$(LOCK) $(if $(UPGRADE),--upgrade) --output-file requirements.lock
 	@$(LOCK) $(if $(UPGRADE),--upgrade) --output-file requirements-dev.lock --extra dev
+	@$(BIN)/python -c 'import tomllib; print(*tomllib.load(open("pyproject.toml", "rb"))["build-system"]["requires"])' | \
+		$(subst pyproject.toml,- --constraint requirements-dev.lock,$(LOCK)) --output-file requirements-build.lock
 
 sbom: setup  ## write the bill of materials of an installation (CycloneDX), into build/sbom.json
 	@mkdir -p build
