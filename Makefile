@@ -15,10 +15,12 @@ QUICK_TESTS := tests/contract tests/policy tests/client/test_both_engines.py tes
 PIP = $(BIN)/python -m pip install --quiet --disable-pip-version-check
 LOCK = UV_CUSTOM_COMPILE_COMMAND='make lock' $(BIN)/uv pip compile pyproject.toml --quiet --universal \
 	--python-version 3.11 --generate-hashes --no-emit-index-url --no-annotate
+VERSION = $(shell sed -n 's/^version = "\(.*\)"/\1/p' pyproject.toml)
+BUILD = buildah build --format docker
 OPA_PATH = $$($(BIN)/python -m therapy_policy.toolchain.opa)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test test-opas test-quick fmt lint prose generate lock sbom fresh rego-test python-test signed review proof classes mutants bench clean
+.PHONY: help setup demo test test-opas test-quick fmt lint prose generate lock sbom fresh deploy-check deploy-manifests image rego-test python-test signed review proof classes mutants bench clean
 
 help:  ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1\t\2/' | expand -t 22
@@ -77,6 +79,17 @@ sbom: setup  ## write the bill of materials of an installation (CycloneDX), into
 	@$(BIN)/python -W ignore -m cyclonedx_py requirements requirements.lock --pyproject pyproject.toml --output-reproducible \
 		--output-file build/sbom.json
 	@echo build/sbom.json
+
+deploy-check: setup  ## check deploy/ with helm, promtool and systemd; the first run builds helm in 4 minutes; CI runs it
+	@$(BIN)/python -m tools.deploy_check
+
+deploy-manifests: setup  ## write the manifests that the Helm chart renders, into deploy/kubernetes
+	@$(BIN)/python -m tools.deploy_check --write
+
+image:  ## build the sidecar's image from BASE=…@sha256:…, with buildah (or BUILD='docker build')
+	@case '$(BASE)' in *@sha256:*) ;; *) echo 'error: name the base image by its digest: make image BASE=…/debian@sha256:…' >&2; exit 2;; esac
+	$(BUILD) --build-arg BASE='$(BASE)' --build-arg VERSION=$(VERSION) --build-arg REVISION=$$(git rev-parse HEAD) \
+		--file deploy/container/Containerfile --tag therapy-policy:$(VERSION) .
 
 generate: setup  ## write every generated file again
 	@$(BIN)/python -m tools.generate
