@@ -1,7 +1,7 @@
 """`make deploy-check`: what helm, promtool and systemd say about deploy/. `make test` checks the rest of it.
 
 Renders the Helm chart in both modes, and compares with deploy/kubernetes, which has the result for those who have no
-helm; `--write` writes it there. Exits 1 if something is wrong, and 3 if a tool cannot be had.
+helm; `--write` writes it there. Exits 1 if something is wrong, and 3 if a tool is not available.
 """
 
 from __future__ import annotations

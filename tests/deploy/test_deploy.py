@@ -70,7 +70,7 @@ def unit() -> dict[str, list[str]]:
 
 
 def instruction(name: str) -> Any:
-    """The last instruction of that name in the Containerfile, whose argument is JSON."""
+    """The last instruction with that name in the Containerfile, whose argument is JSON."""
     return json.loads(re.findall(rf"^{name} [^\[\n]*(\[.*\])$", CONTAINERFILE, re.MULTILINE)[-1])
 
 
