@@ -23,7 +23,7 @@ OPA_PATH = $$($(BIN)/python -m therapy_policy.toolchain.opa)
 .PHONY: help setup demo test test-opas test-quick fmt lint prose generate lock sbom fresh deploy-check deploy-manifests image rego-test python-test signed review proof classes mutants bench clean
 
 help:  ## list the targets
-	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1\t\2/' | expand -t 22
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1\t\2/' | expand -t 26
 
 setup: $(VENV)/installed  ## install the project and its tools into .venv
 
