@@ -15,13 +15,15 @@ QUICK_TESTS := tests/contract tests/policy tests/client/test_both_engines.py tes
 PIP = $(BIN)/python -m pip install --quiet --disable-pip-version-check
 LOCK = UV_CUSTOM_COMPILE_COMMAND='make lock' $(BIN)/uv pip compile pyproject.toml --quiet --universal \
 	--python-version 3.11 --generate-hashes --no-emit-index-url --no-annotate
+VERSION = $(shell sed -n 's/^version = "\(.*\)"/\1/p' pyproject.toml)
+BUILD = buildah build --format docker
 OPA_PATH = $$($(BIN)/python -m therapy_policy.toolchain.opa)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test test-opas test-quick fmt lint prose generate lock sbom fresh rego-test python-test signed review proof classes mutants bench clean
+.PHONY: help setup demo test test-opas test-quick fmt lint prose generate lock sbom fresh deploy-check deploy-manifests image rego-test python-test signed review proof classes mutants bench clean
 
 help:  ## list the targets
-	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1\t\2/' | expand -t 22
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1\t\2/' | expand -t 26
 
 setup: $(VENV)/installed  ## install the project and its tools into .venv
 
@@ -69,6 +71,8 @@ prose: setup  ## plain words (styles/words.yaml) in everything that a person rea
 lock: setup  ## choose versions again for new dependencies in pyproject.toml (UPGRADE=1: the newest of all)
 	@$(LOCK) $(if $(UPGRADE),--upgrade) --output-file requirements.lock
 	@$(LOCK) $(if $(UPGRADE),--upgrade) --output-file requirements-dev.lock --extra dev
+	@$(BIN)/python -c 'import tomllib; print(*tomllib.load(open("pyproject.toml", "rb"))["build-system"]["requires"])' | \
+		$(subst pyproject.toml,- --constraint requirements-dev.lock,$(LOCK)) --output-file requirements-build.lock
 
 # The tool runs apart. With its packages in .venv, jsonschema would take a second to import.
 sbom: setup  ## write the bill of materials of an installation (CycloneDX), into build/sbom.json
@@ -76,6 +80,17 @@ sbom: setup  ## write the bill of materials of an installation (CycloneDX), into
 	@$(BIN)/uv tool run --quiet --from cyclonedx-bom==7.5.0 cyclonedx-py requirements requirements.lock \
 		--pyproject pyproject.toml --output-reproducible --output-file build/sbom.json
 	@echo build/sbom.json
+
+deploy-check: setup  ## check deploy/ with helm, promtool and systemd; the first run builds helm in 4 minutes; CI runs it
+	@$(BIN)/python -m tools.deploy_check
+
+deploy-manifests: setup  ## write the manifests that the Helm chart renders, into deploy/kubernetes
+	@$(BIN)/python -m tools.deploy_check --write
+
+image:  ## build the sidecar's image from BASE=…@sha256:…, with buildah (or BUILD='docker build')
+	@case '$(BASE)' in *@sha256:*) ;; *) echo 'error: name the base image by its digest: make image BASE=…/debian@sha256:…' >&2; exit 2;; esac
+	$(BUILD) --build-arg BASE='$(BASE)' --build-arg VERSION=$(VERSION) --build-arg REVISION=$$(git rev-parse HEAD) \
+		--file deploy/container/Containerfile --tag therapy-policy:$(VERSION) .
 
 generate: setup  ## write every generated file again
 	@$(BIN)/python -m tools.generate

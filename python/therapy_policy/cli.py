@@ -770,6 +770,14 @@ def serve(
             help="Also answer probes and metrics at this port: /health/live, /health/ready and /metrics.",
         ),
     ] = None,
+    diagnostics_listen: Annotated[
+        str | None,
+        typer.Option(
+            "--diagnostics-listen",
+            metavar="ADDRESS",
+            help="With --front: the IPv4 address of --diagnostics-port. Default: the same as --listen.",
+        ),
+    ] = None,
     front: Annotated[
         bool, typer.Option("--front", help="Put nginx, which must be installed, in front of OPA. Use it in production.")
     ] = False,
@@ -827,6 +835,11 @@ def serve(
     nginx = _front(front, listen, front_host, tls_certificate, tls_key, tls_client_ca)
     if diagnostics_port == port:
         raise typer.BadParameter("--diagnostics-port is the same as --port. Choose another")
+    if diagnostics_listen is not None:
+        if not front or diagnostics_port is None:
+            raise typer.BadParameter("--diagnostics-listen needs --front and --diagnostics-port")
+        if not _is_ipv4(diagnostics_listen):
+            raise typer.BadParameter("--diagnostics-listen takes an IPv4 address")
     try:
         # The installed policy needs nothing written, so the file system can be read-only.
         with stop_signals() as stop, tempfile.TemporaryDirectory() if bundle else nullcontext("") as scratch:
@@ -847,6 +860,7 @@ def serve(
                 archive=archive,
                 host=listen or LOOPBACK,
                 diagnostics_port=diagnostics_port,
+                diagnostics_host=diagnostics_listen,
                 front=nginx,
                 any_opa=any_opa,
             )

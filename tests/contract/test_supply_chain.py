@@ -13,10 +13,12 @@ import pytest
 from packaging.requirements import Requirement
 
 ROOT = Path(__file__).parents[2]
-PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+PYPROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
+PROJECT, BUILD = PYPROJECT["project"], PYPROJECT["build-system"]
 LOCKS = {
     "requirements.lock": PROJECT["dependencies"],
     "requirements-dev.lock": PROJECT["dependencies"] + PROJECT["optional-dependencies"]["dev"],
+    "requirements-build.lock": BUILD["requires"],
 }
 
 
@@ -43,8 +45,9 @@ def test_each_dependency_is_locked_to_an_allowed_version(name: str) -> None:
             assert requirement.specifier.contains(version), f"run `make lock`: {package} {version} in {name}"
 
 
-def test_the_package_has_the_same_versions_as_its_tests() -> None:
-    for package, versions in locked("requirements.lock").items():
+@pytest.mark.parametrize("name", ["requirements.lock", "requirements-build.lock"])
+def test_the_package_has_the_same_versions_as_its_tests(name: str) -> None:
+    for package, versions in locked(name).items():
         assert locked("requirements-dev.lock")[package] == versions
 
 

@@ -33,6 +33,7 @@ DECISION, DECISIONS = "/v1/data/therapy/decision", "/v1/data/therapy/decisions"
 JSON = {"Content-Type": "application/json"}
 SECONDS = 60.0
 SECRET = "Xylophone"
+LONG_HOST = ".".join(["policy-of-a-plan-with-a-very-long-name-in-a-cluster-with-one-too"[:62]] * 4)
 
 
 @pytest.fixture(scope="module")
@@ -54,6 +55,8 @@ def front(tmp_path_factory: pytest.TempPathFactory, nginx: str, probes: int) -> 
         "policy.example",
         "--front-host",
         "127.0.0.1",
+        "--front-host",
+        LONG_HOST,
         "--diagnostics-port",
         str(probes),
     )
@@ -287,6 +290,8 @@ def test_tls_with_client_certificates(tmp_path: Path, nginx: str, authority: tru
         (["--front", "--tls-certificate", "cert.pem"], "need each other"),
         (["--front", "--tls-client-ca", "ca.pem"], "needs --tls-certificate"),
         (["--diagnostics-port", "8181"], "the same as --port"),
+        (["--front", "--diagnostics-listen", "0.0.0.0"], "needs --front and --diagnostics-port"),
+        (["--front", "--diagnostics-port", "8282", "--diagnostics-listen", "localhost"], "IPv4"),
         (["--front", "--tls-certificate", "no.pem", "--tls-key", "no.pem"], "no.pem cannot be read"),
     ],
 )
@@ -295,6 +300,23 @@ def test_options_that_do_not_fit_are_usage_errors(nginx: str, options: list[str]
     done = subprocess.run(serve, capture_output=True, text=True, timeout=SECONDS, env=os.environ | {"NGINX": nginx})
     assert done.returncode == 2
     assert message in done.stderr
+
+
+def test_a_host_can_be_as_long_as_a_name_can(front: RunningSidecar) -> None:
+    answer = ask(front, "POST", DECISION, JSON | {"Host": LONG_HOST}, BODY)
+    assert (len(LONG_HOST), answer.status_code) == (251, 200)
+
+
+def test_probes_can_have_another_address_than_decisions(tmp_path: Path, nginx: str) -> None:
+    port, elsewhere = free_port(), "127.0.0.2"
+    options = ("--front", "--diagnostics-port", str(port), "--diagnostics-listen", elsewhere)
+    with running_sidecar(tmp_path / "log", *options, NGINX=nginx) as running:
+        assert requests.get(f"http://{elsewhere}:{port}/health/ready", timeout=SECONDS).status_code == 200
+        with pytest.raises(requests.ConnectionError):
+            requests.get(f"http://127.0.0.1:{port}/health/ready", timeout=SECONDS)
+        assert ask(running, "POST", DECISION, JSON, BODY).status_code == 200
+        with pytest.raises(requests.ConnectionError):
+            requests.post(running.url.replace("127.0.0.1", elsewhere) + DECISION, BODY, headers=JSON, timeout=SECONDS)
 
 
 def test_without_nginx_it_says_what_to_install() -> None:

@@ -59,7 +59,13 @@ def is_host_name(name: str) -> bool:
 
 
 def write_configuration(
-    front: Front, nginx: Path, private: Path, address: str, port: int, diagnostics_port: int | None
+    front: Front,
+    nginx: Path,
+    private: Path,
+    address: str,
+    port: int,
+    diagnostics_address: str,
+    diagnostics_port: int | None,
 ) -> Path:
     """Write nginx.conf into the private directory, where the sockets are too; return its path.
 
@@ -79,6 +85,7 @@ def write_configuration(
         unused_modules=_unused_modules(nginx),
         address=address,
         port=port,
+        diagnostics_address=diagnostics_address,
         diagnostics_port=diagnostics_port,
         max_body_bytes=limits["max_length"],
         places=PLACES,

