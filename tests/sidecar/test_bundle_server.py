@@ -11,7 +11,7 @@ import signal
 import subprocess
 import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -23,10 +23,12 @@ import trustme
 
 from tests.policy.signing import KeyPair, archive_of, key_pair
 from tests.running import free_port
-from tests.sidecar.processes import wait_for
+from tests.sidecar.processes import children_of, wait_for
 from tests.sidecar.test_serve import logged_decisions, post
+from therapy_policy import DownloadFailed
 from therapy_policy.policy.archives import files_in
 from therapy_policy.policy.bundles import Bundle, packaged_bundle
+from therapy_policy.sidecar.downloads import BundleServer
 from therapy_policy.toolchain.nginx import nginx_for_tests
 
 TOKEN = "token-Xylophone"
@@ -178,19 +180,22 @@ class Sidecar:
 
 
 @contextlib.contextmanager
-def following(log: Path, key: KeyPair, *options: str, **variables: str) -> Iterator[Sidecar]:
+def following(
+    log: Path, key: KeyPair, *options: str, under: tuple[str, ...] = (), **variables: str
+) -> Iterator[Sidecar]:
+    """`serve` on free ports, perhaps not ready; `under` is a command that runs it as its only child."""
     port, probes = free_port(), free_port()
     command = [sys.executable, "-m", "therapy_policy.cli", "serve", f"--port={port}", f"--diagnostics-port={probes}"]
     command += ["--bundle-poll=1", f"--verification-key=2026={key.public}", *options]
     with log.open("wb") as stream:
-        process = subprocess.Popen(command, stdout=stream, stderr=stream, env=os.environ | variables)
+        process = subprocess.Popen([*under, *command], stdout=stream, stderr=stream, env=os.environ | variables)
     sidecar = Sidecar(f"http://127.0.0.1:{port}", f"http://127.0.0.1:{probes}", log)
     try:
         wait_for(lambda: process.poll() is not None or sidecar.status("live")[0] == 200)
         assert process.poll() is None, log.read_text()
         yield sidecar
     finally:
-        process.send_signal(signal.SIGTERM)
+        os.kill(children_of(process.pid)[0] if under else process.pid, signal.SIGTERM)
         assert process.wait(SECONDS) == 0
     text = log.read_text()
     assert "Traceback" not in text
@@ -307,26 +312,99 @@ def test_a_registry_is_followed_with_the_front(tmp_path: Path, bundles: Bundles)
         registry.shutdown()
 
 
+def test_the_first_process_of_a_container_loses_no_rejection(tmp_path: Path, bundles: Bundles) -> None:
+    # It collects the processes that nobody waits for. OPA, which verifies, must not be one of them.
+    user = () if os.geteuid() == 0 else ("--user", "--map-root-user")
+    with Registry() as registry:
+        registry.push(bundles.bad["another key"])
+        option = f"--bundle-url=oci://127.0.0.1:{registry.server_port}/policies/therapy:stable"
+        under = ("unshare", *user, "--pid", "--fork")
+        with following(tmp_path / "log", bundles.key, option, under=under) as sidecar:
+            wait_for(lambda: sidecar.problem("rejected"))
+            assert sidecar.status("ready") == (503, "there is no bundle yet\n")
+            assert "is not what was signed with the key 2026" in sidecar.log.read_text()
+            registry.push(bundles.good[0])
+            wait_for(sidecar.ready)
+            assert sidecar.version() == bundles.versions[0]
+        registry.shutdown()
+
+
+@contextlib.contextmanager
+def answering(answer: Callable[[BaseHTTPRequestHandler], None]) -> Iterator[str]:
+    """A web server that answers each GET with a function; yields its URL."""
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            with contextlib.suppress(ConnectionError):
+                answer(self)
+
+        def log_message(self, *_: Any) -> None:
+            pass
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
+        threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True).start()
+        yield f"http://127.0.0.1:{server.server_port}/bundle.tar.gz"
+        server.shutdown()
+
+
+def test_a_download_is_limited_and_encoded_by_nobody() -> None:
+    def endless(handler: BaseHTTPRequestHandler) -> None:
+        handler.send_response(200)
+        handler.end_headers()
+        while True:
+            handler.wfile.write(bytes(1 << 20))
+
+    def as_it_is(handler: BaseHTTPRequestHandler) -> None:
+        assert handler.headers["Accept-Encoding"] == "identity"
+        known = handler.headers["If-None-Match"] == '"1"'
+        handler.send_response(304 if known else 200)
+        handler.send_header("ETag", '"1"')
+        handler.end_headers()
+        handler.wfile.write(b"" if known else b"content")
+
+    with answering(endless) as url, pytest.raises(DownloadFailed, match="more than 16 MiB"):
+        BundleServer(url).download(None)
+    with answering(as_it_is) as url:
+        assert BundleServer(url).download(None) == (b"content", '"1"')
+        assert BundleServer(url).download('"0"') == (b"content", '"1"')
+        assert BundleServer(url).download('"1"') is None
+    with answering(lambda handler: handler.send_error(500)) as url, pytest.raises(DownloadFailed, match="status 500"):
+        BundleServer(url).download(None)
+    with pytest.raises(DownloadFailed, match="cannot be reached"):
+        BundleServer(f"http://127.0.0.1:{free_port()}/").download(None)
+
+
+@pytest.mark.parametrize(
+    "manifest", [b"", b"[]", b"{}", b'{"layers": []}', b'{"layers": [{}, {}]}', b'{"layers": [1]}']
+)
+def test_an_image_without_a_bundle_is_not_one(manifest: bytes) -> None:
+    def answer(handler: BaseHTTPRequestHandler) -> None:
+        handler.send_response(200)
+        handler.end_headers()
+        handler.wfile.write(manifest)
+
+    with answering(answer) as url, pytest.raises(DownloadFailed, match="does not have one layer"):
+        BundleServer(url.replace("http:", "oci:").replace(".tar.gz", ":stable")).download(None)
+
+
 @pytest.mark.parametrize(
     ("options", "message"),
     [
         (["--bundle-url=https://bundles.example/b"], "needs --verification-key"),
-        (["--bundle-url=ftp://bundles.example/b", "--verification-key=K=KEY"], "--bundle-url takes"),
         (["--bundle-url=https://user:word@bundles.example/b", "--verification-key=K=KEY"], "no password"),
         (["--bundle-url=oci://bundles.example/b", "--verification-key=K=KEY"], "--bundle-url takes"),
         (["--bundle-url=http://b.example/b", "--verification-key=K=KEY", "--bundle-token=KEY"], "reads the token"),
         (["--bundle-url=http://b.example/b", "--verification-key=K=KEY", "--bundle=b"], "does not go with --bundle"),
         (["--bundle-url=http://b.example/b", "--verification-key=K=KEY", "--bundle-store=KEY"], "is not a directory"),
+        (["--bundle-url=http://b.example/b", "--verification-key=K=KEY", "--bundle-ca=KEY.no"], "cannot be read"),
         (["--bundle-token=KEY"], "need --bundle-url"),
         (["--verification-key=K=KEY"], "needs --bundle or --bundle-url"),
-        (["--bundle=b", "--verification-key=KEY"], "takes KEYID=FILE"),
-        (["--bundle=b", "--verification-key=K=KEY", "--verification-key=K=KEY"], "two files for K"),
         (["--bundle=b", "--verification-key=K=KEY", "--at-least-version=2"], "such as 2.0.1"),
         (["--bundle=b", "--at-least-version=2.0.1"], "need --verification-key"),
     ],
 )
-def test_options_that_do_not_fit_together(bundles: Bundles, options: list[str], message: str) -> None:
-    given = [option.replace("KEY", str(bundles.key.public)) for option in options]
+def test_options_that_do_not_fit_together(tmp_path: Path, options: list[str], message: str) -> None:
+    given = [option.replace("KEY", str(key_pair(tmp_path, "key").public)) for option in options]
     command = [sys.executable, "-m", "therapy_policy.cli", "serve", *given]
     done = subprocess.run(command, capture_output=True, text=True, timeout=SECONDS)
     assert done.returncode == 2

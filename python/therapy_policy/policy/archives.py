@@ -25,10 +25,10 @@ def files_in(archive: bytes, name: str = "The bundle") -> dict[str, bytes]:
     """
     try:
         with gzip.GzipFile(fileobj=io.BytesIO(archive)) as stream:
-            unpacked = stream.read(MAX_UNPACKED_BYTES + 1)
-        if len(unpacked) > MAX_UNPACKED_BYTES:
+            content = stream.read(MAX_UNPACKED_BYTES + 1)
+        if len(content) > MAX_UNPACKED_BYTES:
             raise BundleNotUsable(f"{name} is too large: it unpacks to more than {MAX_UNPACKED_BYTES >> 20} MiB.")
-        with tarfile.open(fileobj=io.BytesIO(unpacked), mode="r:") as entries:
+        with tarfile.open(fileobj=io.BytesIO(content), mode="r:") as entries:
             return _contents(entries, name)
     except (OSError, EOFError, zlib.error, tarfile.TarError, ValueError):
         raise BundleNotUsable(

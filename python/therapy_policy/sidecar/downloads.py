@@ -37,6 +37,8 @@ class BundleServer:
 
     The signature of the bundle is what is trusted, not the server. No proxy, and nothing else of the environment, is
     used.
+
+    Raises `FileNotUsable` if one of the files cannot be read.
     """
 
     url: str
@@ -45,12 +47,18 @@ class BundleServer:
     key: Path | None = None
     token_file: Path | None = None
 
+    def __post_init__(self) -> None:
+        for file in (self.ca_file, self.certificate, self.key, self.token_file):
+            if file:
+                _text_of(file)
+
     def download(self, tag: str | None) -> Download | None:
         """Download the bundle; return None if the server still has the one with that tag.
 
         Raises `DownloadFailed` and `FileNotUsable`.
         """
-        headers = {}
+        # A server that encodes what is compressed already would change its tag.
+        headers = {"Accept-Encoding": "identity"}
         if self.token_file:
             headers["Authorization"] = f"Bearer {_text_of(self.token_file)}"
         with requests.Session() as session:
@@ -74,9 +82,9 @@ class BundleServer:
 
 def _text_of(file: Path) -> str:
     try:
-        return file.read_text(encoding="ascii").strip()
+        return file.read_text(encoding="utf-8").strip()
     except (OSError, ValueError):
-        raise FileNotUsable(f"{file}, with the token for the bundle server, cannot be read.") from None
+        raise FileNotUsable(f"{file}, which is for the bundle server, cannot be read.") from None
 
 
 def _from_web_server(session: requests.Session, url: str, tag: str | None) -> Download | None:
