@@ -965,6 +965,9 @@ def serve(
     A bundle that `therapy-policy check` has findings about is not run. OPA is started again when it dies. The decision
     log goes to standard error; a log that nobody reads does not delay decisions.
 
+    With --verification-key, the bundle must be signed with one of the keys. With --bundle-url, it comes from a server,
+    and only bundles that are signed and pass the check ever decide. See docs/signing.md.
+
     Without --front, OPA itself listens. Any program on this machine can then bring it down: OPA reads YAML bodies
     before it authorizes, waits forever for slow clients, and slows down for everybody when it is overloaded.
 

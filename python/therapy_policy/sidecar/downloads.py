@@ -16,7 +16,7 @@ from therapy_policy.errors import DownloadFailed, FileNotUsable
 
 MAX_BYTES = 16 << 20  # a bundle of this policy has about 60 kB
 READ_SECONDS = 10.0  # for a connection, and for each part of an answer
-DOWNLOAD_SECONDS = 60.0  # for a whole answer
+DOWNLOAD_SECONDS = 60.0  # for a complete response
 
 MANIFESTS = "application/vnd.oci.image.manifest.v1+json, application/vnd.docker.distribution.manifest.v2+json"
 
