@@ -8,6 +8,7 @@ import json
 import os
 import re
 import signal
+import socket
 import subprocess
 import sys
 import threading
@@ -166,6 +167,10 @@ class Sidecar:
     def ready(self) -> bool:
         return self.status("ready")[0] == 200
 
+    def listens(self) -> bool:
+        with contextlib.closing(socket.socket()) as probe:
+            return probe.connect_ex(("127.0.0.1", int(self.url.rpartition(":")[2]))) == 0
+
     def metric(self, name: str) -> float:
         text = requests.get(f"{self.probes}/metrics", timeout=SECONDS).text
         match = re.search(rf"^therapy_policy_{re.escape(name)} (\S+)$", text, re.MULTILINE)
@@ -202,6 +207,25 @@ def following(
     assert TOKEN not in text
 
 
+@contextlib.contextmanager
+def asking(sidecar: Sidecar) -> Iterator[list[str]]:
+    """Send one request after another, and collect the versions that decide them."""
+    stopped = threading.Event()
+    answers: list[str] = []
+
+    def ask() -> None:
+        while not stopped.is_set():
+            answers.append(sidecar.version())
+
+    thread = threading.Thread(target=ask)
+    thread.start()
+    try:
+        yield answers
+    finally:
+        stopped.set()
+        thread.join(SECONDS)
+
+
 def test_only_a_good_bundle_ever_decides(tmp_path: Path, bundles: Bundles) -> None:
     (folder := tmp_path / "server").mkdir()
     (store := tmp_path / "store").mkdir()
@@ -214,6 +238,7 @@ def test_only_a_good_bundle_ever_decides(tmp_path: Path, bundles: Bundles) -> No
             # No bundle: it lives, and is not ready, and decides nothing.
             assert wait_for(lambda: sidecar.problem("download"))
             assert sidecar.status("ready") == (503, "there is no bundle yet\n")
+            wait_for(sidecar.listens)
             assert "result" not in post(sidecar.url, ROUTE).json()
 
             server.publish(bundles.good[0])
@@ -224,8 +249,13 @@ def test_only_a_good_bundle_ever_decides(tmp_path: Path, bundles: Bundles) -> No
             assert re.fullmatch(rf"{re.escape(first)}\+[0-9a-f]{{12}}", in_log["revision"])
             assert not sidecar.problem("download")
 
-            server.publish(bundles.good[1])
-            wait_for(lambda: sidecar.version() == second)
+            # The policy changes while requests are decided, for all of them at once.
+            with asking(sidecar) as answers:
+                wait_for(lambda: len(answers) > 5)
+                server.publish(bundles.good[1])
+                wait_for(lambda: answers[-1] == second)
+            assert answers == sorted(answers)
+            assert set(answers) == {first, second}
             for name, bad in bundles.bad.items():
                 server.publish(bad)
                 wait_for(lambda: sidecar.problem("rejected"))
