@@ -95,7 +95,7 @@ class Bundle:
 
         Raises `BundleNotUsable` and `OpaNotAvailable`.
         """
-        if json.loads(self._files[".manifest"]).get("revision") == self.revision:
+        if json.loads(self._files.get(".manifest", "{}")).get("revision") == self.revision:
             return self.archive
         return _rebuilt(self.name, self._files, "--revision", self.revision)
 
