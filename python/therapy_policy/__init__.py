@@ -5,6 +5,8 @@ from typing import TYPE_CHECKING
 
 from therapy_policy.errors import (
     BundleNotUsable,
+    BundleNotVerified,
+    DownloadFailed,
     EngineError,
     EngineNotAvailable,
     EngineTimeout,
@@ -38,7 +40,9 @@ if TYPE_CHECKING:
 __all__ = [
     "AsyncSidecarClient",
     "BundleNotUsable",
+    "BundleNotVerified",
     "Decision",
+    "DownloadFailed",
     "EmbeddedClient",
     "EngineError",
     "EngineNotAvailable",

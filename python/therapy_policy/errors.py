@@ -8,6 +8,7 @@
         EngineTimeout             3  the engine does not answer in time
       EngineError                 3  the engine's answer is not a decision
       SidecarUrlInvalid           2  (also a ValueError)
+      DownloadFailed              3  a bundle server does not answer with a bundle
       PortInUse                   3  the sidecar cannot listen on its port
       ToolNotAvailable            3  a program that the package runs cannot be found or downloaded
         OpaNotAvailable           3
@@ -18,6 +19,7 @@
         OutputNotUsable           2
         ReleaseNotUsable          2  a release record is not valid, or does not match the policy that it is about
       BundleNotUsable             2  a bundle cannot be found, compiled or read
+        BundleNotVerified         2  a bundle without a signature that is accepted, or older than allowed
         PolicyNotReadable         2
         PolicyNotUsable           2  a policy that `check` has findings about
       PolicyNotAccepted           1  the policy does not meet a condition for a release
@@ -103,6 +105,10 @@ class SidecarUrlInvalid(TherapyPolicyError, ValueError):
     exit_status = USAGE
 
 
+class DownloadFailed(TherapyPolicyError):
+    """A bundle server cannot be reached, or does not answer with a bundle."""
+
+
 class PortInUse(TherapyPolicyError):
     """The sidecar cannot listen on the port, for example because another program does."""
 
@@ -145,6 +151,10 @@ class BundleNotUsable(TherapyPolicyError):
     """The bundle does not exist, or is not a bundle of this policy. The message says what to do."""
 
     exit_status = USAGE
+
+
+class BundleNotVerified(BundleNotUsable):
+    """The bundle is not signed by an accepted key, was changed afterwards, or is older than allowed."""
 
 
 class PolicyNotReadable(BundleNotUsable):

@@ -107,7 +107,9 @@ def test_every_command_and_its_options_exist(page: str) -> None:
         for before, word in pairwise(words):
             if before.endswith("therapy-policy") and re.fullmatch("[a-z][a-z-]*", word):
                 assert word in COMMANDS, code
-                known = {option for parameter in COMMANDS[word].params for option in parameter.opts}
+                group = getattr(COMMANDS[word], "commands", {})
+                named = [COMMANDS[word], *(group[each] for each in words if each in group)]
+                known = {option for command in named for parameter in command.params for option in parameter.opts}
                 assert {each for each in words if each.startswith("--")} <= known, code
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import base64
 import json
+import os
 import subprocess
 import tempfile
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -296,6 +297,20 @@ def _deterministic_capabilities() -> str:
 
 
 opa_binary = cache(find_opa)
+
+
+def run_opa(*arguments: str | Path, where: Path, name: str) -> bytes:
+    """Run OPA in a directory and return its output. `name` is the name of what it reads, in messages.
+
+    Raises `BundleNotUsable` if OPA reports a problem, and `OpaNotAvailable`.
+    """
+    # OPA takes options from variables too, such as OPA_BUILD_EXCLUDE_FILES_VERIFY.
+    environment = {variable: value for variable, value in os.environ.items() if not variable.startswith("OPA_")}
+    done = subprocess.run([opa_binary(), *arguments], cwd=where, env=environment, capture_output=True)
+    if done.returncode:
+        problem = done.stderr.decode(errors="replace").strip() or done.stdout.decode(errors="replace").strip()
+        raise BundleNotUsable(f"{name} is not a bundle that OPA can use. Correct this:\n{problem}")
+    return done.stdout
 
 
 def text_at(node: Node) -> str:

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler
 from importlib import metadata
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Protocol
 from urllib.parse import urlsplit
 
 from prometheus_client import CollectorRegistry, generate_latest
@@ -26,6 +26,9 @@ CLIENT_SECONDS = 5.0  # for each read from, and write to, the client of a probe
 MOST_CLIENTS = 16
 PLAIN = "text/plain; charset=utf-8"
 EXPOSITION = "text/plain; version=0.0.4; charset=utf-8"
+
+DOWNLOAD, REJECTED = "download", "rejected"
+BUNDLE_PROBLEMS = (DOWNLOAD, REJECTED)
 
 Address = tuple[str, int] | Path  # host and port, or a unix socket
 
@@ -46,6 +49,17 @@ class Decisions:
                 self.counts[outcome] += 1
 
 
+class Following(Protocol):
+    """What follows a bundle server: see `therapy_policy.sidecar.updates`."""
+
+    problem: str | None
+
+    @property
+    def age_seconds(self) -> float: ...
+    @property
+    def revision(self) -> str: ...
+
+
 class Diagnostics:
     """The state of the sidecar, from OPA at `opa_address` and from this process."""
 
@@ -56,26 +70,31 @@ class Diagnostics:
         log: Log,
         decisions: Decisions,
         responses: Counter[str],
-        about: dict[str, str],
+        revision: str,
+        updates: Following | None = None,
     ) -> None:
         self._opa_address = opa_address
         self._children = children
         self._log = log
         self._decisions = decisions
         self._responses = responses  # of nginx, by status
-        self._about = {"program_version": metadata.version("therapy-policy")} | about
+        self._revision = revision
+        self._updates = updates  # None if the bundle does not change
         self._registry = CollectorRegistry()
         self._registry.register(self)
 
     def live_problem(self) -> str | None:
         """Why the sidecar does not live, or None. Without OPA it does: `serve` starts OPA again."""
         status, _ = self._ask_opa("/health")
-        return None if status == 200 or self._children[0].pid is None else "OPA does not answer"
+        # Before its first bundle, OPA answers 500.
+        return None if status or self._children[0].pid is None else "OPA does not answer"
 
     def ready_problem(self) -> str | None:
         """Why the sidecar must not get requests, or None."""
         status, _ = self._ask_opa("/health?bundles&plugins")
-        return self._log.problem if status == 200 else "OPA is not ready"
+        if status == 200:
+            return self._log.problem
+        return "there is no bundle yet" if self._updates and not self._updates.revision else "OPA is not ready"
 
     def metrics(self) -> bytes:
         """The metrics of this process, and OPA's own, in Prometheus' text format."""
@@ -84,7 +103,9 @@ class Diagnostics:
 
     def collect(self) -> Iterator[Metric]:
         """Yield the metrics of this process."""
-        yield InfoMetricFamily("therapy_policy", "Versions of the program and of the policy.", value=self._about)
+        revision = self._updates.revision if self._updates else self._revision
+        about = {"program_version": metadata.version("therapy-policy"), "revision": revision}
+        yield InfoMetricFamily("therapy_policy", "Versions of the program and of the policy.", value=about)
         yield _gauge("ready", "Whether the sidecar is ready.", self.ready_problem() is None)
         up = GaugeMetricFamily("therapy_policy_up", "Whether the program runs.", labels=["program"])
         restarts = CounterMetricFamily(
@@ -105,6 +126,15 @@ class Diagnostics:
             lost.add_metric([reason], count)
         yield lost
         yield _gauge("decision_log_waiting_bytes", "Bytes of the log not yet written.", self._log.waiting_bytes)
+        age = self._updates.age_seconds if self._updates else 0
+        yield _gauge("bundle_age_seconds", "Time since the bundle server last had the bundle that decides.", age)
+        problem = self._updates.problem if self._updates else None
+        problems = GaugeMetricFamily(
+            "therapy_policy_bundle_problem", "Whether the last attempt to get a bundle failed.", labels=["reason"]
+        )
+        for reason in BUNDLE_PROBLEMS:
+            problems.add_metric([reason], reason == problem)
+        yield problems
         decisions = CounterMetricFamily("therapy_policy_decisions", "Decisions logged.", labels=["outcome"])
         for outcome, count in self._decisions.counts.items():
             decisions.add_metric([outcome], count)
@@ -186,7 +216,7 @@ class _Handler(BaseHTTPRequestHandler):
         """Log nothing: a path may be anything."""
 
 
-class _Server(socketserver.ThreadingMixIn, socketserver.TCPServer):
+class Server(socketserver.ThreadingMixIn, socketserver.TCPServer):
     daemon_threads = True
     allow_reuse_address = True
     request_queue_size = 64
@@ -211,7 +241,7 @@ class _Server(socketserver.ThreadingMixIn, socketserver.TCPServer):
         """Print nothing: the client hung up."""
 
 
-class _UnixServer(_Server):
+class _UnixServer(Server):
     address_family = socket.AF_UNIX
 
 
@@ -221,5 +251,5 @@ def start_listener(address: Address, diagnostics: Diagnostics) -> None:
     Raises `OSError` if the address cannot be used.
     """
     handler = type("Handler", (_Handler,), {"diagnostics": diagnostics})
-    server = _UnixServer(str(address), handler) if isinstance(address, Path) else _Server(address, handler)
+    server = _UnixServer(str(address), handler) if isinstance(address, Path) else Server(address, handler)
     threading.Thread(target=server.serve_forever, name="diagnostics", daemon=True).start()

@@ -16,9 +16,10 @@ import sys
 import tempfile
 from collections import Counter
 from collections.abc import Iterator
-from contextlib import closing, contextmanager, nullcontext
+from contextlib import ExitStack, closing, contextmanager, nullcontext
 from importlib.resources import as_file, files
 from pathlib import Path
+from threading import Lock
 from types import FrameType
 
 from therapy_policy.errors import NO_ENGINE, BundleNotUsable, FileNotUsable, PortInUse, Stopped
@@ -27,6 +28,8 @@ from therapy_policy.sidecar.child import Child, environment
 from therapy_policy.sidecar.diagnostics import Address, Decisions, Diagnostics, start_listener
 from therapy_policy.sidecar.front import Front, Responses, write_configuration
 from therapy_policy.sidecar.log import Log, is_masked
+from therapy_policy.sidecar.updates import BundleSource, Updates
+from therapy_policy.sidecar.updates import write_configuration as write_opa_configuration
 from therapy_policy.toolchain.nginx import installed_nginx
 from therapy_policy.toolchain.opa import find_opa
 
@@ -72,8 +75,9 @@ def serve(
     port: int,
     stop: StopSignals,
     *,
-    revision: str,
+    revision: str = "",
     archive: Path | None = None,
+    source: BundleSource | None = None,
     host: str = LOOPBACK,
     diagnostics_port: int | None = None,
     diagnostics_host: str | None = None,
@@ -83,10 +87,10 @@ def serve(
     """Run the sidecar in the foreground until a signal; return 0 then, or 3 if OPA or nginx does not stay alive.
 
     `archive` is the file of another bundle than the one of this package, and `revision` its revision; its caller has
-    checked it. The log, with one masked entry for each decision, goes to standard error. With `front`, nginx listens on
-    the ports, and OPA on a unix socket in a directory of its own. `diagnostics_host` is the address to listen on for
-    probes and metrics, if it is not `host`. With `any_opa`, OPA may be a version that this policy
-    was not proven on.
+    checked it. With `source`, the bundle comes from a server instead, and nothing is decided before it is there. The
+    log, with one masked entry for each decision, goes to standard error. With `front`, nginx listens on the ports, and
+    OPA on a unix socket in a directory of its own. `diagnostics_host` is the address for probes and metrics, if it is
+    not `host`. With `any_opa`, OPA may be a version that this policy was not proven on.
 
     Raises `OpaNotAvailable`, `NginxNotAvailable`, `Stopped` if a signal comes while it starts, `PortInUse` if the
     sidecar cannot listen on a port, `BundleNotUsable` if the bundle would log in clear or open everything, and
@@ -107,10 +111,18 @@ def serve(
         with (
             as_file(packaged_file("bundle.tar.gz")) as packaged,
             as_file(shipped_config) as config,
-            tempfile.TemporaryDirectory(prefix="therapy-policy-") if front else nullcontext("") as private,
+            tempfile.TemporaryDirectory(prefix="therapy-policy-") if front or source else nullcontext("") as private,
+            ExitStack() as stack,
         ):
             if archive:
                 check_system_policies(opa, archive)
+            updates = None
+            policy = ["--bundle", str(archive or packaged)]
+            if source:
+                updates = Updates(source, log.report)
+                stack.callback(updates.stop)
+                shipped = config.read_text(encoding="utf-8")
+                config, policy = write_opa_configuration(shipped, updates.start(), Path(private)), []
             opa_address: Address = Path(private) / "opa.sock" if front else (host, port)
             command = [
                 str(opa),
@@ -123,8 +135,7 @@ def serve(
                 f"--shutdown-grace-period={GRACE_SECONDS}",
                 "--skip-version-check",
                 "--log-level=error",
-                "--bundle",
-                str(archive or packaged),
+                *policy,
             ]
             children = [
                 Child(
@@ -137,7 +148,7 @@ def serve(
                 )
             ]
             responses = Responses(Path(private)).counts if front else Counter()
-            diagnostics = Diagnostics(opa_address, children, log, decisions, responses, {"revision": revision})
+            diagnostics = Diagnostics(opa_address, children, log, decisions, responses, revision, updates)
             probes: Address | None = None
             if front and nginx:
                 probes = Path(private) / "probes.sock"
@@ -161,13 +172,16 @@ def serve(
                 start_listener(probes, diagnostics)
             scheme = "https" if front and front.certificate else "http"
             log.report(f"therapy-policy sidecar on {scheme}://{host}:{port} (Ctrl-C stops it)")
-            return _supervise(children, stop)
+            return _supervise(children, stop, updates.working if updates else None)
     finally:
         log.flush(FLUSH_SECONDS)
 
 
-def _supervise(children: list[Child], stop: StopSignals) -> int:
-    """Keep the programs running until a signal; stop them in reverse order, each within the grace period."""
+def _supervise(children: list[Child], stop: StopSignals, working: Lock | None = None) -> int:
+    """Keep the programs running until a signal; stop them in reverse order, each within the grace period.
+
+    Another thread may hold `working` while it waits for programs of its own.
+    """
     awake, alarm = os.pipe()
     os.set_blocking(alarm, False)
     signal.set_wakeup_fd(alarm, warn_on_full_buffer=False)
@@ -179,7 +193,11 @@ def _supervise(children: list[Child], stop: StopSignals) -> int:
                 child.start()
         while stop.number is None:
             pauses = [pause for child in children if (pause := child.look_after()) is not None]
-            _reap_orphans(children)
+            # Somebody else's program that is collected here would look to them as if it had succeeded.
+            if working is None or working.acquire(blocking=False):
+                _reap_orphans(children)
+                if working:
+                    working.release()
             if any(child.given_up for child in children):
                 break
             if select.select([awake], [], [], min(pauses, default=None))[0]:
