@@ -12,7 +12,6 @@ machine, so the sidecar does not have it for itself.
 from __future__ import annotations
 
 import argparse
-import dataclasses
 import datetime
 import json
 import os
@@ -37,7 +36,7 @@ from therapy_policy.policy.bundles import packaged_bundle
 from therapy_policy.sidecar.front import PLACES
 from therapy_policy.toolchain.nginx import nginx_for_tests
 from therapy_policy.toolchain.opa import find_opa
-from tools.soak.callers import DECIDED, Question, questions_of
+from tools.soak.callers import BATCH, DECIDED, Question, questions_of
 from tools.soak.faults import (
     TOXICS,
     Result,
@@ -96,7 +95,7 @@ Every request ended in the right decision, in 503 with `Retry-After`, or in an e
 {faults}
 
 - The calls came from four threads with a `SidecarClient` and four tasks with an `AsyncSidecarClient`. One of each sent
-  batches of 100 requests. After a failed call, a caller with two sidecars asked the other one.
+  batches of {batch} requests. After a failed call, a caller with two sidecars asked the other one.
 - **no response** and **bad response** are the exceptions `EngineNotAvailable` and `EngineError`.
 - **again after** is the time from the fault, or from its end if it has one, to the next decision.
 """
@@ -117,8 +116,12 @@ def main() -> int:
     length = SHORT if options.short else LONG
     with tempfile.TemporaryDirectory() as scratch, EmbeddedClient() as client:
         questions = questions_of(client)
-        rounds = list(load_rounds(Path(scratch), questions, length))
-        results = list(fault_results(Path(scratch), questions, length))
+        both = [Sidecar(Path(scratch), "first"), Sidecar(Path(scratch), "second")]
+        with closing(both[0]), closing(both[1]):
+            both[0].start()
+            rounds = list(load_rounds(Path(scratch), both[0], questions, length))
+            both[1].start()
+            results = list(fault_results(Path(scratch), both, questions, length))
     problems = [
         *(
             f"{name}: {number} × {what}"
@@ -145,47 +148,38 @@ def progress(message: str) -> None:
     print(message, file=sys.stderr, flush=True)
 
 
-def load_rounds(scratch: Path, questions: list[Question], length: Length) -> Iterator[Round]:
+def load_rounds(scratch: Path, sidecar: Sidecar, questions: list[Question], length: Length) -> Iterator[Round]:
     """Measure in turn what each number of connections gets, and what comes of twice the most of these."""
     vegeta = program(VEGETA)
-    sidecar = Sidecar(scratch, "load")
-    with closing(sidecar):
-        sidecar.start()
-        attack(vegeta, sidecar, questions, scratch, "warm-up", length.seconds, connections=8)
-        for number in range(length.rounds):
-            progress(f"load, round {number + 1} of {length.rounds}, {length.seconds:g} s each …")
-            stages: Round = {}
-            for connections in CONNECTIONS:
-                name = f"{connections} connection{'s' if connections > 1 else ''}"
-                stages[name] = attack(
-                    vegeta, sidecar, questions, scratch, name, length.seconds, connections=connections
-                )
-            rate = 2 * most(stages)
-            stages[DOUBLE] = attack(vegeta, sidecar, questions, scratch, DOUBLE, length.seconds, rate=rate)
-            yield stages
+    attack(vegeta, sidecar, questions, scratch, "warm-up", length.seconds, connections=8)
+    for number in range(length.rounds):
+        progress(f"load, round {number + 1} of {length.rounds}, {length.seconds:g} s each …")
+        stages: Round = {}
+        for connections in CONNECTIONS:
+            name = f"{connections} connection{'s' if connections > 1 else ''}"
+            stages[name] = attack(vegeta, sidecar, questions, scratch, name, length.seconds, connections=connections)
+        rate = 2 * most(stages)
+        stages[DOUBLE] = attack(vegeta, sidecar, questions, scratch, DOUBLE, length.seconds, rate=rate)
+        yield stages
 
 
 def most(stages: Round) -> float:
     return max(stage.goodput for name, stage in stages.items() if name != DOUBLE)
 
 
-def fault_results(scratch: Path, questions: list[Question], length: Length) -> Iterator[Result]:
-    """Do each fault to one sidecar, or two, while callers ask."""
+def fault_results(scratch: Path, both: list[Sidecar], questions: list[Question], length: Length) -> Iterator[Result]:
+    """Do each fault to one sidecar, or both, while callers ask."""
     toxiproxy = program(TOXIPROXY)
-    both = [Sidecar(scratch, "first"), Sidecar(scratch, "second")]
-    with closing(both[0]), closing(both[1]):
-        for sidecar in both:
-            sidecar.start()
-        faults: list[Callable[[], Result]] = [
-            partial(rolling_restart, both, questions, length.pause),
-            *(partial(each, both[0], questions, length.pause) for each in (opa_killed, serve_killed, opa_stopped)),
-        ]
-        for fault in faults:
-            yield reported(fault())
-        for result in damaged_connections(toxiproxy, both[0], questions, length.pause, length.toxics):
-            yield reported(result)
-        if length.another_policy:
-            yield reported(rolling_restart(both, questions, length.pause, another_policy(scratch)))
+    faults: list[Callable[[], Result]] = [
+        partial(rolling_restart, both, questions, length.pause),
+        *(partial(each, both[0], questions, length.pause) for each in (opa_killed, serve_killed, opa_stopped)),
+    ]
+    for fault in faults:
+        yield reported(fault())
+    for result in damaged_connections(toxiproxy, both[0], questions, length.pause, length.toxics):
+        yield reported(result)
+    if length.another_policy:
+        yield reported(rolling_restart(both, questions, length.pause, another_policy(scratch)))
 
 
 def reported(result: Result) -> Result:
@@ -238,6 +232,7 @@ def section(rounds: list[Round], results: list[Result], length: Length, problems
         opa=opa.partition("\n")[0].removeprefix("Version: "),
         nginx=nginx.strip().rpartition("/")[2],
         places=PLACES,
+        batch=BATCH,
         verdict=f"**no**, {len(problems)} findings" if problems else "yes",
         load=load_table(rounds),
         aim_goodput=AIM_GOODPUT,
@@ -278,7 +273,15 @@ def as_json(rounds: list[Round], results: list[Result], problems: list[str]) -> 
             }
             for each in rounds
         ],
-        "faults": [dataclasses.asdict(result) for result in results],
+        "faults": [
+            {
+                "name": result.name,
+                "ends": result.ends,
+                "longest_seconds": result.longest_seconds,
+                "recovered_seconds": result.recovered_seconds,
+            }
+            for result in results
+        ],
     }
 
 

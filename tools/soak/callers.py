@@ -23,7 +23,7 @@ from therapy_policy.errors import TherapyPolicyError
 
 CLAIMS = Path(__file__).resolve().parents[2] / "examples/claims.jsonl"
 THREADS, TASKS = 4, 4
-BATCH = 100  # one thread and one task send batches of so many; these take long, so some are always in progress
+BATCH = 50  # one thread and one task send batches of so many; these take long, so some are always in progress
 PAUSE_SECONDS = 0.03  # between two requests, so that callers without a sidecar do not spin
 # The clients keep their deadline by the clock. Then the thread may have to wait for a processor.
 TOLERANCE_SECONDS = 5.0
@@ -57,9 +57,8 @@ def questions_of(client: Client) -> list[Question]:
     ]
 
 
-def repeats_id(question: Question) -> bool:
-    """Whether the decision has the ID of the request."""
-    return bool(json.loads(question.decision)["request_id"] == question.request["request_id"])
+def is_valid(question: Question) -> bool:
+    return bool(json.loads(question.decision)["outcome"] != "invalid_request")
 
 
 @dataclass
@@ -86,8 +85,8 @@ class Callers:
     def __init__(self, policies: list[list[Question]], urls: list[str], *, deadline_seconds: float) -> None:
         self.calls: list[Call] = []
         self.undecided = 0  # requests and batches that no sidecar decided
-        # Each call has a request_id of its own. Where the decision does not repeat the request's, that would change it.
-        usable = [n for n, asked in enumerate(policies[0]) if asked.request.get("request_id") and repeats_id(asked)]
+        # Each call has a request_id of its own, by which it is found in the log. An invalid request is logged without.
+        usable = [n for n, asked in enumerate(policies[0]) if asked.request.get("request_id") and is_valid(asked)]
         self._policies = [[questions[n] for n in usable] for questions in policies]
         self._urls = urls
         self._deadline_seconds = deadline_seconds

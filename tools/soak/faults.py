@@ -24,6 +24,7 @@ from tools.soak.sidecar import Sidecar
 ROOT = Path(__file__).resolve().parents[2]
 DEADLINE_SECONDS = 2.0
 SHORT_DEADLINE_SECONDS = 1.0  # where calls are to run into it
+LONG_DEADLINE_SECONDS = 20.0  # where none may
 LOG_SECONDS = 30.0  # for the last entries of the decision log
 SOON_SECONDS = 0.05  # in which what was killed may still answer
 ANOTHER_VERSION = "99.0.0"
@@ -72,7 +73,7 @@ def rolling_restart(
         with bundle.client() as client:
             policies.append(questions_of(client))
     statuses = []
-    with Callers(policies, [each.url for each in both], deadline_seconds=DEADLINE_SECONDS) as callers:
+    with Callers(policies, [each.url for each in both], deadline_seconds=LONG_DEADLINE_SECONDS) as callers:
         time.sleep(seconds)
         for sidecar in both:
             statuses.append(sidecar.stop())

@@ -7,6 +7,7 @@ that the program needs, by the Go checksum database unless the user turned that 
 from __future__ import annotations
 
 import os
+import re
 import shutil
 from dataclasses import dataclass
 from pathlib import Path
@@ -72,7 +73,9 @@ def build(program: GoProgram, work: Path, progress: ReportStep) -> Path:
     progress(f"Building {title} with {go}; this takes one to several minutes and happens once …")
     install = [str(go), "install", "-trimpath", f"{program.package}@v{program.version}"]
     run_job(install, work, environment, "The build", progress)
-    made = work / f"{program.package.rpartition('/')[2]}{EXECUTABLE_SUFFIX}"
+    # Go names it after the last part of the package that is not the major version of a module.
+    named = [part for part in program.package.split("/") if not re.fullmatch(r"v\d+", part)]
+    made = work / f"{named[-1]}{EXECUTABLE_SUFFIX}"
     built = output_of([str(go), "version", "-m", str(made)], environment)
     if f"\tmod\t{program.module}\tv{program.version}\t{program.checksum}\n" not in built:
         raise Unusable(f"The build is rejected: the source of {title} does not have the checksum expected.")
