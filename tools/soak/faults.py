@@ -15,11 +15,10 @@ from typing import Any
 import requests
 import yaml
 
-from tests.running import free_port
-from tests.sidecar.processes import wait_for
 from therapy_policy.policy.bundles import Bundle, load
-from tools.soak.callers import DECIDED, RECOVERY_SECONDS, Call, Callers, Question, questions_of
-from tools.soak.sidecar import Sidecar
+from tools.bench import free_port
+from tools.soak.callers import DECIDED, Call, Callers, Question, questions_of
+from tools.soak.sidecar import Sidecar, wait_until
 
 ROOT = Path(__file__).resolve().parents[2]
 DEADLINE_SECONDS = 2.0
@@ -158,7 +157,7 @@ def damaged_connections(
     command = [str(toxiproxy), "-host", "127.0.0.1", "-port", str(control_port)]
     with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as proxy:
         try:
-            wait_for(lambda: answers(f"{control}/version"), RECOVERY_SECONDS)
+            wait_until(lambda: answers(f"{control}/version"))
             ends = {"name": "sidecar", "listen": f"127.0.0.1:{port}", "upstream": sidecar.url.removeprefix("http://")}
             ask(control, "POST", "/proxies", ends)
             for name, (toxic, decided) in list(TOXICS.items())[:kinds]:

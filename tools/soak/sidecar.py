@@ -10,19 +10,28 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import requests
 
-from tests.running import free_port
-from tests.sidecar.processes import child_named, wait_for
 from therapy_policy.toolchain.nginx import nginx_for_tests
+from tools.bench import free_port
 
-# Far more than it takes, even on a machine that is busy.
-START_SECONDS = 120.0
-STOP_SECONDS = 120.0
+LONGEST_SECONDS = 120.0  # for a start or a stop: far more than it takes, even on a machine that is busy
+
+
+def wait_until(condition: Callable[[], bool]) -> None:
+    """Wait until a condition is true.
+
+    Raises `TimeoutError` after `LONGEST_SECONDS`.
+    """
+    deadline = time.monotonic() + LONGEST_SECONDS
+    while not condition():
+        if time.monotonic() > deadline:
+            raise TimeoutError
+        time.sleep(0.02)
 
 
 class Sidecar:
@@ -47,34 +56,36 @@ class Sidecar:
             self._process = subprocess.Popen(
                 command, stdout=log, stderr=log, env=os.environ | {"NGINX": str(nginx_for_tests())}
             )
-        deadline = time.monotonic() + START_SECONDS
-        while not self.ready():
-            if self._process.poll() is not None or time.monotonic() > deadline:
-                raise RuntimeError(f"the sidecar did not start: {self.log.read_text()[-2000:]}")
-            time.sleep(0.02)
+        wait_until(lambda: self._process_ended() or self.ready())
+        if self._process_ended():
+            raise RuntimeError(f"the sidecar did not start: {self.log.read_text()[-2000:]}")
 
     def stop(self) -> int:
         """Stop it with SIGTERM, as a platform does; return its exit status."""
         assert self._process
         self._process.terminate()
-        return self._process.wait(STOP_SECONDS)
+        return self._process.wait(LONGEST_SECONDS)
 
     def kill(self) -> None:
         """Kill `serve` itself, and wait until nginx has ended with it."""
         assert self._process
         self._process.kill()
-        self._process.wait(STOP_SECONDS)
-        wait_for(lambda: not self._listens())
+        self._process.wait(LONGEST_SECONDS)
+        wait_until(lambda: not self._listens())
 
     def signal_opa(self, number: signal.Signals) -> None:
         assert self._process
-        opa = child_named(self._process.pid, "opa")
-        assert opa is not None
-        os.kill(opa, number)
+        pid = self._process.pid
+        children = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
+        (opa,) = (child for child in children if Path(f"/proc/{child}/comm").read_text() == "opa\n")
+        os.kill(int(opa), number)
 
     def close(self) -> None:
-        if self._process and self._process.poll() is None:
+        if not self._process_ended():
             self.stop()
+
+    def _process_ended(self) -> bool:
+        return self._process is None or self._process.poll() is not None
 
     def _listens(self) -> bool:
         with contextlib.closing(socket.socket()) as probe:

@@ -274,7 +274,7 @@ class _Heartbeat:
 
 def _build(version: str, progress: ReportStep) -> Path:
     with workplace() as name:
-        program = GoProgram("opa", MODULE, MODULE, version, PROVEN_VERSIONS[version])
+        program = GoProgram("OPA", MODULE, MODULE, version, PROVEN_VERSIONS[version])
         return _keep(build(program, Path(name), progress), version)
 
 
