@@ -82,15 +82,16 @@ TEMPLATE = """\
 Measured on {date} with `make soak`, {rounds} rounds of {seconds:g} s each: policy {version}, digest `{digest}`,
 {machine}, OPA {opa}, nginx {nginx}, {places} requests at a time. The machine also ran vegeta, which sent the load.
 
-Every request ended in the right decision, in 503 with `Retry-After`, or in an error of the client: {verdict}.
+Did every request end, within its deadline, in the right decision, in 503 with `Retry-After`, or in an exception of the
+client, and was every decision logged? {verdict}.
 
 {load}
 
-- **most** is the most decisions a second at 1, 8 or 64 connections. Without waiting for answers, twice as many requests
-  were then sent.
-- Each figure is the median of the rounds.
-- **Aim**: at twice the most, at least {aim_goodput:.0%} of the most, and 99 % of the decisions within
-  {aim_milliseconds} ms. Measured: {goodput:.0%} and {milliseconds:.0f} ms.
+- **most** is the most decisions a second at 1, 8 or 64 connections, each of which sends its next request after the last
+  answer, also after 503. Then twice as many requests a second are sent, whatever the answers.
+- Each figure is the median of the rounds. The median time and p99 are those of the requests that were decided.
+- **Aim**: at twice the most, decisions are at least {aim_goodput:.0%} of the most, and p99 is under {aim_milliseconds} ms.
+  Measured: {goodput:.0%} and {milliseconds:.0f} ms. {missed}
 
 {faults}
 
@@ -191,7 +192,7 @@ def reported(result: Result) -> Result:
 
 
 def load_table(rounds: list[Round]) -> str:
-    lines = ["| load | requests/s | decisions/s | of the most | refused | median | 99 % |", "| --- |" + " --: |" * 6]
+    lines = ["| load | requests/s | decisions/s | of the most | refused | median | p99 |", "| --- |" + " --: |" * 6]
     for name in rounds[0]:
         stages = [(each[name], each[name].goodput / most(each)) for each in rounds]
         cells = [
@@ -220,6 +221,8 @@ def fault_table(results: list[Result]) -> str:
 
 def section(rounds: list[Round], results: list[Result], length: Length, problems: list[str]) -> str:
     bundle = packaged_bundle()
+    goodput = median(each[DOUBLE].goodput / most(each) for each in rounds)
+    milliseconds = median(each[DOUBLE].milliseconds(99) for each in rounds)
     opa = subprocess.run([find_opa(), "version"], capture_output=True, text=True, check=True).stdout
     nginx = subprocess.run([nginx_for_tests(), "-v"], capture_output=True, text=True, check=True).stderr
     return TEMPLATE.format(
@@ -233,12 +236,13 @@ def section(rounds: list[Round], results: list[Result], length: Length, problems
         nginx=nginx.strip().rpartition("/")[2],
         places=PLACES,
         batch=BATCH,
-        verdict=f"**no**, {len(problems)} findings" if problems else "yes",
+        verdict="**No**: " + "; ".join(problems) if problems else "Yes",
         load=load_table(rounds),
         aim_goodput=AIM_GOODPUT,
         aim_milliseconds=AIM_MILLISECONDS,
-        goodput=median(each[DOUBLE].goodput / most(each) for each in rounds),
-        milliseconds=median(each[DOUBLE].milliseconds(99) for each in rounds),
+        goodput=goodput,
+        milliseconds=milliseconds,
+        missed="" if goodput >= AIM_GOODPUT and milliseconds < AIM_MILLISECONDS else "This is a missed aim.",
         faults=fault_table(results),
     )
 

@@ -166,7 +166,7 @@ def damaged_connections(
                     callers.wait_for_decision(0)
                     ask(control, "POST", "/proxies/sidecar/toxics", {"name": "toxic", **toxic})
                     damaged_at = time.monotonic()
-                    time.sleep(seconds)
+                    time.sleep(SHORT_DEADLINE_SECONDS + seconds)
                     ask(control, "DELETE", "/proxies/sidecar/toxics/toxic")
                     mended_at = time.monotonic()
                     recovered = callers.wait_for_decision(mended_at)

@@ -65,7 +65,7 @@ def main() -> int:
                 stage = attack(vegeta, sidecars[number], questions, scratch, "", options.seconds, rate=2 * most)
                 singles[number].append(goodput[number] / most)
                 doubles[number].append((stage.goodput / most, stage))
-    lines = ["| places | 8 connections | twice the most | median | 99 % | problems |", "| --: |" + " --: |" * 5]
+    lines = ["| places | 8 connections | twice the most | median | p99 | problems |", "| --: |" + " --: |" * 5]
     for number, measured in doubles.items():
         cells = [
             f"{median(singles[number]):.0%}",
