@@ -90,7 +90,7 @@ client, and was every decision logged? {verdict}.
 - **most** is the most decisions a second at 1, 8 or 64 connections, each of which sends its next request after the last
   answer, also after 503. Then twice as many requests a second are sent, whatever the answers.
 - Each figure is the median of the rounds. The median time and p99 are those of the requests that were decided.
-- **Aim**: at twice the most, decisions are at least {aim_goodput:.0%} of the most, and p99 is under {aim_milliseconds} ms.
+- **Aim** at twice the most: at least {aim_goodput:.0%} of the most decisions, and p99 under {aim_milliseconds} ms.
   Measured: {goodput:.0%} and {milliseconds:.0f} ms. {missed}
 
 {faults}
