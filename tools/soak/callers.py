@@ -23,7 +23,7 @@ from therapy_policy.errors import TherapyPolicyError
 
 CLAIMS = Path(__file__).resolve().parents[2] / "examples/claims.jsonl"
 THREADS, TASKS = 4, 4
-BATCH = 50  # one thread and one task send batches of so many; these take long, so some are always in progress
+BATCH = 50  # One thread and one task send batches. These take long, so some are always in progress.
 PAUSE_SECONDS = 0.03  # between two requests, so that callers without a sidecar do not spin
 # The clients keep their deadline by the clock. Then the thread may have to wait for a processor.
 TOLERANCE_SECONDS = 5.0

@@ -121,6 +121,6 @@ def checked(vegeta: Path, results: Path, stage: Stage, questions: list[Question]
             elif result["code"] == 503 and "retry-after" in headers:
                 stage.refused.append(latency)
             else:
-                stage.problems[f"HTTP {result['code']}: {result['error'][:80]}"] += 1
+                stage.problems[f"HTTP {result['code']}: {result['error'].rpartition(': ')[2][:80]}"] += 1
     stage.seconds = max(ended) - min(begun)
     return stage

@@ -22,7 +22,7 @@ from tools.soak.load import Stage, attack
 from tools.soak.programs import VEGETA, program
 from tools.soak.sidecar import Sidecar
 
-# `serve` with another number of places. The constant is no option, because nobody but this has a use for it.
+# `serve` with another number of places. The constant is not an option, because only this needs another one.
 SERVE = """
 import sys
 from therapy_policy.sidecar import front
