@@ -20,7 +20,7 @@ BUILD = buildah build --format docker
 OPA_PATH = $$($(BIN)/python -m therapy_policy.toolchain.opa)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test test-opas test-quick fmt lint prose generate lock sbom fresh deploy-check deploy-manifests image rego-test python-test signed review proof classes mutants bench clean
+.PHONY: help setup demo test test-opas test-quick fmt lint prose generate lock sbom fresh deploy-check deploy-manifests image rego-test python-test signed review proof classes mutants bench soak clean
 
 help:  ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1\t\2/' | expand -t 26
@@ -128,6 +128,9 @@ mutants: setup  ## change the rules and parameters in every way, one at a time, 
 
 bench: setup  ## measure what a decision costs, side by side with a trivial rule
 	@$(BIN)/python -m tools.bench
+
+soak: setup  ## the sidecar under load and faults, in about 5 minutes; writes figures into docs/operations.md
+	@$(BIN)/python -m tools.soak
 
 clean:  ## remove what was installed and cached here
 	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis

@@ -13,16 +13,20 @@ import sys
 import tempfile
 from pathlib import Path
 
-from therapy_policy.toolchain.fetching import EXECUTABLE_SUFFIX, Unusable, cache, output_of, to_stderr, workplace
-from therapy_policy.toolchain.opa import build_with_go
+from therapy_policy.toolchain.fetching import Unusable, cache, output_of, to_stderr, workplace
+from therapy_policy.toolchain.go import GoProgram, program
 
 ROOT = Path(__file__).parents[1]
 DEPLOY = ROOT / "deploy"
 RENDERED = DEPLOY / "kubernetes"
 
-HELM_VERSION = "3.22.0"
-HELM_MODULE = "helm.sh/helm/v3"
-HELM_CHECKSUM = "h1:n1if5iQgHYsujPAcO5oonH/KiSNUmqmUF0iGVjSF3AU="
+HELM = GoProgram(
+    "helm",
+    "helm.sh/helm/v3",
+    "helm.sh/helm/v3/cmd/helm",
+    "3.22.0",
+    "h1:n1if5iQgHYsujPAcO5oonH/KiSNUmqmUF0iGVjSF3AU=",
+)
 # A helm that was built with `go install` takes itself for an old one.
 KUBERNETES = ["--kube-version", "1.33.0"]
 
@@ -66,14 +70,7 @@ def find_helm() -> Path:
     on_path = shutil.which("helm")
     if on_path and output_of([on_path, "version", "--template", "{{.Version}}"]).startswith("v3."):
         return Path(on_path)
-    kept = cache() / f"helm-{HELM_VERSION}" / f"helm{EXECUTABLE_SUFFIX}"
-    if not kept.is_file():
-        with workplace() as work:
-            package = f"{HELM_MODULE}/cmd/helm"
-            made = build_with_go("helm", package, HELM_MODULE, HELM_VERSION, HELM_CHECKSUM, Path(work), to_stderr)
-            kept.parent.mkdir(parents=True, exist_ok=True)
-            os.replace(made, kept)
-    return kept
+    return program(HELM)
 
 
 def find_promtool() -> Path:

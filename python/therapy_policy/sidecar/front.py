@@ -19,9 +19,10 @@ from therapy_policy.errors import FileNotUsable
 
 LOCAL_HOSTS = ("localhost", "127.0.0.1")
 GRACE_SECONDS = 5  # for requests in progress, when nginx stops
-# Requests that OPA decides at a time. On two processors it is busy with a few; the others wait their turn for less than
-# 100 ms.
-PLACES = 16
+# Requests that OPA decides at a time. `python -m tools.soak.places` compares numbers. On two processors, at twice the
+# load that OPA can take, it decides as much with 8 as with 16 or 32, and each request takes a half or a fifth of the
+# time. With 4, it decides a third less.
+PLACES = 8
 
 
 @dataclass(frozen=True)

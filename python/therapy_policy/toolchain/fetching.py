@@ -1,9 +1,11 @@
-"""Shared by the OPA and Node.js finders: the cache, version checks, and long jobs that report progress."""
+"""Shared by the finders of programs: the cache, version checks, and long jobs that report progress."""
 
 from __future__ import annotations
 
+import hashlib
 import os
 import re
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -59,6 +61,36 @@ def workplace() -> tempfile.TemporaryDirectory[str]:
     """Create a temporary directory inside the cache, so that one atomic rename keeps the result."""
     cache().mkdir(parents=True, exist_ok=True)
     return tempfile.TemporaryDirectory(prefix=".partial-", dir=cache(), ignore_cleanup_errors=True)
+
+
+def in_cache(name: str, version: str) -> Path:
+    """Return a program in the cache, in a directory whose name is its SHA-256.
+
+    Raises `Unusable` if there is none with the bytes that were kept.
+    """
+    directory = cache() / f"{name}-{version}"
+    changed = []
+    for program in sorted(directory.glob(f"*/{name}{EXECUTABLE_SUFFIX}")):
+        if _sha256(program) == program.parent.name:
+            return program
+        shutil.rmtree(program.parent, ignore_errors=True)
+        changed.append(program)
+    if changed:
+        raise Unusable(f"{changed[0]} is not used: it changed since it was kept.")
+    raise Unusable(f"There is no {name} in the cache ({directory}).")
+
+
+def keep(made: Path, name: str, version: str) -> Path:
+    """Move a new program into the cache, and return its path there."""
+    kept = cache() / f"{name}-{version}" / _sha256(made) / f"{name}{EXECUTABLE_SUFFIX}"
+    kept.parent.mkdir(parents=True, exist_ok=True)
+    os.replace(made, kept)
+    return kept
+
+
+def _sha256(file: Path) -> str:
+    with file.open("rb") as stream:
+        return hashlib.file_digest(stream, "sha256").hexdigest()
 
 
 def output_of(command: list[str], environment: dict[str, str] | None = None) -> str:

