@@ -143,7 +143,16 @@ def test_a_token_of_another_algorithm_is_rejected(signed: Signed, algorithm: str
 
 
 @pytest.mark.parametrize(
-    "content", [b"", b"{}", b"[]", b'{"signatures": []}', b'{"signatures": ["a.b.c"]}', b'{"signatures": ["e30.e30"]}']
+    "content",
+    [
+        b"[" * 100_000,
+        b"",
+        b"{}",
+        b"[]",
+        b'{"signatures": []}',
+        b'{"signatures": ["a.b.c"]}',
+        b'{"signatures": ["e30.e30"]}',
+    ],
 )
 def test_a_signature_that_cannot_be_read_is_rejected(signed: Signed, content: bytes) -> None:
     with pytest.raises(BundleNotVerified, match="cannot be read"):

@@ -8,13 +8,13 @@ one in the token, so that happens here.
 from __future__ import annotations
 
 import base64
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from therapy_policy.errors import BundleNotUsable, BundleNotVerified, FileNotUsable
+from therapy_policy.nesting import loads
 from therapy_policy.policy.archives import SIGNATURES, files_in, unpacked
 from therapy_policy.policy.rego import run_opa
 from therapy_policy.policy.releases import version_number
@@ -111,11 +111,11 @@ def verified_files(name: str, archive: bytes, verification: Verification) -> dic
 
 
 def _algorithm_and_key_id(signatures: bytes) -> tuple[str, str]:
-    (token,) = json.loads(signatures)["signatures"]
+    (token,) = loads(signatures)["signatures"]
     header, claims = map(_decoded, token.split(".")[:2])
     return str(header["alg"]), str(header.get("kid") or claims["keyid"])
 
 
 def _decoded(part: str) -> dict[str, Any]:
-    decoded: dict[str, Any] = json.loads(base64.urlsafe_b64decode(part + "=" * (-len(part) % 4)))
+    decoded: dict[str, Any] = loads(base64.urlsafe_b64decode(part + "=" * (-len(part) % 4)))
     return decoded

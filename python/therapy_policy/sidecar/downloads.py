@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import json
 import time
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,6 +12,7 @@ from urllib.parse import urlsplit
 import requests
 
 from therapy_policy.errors import DownloadFailed, FileNotUsable
+from therapy_policy.nesting import loads
 
 MAX_BYTES = 16 << 20  # a bundle of this policy has about 60 kB
 READ_SECONDS = 10.0  # for a connection, and for each part of an answer
@@ -109,7 +109,7 @@ def _from_registry(session: requests.Session, url: str, tag: str | None) -> Down
     if manifest_digest == tag:
         return None
     try:
-        (layer,) = json.loads(manifest)["layers"]
+        (layer,) = loads(manifest)["layers"]
         digest = str(layer["digest"])
     except (ValueError, KeyError, TypeError):
         raise DownloadFailed("the registry has an image that does not have one layer, the bundle") from None
