@@ -92,13 +92,14 @@ client, and was every decision logged? {verdict}.
   answer, also after 503. Then twice as many requests a second are sent, whatever the answers.
 - Each figure is the median of the rounds. The median time and p99 are those of the requests that were decided.
 - **Aim** at twice the most: at least {aim_goodput:.0%} of the most decisions, and p99 under {aim_milliseconds} ms.
-  Measured: {goodput:.0%} and {milliseconds:.0f} ms. {missed}
+  Measured: {goodput:.0%} and {milliseconds:.0f} ms.{missed}
 
 {faults}
 
 - The calls came from four threads with a `SidecarClient` and four tasks with an `AsyncSidecarClient`. One of each sent
   batches of {batch} requests. After a failed call, a caller with two sidecars asked the other one.
-- **no response** and **bad response** are the exceptions `EngineNotAvailable` and `EngineError`.
+- **no response**, **too late** and **bad response** are the exceptions `EngineNotAvailable`, `EngineTimeout` and
+  `EngineError`.
 - **again after** is the time from the fault, or from its end if it has one, to the next decision.
 """
 
@@ -209,11 +210,11 @@ def load_table(rounds: list[Round]) -> str:
 
 def fault_table(results: list[Result]) -> str:
     lines = [
-        "| fault | calls | decided | no response | bad response | longest call | again after |",
-        "| --- |" + " --: |" * 6,
+        "| fault | calls | decided | no response | too late | bad response | longest call | again after |",
+        "| --- |" + " --: |" * 7,
     ]
     for result in results:
-        ends = [result.ends[end] for end in (DECIDED, "EngineNotAvailable", "EngineError")]
+        ends = [result.ends[end] for end in (DECIDED, "EngineNotAvailable", "EngineTimeout", "EngineError")]
         again = "–" if result.recovered_seconds is None else f"{result.recovered_seconds:.2f} s"
         cells = [result.ends.total(), *ends, f"{result.longest_seconds:.1f} s", again]
         lines.append(f"| {result.name} | {' | '.join(map(str, cells))} |")
@@ -243,7 +244,7 @@ def section(rounds: list[Round], results: list[Result], length: Length, problems
         aim_milliseconds=AIM_MILLISECONDS,
         goodput=goodput,
         milliseconds=milliseconds,
-        missed="" if goodput >= AIM_GOODPUT and milliseconds < AIM_MILLISECONDS else "This is a missed aim.",
+        missed="" if goodput >= AIM_GOODPUT and milliseconds < AIM_MILLISECONDS else " This is a missed aim.",
         faults=fault_table(results),
     )
 
