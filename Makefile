@@ -6,7 +6,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 COMMAND := $(BIN)/therapy-policy
-WORKERS ?= auto
+WORKERS ?= $(shell $(PYTHON) -c 'import os; print((os.cpu_count() or 1) + 1)')  # one more, because some tests wait
 REVIEW_DIGESTS := tools/review_digests.json
 # The digests are of the site without sign-offs, so that a person can sign without generating anything.
 REVIEW := $(COMMAND) review --output build/review --sign-offs build/unsigned

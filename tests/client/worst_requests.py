@@ -1,6 +1,6 @@
 """Find the requests that take the longest to decide: the worst valid and the worst invalid one of each type.
 
-    python -m tests.client.worst_requests
+    python -m tests.client.worst_requests [REQUEST_TYPE …]
 
 A request is described by one choice for each form of the published schema: how long a list is, what its elements are,
 whether a field is there. The search starts with choices at random, changes one at a time, and keeps what takes longer.
@@ -30,6 +30,7 @@ from therapy_policy.files import packaged_json
 ROOT = Path(__file__).parents[2]
 KEPT = Path(__file__).with_suffix(".json")
 STARTS = 2
+SEARCH_SECONDS = 40.0  # for one type and engine, valid or invalid
 SEED = 1
 
 Choices = dict[str, int]  # for each form, by its name, the position of an option
@@ -224,13 +225,16 @@ def search(engine: Engine, request_type: str, *, valid: bool, chance: random.Ran
     """Return the longest time found for a valid or invalid request of a type, and the choices of that request."""
     names = [name for name in forms_of(request_type) if not name.endswith(".request_type")]
     longest: tuple[float, Choices] = (0.0, {})
-    for start in range(STARTS):
+    end = time.monotonic() + SEARCH_SECONDS
+    for start in range(1 if valid else STARTS):  # a valid one starts with the largest of everything
         choices = dict.fromkeys(forms_of(request_type), 0)
         if start:
-            choices |= {name: chance.randrange(len(OPTIONS[forms()[name]["kind"]])) for name in names if not valid}
+            choices |= {name: chance.randrange(len(OPTIONS[forms()[name]["kind"]])) for name in names}
         best = _cost(engine, request_type, choices, valid)
         for name in chance.sample(names, len(names)):
             for option in range(len(OPTIONS[forms()[name]["kind"]])):
+                if time.monotonic() > end:
+                    break
                 tried = choices | {name: option}
                 if option != choices[name] and (cost := _cost(engine, request_type, tried, valid)) > 1.03 * best:
                     best, choices = cost, tried
@@ -255,9 +259,11 @@ def kept() -> Iterator[tuple[str, str, str]]:
 
 def main() -> int:
     chance = random.Random(SEED)
-    found = []
+    types = sys.argv[1:] or request_types()
+    before = json.loads(KEPT.read_text(encoding="utf-8")) if sys.argv[1:] and KEPT.exists() else []
+    found = [entry for entry in before if entry["request_type"] not in types]
     with tempfile.TemporaryDirectory() as directory, both_engines(Path(directory)) as engines:
-        for request_type in request_types():
+        for request_type in types:
             for valid in (True, False):
                 for name, engine in engines.items():
                     longest, choices = search(engine, request_type, valid=valid, chance=chance)
@@ -269,7 +275,7 @@ def main() -> int:
                         flush=True,
                     )
                     found.append({"request_type": request_type, "valid": valid, "engine": name, "choices": choices})
-    KEPT.write_text(json.dumps(found, indent=1) + "\n", encoding="utf-8")
+                    KEPT.write_text(json.dumps(found, indent=1) + "\n", encoding="utf-8")
     print(KEPT.relative_to(ROOT))
     return 0
 
