@@ -14,7 +14,7 @@ from tests.running import running_sidecar
 from therapy_policy import SidecarClient
 
 MOST_SECONDS = 0.5
-# OPA's WebAssembly sorts by insertion: an extension can have 2,000 reasons, and some orders of them take seconds to sort.
+# OPA's WebAssembly sorts by insertion: some orders of the 2,000 reasons that an extension can have take seconds.
 MOST_SECONDS_TO_SORT = 5.0
 MOST_BYTES = 50 << 20
 
