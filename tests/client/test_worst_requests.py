@@ -13,10 +13,12 @@ from tests.client.worst_requests import Engine, both_engines, kept, opa_of, requ
 from tests.running import running_sidecar
 from therapy_policy import SidecarClient
 
-MOST_SECONDS = 0.5
+# Of processor time, for half a second on two processors: OPA also collects garbage on the other one.
+MOST_SECONDS = {"embedded": 0.5, "sidecar": 1.0}
 # OPA's WebAssembly sorts by insertion: some orders of the 2,000 reasons that an extension can have take seconds.
 MOST_SECONDS_TO_SORT = 5.0
 MOST_BYTES = 50 << 20
+MOST_BYTES_IN_OPA = 150 << 20  # of all together, between two collections of garbage; one alone takes at most 61 MB
 
 EMBEDDED_PEAK = """
 import resource, sys
@@ -49,7 +51,7 @@ def test_each_takes_little_processor_time(name: str, engines: dict[str, Engine])
     for request_type, what, text in kept():
         taken, valid = engines[name].decide(text)
         sorts = (name, request_type) == ("embedded", "pt_extension")
-        assert taken < (MOST_SECONDS_TO_SORT if sorts else MOST_SECONDS), (request_type, what)
+        assert taken < (MOST_SECONDS_TO_SORT if sorts else MOST_SECONDS[name]), (request_type, what)
         assert valid == what.startswith("valid,")
 
 
@@ -59,7 +61,7 @@ def test_all_together_take_little_memory_in_opa(tmp_path: Path) -> None:
         before = peak_bytes(opa_of(sidecar))
         for _, _, text in kept():
             client.decide_text(text)
-        assert peak_bytes(opa_of(sidecar)) - before < MOST_BYTES
+        assert peak_bytes(opa_of(sidecar)) - before < MOST_BYTES_IN_OPA
 
 
 def test_all_together_take_little_memory_embedded() -> None:

@@ -238,7 +238,7 @@ def search(engine: Engine, request_type: str, *, valid: bool, chance: random.Ran
                 tried = choices | {name: option}
                 if option != choices[name] and (cost := _cost(engine, request_type, tried, valid)) > 1.03 * best:
                     best, choices = cost, tried
-        longest = max(longest, (best, choices), key=lambda found: found[0])
+        longest = max((best, choices), longest, key=lambda found: found[0])
     return longest
 
 
