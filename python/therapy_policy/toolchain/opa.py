@@ -189,9 +189,12 @@ def _check_evaluation(opa: Path) -> None:
 
 
 def _output_of_opa(opa: Path, *arguments: str) -> str:
-    # OPA takes options from variables such as OPA_EVAL_FORMAT.
-    environment = {name: value for name, value in os.environ.items() if not name.startswith("OPA_")}
-    return output_of([str(opa), *arguments], environment)
+    return output_of([str(opa), *arguments], opa_environment())
+
+
+def opa_environment() -> dict[str, str]:
+    """Return the environment for OPA: without its variables, such as OPA_CHECK_IGNORE, which can set any option."""
+    return {name: value for name, value in os.environ.items() if not name.startswith("OPA_")}
 
 
 # --- the cache
