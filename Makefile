@@ -6,28 +6,34 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 COMMAND := $(BIN)/therapy-policy
-WORKERS ?= auto
+WORKERS ?= $(shell $(PYTHON) -c 'import os; print((os.cpu_count() or 1) + 1)')  # one more, because some tests wait
 REVIEW_DIGESTS := tools/review_digests.json
 # The digests are of the site without sign-offs, so that a person can sign without generating anything.
 REVIEW := $(COMMAND) review --output build/review --sign-offs build/unsigned
 QUICK_TESTS := tests/contract tests/policy tests/client/test_both_engines.py tests/client/test_request_text.py \
 	tests/cli/test_explain.py tests/cli/test_validate.py tests/proof/test_oracle.py tests/properties/test_differential.py
+PIP = $(BIN)/python -m pip install --quiet --disable-pip-version-check
+LOCK = UV_CUSTOM_COMPILE_COMMAND='make lock' $(BIN)/uv pip compile pyproject.toml --quiet --universal \
+	--python-version 3.11 --generate-hashes --no-emit-index-url --no-annotate
+VERSION = $(shell sed -n 's/^version = "\(.*\)"/\1/p' pyproject.toml)
+BUILD = buildah build --format docker
 OPA_PATH = $$($(BIN)/python -m therapy_policy.toolchain.opa)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test test-quick fmt lint prose generate fresh rego-test python-test signed review proof classes mutants bench clean
+.PHONY: help setup demo test test-opas test-quick fmt lint prose generate lock sbom fresh deploy-check deploy-manifests image rego-test python-test signed review proof classes mutants bench soak clean
 
 help:  ## list the targets
-	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1\t\2/' | expand -t 22
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1\t\2/' | expand -t 26
 
 setup: $(VENV)/installed  ## install the project and its tools into .venv
 
-$(VENV)/installed: pyproject.toml
+$(VENV)/installed: pyproject.toml requirements-dev.lock
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
 		{ echo "error: Python 3.11 or newer is needed; name one with: make PYTHON=python3.12 …" >&2; exit 1; }
 	@echo "Installing the project into $(VENV) …" >&2
 	@$(PYTHON) -m venv $(VENV)
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[dev]'
+	@$(PIP) --require-hashes --requirement requirements-dev.lock
+	@$(PIP) --no-deps --no-build-isolation --editable .
 	@touch $@
 
 demo: setup  ## decide every example and explain the decisions
@@ -36,6 +42,9 @@ demo: setup  ## decide every example and explain the decisions
 # make test REQUIRE_SIGNED=1 also asks that every interpretation and the release are signed.
 test: lint fresh rego-test python-test $(if $(REQUIRE_SIGNED),signed)  ## everything that must pass; CI runs it
 	@echo "all tests passed" >&2
+
+test-opas: setup  ## what depends on OPA, on the other versions that it may be (toolchain/opa.py); CI runs it
+	@$(BIN)/python -m tools.other_opas
 
 test-quick: setup  ## an answer in under a minute: types, Rego tests, and a selection of the Python tests
 	$(BIN)/ruff check --quiet .
@@ -58,6 +67,30 @@ lint: setup prose  ## formatting, types, style, prose and the policy's data
 
 prose: setup  ## plain words (styles/words.yaml) in everything that a person reads
 	@$(BIN)/python -m tools.prose
+
+lock: setup  ## choose versions again for new dependencies in pyproject.toml (UPGRADE=1: the newest of all)
+	@$(LOCK) $(if $(UPGRADE),--upgrade) --output-file requirements.lock
+	@$(LOCK) $(if $(UPGRADE),--upgrade) --output-file requirements-dev.lock --extra dev
+	@$(BIN)/python -c 'import tomllib; print(*tomllib.load(open("pyproject.toml", "rb"))["build-system"]["requires"])' | \
+		$(subst pyproject.toml,- --constraint requirements-dev.lock,$(LOCK)) --output-file requirements-build.lock
+
+# The tool runs apart. With its packages in .venv, jsonschema would take a second to import.
+sbom: setup  ## write the bill of materials of an installation (CycloneDX), into build/sbom.json
+	@mkdir -p build
+	@$(BIN)/uv tool run --quiet --from cyclonedx-bom==7.5.0 cyclonedx-py requirements requirements.lock \
+		--pyproject pyproject.toml --output-reproducible --output-file build/sbom.json
+	@echo build/sbom.json
+
+deploy-check: setup  ## check deploy/ with helm, promtool and systemd; the first run builds helm in 4 minutes
+	@$(BIN)/python -m tools.deploy_check
+
+deploy-manifests: setup  ## write the manifests that the Helm chart renders, into deploy/kubernetes
+	@$(BIN)/python -m tools.deploy_check --write
+
+image:  ## build the sidecar's image from BASE=…@sha256:…, with buildah (or BUILD='docker build')
+	@case '$(BASE)' in *@sha256:*) ;; *) echo 'error: name the base image by its digest: make image BASE=…/debian@sha256:…' >&2; exit 2;; esac
+	$(BUILD) --build-arg BASE='$(BASE)' --build-arg VERSION=$(VERSION) --build-arg REVISION=$$(git rev-parse HEAD) \
+		--file deploy/container/Containerfile --tag therapy-policy:$(VERSION) .
 
 generate: setup  ## write every generated file again
 	@$(BIN)/python -m tools.generate
@@ -95,6 +128,9 @@ mutants: setup  ## change the rules and parameters in every way, one at a time, 
 
 bench: setup  ## measure what a decision costs, side by side with a trivial rule
 	@$(BIN)/python -m tools.bench
+
+soak: setup  ## the sidecar under load and faults, in about 5 minutes; writes figures into docs/operations.md
+	@$(BIN)/python -m tools.soak
 
 clean:  ## remove what was installed and cached here
 	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import signal
 import socket
 import subprocess
@@ -33,14 +34,18 @@ def free_port() -> int:
 
 
 @contextlib.contextmanager
-def running_sidecar(log: Path, *options: str) -> Iterator[RunningSidecar]:
-    """`therapy-policy serve` on a free port, ready to answer; stopped by Ctrl-C afterwards."""
+def running_sidecar(log: Path, *options: str, **variables: str) -> Iterator[RunningSidecar]:
+    """`therapy-policy serve` on a free port, ready to answer; stopped by Ctrl-C afterwards.
+
+    `variables` are added to the environment.
+    """
     port = free_port()
     with log.open("wb") as stream:
         process = subprocess.Popen(
             [sys.executable, "-m", "therapy_policy.cli", "serve", "--port", str(port), *options],
             stdout=stream,
             stderr=stream,
+            env=os.environ | variables,
         )
     try:
         with SidecarClient(f"http://127.0.0.1:{port}") as client:

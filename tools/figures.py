@@ -26,6 +26,7 @@ POLICIES = ROOT / "policies"
 CLASSES = ROOT / "proof/results/classes.json"
 FIGURES = ROOT / "python/therapy_policy/review/figures.json"
 MEASURED = tuple(ROOT / f"docs/{name}.md" for name in ("benchmarks", "classes", "proof"))
+OPERATIONS, SOAK = ROOT / "docs/operations.md", "## Under load and faults"  # the figures of `make soak`
 NOT_PROVEN = "> **Not proven for this version.**"
 
 
@@ -36,6 +37,8 @@ def main() -> int:
     bundle = bundles.load(str(POLICIES))
     new = {FIGURES: json.dumps(figures(bundle), indent=1, sort_keys=True, ensure_ascii=False) + "\n"}
     new |= {page: with_warning(page.read_text(encoding="utf-8"), bundle) for page in MEASURED}
+    before, soak, section = OPERATIONS.read_text(encoding="utf-8").partition(SOAK)
+    new[OPERATIONS] = before + with_warning(soak + section, bundle)
     stale = [path for path, text in new.items() if not path.is_file() or path.read_text(encoding="utf-8") != text]
     for path in stale:
         if options.check:

@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from therapy_policy.policy.rego import opa_binary, read_rego
+from therapy_policy.toolchain.opa import opa_environment
 
 ROOT = Path(__file__).resolve().parent.parent
 POLICIES = ROOT / "policies"
@@ -67,7 +68,9 @@ def digest_of(policies: Path) -> str:
 
 
 def opa(*arguments: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run([opa_binary(), *arguments], cwd=POLICIES, capture_output=True, text=True)
+    return subprocess.run(
+        [opa_binary(), *arguments], cwd=POLICIES, env=opa_environment(), capture_output=True, text=True
+    )
 
 
 def coverage() -> dict[str, float]:

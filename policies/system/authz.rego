@@ -1,7 +1,7 @@
 # METADATA
 # title: What the sidecar opens
-# description: Only the two decision entry points and the health check. Nobody can upload a policy, run a query, or read
-#   or write data.
+# description: Only the two decision entry points, the probes and the metrics. Nobody can upload a policy, run a query,
+#   or read or write data.
 package system.authz
 
 default allow := false
@@ -20,6 +20,15 @@ allow if {
 	input.method in {"GET", "HEAD"}
 	input.path == ["health"]
 	_only_parameters({"bundles", "plugins"})
+}
+
+# METADATA
+# title: Probes may ask whether the sidecar lives and is ready, and Prometheus may read its metrics
+# description: The metrics are OPA's own. They count requests, and contain no value of one.
+allow if {
+	input.method == "GET"
+	input.path in {["health", "live"], ["health", "ready"], ["metrics"]}
+	_only_parameters(set())
 }
 
 _only_parameters(allowed) if {

@@ -10,6 +10,9 @@ opened := {
 	"health": {"method": "GET", "path": ["health"], "params": {}},
 	"readiness": {"method": "GET", "path": ["health"], "params": {"bundles": [""], "plugins": [""]}},
 	"a probe": {"method": "HEAD", "path": ["health"]},
+	"whether it lives": {"method": "GET", "path": ["health", "live"], "params": {}},
+	"whether it is ready": {"method": "GET", "path": ["health", "ready"]},
+	"its metrics": {"method": "GET", "path": ["metrics"]},
 }
 
 test_opened[name] if {
@@ -32,14 +35,17 @@ closed := {
 	"the old interface": {"method": "POST", "path": ["v0", "data", "therapy", "decision"]},
 	"the default decision": {"method": "POST", "path": []},
 	"the configuration": {"method": "GET", "path": ["v1", "config"]},
-	"metrics": {"method": "GET", "path": ["metrics"]},
+	"metrics by POST": {"method": "POST", "path": ["metrics"]},
+	"metrics with a parameter": {"method": "GET", "path": ["metrics"], "params": {"name[]": ["go_info"]}},
+	"below the metrics": {"method": "GET", "path": ["metrics", "alloc_bytes"]},
 	"an explanation": {"method": "POST", "path": ["v1", "data", "therapy", "decision"], "params": {"explain": ["full"]}},
 	"strict errors": {
 		"method": "POST", "path": ["v1", "data", "therapy", "decision"],
 		"params": {"metrics": ["true"], "strict-builtin-errors": ["true"]},
 	},
 	"health by POST": {"method": "POST", "path": ["health"]},
-	"health of more": {"method": "GET", "path": ["health", "live"]},
+	"health of more": {"method": "GET", "path": ["health", "ready", "allow"]},
+	"health of something else": {"method": "GET", "path": ["health", "started"]},
 	"health with a parameter": {"method": "GET", "path": ["health"], "params": {"exclude-plugin": ["bundle"]}},
 	"nothing": {},
 }

@@ -5,9 +5,14 @@ from typing import TYPE_CHECKING
 
 from therapy_policy.errors import (
     BundleNotUsable,
+    BundleNotVerified,
+    DownloadFailed,
     EngineError,
     EngineNotAvailable,
+    EngineTimeout,
     FileNotUsable,
+    InputDamaged,
+    NginxNotAvailable,
     OpaNotAvailable,
     OutputNotUsable,
     PolicyNotAccepted,
@@ -27,17 +32,24 @@ from therapy_policy.errors import (
 )
 
 if TYPE_CHECKING:
+    from therapy_policy.client.async_sidecar import AsyncSidecarClient
     from therapy_policy.client.decision import Decision
     from therapy_policy.client.embedded import EmbeddedClient
     from therapy_policy.client.sidecar import SidecarClient
 
 __all__ = [
+    "AsyncSidecarClient",
     "BundleNotUsable",
+    "BundleNotVerified",
     "Decision",
+    "DownloadFailed",
     "EmbeddedClient",
     "EngineError",
     "EngineNotAvailable",
+    "EngineTimeout",
     "FileNotUsable",
+    "InputDamaged",
+    "NginxNotAvailable",
     "OpaNotAvailable",
     "OutputNotUsable",
     "PolicyNotAccepted",
@@ -58,7 +70,12 @@ __all__ = [
 ]
 
 # Each engine takes a while to import, and no caller needs both at once.
-_IMPORTED_WHEN_USED = {"Decision": "decision", "EmbeddedClient": "embedded", "SidecarClient": "sidecar"}
+_IMPORTED_WHEN_USED = {
+    "AsyncSidecarClient": "async_sidecar",
+    "Decision": "decision",
+    "EmbeddedClient": "embedded",
+    "SidecarClient": "sidecar",
+}
 
 
 def __getattr__(name: str) -> object:

@@ -5,10 +5,12 @@ Results go to standard output, everything else to standard error. Only the comma
 
 from __future__ import annotations
 
+import ipaddress
 import json
 import os
 import sys
 import tempfile
+from contextlib import nullcontext
 from dataclasses import asdict
 from functools import partial
 from importlib import metadata
@@ -29,7 +31,8 @@ from therapy_policy.errors import (
     Stopped,
     TherapyPolicyError,
 )
-from therapy_policy.files import display_name, from_here, open_input, packaged_json
+from therapy_policy.files import display_name, from_here, packaged_json
+from therapy_policy.inputs import read_request
 from therapy_policy.wording import count_of, printable
 
 if TYPE_CHECKING:
@@ -40,6 +43,9 @@ if TYPE_CHECKING:
     from therapy_policy.client.decision import Client, Decision
     from therapy_policy.policy.bundles import Bundle
     from therapy_policy.policy.sign_offs import Point
+    from therapy_policy.policy.signatures import Verification
+    from therapy_policy.sidecar.front import Front
+    from therapy_policy.sidecar.updates import BundleSource
 
 NEXT_STEPS = """\
 Next:
@@ -49,17 +55,23 @@ Next:
 """
 READER_GONE = 141  # as the shell reports a command that a closed pipe ended
 
+EXIT_STATUS = "Exit status: 0 done, 1 an invalid request or a finding, 2 a file or usage error, 3 no engine to answer."
+
 app = typer.Typer(
     rich_markup_mode="markdown",
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
-    epilog="Exit status: 0 done, 1 an invalid request or a finding, 2 a file or usage error, 3 no engine to answer.",
+    epilog=EXIT_STATUS,
 )
+bundle_app = typer.Typer(help="Sign a bundle for shipping, and verify one.", epilog=EXIT_STATUS)
+app.add_typer(bundle_app, name="bundle")
 
 RequestFile = Annotated[str, typer.Argument(metavar="FILE", help="A request as JSON; - reads standard input.")]
 SidecarUrl = Annotated[
     str | None,
-    typer.Option("--sidecar", metavar="URL", help="Ask the sidecar at this URL instead of the embedded engine."),
+    typer.Option(
+        "--sidecar", metavar="URL", help="Ask the sidecar at this URL (or unix:///PATH) instead of the embedded engine."
+    ),
 ]
 BundleName = Annotated[
     str | None,
@@ -69,6 +81,23 @@ BundleName = Annotated[
         help="A bundle file, a directory of policies, the version of a release, or a git revision. Default: the "
         "installed policy.",
     ),
+]
+VerificationKeys = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--verification-key",
+        metavar="KEYID=FILE",
+        help="Use the bundle only if it is signed with this key: the key's ID, and the public key in PEM format. "
+        "Repeat it for each accepted key.",
+    ),
+]
+VerificationScope = Annotated[
+    str | None,
+    typer.Option("--verification-scope", metavar="SCOPE", help="The scope that the bundle must be signed with."),
+]
+AtLeastVersion = Annotated[
+    str | None,
+    typer.Option("--at-least-version", metavar="VERSION", help="Reject a bundle with an older policy than this one."),
 ]
 PoliciesDirectory = Annotated[
     Path, typer.Argument(metavar="POLICIES", help="The directory of policies, beside releases/.")
@@ -167,21 +196,15 @@ def _on_console(print_on: Callable[[Console], None]) -> str:
     return "\n".join(lines)
 
 
-def _content(file: str) -> bytes:
-    """Read the bytes of a request file, at most one more than a request can have."""
-    with open_input(file) as stream:
-        return stream.read(MAX_REQUEST_BYTES + 1)
-
-
 def _not_a_request(file: str, problem: RequestError) -> FileNotUsable:
     return FileNotUsable(f"{display_name(file)} does not hold a request: {problem.problem}. Correct it and try again.")
 
 
-def _engine(sidecar: str | None, bundle: str | None = None) -> Client:
+def _engine(sidecar: str | None, bundle: str | None = None, verification: Verification | None = None) -> Client:
     if sidecar is not None and bundle is not None:
         raise typer.BadParameter("a sidecar decides by its own policy. Leave out --sidecar or --bundle")
     if bundle is not None:
-        return _bundle(bundle).client()
+        return _bundle(bundle, verification=verification).client()
     if sidecar is None:
         from therapy_policy.client.embedded import EmbeddedClient
 
@@ -191,7 +214,7 @@ def _engine(sidecar: str | None, bundle: str | None = None) -> Client:
     return SidecarClient(sidecar)
 
 
-def _bundle(name: str | None, *, checked: bool = True) -> Bundle:
+def _bundle(name: str | None, *, checked: bool = True, verification: Verification | None = None) -> Bundle:
     from therapy_policy.policy.bundles import load, packaged_bundle
 
     if name is None:
@@ -200,7 +223,30 @@ def _bundle(name: str | None, *, checked: bool = True) -> Bundle:
     from rich.console import Console
 
     with Console(stderr=True, markup=False).status("Compiling the bundle …"):
-        return load(name, checked=checked)
+        return load(name, checked=checked, verification=verification)
+
+
+def _verification(keys: list[str] | None, scope: str | None, at_least_version: str | None) -> Verification | None:
+    """Return what a bundle must be signed with; raise `BadParameter` if the options do not fit together."""
+    if not keys:
+        if scope or at_least_version:
+            raise typer.BadParameter("--verification-scope and --at-least-version need --verification-key")
+        return None
+
+    from therapy_policy.policy.releases import is_version
+    from therapy_policy.policy.signatures import Verification
+
+    if at_least_version and not is_version(at_least_version):
+        raise typer.BadParameter("--at-least-version takes the version of a policy, such as 2.0.1")
+    files: dict[str, Path] = {}
+    for key in keys:
+        key_id, _, file = key.partition("=")
+        if not key_id or not file:
+            raise typer.BadParameter("--verification-key takes KEYID=FILE")
+        if key_id in files:
+            raise typer.BadParameter(f"--verification-key has two files for {key_id}. Each key needs its own ID")
+        files[key_id] = Path(file)
+    return Verification(files, scope, at_least_version)
 
 
 def _records(sign_offs: str | None) -> Path | None:
@@ -209,9 +255,11 @@ def _records(sign_offs: str | None) -> Path | None:
     return None if sign_offs is None else Path(sign_offs)
 
 
-def _decision(file: str, sidecar: str | None, bundle: str | None = None) -> Decision:
-    content = _content(file)
-    with _engine(sidecar, bundle) as client:
+def _decision(
+    file: str, sidecar: str | None, bundle: str | None = None, verification: Verification | None = None
+) -> Decision:
+    content = read_request(file, MAX_REQUEST_BYTES)
+    with _engine(sidecar, bundle, verification) as client:
         try:
             return client.decide_text(content)
         except RequestError as problem:
@@ -245,14 +293,24 @@ def therapy_policy(
 
 
 @app.command(epilog="Example: `therapy-policy decide examples/pt_visit.json`")
-def decide(file: RequestFile, sidecar: SidecarUrl = None, bundle: BundleName = None) -> int:
+def decide(
+    file: RequestFile,
+    sidecar: SidecarUrl = None,
+    bundle: BundleName = None,
+    verification_key: VerificationKeys = None,
+    verification_scope: VerificationScope = None,
+    at_least_version: AtLeastVersion = None,
+) -> int:
     """Decide one request and print the decision as JSON.
 
-    `--bundle 1.0.0` decides by the policy of that release.
+    `--bundle 1.0.0` decides by the policy of that release. A bundle file that is signed needs `--verification-key`.
 
     Exit status: 0 a decision, 1 an invalid request, 2 a file or usage error, 3 no engine to answer.
     """
-    decision = _decision(file, sidecar, bundle)
+    verification = _verification(verification_key, verification_scope, at_least_version)
+    if verification and bundle is None:
+        raise typer.BadParameter("--verification-key needs --bundle")
+    decision = _decision(file, sidecar, bundle, verification)
     _print_json(decision)
     return _status_of(decision)
 
@@ -260,7 +318,10 @@ def decide(file: RequestFile, sidecar: SidecarUrl = None, bundle: BundleName = N
 @app.command(epilog="Example: `therapy-policy batch examples/claims.jsonl --output decisions.jsonl`")
 def batch(
     file: Annotated[
-        str, typer.Argument(metavar="IN.jsonl", help="One request as JSON per line; - reads standard input.")
+        str,
+        typer.Argument(
+            metavar="IN.jsonl", help="One request as JSON per line, or in a JSON array; - reads standard input."
+        ),
     ],
     output: Annotated[
         str,
@@ -274,18 +335,21 @@ def batch(
         bool, typer.Option("--force", help="Replace OUT.jsonl if it exists, and discard an unfinished run.")
     ] = False,
 ) -> int:
-    """Decide a file of requests, one JSON object per line; write one decision per line, in the same order.
+    """Decide a file of requests, one per line or in a JSON array; write one decision per line, in the same order.
 
-    A line that is not valid JSON gets its own invalid_request decision. The output is named OUT.jsonl.partial until it
-    is finished; --resume continues an interrupted run.
+    A request that is not valid JSON gets its own invalid_request decision. One that the engine fails to decide gets a
+    line with `not_decided`, and needs a person. The file can be compressed with gzip.
+    The output is named OUT.jsonl.partial until it is finished; --resume continues an interrupted run.
 
     Exit status: 0 all decided, 1 all decided and some request is invalid, 2 a file or usage error, 3 no engine to
-    answer, 130 stopped by Ctrl-C.
+    answer or a request that it failed to decide, 130 stopped by Ctrl-C.
     """
     from therapy_policy.bulk.batch import run
 
-    invalid = run(file, output, partial(_engine, sidecar), _write_out, resume=resume, force=force)
-    return INVALID if invalid else DECIDED
+    tally = run(file, output, partial(_engine, sidecar), _write_out, resume=resume, force=force)
+    if tally.not_decided:
+        return NO_ENGINE
+    return INVALID if tally.outcomes["invalid_request"] else DECIDED
 
 
 @app.command(epilog="Example: `therapy-policy explain examples/pediatric_ot_claim.json`")
@@ -314,7 +378,7 @@ def validate(
     Exit status: 0 a valid request, 1 an invalid one, 2 a file or usage error.
     """
     try:
-        text = checked_text(_content(file))
+        text = checked_text(read_request(file, MAX_REQUEST_BYTES)).text
     except RequestError as problem:
         raise _not_a_request(file, problem) from None
 
@@ -362,11 +426,14 @@ def replay(
 ) -> int:
     """Re-decide every request in a decision log and report what changed.
 
+    The log can be as Docker, Kubernetes, syslog or OPA's upload keep it, and compressed with gzip. Parts of an entry
+    are joined, and entries that are cut off are counted apart from lines that are damaged.
+
     Decisions are compared in full, except for the policy version. The sidecar's log keeps only the type of an invalid
     request, so those are counted but not replayed. Nothing from a request is printed, except its request_id by --each.
 
     Exit status: 0 every decision that can be replayed is identical, 1 some decision differs, 2 a file or usage error
-    (including truncated lines and logs in which nothing can be replayed), 3 no engine to answer.
+    (including a log with gaps or damage, and logs in which nothing can be replayed), 3 no engine to answer.
     """
     from therapy_policy.bulk.replay import replay as replay_log
 
@@ -743,6 +810,65 @@ def _refuse_unsigned(points: list[Point]) -> None:
         raise PolicyNotSigned("\n".join([f"The policy is not signed. {count_of(len(missing), 'point')}:", *missing]))
 
 
+@bundle_app.command(
+    epilog="Example: `therapy-policy bundle sign --key private.pem --key-id 2026-11 --output bundle.tar.gz`"
+)
+def sign(
+    key: Annotated[
+        Path,
+        typer.Option("--key", metavar="FILE", help="The private key, in PEM format and without a passphrase."),
+    ],
+    key_id: Annotated[str, typer.Option("--key-id", metavar="KEYID", help="The ID of the key.")],
+    output: Annotated[
+        Path,
+        typer.Option("--output", "-o", metavar="FILE", help="Where the signed bundle goes."),
+    ],
+    bundle: BundleName = None,
+    scope: Annotated[
+        str | None,
+        typer.Option(
+            "--scope", metavar="SCOPE", help="A scope that verification must then name too, such as production."
+        ),
+    ] = None,
+) -> int:
+    """Write a bundle with OPA's own signature, by a private key: RS256 for RSA, ES256 for the elliptic curve P-256.
+
+    A bundle that `therapy-policy check` has findings about is not signed. The key stays in its file: nothing prints it.
+    Whether people have signed off the policy is another question: see `therapy-policy check --require-signed`.
+
+    Exit status: 0 written, 2 a file or usage error, 3 OPA is unavailable.
+    """
+    if not key_id or "=" in key_id:
+        raise typer.BadParameter("--key-id needs at least one character, and none of them can be =")
+    policy = _bundle(bundle)
+    output.write_bytes(policy.signed(key, key_id, scope))
+    _write_text(f"signed: {output}, policy {policy.revision}, key {printable(key_id)}\n")
+    return DECIDED
+
+
+@bundle_app.command(
+    epilog="Example: `therapy-policy bundle verify bundle.tar.gz --verification-key 2026-11=public.pem`"
+)
+def verify(
+    file: Annotated[Path, typer.Argument(metavar="BUNDLE", help="A signed bundle file.")],
+    verification_key: VerificationKeys = None,
+    verification_scope: VerificationScope = None,
+    at_least_version: AtLeastVersion = None,
+) -> int:
+    """Check whether `therapy-policy serve` would run a signed bundle with the same options.
+
+    Verifies the signature, compiles the rules, and checks the policy as `therapy-policy check` does.
+
+    Exit status: 0 it can be used, 2 it cannot, or a usage error, 3 OPA is unavailable.
+    """
+    verification = _verification(verification_key, verification_scope, at_least_version)
+    if verification is None:
+        raise typer.BadParameter("give at least one --verification-key KEYID=FILE")
+    policy = _bundle(str(file), verification=verification)
+    _write_text(f"verified: {file}, policy {policy.revision}\n")
+    return DECIDED
+
+
 @app.command(epilog="Example: `therapy-policy serve --port 8181`")
 def serve(
     port: Annotated[int, typer.Option("--port", min=1, max=65535, help="The port to listen on.")] = 8181,
@@ -752,28 +878,250 @@ def serve(
     ] = False,
     sign_offs: SignOffs = None,
     bundle: BundleName = None,
+    verification_key: VerificationKeys = None,
+    verification_scope: VerificationScope = None,
+    at_least_version: AtLeastVersion = None,
+    bundle_url: Annotated[
+        str | None,
+        typer.Option(
+            "--bundle-url",
+            metavar="URL",
+            help="Follow a bundle server: https://…, http://… or oci://REGISTRY/NAME:TAG. Needs --verification-key.",
+        ),
+    ] = None,
+    bundle_poll: Annotated[
+        float, typer.Option("--bundle-poll", metavar="SECONDS", min=1, help="How often to ask the bundle server.")
+    ] = 60,
+    bundle_store: Annotated[
+        Path | None,
+        typer.Option(
+            "--bundle-store",
+            metavar="DIR",
+            help="Keep the last good bundle in this directory, to start from it while the bundle server is down.",
+        ),
+    ] = None,
+    bundle_ca: Annotated[
+        Path | None,
+        typer.Option("--bundle-ca", metavar="FILE", help="The certificate authority of the bundle server."),
+    ] = None,
+    bundle_certificate: Annotated[
+        Path | None,
+        typer.Option("--bundle-certificate", metavar="FILE", help="The client certificate for the bundle server."),
+    ] = None,
+    bundle_key: Annotated[
+        Path | None, typer.Option("--bundle-key", metavar="FILE", help="The private key of that certificate.")
+    ] = None,
+    bundle_token: Annotated[
+        Path | None,
+        typer.Option("--bundle-token", metavar="FILE", help="A file with a bearer token for the bundle server."),
+    ] = None,
+    diagnostics_port: Annotated[
+        int | None,
+        typer.Option(
+            "--diagnostics-port",
+            min=1,
+            max=65535,
+            help="Also answer probes and metrics at this port: /health/live, /health/ready and /metrics.",
+        ),
+    ] = None,
+    diagnostics_listen: Annotated[
+        str | None,
+        typer.Option(
+            "--diagnostics-listen",
+            metavar="ADDRESS",
+            help="With --front: the IPv4 address of --diagnostics-port. Default: the same as --listen.",
+        ),
+    ] = None,
+    front: Annotated[
+        bool, typer.Option("--front", help="Put nginx, which must be installed, in front of OPA. Use it in production.")
+    ] = False,
+    listen: Annotated[
+        str | None,
+        typer.Option(
+            "--listen", metavar="ADDRESS", help="With --front: the IPv4 address to listen on. Default: 127.0.0.1."
+        ),
+    ] = None,
+    front_host: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--front-host",
+            metavar="NAME",
+            help="With --front: a name that callers use as the Host; repeat it for each. Default: localhost and "
+            "127.0.0.1.",
+        ),
+    ] = None,
+    tls_certificate: Annotated[
+        Path | None,
+        typer.Option("--tls-certificate", metavar="FILE", help="With --front: the certificate chain, for HTTPS."),
+    ] = None,
+    tls_key: Annotated[
+        Path | None, typer.Option("--tls-key", metavar="FILE", help="The private key of the certificate.")
+    ] = None,
+    tls_client_ca: Annotated[
+        Path | None,
+        typer.Option(
+            "--tls-client-ca", metavar="FILE", help="Callers need a certificate from one of these authorities."
+        ),
+    ] = None,
+    any_opa: Annotated[
+        bool,
+        typer.Option(
+            "--any-opa",
+            help="Also run an OPA, in $OPA or on PATH, of a version that this policy was not proven on. Its decisions "
+            "may differ from the proven ones.",
+        ),
+    ] = False,
 ) -> int:
-    """Run the sidecar: OPA with this policy, on 127.0.0.1, until Ctrl-C.
+    """Run the sidecar: OPA with this policy, on 127.0.0.1, until Ctrl-C, SIGTERM, SIGHUP or SIGQUIT.
 
-    A bundle that `therapy-policy check` has findings about is not run.
+    A bundle that `therapy-policy check` has findings about is not run. OPA is started again when it dies. The decision
+    log goes to standard error; a log that nobody reads does not delay decisions.
 
-    Exit status: 0 stopped, 1 something is not signed (with --require-signed), 2 a usage error, 3 OPA is unavailable or
-    the port is in use.
+    With --verification-key, the bundle must be signed with one of the keys. With --bundle-url, it comes from a server,
+    and only bundles that are signed and pass the check ever decide. See docs/signing.md.
+
+    Without --front, OPA itself listens. Any program on this machine can then bring it down: OPA reads YAML bodies
+    before it authorizes, waits forever for slow clients, and slows down for everybody when it is overloaded.
+
+    Exit status: 0 stopped by a signal, 1 something is not signed (with --require-signed), 2 a usage error, 3 OPA or
+    nginx is unavailable or keeps dying, or the port is in use.
     """
+    from therapy_policy.sidecar.serve import LOOPBACK, stop_signals
     from therapy_policy.sidecar.serve import serve as run_sidecar
 
-    policy = _bundle(bundle)
-    if require_signed:
-        from therapy_policy.policy.bundles import directory_of_records
-        from therapy_policy.policy.sign_offs import points_of
+    nginx = _front(front, listen, front_host, tls_certificate, tls_key, tls_client_ca)
+    verification = _verification(verification_key, verification_scope, at_least_version)
+    if verification and bundle is None and bundle_url is None:
+        raise typer.BadParameter("--verification-key needs --bundle or --bundle-url")
+    if diagnostics_port == port:
+        raise typer.BadParameter("--diagnostics-port is the same as --port. Choose another")
+    if diagnostics_listen is not None:
+        if not front or diagnostics_port is None:
+            raise typer.BadParameter("--diagnostics-listen needs --front and --diagnostics-port")
+        if not _is_ipv4(diagnostics_listen):
+            raise typer.BadParameter("--diagnostics-listen takes an IPv4 address")
+    if bundle_url and (bundle or require_signed or sign_offs):
+        raise typer.BadParameter("--bundle-url does not go with --bundle, --require-signed and --sign-offs")
+    tls_files = (bundle_ca, bundle_certificate, bundle_key)
+    source = _bundle_source(bundle_url, tls_files, bundle_token, bundle_store, bundle_poll, verification, any_opa)
+    try:
+        # The installed policy needs nothing written, so the file system can be read-only.
+        with stop_signals() as stop, tempfile.TemporaryDirectory() if bundle else nullcontext("") as scratch:
+            if source:
+                return run_sidecar(
+                    port,
+                    stop,
+                    source=source,
+                    host=listen or LOOPBACK,
+                    diagnostics_port=diagnostics_port,
+                    diagnostics_host=diagnostics_listen,
+                    front=nginx,
+                    any_opa=any_opa,
+                )
+            policy = _bundle(bundle, verification=verification)
+            if require_signed:
+                from therapy_policy.policy.bundles import directory_of_records
+                from therapy_policy.policy.sign_offs import points_of
 
-        _refuse_unsigned(points_of(policy, _records(sign_offs) or directory_of_records(bundle)))
-    if bundle is None:
-        return run_sidecar(port)
-    with tempfile.TemporaryDirectory() as scratch:
-        archive = Path(scratch) / "bundle.tar.gz"
-        archive.write_bytes(policy.archive)
-        return run_sidecar(port, archive)
+                _refuse_unsigned(points_of(policy, _records(sign_offs) or directory_of_records(bundle)))
+            archive = None
+            if bundle is not None:
+                archive = Path(scratch) / "bundle.tar.gz"
+                archive.write_bytes(policy.archive_with_revision())
+            return run_sidecar(
+                port,
+                stop,
+                revision=policy.revision,
+                archive=archive,
+                host=listen or LOOPBACK,
+                diagnostics_port=diagnostics_port,
+                diagnostics_host=diagnostics_listen,
+                front=nginx,
+                any_opa=any_opa,
+            )
+    except Stopped:
+        return DECIDED
+
+
+def _bundle_source(
+    url: str | None,
+    tls_files: tuple[Path | None, Path | None, Path | None],
+    token: Path | None,
+    store: Path | None,
+    poll_seconds: float,
+    verification: Verification | None,
+    any_opa: bool,
+) -> BundleSource | None:
+    """Return the bundle server to follow; raise `BadParameter` if the options of `serve` do not fit together."""
+    ca, certificate, key = tls_files
+    if url is None:
+        if any(tls_files) or token or store:
+            raise typer.BadParameter("--bundle-store, --bundle-ca, -certificate, -key and -token need --bundle-url")
+        return None
+    if verification is None:
+        raise typer.BadParameter("--bundle-url needs --verification-key: only a signed bundle is taken from a server")
+    if (certificate is None) != (key is None):
+        raise typer.BadParameter("--bundle-certificate and --bundle-key need each other")
+
+    from therapy_policy.policy.bundles import load_signed
+    from therapy_policy.sidecar.downloads import BundleServer, is_bundle_url
+    from therapy_policy.sidecar.serve import check_system_policies
+    from therapy_policy.sidecar.updates import Accepted, BundleSource
+    from therapy_policy.toolchain.opa import find_opa
+
+    if not is_bundle_url(url):
+        raise typer.BadParameter("--bundle-url takes https://…, http://… or oci://REGISTRY/NAME:TAG, and no password")
+    if token and url.startswith("http://"):
+        raise typer.BadParameter("--bundle-token needs an https:// or oci:// URL, so that nobody reads the token")
+    if store and not store.is_dir():
+        raise FileNotUsable(f"{store} is not a directory. Create it, and give --bundle-store its path.")
+    opa = find_opa(any_version=any_opa)
+
+    def accept(name: str, content: bytes, least: str | None) -> Accepted:
+        policy = load_signed(name, content, verification.at_least(least), compiled=False)
+        archive = policy.archive_with_revision()
+        with tempfile.TemporaryDirectory() as scratch:
+            (file := Path(scratch) / "bundle.tar.gz").write_bytes(archive)
+            check_system_policies(opa, file)
+        return Accepted(archive, policy.revision, policy.version)
+
+    return BundleSource(BundleServer(url, ca, certificate, key, token), accept, store, poll_seconds)
+
+
+def _front(
+    front: bool,
+    listen: str | None,
+    hosts: list[str] | None,
+    certificate: Path | None,
+    key: Path | None,
+    ca: Path | None,
+) -> Front | None:
+    """Return what nginx accepts; raise `BadParameter` if the options of `serve` do not fit together."""
+    if not front:
+        if listen or hosts or certificate or key or ca:
+            raise typer.BadParameter("--listen, --front-host and --tls-… need --front")
+        return None
+    if (certificate is None) != (key is None):
+        raise typer.BadParameter("--tls-certificate and --tls-key need each other")
+    if ca and not certificate:
+        raise typer.BadParameter("--tls-client-ca needs --tls-certificate and --tls-key")
+
+    from therapy_policy.sidecar.front import LOCAL_HOSTS, Front, is_host_name
+
+    if listen is not None and not _is_ipv4(listen):
+        raise typer.BadParameter("--listen takes an IPv4 address, for example 0.0.0.0 for all of this machine")
+    for host in hosts or ():
+        if not is_host_name(host):
+            raise typer.BadParameter(f"{host!r} is not a host name. Give --front-host a name without a port")
+    return Front(tuple(hosts or LOCAL_HOSTS), certificate, key, ca)
+
+
+def _is_ipv4(address: str) -> bool:
+    try:
+        ipaddress.IPv4Address(address)
+    except ValueError:
+        return False
+    return True
 
 
 if __name__ == "__main__":

@@ -5,16 +5,21 @@
         RequestNotJson            2
         RequestTooLarge           2
       EngineNotAvailable          3  no engine answers
+        EngineTimeout             3  the engine does not answer in time
       EngineError                 3  the engine's answer is not a decision
       SidecarUrlInvalid           2  (also a ValueError)
+      DownloadFailed              3  a bundle server does not answer with a bundle
       PortInUse                   3  the sidecar cannot listen on its port
       ToolNotAvailable            3  a program that the package runs cannot be found or downloaded
         OpaNotAvailable           3
+        NginxNotAvailable         3
         ReviewToolsNotAvailable   3
       FileNotUsable               2  a file cannot be read or written
+        InputDamaged              2  an input is cut off or damaged; what comes before was read
         OutputNotUsable           2
         ReleaseNotUsable          2  a release record is not valid, or does not match the policy that it is about
       BundleNotUsable             2  a bundle cannot be found, compiled or read
+        BundleNotVerified         2  a bundle without a signature that is accepted, or older than allowed
         PolicyNotReadable         2
         PolicyNotUsable           2  a policy that `check` has findings about
       PolicyNotAccepted           1  the policy does not meet a condition for a release
@@ -27,6 +32,7 @@ No message contains anything from a request, because its text may be about a pat
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 DECIDED = 0
 INVALID = 1  # an invalid request, or a finding
@@ -71,14 +77,36 @@ class EngineNotAvailable(TherapyPolicyError):
     """No engine answers: none is running, it did not answer in time, or the client is closed."""
 
 
+class EngineTimeout(EngineNotAvailable):
+    """The engine did not answer in time."""
+
+
 class EngineError(TherapyPolicyError):
-    """The engine answered, and the answer is not a decision."""
+    """The engine answered, and the answer is not a decision on the request.
+
+    `index` is the position of that request in a list of requests, counted from 0. It is None for a single request, and
+    if the answer as a whole is wrong. `decisions` is None, or has a `Decision` for each request of the list, and None
+    for each that the engine failed to decide; `index` is then the first of these.
+    """
+
+    def __init__(self, problem: str, index: int | None = None, decisions: Sequence[Any] | None = None) -> None:
+        super().__init__(problem, index, decisions)
+        self.problem = problem
+        self.index = index
+        self.decisions = decisions
+
+    def __str__(self) -> str:
+        return self.problem if self.index is None else f"Request {self.index}, counted from 0: {self.problem}"
 
 
 class SidecarUrlInvalid(TherapyPolicyError, ValueError):
     """The URL given for the sidecar cannot be used."""
 
     exit_status = USAGE
+
+
+class DownloadFailed(TherapyPolicyError):
+    """A bundle server cannot be reached, or does not answer with a bundle."""
 
 
 class PortInUse(TherapyPolicyError):
@@ -93,6 +121,10 @@ class OpaNotAvailable(ToolNotAvailable):
     """No usable OPA was found, downloaded or built."""
 
 
+class NginxNotAvailable(ToolNotAvailable):
+    """No usable nginx is installed. The message says what to install."""
+
+
 class ReviewToolsNotAvailable(ToolNotAvailable):
     """The npm packages that the review site needs could not be installed."""
 
@@ -101,6 +133,10 @@ class FileNotUsable(TherapyPolicyError):
     """A file cannot be read or written. The message says what to do."""
 
     exit_status = USAGE
+
+
+class InputDamaged(FileNotUsable):
+    """An input is cut off or damaged: what comes before was read, and the rest is missing."""
 
 
 class OutputNotUsable(FileNotUsable):
@@ -115,6 +151,10 @@ class BundleNotUsable(TherapyPolicyError):
     """The bundle does not exist, or is not a bundle of this policy. The message says what to do."""
 
     exit_status = USAGE
+
+
+class BundleNotVerified(BundleNotUsable):
+    """The bundle is not signed by an accepted key, was changed afterwards, or is older than allowed."""
 
 
 class PolicyNotReadable(BundleNotUsable):

@@ -1,19 +1,18 @@
-"""Files and streams: packaged files, input files, and long runs over lines."""
+"""Packaged files, names of files, and long runs."""
 
 from __future__ import annotations
 
 import json
 import signal
-import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from importlib import resources
 from importlib.resources.abc import Traversable
 from pathlib import Path
 from types import FrameType
-from typing import Any, BinaryIO
+from typing import Any
 
-from therapy_policy.errors import FileNotUsable, Stopped
+from therapy_policy.errors import Stopped
 
 
 def packaged_file(name: str) -> Traversable:
@@ -35,35 +34,6 @@ def from_here(path: Path) -> str:
     """Return a path for messages: relative to the current directory if it is inside, else as it is."""
     here = Path.cwd()
     return str(path.relative_to(here) if path.is_relative_to(here) else path)
-
-
-def open_input(name: str) -> BinaryIO:
-    """Open a file, or standard input for `-`, to read bytes.
-
-    Raises `FileNotUsable`.
-    """
-    if name == "-":
-        if sys.stdin is None:
-            raise FileNotUsable("Standard input is closed. Give the name of a file.")
-        return sys.stdin.buffer
-    try:
-        return open(name, "rb")
-    except OSError as problem:
-        raise FileNotUsable(f"{name} cannot be read: {problem.strerror}. Give the name of a readable file.") from None
-
-
-def lines_of(stream: BinaryIO, max_bytes: int) -> Iterator[tuple[bytes, int]]:
-    """Yield each line without its line ending, and its size in bytes with it.
-
-    A line of more than `max_bytes` bytes is cut off just after that, so that it is still too long.
-    """
-    limit = max_bytes + len(b"\r\n")
-    while line := stream.readline(limit):
-        size, last = len(line), line
-        while last and not last.endswith(b"\n"):
-            last = stream.readline(limit)
-            size += len(last)
-        yield line.removesuffix(b"\n").removesuffix(b"\r"), size
 
 
 @contextmanager

@@ -150,6 +150,7 @@ def test_the_lines_that_are_named_leave_nothing_missing_once_they_are_added(root
     add_entry(root, NEXT_MAJOR, DAY)
     python = tmp_path / "python"
     shutil.copytree(ROOT / "python", python)
+    shutil.copytree(ROOT / "examples", tmp_path / "examples")
     arguments = ("accept", "--date", DAY, "--yes", "--sample", "referral_route")
     first = run(*arguments, cwd=root, seconds=MINUTES, PYTHONPATH=str(python))
     assert first.returncode == 0, first.stderr.decode()

@@ -464,6 +464,24 @@ def test_after_an_edit_of_the_ceiling_the_way_to_write_its_generated_file_is_nam
     assert not [each for each in check_directory(policies, generated=False) if each.file == finding.file]
 
 
+def test_no_variable_of_opa_hides_a_finding(policies: Path) -> None:
+    page = policies / VISIT
+    page.write_text(page.read_text(encoding="utf-8") + "\nunsafe if x == undefined_thing.y\n", encoding="utf-8")
+    here = policies.parent.resolve()
+    plain = run("check", "--json", cwd=here)
+    hidden = run(
+        "check",
+        "--json",
+        cwd=here,
+        OPA_CHECK_IGNORE="*",
+        OPA_PARSE_FORMAT="pretty",
+        OPA_CAPABILITIES_VERSION="v0.50.0",
+    )
+    assert (plain.returncode, hidden.returncode) == (1, 1)
+    assert b"undefined_thing" in plain.stdout
+    assert hidden.stdout == plain.stdout
+
+
 # --- The effective date ----------------------------------------------------------------------------------------------
 
 

@@ -234,7 +234,7 @@ def test_wording_is_not_a_change_in_behavior(policy: Path, edited: Edit, quick: 
         ("therapy/outpatient_pt/visit.rego", "# title: Outpatient PT visit", "# title: One PT visit"),
         ("therapy/pediatric_ot/claim.rego", "# A whole number is the same however it is written", "# However written"),
     )
-    result = diff(policy, changed, *quick)
+    result = diff(policy, changed, "--type", "pt_visit", *quick)
     text = " ".join(result.stdout.decode().split())
     assert result.returncode == 0
     assert "No change in behavior." in text

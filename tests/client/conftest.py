@@ -1,5 +1,6 @@
 """Fixtures that the tests of the clients share."""
 
+import ssl
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -30,12 +31,12 @@ def embedded() -> Iterator[EmbeddedClient]:
 
 
 @pytest.fixture
-def misbehaving() -> Iterator[Callable[[Misbehave], str]]:
+def misbehaving() -> Iterator[Callable[..., str]]:
     """Return a function that starts a server, which handles each POST with the given function, and returns its URL."""
     servers = []
 
-    def start(misbehave: Misbehave) -> str:
-        servers.append(MisbehavingServer(misbehave))
+    def start(misbehave: Misbehave, tls: ssl.SSLContext | None = None) -> str:
+        servers.append(MisbehavingServer(misbehave, tls))
         return servers[-1].url
 
     yield start

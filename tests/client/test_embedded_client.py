@@ -13,6 +13,7 @@ import pytest
 
 import therapy_policy.client.embedded
 from therapy_policy import EmbeddedClient
+from therapy_policy.client.request_text import RequestText
 from therapy_policy.errors import EngineError, EngineNotAvailable, RequestNotJson, RequestTooLarge
 
 BUNDLE = Path(therapy_policy.__file__).parent / "policy" / "packaged"
@@ -27,7 +28,7 @@ def test_it_decides(embedded: EmbeddedClient, visit: dict[str, Any]) -> None:
 
 
 def test_the_policy_imports_nothing_from_its_host(embedded: EmbeddedClient) -> None:
-    assert embedded._policy.builtins == {}
+    assert embedded._policy_here().builtins == {}
 
 
 def test_numbers_stay_as_they_are_written(embedded: EmbeddedClient, visit: dict[str, Any]) -> None:
@@ -127,7 +128,7 @@ def test_close_while_others_decide(visit: dict[str, Any]) -> None:
 @pytest.mark.parametrize("data", ["{}", '{"therapy": {}}', None])
 def test_a_policy_without_its_data_authorizes_nothing(data: str | None, visit: dict[str, Any]) -> None:
     with EmbeddedClient() as client:
-        client._policy.set_data(data)
+        client._policy_here().set_data(data)
         for ask in each_way(client, visit):
             answer = ask()
             [decision] = answer if isinstance(answer, list) else [answer]
@@ -139,7 +140,7 @@ def test_a_policy_without_its_data_authorizes_nothing(data: str | None, visit: d
 def test_an_answer_that_is_not_a_decision_authorizes_nothing(
     embedded: EmbeddedClient, answer: object, monkeypatch: pytest.MonkeyPatch, visit: dict[str, Any]
 ) -> None:
-    monkeypatch.setattr(embedded._policy, "evaluate", lambda *_: answer)
+    monkeypatch.setattr(embedded._policy_here(), "evaluate", lambda *_: answer)
     for ask in each_way(embedded, visit):
         with pytest.raises(EngineError):
             ask()
@@ -159,7 +160,8 @@ def test_an_engine_error_does_not_quote_the_request(
     embedded: EmbeddedClient, monkeypatch: pytest.MonkeyPatch, visit: dict[str, Any]
 ) -> None:
     # The clients never send this text; it makes the engine itself fail.
-    monkeypatch.setattr(therapy_policy.client.decision, "request_text", lambda _: r'"Mrs. Kealoha \ud83d"')
+    odd = RequestText(r'"Mrs. Kealoha \ud83d"', None, None)
+    monkeypatch.setattr(therapy_policy.client.decision, "request_text", lambda _: odd)
     with pytest.raises(EngineError, match="OpaAbortError") as raised:
         embedded.decide(visit)
     assert raised.value.__cause__ is raised.value.__context__ is None

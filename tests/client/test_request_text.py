@@ -3,6 +3,7 @@
 import enum
 import json
 import pickle
+import subprocess
 import sys
 from collections import OrderedDict, UserDict
 from collections.abc import Callable
@@ -19,15 +20,23 @@ from proof.strategies import json_values
 from therapy_policy.client.request_text import (
     MAX_BATCH_BYTES,
     MAX_BATCH_REQUESTS,
-    MAX_DEPTH,
     MAX_REQUEST_BYTES,
     batches,
     checked_text,
     request_text,
 )
 from therapy_policy.errors import RequestNotJson, RequestTooLarge, TherapyPolicyError
+from therapy_policy.nesting import MAX_DEPTH
 
 SECRET = "Mrs. Kealoha fell"
+
+
+def from_value(value: Any) -> str:
+    return request_text(value).text
+
+
+def from_text(text: str | bytes) -> str:
+    return checked_text(text).text
 
 
 def nested(levels: int, inner: Any = None) -> Any:
@@ -49,7 +58,7 @@ class Word(str):
 
 @given(json_values())
 def test_a_json_value_is_written_as_it_is(value: Any) -> None:
-    assert json.loads(request_text(value)) == value
+    assert json.loads(from_value(value)) == value
 
 
 @pytest.mark.parametrize(
@@ -66,7 +75,7 @@ def test_a_json_value_is_written_as_it_is(value: Any) -> None:
     ids=count(),
 )
 def test_values_that_only_python_has(value: Any, text: str) -> None:
-    assert request_text(value) == text
+    assert from_value(value) == text
 
 
 def cycle() -> list[Any]:
@@ -116,7 +125,7 @@ def test_values_that_json_does_not_have_are_rejected(value: Any) -> None:
 
 def test_nesting_has_a_limit() -> None:
     for value in nested(MAX_DEPTH), nested(MAX_DEPTH, 1):
-        assert checked_text(request_text(value)) == request_text(value)
+        assert from_text(from_value(value)) == from_value(value)
     for value in nested(MAX_DEPTH + 1), nested(MAX_DEPTH + 1, 1):
         with pytest.raises(RequestNotJson, match="more than 100 levels"):
             request_text(value)
@@ -126,12 +135,12 @@ def test_nesting_has_a_limit() -> None:
 
 def test_brackets_in_strings_do_not_count_as_nesting() -> None:
     text = json.dumps(["[{" * 500])
-    assert checked_text(text) == text
+    assert from_text(text) == text
 
 
 @pytest.mark.parametrize(
     ("as_text", "letter"),
-    [(request_text, "x"), (request_text, "é"), (lambda value: checked_text(json.dumps(value)), "x")],
+    [(from_value, "x"), (from_value, "é"), (lambda value: from_text(json.dumps(value)), "x")],
 )
 def test_size_has_a_limit(as_text: Callable[[str], str], letter: str) -> None:
     fits = letter * ((MAX_REQUEST_BYTES - 2) // len(letter.encode()))
@@ -142,7 +151,7 @@ def test_size_has_a_limit(as_text: Callable[[str], str], letter: str) -> None:
 
 def test_the_size_of_bytes_is_their_number() -> None:
     text = b'"' + "é".encode() * ((MAX_REQUEST_BYTES - 2) // 2) + b'"'
-    assert checked_text(text) == text.decode()
+    assert from_text(text) == text.decode()
     with pytest.raises(RequestTooLarge):
         checked_text(text + b" ")
 
@@ -161,8 +170,8 @@ def test_a_bomb_of_shared_lists_ends_soon() -> None:
         "null",
         "0",
         ' {"a": 4e0, "b":4.00 ,"c":-0}\r\n\t',
-        "1e99999999",
-        "-1e-99999999",
+        "[1e999, -1E-999]",
+        '"1e99999999"',
         "1" + "0" * 5000,
         "4." + "0" * 5000,
         '{"a": 1, "a": 2}',
@@ -174,8 +183,13 @@ def test_a_bomb_of_shared_lists_ends_soon() -> None:
     ids=count(),
 )
 def test_json_text_stays_as_written(text: str) -> None:
-    assert checked_text(text) == text
-    assert checked_text(text.encode()) == text
+    assert from_text(text) == text
+    assert from_text(text.encode()) == text
+
+
+def test_large_exponents_are_replaced_in_numbers_only() -> None:
+    text = r'{"a1e99999": [1e99999999, -1.5E-00001, 0e+1000, 1e999], "b": "\"1e5000\\", "c": 7e1234}'
+    assert from_text(text) == r'{"a1e99999": [1e999, -1.5e999, 0e999, 1e999], "b": "\"1e5000\\", "c": 7e999}'
 
 
 @pytest.mark.parametrize(
@@ -194,7 +208,7 @@ def test_json_text_stays_as_written(text: str) -> None:
     ids=count(),
 )
 def test_surrogates_become_characters(text: str, replaced: str) -> None:
-    assert checked_text(text) == replaced
+    assert from_text(text) == replaced
 
 
 @pytest.mark.parametrize(
@@ -266,7 +280,7 @@ def test_the_message_says_where() -> None:
 
 def test_long_numbers_need_no_interpreter_setting() -> None:
     assert sys.get_int_max_str_digits() == 4300
-    assert checked_text("9" * 100_000) == "9" * 100_000
+    assert from_text("9" * 100_000) == "9" * 100_000
 
 
 def assert_silent(error: BaseException | None) -> None:
@@ -284,6 +298,56 @@ def test_errors_can_be_pickled() -> None:
     assert (str(copy), copy.problem, copy.index) == (str(error), "it is not JSON", 3)
 
 
+DEEP = """
+import json, sys, threading
+from therapy_policy.client.request_text import MAX_REQUEST_BYTES, checked_text, request_text
+from therapy_policy.errors import RequestNotJson
+from therapy_policy.nesting import MAX_DEPTH, loads
+
+def refuses(function, value):
+    try:
+        function(value)
+    except (RequestNotJson, ValueError) as error:
+        assert f"more than {MAX_DEPTH} levels" in str(error), error
+    else:
+        raise AssertionError
+
+def check():
+    most = MAX_REQUEST_BYTES // 6
+    for text in ("[" * most + "]" * most, '{"a":' * most, "[[" + '"]]",[' * most, '["\\\\\\"",' * (most // 2)):
+        refuses(checked_text, text)
+        refuses(loads, text.encode("utf-16"))
+    for value in ([], {}):
+        for _ in range(MAX_DEPTH - 1):
+            value = [value]
+        assert loads(request_text(value).text) == value
+        assert checked_text(request_text(value).text).text == request_text(value).text
+        inner = value = [value]
+        for _ in range(100_000):
+            value = {"a": value}
+        refuses(request_text, value)
+        while isinstance(value, dict):
+            value = value.pop("a")
+    done.append(True)
+
+done = []
+"""
+
+
+@pytest.mark.parametrize(
+    "start",
+    [
+        "sys.setrecursionlimit(10**6)\ncheck()",
+        "threading.stack_size(64 * 1024)\nthread = threading.Thread(target=check)\nthread.start()\nthread.join()",
+    ],
+    ids=["raised recursion limit", "small stack"],
+)
+def test_deep_json_does_not_end_the_process(start: str) -> None:
+    script = f"{DEEP}{start}\nassert done"
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, timeout=120)
+    assert (done.returncode, done.stderr) == (0, "")
+
+
 # --- batches
 
 
@@ -291,15 +355,16 @@ def test_errors_can_be_pickled() -> None:
 @given(st.lists(st.integers(1, 40), max_size=40))
 def test_batches_keep_every_request_in_order(lengths: list[int]) -> None:
     texts = [json.dumps("x" * (length * MAX_BATCH_BYTES // 32)) for length in lengths]
-    found = []
-    for text, length in batches(texts):
-        requests = json.loads(text)["requests"]
-        assert len(requests) == length
-        assert length == 1 or sum(len(request) + 2 for request in requests) <= MAX_BATCH_BYTES
+    found: list[Any] = []
+    for batch in batches(map(checked_text, texts)):
+        requests = json.loads(batch.text)["requests"]
+        assert [json.loads(request.text) for request in batch.requests] == requests
+        assert batch.first == len(found)
+        assert len(requests) == 1 or sum(len(request) + 2 for request in requests) <= MAX_BATCH_BYTES
         found += requests
     assert found == [json.loads(text) for text in texts]
 
 
 def test_a_batch_has_at_most_as_many_requests_as_the_policy_accepts() -> None:
-    lengths = [length for _, length in batches(["null"] * (2 * MAX_BATCH_REQUESTS + 1))]
+    lengths = [len(batch.requests) for batch in batches([checked_text("null")] * (2 * MAX_BATCH_REQUESTS + 1))]
     assert lengths == [MAX_BATCH_REQUESTS, MAX_BATCH_REQUESTS, 1]

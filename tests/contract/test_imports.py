@@ -24,13 +24,14 @@ TABLE = (
     {"therapy_policy.client", "therapy_policy.sidecar"},
     {"therapy_policy.toolchain"},
     {"therapy_policy.data_check"},
-    {"therapy_policy.files", "therapy_policy.wording"},
+    {"therapy_policy.inputs"},
+    {"therapy_policy.files", "therapy_policy.nesting", "therapy_policy.wording"},
     {"therapy_policy.errors"},
 )
 ROW = {name: row for row, names in enumerate(TABLE) for name in names}
 # The package itself only hands on what is below it, and is imported as anybody outside would.
 PACKAGE = "therapy_policy"
-FROM_PACKAGE = {"EmbeddedClient": "therapy_policy.client", "SidecarClient": "therapy_policy.client"}
+FROM_PACKAGE = dict.fromkeys(("AsyncSidecarClient", "EmbeddedClient", "SidecarClient"), "therapy_policy.client")
 
 FILES = sorted(
     path for folder in ("python/therapy_policy", "proof", "tests", "tools") for path in (ROOT / folder).rglob("*.py")

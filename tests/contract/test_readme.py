@@ -17,6 +17,7 @@ from therapy_policy.cli import app
 ROOT = Path(__file__).parents[2]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 PAGES = ["README.md", "CONTRIBUTING.md", "SECURITY.md", "CHANGELOG.md", "policies/CHANGELOG.md", "proof/README.md"]
+PAGES += ["deploy/README.md"]
 PAGES += sorted(str(path.relative_to(ROOT)) for path in (ROOT / "docs").glob("*.md"))
 FENCED = re.compile(r"^( *)```.*?^\1```", re.MULTILINE | re.DOTALL)
 
@@ -106,7 +107,9 @@ def test_every_command_and_its_options_exist(page: str) -> None:
         for before, word in pairwise(words):
             if before.endswith("therapy-policy") and re.fullmatch("[a-z][a-z-]*", word):
                 assert word in COMMANDS, code
-                known = {option for parameter in COMMANDS[word].params for option in parameter.opts}
+                group = getattr(COMMANDS[word], "commands", {})
+                named = [COMMANDS[word], *(group[each] for each in words if each in group)]
+                known = {option for command in named for parameter in command.params for option in parameter.opts}
                 assert {each for each in words if each.startswith("--")} <= known, code
 
 

@@ -17,11 +17,12 @@ from tests.review.browser import Watched, watched_page
 from therapy_policy import Decision, EmbeddedClient, SidecarClient
 from therapy_policy.client.decision import Client
 from therapy_policy.explain import explain
+from therapy_policy.files import packaged_json
 from therapy_policy.review.try_it import PACKAGE
 
 WORKED: list[dict[str, Any]] = json.loads((PACKAGE / "examples.json").read_text(encoding="utf-8"))
 PUBLISHED = sorted(EXAMPLES.glob("*.json"))
-SCHEMA = json.loads((PACKAGE.parent / "policy/packaged/request.schema.json").read_text(encoding="utf-8"))
+SCHEMA = packaged_json("request.schema.json")
 TITLES = {
     kind: SCHEMA["definitions"][kind]["title"] for kind in SCHEMA["properties"]["request_type"]["enum"]
 }  # of each request type

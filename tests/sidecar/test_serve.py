@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
-import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 from typing import Any
 
@@ -14,17 +15,18 @@ import requests
 from hypothesis import HealthCheck, Phase, given, settings
 
 from proof import strategies
-from tests.running import RunningSidecar, running_sidecar
+from tests.running import RunningSidecar
 from therapy_policy import EmbeddedClient
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
+LOG_SECONDS = 20.0
 REQUESTS = sorted(path for path in EXAMPLES.glob("*.json"))
 
 
 def post(url: str, body: bytes, path: str = "therapy/decision") -> requests.Response:
     with requests.Session() as session:
         session.trust_env = False
-        return session.post(f"{url}/v1/data/{path}", data=body, timeout=10)
+        return session.post(f"{url}/v1/data/{path}", data=body, timeout=60)
 
 
 @pytest.mark.parametrize("path", REQUESTS, ids=lambda path: path.stem)
@@ -76,22 +78,27 @@ def test_a_bad_request_does_not_affect_its_neighbors(sidecar: RunningSidecar) ->
         ("POST", "/v0/data/therapy/decision"),
         ("POST", "/"),
         ("GET", "/v1/config"),
-        ("GET", "/metrics"),
+        ("POST", "/metrics"),
+        ("GET", "/health/startup"),
     ],
 )
 def test_nothing_else_is_open(sidecar: RunningSidecar, method: str, path: str) -> None:
     with requests.Session() as session:
         session.trust_env = False
-        answer = session.request(method, sidecar.url + path, data=b"{}", timeout=10)
+        answer = session.request(method, sidecar.url + path, data=b"{}", timeout=60)
     assert answer.status_code == 401
     assert "result" not in answer.json()
 
 
 def logged_decisions(log: Path, decision_id: str) -> dict[str, Any]:
-    for line in log.read_text(encoding="utf-8").splitlines():
-        if decision_id in line:
-            entry: dict[str, Any] = json.loads(line)
-            return entry
+    """The entry of a decision, which is written soon after the answer."""
+    deadline = time.monotonic() + LOG_SECONDS
+    while time.monotonic() < deadline:
+        for line in log.read_text(encoding="utf-8").splitlines(keepends=True):
+            if decision_id in line and line.endswith("\n"):
+                entry: dict[str, Any] = json.loads(line)
+                return entry
+        time.sleep(0.01)
     raise AssertionError(f"decision {decision_id} is not in the log")
 
 
@@ -126,20 +133,18 @@ def test_no_free_text_is_logged(sidecar: RunningSidecar) -> None:
     assert post(sidecar.url, json.dumps({"input": {"requests": whole}}).encode(), "therapy/decisions").ok
     assert post(sidecar.url, f'{{"input": "{secret}'.encode()).status_code == 400
     assert texts > 10
+    for path in (f"/v1/data/{secret}", f"/v1/data/therapy/decision?{secret}=1", f"/health/{secret}"):
+        assert requests.post(sidecar.url + path, data=b"{}", timeout=60).status_code in (401, 405)
+    with contextlib.suppress(requests.ConnectionError):  # OPA's handler panics
+        requests.post(f"{sidecar.url}/v1/data/{secret}", secret, headers={"Content-Encoding": "gzip"}, timeout=60)
+    last = post(sidecar.url, b"{}").json()
+    logged_decisions(sidecar.log, last["decision_id"])  # so everything before it is in the log
     assert secret not in sidecar.log.read_text(encoding="utf-8")
 
 
 def test_a_body_over_the_limit_is_refused(sidecar: RunningSidecar) -> None:
     assert post(sidecar.url, b'{"input": "' + b"x" * (2**20 + 1024) + b'"}').status_code == 400
     assert post(sidecar.url, b'{"input": "' + b"x" * 2**20 + b'"}').status_code == 200
-
-
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-def test_it_stops_cleanly(tmp_path: Path, number: signal.Signals) -> None:
-    with running_sidecar(tmp_path / "log") as running:
-        running.process.send_signal(number)
-        assert running.process.wait(10) == 0
-    assert "Traceback" not in running.log.read_text()
 
 
 def test_a_port_in_use_is_one_clear_line(sidecar: RunningSidecar) -> None:

@@ -70,7 +70,7 @@ def test_no_node(steps: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPat
     monkeypatch.setenv("PATH", str(tmp_path))
     with pytest.raises(ReviewToolsNotAvailable, match="Install Node"):
         installed(steps.append)
-    assert NODE_PACKAGE in steps[0]
+    assert NODE_PACKAGE.requirement in steps[0]
     assert not [path for path in tmp_path.glob("therapy-policy/*") if not path.name.startswith(".partial")]
 
 

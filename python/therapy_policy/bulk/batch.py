@@ -1,33 +1,41 @@
-"""Decide a file of requests, one per line, into a file of decisions, one per line, in the same order.
+"""Decide a file of requests, one per line or in a JSON array, into one decision per line, in the same order.
 
-The output gets its name only when it is finished. Until then it is `OUT.partial`, which has complete lines only.
+A request that the engine fails to decide gets a line with `not_decided` instead, and costs no other its decision. The
+output gets its name only when it is finished. Until then it is `OUT.partial`, which has complete lines only.
 `OUT.partial.json` identifies the input, so that an interrupted run can be resumed.
 """
 
 from __future__ import annotations
 
-import itertools
 import json
 import os
 import shlex
-import stat
 import sys
 from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import BinaryIO
+from typing import TypedDict
 
+from therapy_policy import nesting
 from therapy_policy.client.decision import Client, Decision
 from therapy_policy.client.request_text import MAX_REQUEST_BYTES, checked_text
-from therapy_policy.errors import FileNotUsable, RequestNotJson, RequestTooLarge
-from therapy_policy.files import lines_of, open_input, progress_bar, stoppable
+from therapy_policy.errors import EngineError, FileNotUsable, RequestNotJson, RequestTooLarge
+from therapy_policy.files import progress_bar, stoppable
+from therapy_policy.inputs import Input, Record, open_input
+from therapy_policy.wording import count_of
 
 if sys.platform != "win32":
     import fcntl
 
 CHUNK_LINES = 500
 CHUNK_BYTES = 4 * 1024 * 1024
+
+
+class NotDecided(TypedDict):
+    """The line of a request that the engine failed to decide."""
+
+    not_decided: str  # why; contains nothing of the request
 
 
 @dataclass
@@ -37,11 +45,18 @@ class Tally:
     lines: int = 0
     outcomes: Counter[str] = field(default_factory=Counter)
     first_invalid: int | None = None
+    not_decided: int = 0
+    first_not_decided: int | None = None
+    unit: str = "line"  # of the input
     policy_versions: set[str] = field(default_factory=set)
 
-    def add(self, decision: Decision) -> None:
-        outcome, version = decision["outcome"], decision["policy_version"]
+    def add(self, decision: Decision | NotDecided) -> None:
         self.lines += 1
+        if "not_decided" in decision:
+            self.not_decided += 1
+            self.first_not_decided = self.first_not_decided or self.lines
+            return
+        outcome, version = decision["outcome"], decision["policy_version"]
         self.outcomes[outcome] += 1
         self.policy_versions.add(version)
         if outcome == "invalid_request" and self.first_invalid is None:
@@ -49,10 +64,15 @@ class Tally:
 
     def summary(self) -> str:
         counts = ", ".join(f"{count:,} {outcome}" for outcome, count in self.outcomes.most_common())
-        first = f" (the first invalid one is line {self.first_invalid:,})" if self.first_invalid else ""
-        return f"{self.lines:,} {'decision' if self.lines == 1 else 'decisions'}" + (
-            f": {counts}{first}" if counts else ""
+        first = f" (the first invalid one is {self.unit} {self.first_invalid:,})" if self.first_invalid else ""
+        not_decided = (
+            f"; the engine failed to decide {count_of(self.not_decided, 'request')} "
+            f"(the first is {self.unit} {self.first_not_decided:,})"
+            if self.not_decided
+            else ""
         )
+        decided = self.lines - self.not_decided
+        return f"{count_of(decided, 'decision')}{f': {counts}{first}' if counts else ''}{not_decided}"
 
 
 def run(
@@ -63,50 +83,55 @@ def run(
     *,
     resume: bool,
     force: bool,
-) -> int:
-    """Decide every line of `source` into `target`, either of which may be `-`; return the number of invalid requests.
+) -> Tally:
+    """Decide every line of `source` into `target`, either of which may be `-`; return the counts.
 
     Raises `FileNotUsable`, `Stopped`, `OSError`, or an exception of the engine. Earlier decisions are kept.
     """
-    with open_input(source) as requests, stoppable():
-        about = os.fstat(requests.fileno())
-        size = about.st_size if stat.S_ISREG(about.st_mode) else None
+    with stoppable(), open_input(source) as requests:
         if target == "-":
             if resume:
                 raise FileNotUsable("A run to standard output cannot be resumed. Give --output a file name.")
             tally = Tally()
-            _decide_all(requests, size, engine, tally, write_out, show_progress=not sys.stdout.isatty())
+            _decide_all(requests, engine, tally, write_out, show_progress=not sys.stdout.isatty())
         else:
-            note = {"input_bytes": size, "input_modified_ns": about.st_mtime_ns} if size is not None else None
-            if Path(target).exists() and os.path.samestat(about, os.stat(target)):
+            note = None
+            if requests.size is not None and requests.modified_ns is not None:
+                note = {"input_bytes": requests.size, "input_modified_ns": requests.modified_ns}
+            if Path(target).exists() and os.path.samestat(requests.status, os.stat(target)):
                 raise FileNotUsable(f"{target} is the input itself. Give --output another name.")
             with PartialOutput(Path(target), source, note, resume=resume, force=force) as partial:
                 tally = partial.tally
-                _decide_all(requests, size, engine, tally, partial.write, show_progress=True)
+                _decide_all(requests, engine, tally, partial.write, show_progress=True)
                 partial.finish()
     print(f"{tally.summary()}{'' if target == '-' else f' -> {target}'}", file=sys.stderr)
-    return tally.outcomes["invalid_request"]
+    return tally
 
 
 def _decide_all(
-    requests: BinaryIO,
-    size: int | None,
+    requests: Input,
     engine: Callable[[], Client],
     tally: Tally,
     write: Callable[[bytes], None],
     *,
     show_progress: bool,
 ) -> None:
-    """Decide the lines that `tally` does not include yet, and add them to it."""
-    lines = lines_of(requests, MAX_REQUEST_BYTES)
-    with engine() as client, progress_bar(size, show_progress) as advance:
+    """Decide the requests that `tally` does not include yet, and add them to it."""
+    records = requests.records(MAX_REQUEST_BYTES)
+    with engine() as client, progress_bar(requests.progress_bytes, show_progress) as advance:
         for _ in range(tally.lines):
-            if (decided_before := next(lines, None)) is None:
-                raise FileNotUsable("The input has fewer lines than were already decided. Use --force to start over.")
-            advance(decided_before[1], 0)
-        for chunk, taken in _chunks(lines):
+            if (decided_before := next(records, None)) is None:
+                raise FileNotUsable(
+                    "The input has fewer requests than were already decided. Use --force to start over."
+                )
+            advance(decided_before.size, 0)
+        if requests.in_arrays:
+            tally.unit = "element"
+        for chunk, taken in _chunks(records):
             decisions = decide_lines(client, chunk)
-            versions = tally.policy_versions | {decision["policy_version"] for decision in decisions}
+            versions = tally.policy_versions | {
+                each["policy_version"] for each in decisions if "not_decided" not in each
+            }
             if len(versions) > 1:
                 raise FileNotUsable(
                     f"The policy changed during the run: versions {' and '.join(sorted(versions))}. "
@@ -118,27 +143,37 @@ def _decide_all(
             advance(taken, tally.lines)
 
 
-def _line(decision: Decision) -> bytes:
+def _line(decision: Decision | NotDecided) -> bytes:
     return (json.dumps(decision, sort_keys=True, ensure_ascii=False, separators=(",", ":")) + "\n").encode()
 
 
-def _chunks(lines: Iterator[tuple[bytes, int]]) -> Iterator[tuple[list[bytes], int]]:
-    while first := next(lines, None):
-        chunk, taken = [first[0]], first[1]
-        for line, bytes_taken in itertools.islice(lines, CHUNK_LINES - 1):
-            chunk.append(line)
-            taken += bytes_taken
-            if taken >= CHUNK_BYTES:
-                break
+def _chunks(records: Iterator[Record]) -> Iterator[tuple[list[bytes], int]]:
+    chunk: list[bytes] = []
+    taken = 0
+    try:
+        for record in records:
+            chunk.append(record.text)
+            taken += record.size
+            if len(chunk) == CHUNK_LINES or taken >= CHUNK_BYTES:
+                yield chunk, taken
+                chunk, taken = [], 0
+    except FileNotUsable:  # what comes before the damage is decided
+        yield chunk, taken
+        raise
+    if chunk:
         yield chunk, taken
 
 
-def decide_lines(client: Client, lines: list[bytes]) -> list[Decision]:
+def decide_lines(client: Client, lines: list[bytes]) -> list[Decision | NotDecided]:
     """Decide lines, in order; a line that is not JSON is decided like `null`, which is not a request either."""
     try:
-        return client.decide_texts(lines)
+        return [*client.decide_texts(lines)]
     except (RequestNotJson, RequestTooLarge):
-        return client.decide_texts([line if _is_json(line) else b"null" for line in lines])
+        return decide_lines(client, [line if _is_json(line) else b"null" for line in lines])
+    except EngineError as error:
+        if error.decisions is None:
+            raise
+        return [decision or NotDecided(not_decided=error.problem) for decision in error.decisions]
 
 
 def _is_json(line: bytes) -> bool:
@@ -201,7 +236,7 @@ class PartialOutput:
 
     def _count_complete_lines(self) -> None:
         try:
-            note = json.loads(self.note_path.read_text(encoding="utf-8"))
+            note = nesting.loads(self.note_path.read_text(encoding="utf-8"))
         except (OSError, ValueError):
             raise FileNotUsable(f"{self.note_path} cannot be read. Use --force to start over.") from None
         if note != self.note:
@@ -212,7 +247,7 @@ class PartialOutput:
         with self.path.open("rb") as lines:
             for line in lines:
                 try:
-                    self.tally.add(json.loads(line if line.endswith(b"\n") else b""))
+                    self.tally.add(nesting.loads(line if line.endswith(b"\n") else b""))
                 except (ValueError, KeyError, TypeError):
                     break  # cut off here, as after a crash of the machine
                 self.complete_bytes += len(line)
@@ -232,7 +267,11 @@ class PartialOutput:
 
     def __exit__(self, kind: type[BaseException] | None, problem: BaseException | None, trace: object) -> None:
         self.file.close()
-        if self.complete_bytes and self.path.exists():  # otherwise it has its final name
+        if self.path.exists():  # otherwise it has its final name
+            with self.path.open("rb") as written:  # a signal may come before `write` counts what it wrote
+                written.seek(self.complete_bytes)
+                self.complete_bytes += written.read().rfind(b"\n") + 1
+        if self.complete_bytes and self.path.exists():
             os.truncate(self.path, self.complete_bytes)
             with self.path.open("rb") as lines:
                 print(f"{sum(1 for _ in lines):,} decisions are kept in {self.path}.", file=sys.stderr)

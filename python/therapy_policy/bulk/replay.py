@@ -12,20 +12,21 @@ A logged value with anything else in their place does not count as a decision.
 from __future__ import annotations
 
 import json
-import os
 import re
-import stat
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from itertools import zip_longest
 from typing import Any, NoReturn, cast, get_args
 
+from therapy_policy import nesting
 from therapy_policy.bulk.batch import CHUNK_BYTES, CHUNK_LINES, decide_lines
+from therapy_policy.bulk.log_lines import log_texts
 from therapy_policy.client.decision import Authorized, Client, Decision, Line, Outcome, Reason
 from therapy_policy.client.request_text import MAX_REQUEST_BYTES, request_text
-from therapy_policy.errors import FileNotUsable, RequestNotJson, RequestTooLarge
-from therapy_policy.files import display_name, lines_of, open_input, packaged_json, progress_bar, stoppable
+from therapy_policy.errors import FileNotUsable, InputDamaged, RequestNotJson, RequestTooLarge
+from therapy_policy.files import display_name, packaged_json, progress_bar, stoppable
+from therapy_policy.inputs import Record, open_input
 from therapy_policy.policy.bundles import ENTRY_POINTS, Bundle
 from therapy_policy.wording import count_of
 
@@ -38,13 +39,17 @@ REFUSED = "refused"
 LEFT_OUT = "left_out"
 NO_DECISION = "no_decision"
 TOO_LARGE = "too_large"
+CUT_OFF = "cut_off"
 DAMAGED = "damaged"
+FAILED = "failed"
 REASONS_NOT_REPLAYABLE = {
     REFUSED: "rejected as invalid; the log keeps only the request type",
     LEFT_OUT: "logged without the request",
     NO_DECISION: "logged with a result that is not a decision of this policy",
     TOO_LARGE: "on a request that is too large or not JSON",
-    DAMAGED: "lost because the line is truncated or damaged (one counted per line)",
+    CUT_OFF: "missing because an entry is cut off or a part of it is missing (one counted per entry)",
+    DAMAGED: "lost because the line is damaged (one counted per line)",
+    FAILED: "on a request that the engine fails to decide now",
 }
 
 # A kind of difference between two decisions: `what` differs, then its details.
@@ -53,16 +58,21 @@ Difference = tuple[tuple[str, str | int | None], ...]
 
 @dataclass(frozen=True)
 class LogPosition:
-    """The position of a decision in the log: its line and, in a batch, its request; both are counted from 1."""
+    """The position of a decision in the log, counted from 1: its line; in an array, its event; in a batch, its request.
+
+    The line is the first one, if the platform split the entry.
+    """
 
     line: int
     request: int | None = None
+    event: int | None = None
 
     def as_dict(self) -> dict[str, int | None]:
-        return {"line": self.line, "request": self.request}
+        return {"line": self.line, "request": self.request} | ({"event": self.event} if self.event else {})
 
     def __str__(self) -> str:
-        return f"line {self.line:,}" + (f", request {self.request:,}" if self.request else "")
+        event = f", event {self.event:,}" if self.event else ""
+        return f"line {self.line:,}{event}" + (f", request {self.request:,}" if self.request else "")
 
 
 @dataclass
@@ -116,17 +126,21 @@ class ReplayReport:
         return self.identical + self.different + sum(occurrences.count for occurrences in self.not_replayable.values())
 
     @property
-    def _damaged(self) -> int:
-        damaged = self.not_replayable.get(DAMAGED)
-        return damaged.count if damaged else 0
+    def _not_read(self) -> int:
+        return sum(self.not_replayable[why].count for why in (CUT_OFF, DAMAGED) if why in self.not_replayable)
 
     @property
     def incomplete(self) -> str | None:
         """Why the log does not show that nothing changed, even if no decision differs; None if it does."""
+        problems = []
+        if cut_off := self.not_replayable.get(CUT_OFF):
+            problems.append(f"{count_of(cut_off.count, 'entry', 'entries')} cut off (first: {cut_off.first})")
         if damaged := self.not_replayable.get(DAMAGED):
+            problems.append(f"{count_of(damaged.count, 'line')} damaged (first: {damaged.first})")
+        if problems:
             return (
-                f"{count_of(damaged.count, 'line')} of the log cannot be read (first: {damaged.first}), "
-                "so their decisions were not replayed. Get a complete copy of the log."
+                f"The log has {' and '.join(problems)}, so decisions are missing from the report. "
+                "Get a complete copy of the log, with the files before and after a log rotation."
             )
         if self.identical:
             return None
@@ -180,7 +194,7 @@ class ReplayReport:
         """The report as text, line by line."""
         then = ", ".join(sorted(self.versions)) or "none, because no decision can be replayed"
         lines = [
-            f"{count_of(self.decisions - self._damaged, 'decision')} "
+            f"{count_of(self.decisions - self._not_read, 'decision')} "
             f"in {count_of(self.entries, 'entry', 'entries')} of the log",
             f"policy then: {then}; now: {self.version}",
         ]
@@ -221,21 +235,15 @@ def replay(log: str, requests: str | None, bundle: Bundle, *, each: bool = False
     if log == "-" and requests == "-":
         raise FileNotUsable("Standard input cannot be both the log and the requests. Give one of them as a file.")
     report = ReplayReport(bundle.version, [] if each else None)
-    with open_input(log) as stream, stoppable(), bundle.client() as client:
-        about = os.fstat(stream.fileno())
-        size = about.st_size if stat.S_ISREG(about.st_mode) else None
-        lines = lines_of(stream, MAX_LINE_BYTES)
-        with progress_bar(size, visible=True) as advance:
+    with stoppable(), open_input(log) as opened, bundle.client() as client:
+        records = opened.records(MAX_LINE_BYTES)
+        with progress_bar(opened.progress_bytes, visible=True) as advance:
             if requests is None:
-                _replay(_read_opa_log(lines, log, report), client, report, advance)
+                _replay(_read_opa_log(records, log, report), client, report, advance)
             else:
                 with open_input(requests) as batch_input:
-                    _replay(
-                        _read_batch_output(lines, lines_of(batch_input, MAX_REQUEST_BYTES), log, requests, report),
-                        client,
-                        report,
-                        advance,
-                    )
+                    asked = batch_input.records(MAX_REQUEST_BYTES)
+                    _replay(_read_batch_output(records, asked, log, requests, report), client, report, advance)
     if report.lines == 0:
         raise FileNotUsable(f"{display_name(log)} is empty. Give a log with decisions.")
     if report.entries == 0 and not report.not_replayable:
@@ -267,66 +275,106 @@ def _replay(
         chunk += of_line
         chunk_bytes += taken
         if len(chunk) >= CHUNK_LINES or chunk_bytes >= CHUNK_BYTES:
-            _compare(chunk, client, report)
+            compare_with_log(chunk, client, report)
             advance(chunk_bytes, report.decisions)
             chunk, chunk_bytes = [], 0
-    _compare(chunk, client, report)
+    compare_with_log(chunk, client, report)
     advance(chunk_bytes, report.decisions)
 
 
-def _compare(chunk: list[LoggedDecision], client: Client, report: ReplayReport) -> None:
+def compare_with_log(chunk: list[LoggedDecision], client: Client, report: ReplayReport) -> None:
+    """Decide the requests again, and add the comparisons to the report."""
     decisions = decide_lines(client, [each.request for each in chunk])
     for each, now in zip(chunk, decisions, strict=True):
-        report.compare(each.place, each.then, now)
+        if "not_decided" in now:
+            report.cannot_replay(FAILED, each.place)
+        else:
+            report.compare(each.place, each.then, now)
 
 
 # --- the log
 
 
 def _read_opa_log(
-    lines: Iterator[tuple[bytes, int]], log: str, report: ReplayReport
+    records: Iterator[Record], log: str, report: ReplayReport
 ) -> Iterator[tuple[list[LoggedDecision], int]]:
-    """Yield the decisions of each line of OPA's log that can be replayed, and the bytes of the line."""
-    for number, (line, taken) in enumerate(lines, start=1):
-        report.lines = number
-        of_line: list[LoggedDecision] = []
+    """Yield the decisions of each text in OPA's log that can be replayed, and the bytes that it takes."""
+    for logged in log_texts(_counted(records, report), MAX_LINE_BYTES):
+        place = LogPosition(logged.line, event=logged.element)
+        of_text: list[LoggedDecision] = []
         try:
-            entry = _parsed(line)
-        except ValueError:
-            # An entry is truncated at its end or, after log rotation, at its start.
-            if line.lstrip().startswith(b"{") or line.rstrip().endswith(b"}"):
-                report.cannot_replay(DAMAGED, LogPosition(number))
+            value = _parsed(logged.text)
+        except ValueError as problem:
+            why = CUT_OFF if logged.incomplete else _why_not_json(logged.text, problem)
+            if why is None or (logged.incomplete and not _may_be_entry(logged.text)):
+                report.skip(logged.line, not_json=True)
             else:
-                report.skip(number, not_json=True)
+                report.cannot_replay(DAMAGED if logged.damaged else why, place)
         else:
-            if isinstance(entry, dict) and entry.keys() == Decision.__required_keys__:
+            if isinstance(value, dict) and value.keys() == Decision.__required_keys__:
                 raise FileNotUsable(
-                    f"Line {number:,} of {display_name(log)} is a decision without its request, as batch writes it. "
-                    "Also give the input of the batch: --requests IN.jsonl."
+                    f"Line {logged.line:,} of {display_name(log)} is a decision without its request, as batch writes "
+                    "it. Also give the input of the batch: --requests IN.jsonl."
                 )
-            if _is_entry(entry):
-                report.entries += 1
-                of_line = list(_read_entry(entry, number, report))
+            # OPA uploads its log as arrays of entries, which a collector may keep one per line.
+            entries = value if isinstance(value, list) else [value]
+            if not any(map(_is_entry, entries)):
+                report.skip(logged.line, not_json=False)
+            elif logged.damaged:
+                report.cannot_replay(DAMAGED, place)
             else:
-                report.skip(number, not_json=False)
-        yield of_line, taken
+                report.entries += sum(map(_is_entry, entries))
+                for number, entry in enumerate(entries, start=1):
+                    if _is_entry(entry):
+                        in_array = replace(place, event=number) if isinstance(value, list) else place
+                        of_text += _read_entry(entry, in_array, report)
+        yield of_text, logged.size
+
+
+def _counted(records: Iterator[Record], report: ReplayReport) -> Iterator[Record]:
+    """Count the lines; if the log is cut off or damaged from a point on, count that too, and end there."""
+    try:
+        for record in records:
+            report.lines = record.line
+            yield record
+    except InputDamaged:
+        report.lines += 1
+        report.cannot_replay(CUT_OFF, LogPosition(report.lines))
+
+
+def _why_not_json(text: bytes, problem: ValueError) -> str | None:
+    """Why a text is not an entry: it is cut off, or damaged; None if nothing suggests that it was one."""
+    if not _may_be_entry(text):
+        return None
+    if len(text) > MAX_LINE_BYTES:
+        return DAMAGED
+    whole = text.strip().startswith(b"{") and text.strip().endswith(b"}")
+    ends_early = isinstance(problem, json.JSONDecodeError) and (
+        problem.pos >= len(problem.doc.rstrip()) or problem.msg.startswith("Unterminated string")
+    )
+    return DAMAGED if whole and not ends_early else CUT_OFF
+
+
+def _may_be_entry(text: bytes) -> bool:
+    # An entry is cut off at its end or, after log rotation, at its start.
+    return text.lstrip().startswith(b"{") or text.rstrip().endswith(b"}")
 
 
 def _is_entry(value: object) -> bool:
     return isinstance(value, dict) and "decision_id" in value and value.get("path") in ENTRY_POINTS
 
 
-def _read_entry(entry: dict[str, Any], number: int, report: ReplayReport) -> Iterator[LoggedDecision]:
+def _read_entry(entry: dict[str, Any], place: LogPosition, report: ReplayReport) -> Iterator[LoggedDecision]:
     result, request_or_batch = entry.get("result"), entry.get("input")
     if entry["path"] == ONE:
-        pairs = [(LogPosition(number), request_or_batch, result)]
+        pairs = [(place, request_or_batch, result)]
     elif isinstance(result, list):
         requests = request_or_batch.get("requests") if isinstance(request_or_batch, dict) else None
         if not isinstance(requests, list) or len(requests) != len(result):
             requests = [None] * len(result)
-        pairs = [(LogPosition(number, n + 1), requests[n], each) for n, each in enumerate(result)]
+        pairs = [(replace(place, request=n + 1), requests[n], each) for n, each in enumerate(result)]
     else:
-        pairs = [(LogPosition(number), None, result)]
+        pairs = [(place, None, result)]
     for place, request, answer in pairs:
         then = _as_decision(answer)
         if then is None:
@@ -337,33 +385,30 @@ def _read_entry(entry: dict[str, Any], number: int, report: ReplayReport) -> Ite
             report.cannot_replay(LEFT_OUT, place)
         else:
             try:
-                yield LoggedDecision(place, request_text(request).encode(), then)
+                yield LoggedDecision(place, request_text(request).text.encode(), then)
             except (RequestNotJson, RequestTooLarge):
                 report.cannot_replay(TOO_LARGE, place)
 
 
 def _read_batch_output(
-    lines: Iterator[tuple[bytes, int]],
-    batch_input: Iterator[tuple[bytes, int]],
+    logged: Iterator[Record],
+    asked: Iterator[Record],
     log: str,
     requests: str,
     report: ReplayReport,
 ) -> Iterator[tuple[list[LoggedDecision], int]]:
     """Yield the decision of each line of a batch's output, if it can be replayed, and the bytes of the line."""
-    for number, (line_and_bytes, request_and_bytes) in enumerate(zip_longest(lines, batch_input), start=1):
-        if line_and_bytes is None or request_and_bytes is None:
-            shorter, longer = (log, requests) if line_and_bytes is None else (requests, log)
-            raise FileNotUsable(
-                f"{display_name(shorter)} has {count_of(number - 1, 'line')} and {display_name(longer)} has more. "
-                "Give --requests the input of the batch, unchanged."
-            )
-        line, taken = line_and_bytes
+    for number, (decided, request) in enumerate(zip_longest(logged, asked), start=1):
+        if decided is None:
+            raise _not_of_this_batch(log, number, "decision", requests, "requests")
+        if request is None:
+            raise _not_of_this_batch(requests, number, "request", log, "decisions")
         report.lines = number
         of_line: list[LoggedDecision] = []
         try:
-            value = _parsed(line)
-        except ValueError:
-            report.cannot_replay(DAMAGED, LogPosition(number))
+            value = _parsed(decided.text)
+        except ValueError as problem:
+            report.cannot_replay(_why_not_json(decided.text, problem) or DAMAGED, LogPosition(number))
         else:
             if _is_entry(value):
                 raise FileNotUsable(
@@ -372,20 +417,24 @@ def _read_batch_output(
                 )
             report.entries += 1
             if (then := _as_decision(value)) is not None:
-                of_line = [LoggedDecision(LogPosition(number), request_and_bytes[0], then)]
+                of_line = [LoggedDecision(LogPosition(number), request.text, then)]
             else:
                 report.cannot_replay(NO_DECISION, LogPosition(number))
-        yield of_line, taken
+        yield of_line, decided.size
+
+
+def _not_of_this_batch(shorter: str, number: int, what: str, longer: str, more: str) -> FileNotUsable:
+    return FileNotUsable(
+        f"{display_name(shorter)} has {count_of(number - 1, what)} and {display_name(longer)} has more {more}. "
+        "Give --requests the input of the batch, unchanged."
+    )
 
 
 def _parsed(line: bytes) -> Any:
     """Parse a line as JSON; raise `ValueError` if it is not JSON, or is longer or deeper than OPA writes."""
     if len(line) > MAX_LINE_BYTES:
         raise ValueError("too long")
-    try:
-        return json.loads(line.decode("utf-8-sig"), parse_constant=_refuse_constant)
-    except RecursionError:
-        raise ValueError("too deep") from None
+    return nesting.loads(line.decode("utf-8-sig"), parse_constant=_refuse_constant)
 
 
 def _refuse_constant(name: str) -> NoReturn:

@@ -6,11 +6,13 @@ import json
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict
+from importlib import resources
 from pathlib import Path
 from typing import Any
 
 from therapy_policy.change.changes import NOTHING, Change, ChangedRule, Differences, compare_bundles
 from therapy_policy.change.flips import Comparison, Coverage, Flip, FlippedClasses, decide_both
+from therapy_policy.change.worked import worked_examples
 from therapy_policy.classes.dimensions import Dimension, Request, Value
 from therapy_policy.policy.bundles import Bundle
 from therapy_policy.wording import count_of
@@ -65,12 +67,11 @@ def diff(
 
 def examples() -> dict[str, Request]:
     """Return the examples in the package: those in files by file name, the worked ones by title."""
-    package = Path(__file__).parents[1]
-    folders = (package / "examples", package.parents[1] / "examples")  # as installed, and in the repository
-    files = sorted(file for folder in folders for file in folder.glob("*.json"))
-    worked = json.loads((package / "review" / "examples.json").read_text(encoding="utf-8"))
+    installed = resources.files("therapy_policy") / "examples"
+    folder = installed if installed.is_dir() else Path(__file__).parents[3] / "examples"  # in the repository
+    files = sorted((file for file in folder.iterdir() if file.name.endswith(".json")), key=lambda file: file.name)
     return {file.name: json.loads(file.read_text(encoding="utf-8")) for file in files} | {
-        each["title"]: each["request"] for each in worked
+        each["title"]: each["request"] for each in worked_examples()
     }
 
 

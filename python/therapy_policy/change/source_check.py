@@ -23,7 +23,8 @@ from textwrap import shorten
 from typing import Any, Literal
 
 from therapy_policy.errors import FileNotUsable
-from therapy_policy.files import display_name, open_input
+from therapy_policy.files import display_name
+from therapy_policy.inputs import open_input
 from therapy_policy.policy.bundles import Bundle
 from therapy_policy.policy.parameters import parameters_of
 from therapy_policy.policy.source_checks import SOURCE_CHECKS, SourceCheck, add_source_check
@@ -351,12 +352,12 @@ def _words(paragraph: str) -> list[str]:
 
 def _page(file: str) -> list[Paragraph]:
     name = display_name(file)
-    with open_input(file) as stream:
-        content = stream.read(MAX_PAGE_BYTES + 1)
+    with open_input(file) as source:
+        content = source.stream.read(MAX_PAGE_BYTES + 1)
     if len(content) > MAX_PAGE_BYTES:
         raise FileNotUsable(f"{name} is too long to be the source page. Save only the text of the source page.")
     try:
-        text = content.decode("utf-8-sig")
+        text = content.decode()
     except UnicodeDecodeError:
         raise FileNotUsable(f"{name} is not UTF-8 text. Save the text of the page as UTF-8.") from None
     if _HTML.search(text):

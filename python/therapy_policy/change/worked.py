@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from importlib import resources
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +21,7 @@ from therapy_policy.files import from_here
 from therapy_policy.policy.bundles import Bundle
 from therapy_policy.policy.parameters import parameters_of
 
-WORKED_EXAMPLES = Path(__file__).parents[1] / "review" / "examples.json"
+WORKED_EXAMPLES = resources.files("therapy_policy.review") / "examples.json"
 
 LISTED = "pediatric_ot.procedure_codes"  # the parameter whose every entry needs a worked example
 
@@ -49,7 +50,7 @@ class MissingExample:
 
     def as_lines(self) -> Iterator[str]:
         """Yield the part, the place for an example, and the text to put there."""
-        place = from_here(WORKED_EXAMPLES)
+        place = from_here(Path(str(WORKED_EXAMPLES)))
         if self.entry is None:
             yield f"{self.part}: no worked example depends on it. Add one to {place}."
             return

@@ -2,13 +2,28 @@
 
 from __future__ import annotations
 
+import re
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterable
-from types import TracebackType
-from typing import Literal, Self, TypedDict, TypeVar, cast, get_args
+from collections.abc import Callable, Generator, Iterable
+from functools import cache
+from types import NoneType, TracebackType
+from typing import (
+    Any,
+    Literal,
+    NamedTuple,
+    Self,
+    TypedDict,
+    TypeVar,
+    cast,
+    get_args,
+    get_origin,
+    get_type_hints,
+    is_typeddict,
+)
 
-from therapy_policy.client.request_text import batches, checked_text, request_text
-from therapy_policy.errors import EngineError, RequestNotJson, RequestTooLarge
+from therapy_policy.client.request_text import Batch, RequestText, batches, checked_text, request_text
+from therapy_policy.errors import EngineError, EngineTimeout, RequestNotJson, RequestTooLarge, TherapyPolicyError
+from therapy_policy.files import packaged_json
 
 Outcome = Literal[
     "authorized", "partially_authorized", "denied", "pended", "not_applicable", "routed", "invalid_request"
@@ -87,39 +102,54 @@ class Client(ABC):
     Every method that decides raises:
         RequestNotJson, RequestTooLarge: before the engine receives anything.
         EngineNotAvailable: no engine answers, or the client is closed.
-        EngineError: the engine's response is not a decision.
+        EngineError: the engine fails, or its response is not a decision on the request, or contradicts itself.
 
     A request that does not match the published schema raises nothing: its decision has the outcome `invalid_request`.
     """
 
+    _policy_version: str | None = None  # the only version whose decisions are accepted; None accepts any
+    _published: Published | None = None  # by the policy that decides; None if it is that of this package
+
     def decide(self, request: object) -> Decision:
         """Decide one request, a JSON value as `json.loads` returns it."""
-        return _decision(self._ask("therapy/decision", request_text(request)))
+        return self._decide_one(request_text(request))
 
     def decide_text(self, text: str | bytes) -> Decision:
         """Decide one request given as JSON text (bytes are UTF-8). The policy sees its numbers exactly as written."""
-        return _decision(self._ask("therapy/decision", checked_text(text)))
+        return self._decide_one(checked_text(text))
 
     def decide_many(self, requests: Iterable[object]) -> list[Decision]:
         """Decide requests, JSON values as in `decide`, and return the decisions in the same order.
 
         This is several times faster than one call per request. All requests are read before the first is decided, so
-        split a very long series into parts.
+        split a very long series into parts. If the engine fails on a request, all others are decided, and the
+        `EngineError` has their `decisions`.
         """
-        return self._decide_batches(_each(requests, request_text))
+        return self._decide_batches(each_as_text(requests, request_text))
 
     def decide_texts(self, texts: Iterable[str | bytes]) -> list[Decision]:
         """Decide requests given as JSON texts, and return the decisions in the same order; see `decide_many`."""
-        return self._decide_batches(_each(texts, checked_text))
+        return self._decide_batches(each_as_text(texts, checked_text))
 
-    def _decide_batches(self, texts: list[str]) -> list[Decision]:
-        decisions: list[Decision] = []
-        for batch, count in batches(texts):
-            answer = self._ask("therapy/decisions", batch)
-            if not isinstance(answer, list) or len(answer) != count:
-                raise EngineError("The engine did not return one decision for each request." + _CHECK_ENGINE)
-            decisions.extend(map(_decision, answer))
-        return decisions
+    def _decide_one(self, request: RequestText) -> Decision:
+        answer = self._ask("therapy/decision", request.text)
+        return checked_decision(answer, request, self._policy_version, self._published)
+
+    def _decide_batches(self, requests: list[RequestText]) -> list[Decision]:
+        steps = deciding(requests, self._policy_version, self._published)
+        try:
+            question = next(steps)
+            while True:
+                answer: object = None
+                failure: TherapyPolicyError | None = None
+                try:
+                    answer = self._ask(*question)
+                except TherapyPolicyError as error:
+                    failure = error
+                question = steps.throw(failure) if failure else steps.send(answer)
+        except StopIteration as end:
+            decisions: list[Decision] = end.value
+            return decisions
 
     @abstractmethod
     def _ask(self, entry_point: str, text: str) -> object:
@@ -139,7 +169,7 @@ class Client(ABC):
 _Value = TypeVar("_Value")
 
 
-def _each(values: Iterable[_Value], as_text: Callable[[_Value], str]) -> list[str]:
+def each_as_text(values: Iterable[_Value], as_text: Callable[[_Value], RequestText]) -> list[RequestText]:
     texts = []
     for index, value in enumerate(values):
         try:
@@ -149,16 +179,258 @@ def _each(values: Iterable[_Value], as_text: Callable[[_Value], str]) -> list[st
     return texts
 
 
-_OUTCOMES = frozenset(get_args(Outcome))
+# --- many requests: the questions to the engine, which all clients share
+
+Question = tuple[str, str]  # an entry point of the policy, and JSON text for it
+
+
+def deciding(
+    requests: list[RequestText], policy_version: str | None, published: Published | None
+) -> Generator[Question, object, list[Decision]]:
+    """Yield the questions that decide requests, receive the engine's answer to each, and return the decisions in order.
+
+    A client throws in the exception that it gets instead of an answer. If the engine fails on a batch but still decides
+    other requests, each request of the batch is asked alone, so that one request costs no other its decision.
+
+    Raises what `Client` says. At the end, the requests that the engine failed to decide raise `EngineError`.
+    """
+    decisions: list[Decision | None] = []
+    failures: list[tuple[int, str]] = []
+    for batch in batches(requests):
+        try:
+            answer = yield "therapy/decisions", batch.text
+        except (EngineError, EngineTimeout) as error:
+            problem = error
+        else:
+            decisions += checked_decisions(answer, batch, policy_version, published)
+            continue
+        if not (yield from _works(policy_version, published)):
+            raise problem
+        for index, request in enumerate(batch.requests, batch.first):
+            try:
+                answer = yield "therapy/decision", request.text
+            except (EngineError, EngineTimeout) as error:
+                failures.append((index, str(error)))
+                decisions.append(None)
+            else:
+                decisions.append(checked_decision(answer, request, policy_version, published))
+    if failures:
+        index, text = failures[0]
+        raise EngineError(text, index, decisions)
+    return cast(list[Decision], decisions)
+
+
+def _works(policy_version: str | None, published: Published | None) -> Generator[Question, object, bool]:
+    """Ask for the decision on `null`, which every policy has, and return whether it came."""
+    nothing = request_text(None)
+    try:
+        answer = yield "therapy/decision", nothing.text
+        checked_decision(answer, nothing, policy_version, published)
+    except TherapyPolicyError:
+        return False
+    return True
+
+
+# --- the check of an engine's answer, which all clients share
+
+
+def checked_decision(
+    answer: object, request: RequestText, policy_version: str | None = None, published: Published | None = None
+) -> Decision:
+    """Check that an engine's answer is a decision on this request, and return it.
+
+    It must have the fields and types of a decision, repeat the type and ID of the request, authorize only what its own
+    outcome and reasons allow, within the ceiling of `published` (by default that of this package), and be of
+    `policy_version` unless that is None.
+
+    Raises `EngineError`, which says what is wrong and repeats nothing from the answer.
+    """
+    if problem := _problem(answer, request, policy_version, published or _packaged()):
+        raise EngineError(problem)
+    return cast(Decision, answer)
+
+
+def checked_decisions(
+    answer: object, batch: Batch, policy_version: str | None = None, published: Published | None = None
+) -> list[Decision]:
+    """Check that an engine's answer is the list of decisions on a batch, in order; see `checked_decision`."""
+    if type(answer) is not list or len(answer) != len(batch.requests):
+        raise EngineError("The engine did not return one decision for each request." + _CHECK_ENGINE)
+    for index, (one, request) in enumerate(zip(answer, batch.requests, strict=True), batch.first):
+        if problem := _problem(one, request, policy_version, published or _packaged()):
+            raise EngineError(problem, index)
+    return answer
+
+
+def _problem(answer: object, request: RequestText, policy_version: str | None, published: Published) -> str | None:
+    if isinstance(answer, dict):
+        answer.setdefault("authorized_under", [])
+    if (wrong := _wrong_field(answer)) is not None:
+        return _not_a_decision(wrong)
+    decision = cast(Decision, answer)
+    if policy_version is not None and decision["policy_version"] != policy_version:
+        return "The engine runs another version of the policy than the client is set to accept."
+    if problem := _other_request(decision, request, published) or _contradiction(decision, published):
+        return f"The engine's response is not accepted because {problem}." + _CHECK_ENGINE
+    return None
+
+
+def _not_a_decision(wrong_field: str) -> str:
+    if wrong_field == "outcome":
+        return "The engine's response has an unknown outcome." + _CHECK_ENGINE
+    which = f": the field `{wrong_field}` is not as in the published schema" if wrong_field else ""
+    return f"The engine's response is not a therapy-policy decision{which}." + _CHECK_ENGINE
+
+
 _CHECK_ENGINE = " Check that it runs a compatible version of the therapy policy."
 
 
-def _decision(answer: object) -> Decision:
-    """Check that an answer has the fields and an outcome of a decision. The policy vouches for what is inside them."""
-    if isinstance(answer, dict):
-        answer.setdefault("authorized_under", [])
-    if not isinstance(answer, dict) or answer.keys() != Decision.__required_keys__:
-        raise EngineError("The engine's response is not a therapy-policy decision." + _CHECK_ENGINE)
-    if answer["outcome"] not in _OUTCOMES:
-        raise EngineError("The engine's response has an unknown outcome." + _CHECK_ENGINE)
-    return cast(Decision, answer)
+def _other_request(decision: Decision, request: RequestText, published: Published) -> str | None:
+    request_type, request_id = decision["request_type"], decision["request_id"]
+    if request_type == request.request_type and request_id == request.request_id:
+        return None
+    # A policy that lost its data knows no type and no ID. It approves nothing.
+    no_data = any(reason["code"] == "POLICY_VALUE_UNUSABLE" for reason in decision["reasons"])
+    type_is_known = request.request_type in published.request_types and not no_data
+    id_is_valid = published.request_id.fullmatch(request.request_id or "") and not no_data
+    if request_type != request.request_type and (request_type is not None or type_is_known):
+        return "it is about a request of another type"
+    if request_id != request.request_id and (request_id is not None or id_is_valid):
+        return "it is about a request with another ID"
+    return None
+
+
+def _contradiction(decision: Decision, published: Published) -> str | None:
+    outcome, authorized, lines = decision["outcome"], decision["authorized"], decision["lines"]
+    if outcome in ("authorized", "partially_authorized", "routed"):
+        for reason in decision["reasons"]:
+            if reason["effect"] != "info" and not (outcome == "partially_authorized" and _about_a_part(reason)):
+                return "a reason contradicts its outcome"
+    elif decision["authorized_under"]:
+        return "it gives clauses for an approval, and its outcome is not one"
+    if outcome not in ("authorized", "partially_authorized") and any(authorized.values()):
+        return "it authorizes something, and its outcome does not"
+    if not 0 <= authorized["units"] <= authorized["max_units_per_visit"] <= published.units_per_visit:
+        return "it authorizes more units in one visit than the ceiling allows"
+    if not (
+        0 <= authorized["evaluation_visits"] <= published.evaluation_visits
+        and 0 <= authorized["treatment_visits"] <= published.treatment_visits
+    ):
+        return "it authorizes more visits than the ceiling allows"
+    if not published.procedure_codes.issuperset(authorized["procedure_codes"]):
+        return "it authorizes a procedure code that the ceiling does not list"
+    codes: set[str] = set()
+    units = 0
+    for number, line in enumerate(lines, 1):
+        if line["line"] != number or not _units_match_status(line):
+            return "a service line contradicts itself or is out of order"
+        if line["units_authorized"]:
+            codes.add(line["procedure_code"])
+            units += line["units_authorized"]
+    if authorized["procedure_codes"] != sorted(codes) or (lines and authorized["units"] != units):
+        return "its service lines contradict what it authorizes"
+    return None
+
+
+def _about_a_part(reason: Reason) -> bool:
+    """Return whether a reason may affect less than the whole request: one service line, or some units of a visit."""
+    return reason["path"].startswith("/service_lines/") or reason["path"] == "/visit/units"
+
+
+def _units_match_status(line: Line) -> bool:
+    if line["status"] == "authorized":
+        return 0 < line["units_authorized"] == line["units_requested"]
+    if line["status"] == "partially_authorized":
+        return 0 < line["units_authorized"] < line["units_requested"]
+    return line["units_authorized"] == 0
+
+
+class Published(NamedTuple):
+    """What a policy publishes about requests, and its ceiling."""
+
+    request_types: frozenset[str]
+    request_id: re.Pattern[str]
+    units_per_visit: int
+    evaluation_visits: int
+    treatment_visits: int
+    procedure_codes: frozenset[str]
+
+
+@cache
+def _packaged() -> Published:
+    return published_in(packaged_json("data.json"))
+
+
+def published_in(data: Any) -> Published:
+    """Return what the data of a policy publish. Raises `KeyError` or `TypeError` if they lack some of it."""
+    forms, ceiling = data["therapy"]["request"]["forms"], data["therapy"]["ceiling"]
+    request_id = forms["request_id?"]
+    return Published(
+        frozenset(forms["request_type"]["values"]),
+        re.compile(f"[{re.escape(request_id['characters'])}]{{{request_id['least']},{request_id['most']}}}"),
+        ceiling["units_per_visit"],
+        ceiling["evaluation_visits"],
+        ceiling["treatment_visits"],
+        frozenset(ceiling["procedure_codes"]),
+    )
+
+
+class _Form(NamedTuple):
+    """The form of a value: its types, and what finds the wrong field inside a value of these types."""
+
+    types: frozenset[type]
+    wrong_inside: Callable[[Any], str | None] | None = None
+
+    def wrong_field(self, value: object) -> str | None:
+        """Return the path of the first field that has another form, "" for the value itself, or None."""
+        if type(value) not in self.types:
+            return ""
+        return self.wrong_inside(value) if self.wrong_inside else None
+
+
+def _form_of(annotation: Any) -> _Form:
+    kinds = get_args(annotation)
+    if is_typeddict(annotation):
+        return _Form(frozenset({dict}), _wrong_among_fields(get_type_hints(annotation)))
+    if get_origin(annotation) is list:
+        return _Form(frozenset({list}), _wrong_among_elements(_form_of(*kinds)))
+    if get_origin(annotation) is Literal:
+        return _Form(frozenset({str}), lambda text: None if text in kinds else "")
+    if kinds:  # a type or None
+        form = _form_of(kinds[0])
+        return _Form(form.types | {NoneType}, form.wrong_inside and (lambda value: value and form.wrong_field(value)))
+    return _Form(frozenset({annotation}))
+
+
+def _wrong_among_fields(annotations: dict[str, Any]) -> Callable[[Any], str | None]:
+    forms = {name: _form_of(annotation) for name, annotation in annotations.items()}
+    names = forms.keys()
+    steps = [(name, *form) for name, form in forms.items()]
+
+    def wrong_among_fields(value: dict[str, object]) -> str | None:
+        if value.keys() != names:
+            return ""
+        for name, types, wrong_inside in steps:
+            field = value[name]
+            if type(field) not in types:
+                return name
+            if wrong_inside and (wrong := wrong_inside(field)) is not None:
+                return f"{name}/{wrong}" if wrong else name
+        return None
+
+    return wrong_among_fields
+
+
+def _wrong_among_elements(form: _Form) -> Callable[[Any], str | None]:
+    def wrong_among_elements(elements: list[object]) -> str | None:
+        if form.types.issuperset(map(type, elements)) and not form.wrong_inside:
+            return None
+        for index, element in enumerate(elements):
+            if (wrong := form.wrong_field(element)) is not None:
+                return f"{index}/{wrong}" if wrong else str(index)
+        return None
+
+    return wrong_among_elements
+
+
+_wrong_field = _form_of(Decision).wrong_field

@@ -2,7 +2,8 @@
 
 The check here is strict because the engines differ. In a string, OPA replaces what it cannot read with U+FFFD, and the
 compiled policy aborts. After the first value, OPA rejects further text, and the compiled policy ignores it. Numbers
-stay as written and are never converted to Python numbers: whether `4e0` is valid is for the policy to decide.
+stay as written and are never converted to Python numbers: whether `4e0` is valid is for the policy to decide. Only
+large exponents are replaced, because OPA 1.22 rejects the whole text for one.
 """
 
 from __future__ import annotations
@@ -10,18 +11,34 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterable, Iterator
-from typing import NoReturn
+from typing import NamedTuple, NoReturn
 
 from therapy_policy.errors import RequestNotJson, RequestTooLarge
+from therapy_policy.nesting import MAX_DEPTH, is_too_deep
 
-MAX_DEPTH = 100  # levels of objects and lists; a valid request has at most 7
 MAX_REQUEST_BYTES = 1 << 20  # of UTF-8
 
 MAX_BATCH_REQUESTS = 1000  # the limit of the policy's entry point `decisions`
 MAX_BATCH_BYTES = MAX_REQUEST_BYTES // 2  # of the requests in one batch, unless a single request is larger
 
 
-def request_text(request: object) -> str:
+class RequestText(NamedTuple):
+    """A request as JSON text, with what its decision must repeat. Each is None if the request has no such text."""
+
+    text: str
+    request_type: str | None
+    request_id: str | None
+
+
+class Batch(NamedTuple):
+    """An input for the entry point `decisions`, and the requests in it."""
+
+    text: str
+    requests: list[RequestText]
+    first: int  # the position of its first request among all of them, counted from 0
+
+
+def request_text(request: object) -> RequestText:
     """Write a request, a value of the types that `json.loads` returns (or a tuple for a list), as JSON text.
 
     Raises `RequestNotJson` for any other value, and `RequestTooLarge` if the text has over `MAX_REQUEST_BYTES`.
@@ -32,44 +49,57 @@ def request_text(request: object) -> str:
     except ValueError:
         problem = "it contains NaN, an infinity, or an integer with thousands of digits"
     else:
-        return _without_surrogates(text)
+        return _with_identity(_without_surrogates(text), request)
     raise RequestNotJson(problem)  # outside the handler: otherwise it would carry an error that may quote the number
 
 
-def checked_text(text: str | bytes) -> str:
+def checked_text(text: str | bytes) -> RequestText:
     """Check the JSON text of a request and return it with its numbers and white space unchanged.
 
-    Surrogates in strings, escaped or not, are replaced: a pair with its character, a lone one with U+FFFD.
+    Surrogates in strings, escaped or not, are replaced: a pair with its character, a lone one with U+FFFD. An exponent
+    of more than three digits becomes 999: no number with an exponent is valid, so the decision is the same.
 
     Raises `RequestNotJson` if it is not UTF-8, not one JSON value, or nested over `MAX_DEPTH` levels, and
     `RequestTooLarge` if it has over `MAX_REQUEST_BYTES`.
     """
     text = _without_surrogates(text) if isinstance(text, str) else _decoded(text)
     value = _parsed(text)
-    if text.count("[") + text.count("{") > MAX_DEPTH:  # otherwise it cannot be nested too deeply
-        _check_value(value)
     if _SURROGATE_ESCAPE.search(text):
         text = _ESCAPE.sub(_unescaped_surrogate, text)
-    return text
+    if _LARGE_EXPONENT.search(text):
+        text = _STRING_OR_LARGE_EXPONENT.sub(lambda found: "e999" if found[1] else found[0], text)
+    return _with_identity(text, value)
 
 
-def batches(texts: Iterable[str]) -> Iterator[tuple[str, int]]:
-    """Join texts, in order, into inputs for the entry point `decisions`, each with its number of requests."""
-    batch: list[str] = []
-    batch_bytes = 0
-    for text in texts:
-        text_bytes = len(text.encode())
-        if batch and (len(batch) == MAX_BATCH_REQUESTS or batch_bytes + text_bytes > MAX_BATCH_BYTES):
-            yield _batch_text(batch), len(batch)
+def batches(requests: Iterable[RequestText]) -> Iterator[Batch]:
+    """Join requests, in order, into inputs for the entry point `decisions`."""
+    batch: list[RequestText] = []
+    batch_bytes = first = 0
+    for request in requests:
+        request_bytes = len(request.text.encode())
+        if batch and (len(batch) == MAX_BATCH_REQUESTS or batch_bytes + request_bytes > MAX_BATCH_BYTES):
+            yield _batch(batch, first)
+            first += len(batch)
             batch, batch_bytes = [], 0
-        batch.append(text)
-        batch_bytes += text_bytes
+        batch.append(request)
+        batch_bytes += request_bytes
     if batch:
-        yield _batch_text(batch), len(batch)
+        yield _batch(batch, first)
 
 
-def _batch_text(batch: list[str]) -> str:
-    return '{"requests": [' + ",".join(batch) + "]}"
+def _batch(requests: list[RequestText], first: int) -> Batch:
+    return Batch('{"requests": [' + ",".join([request.text for request in requests]) + "]}", requests, first)
+
+
+def _with_identity(text: str, request: object) -> RequestText:
+    if not isinstance(request, dict):
+        return RequestText(text, None, None)
+    request_type, request_id = request.get("request_type"), request.get("request_id")
+    return RequestText(
+        text,
+        request_type if isinstance(request_type, str) else None,
+        request_id if isinstance(request_id, str) else None,
+    )
 
 
 def _check_value(value: object) -> None:
@@ -121,12 +151,12 @@ def _decoded(text: bytes) -> str:
 
 
 def _parsed(text: str) -> object:
+    if is_too_deep(text):
+        raise RequestNotJson(f"it is nested more than {MAX_DEPTH} levels deep")
     try:
         return _decoder.decode(text)
     except json.JSONDecodeError as error:
         problem = f"it is not JSON (line {error.lineno}, column {error.colno}: {error.msg})"
-    except RecursionError:
-        problem = f"it is nested more than {MAX_DEPTH} levels deep"
     if text.startswith("\ufeff"):
         problem = "it starts with a byte order mark; save it as UTF-8 without one"
     raise RequestNotJson(problem)  # outside the handler, as above
@@ -151,6 +181,9 @@ _SURROGATE_ESCAPE = re.compile(r"\\u[dD][89a-fA-F]")
 # A pair of surrogates, else a lone one, else any escape: so the backslash that `\\ud83d` starts with is skipped whole.
 _ESCAPE = re.compile(r"(\\u[dD][89abAB]..\\u[dD][c-fC-F]..)|(\\u[dD][89a-fA-F]..)|\\.")
 
+_LARGE_EXPONENT = re.compile("[0-9][eE][+-]?[0-9]{4}")
+_STRING_OR_LARGE_EXPONENT = re.compile(r'"(?:[^"\\]|\\.)*"|([eE][+-]?[0-9]{4,})')
+
 _encoder = json.JSONEncoder(ensure_ascii=False, allow_nan=False, separators=(",", ":"))
-# The hooks keep numbers as text: Python numbers lose digits, and conversion fails at thousands of them.
-_decoder = json.JSONDecoder(parse_int=str, parse_float=str, parse_constant=_refuse_constant)
+# `int` would reject thousands of digits. What a number loses as a float does not matter: the text stays as written.
+_decoder = json.JSONDecoder(parse_int=float, parse_constant=_refuse_constant)

@@ -1,17 +1,17 @@
 """One HTTP session with an OPA sidecar, with a deadline for each whole exchange.
 
-`OpaClient` supplies the session. This module restricts it: it uses no proxy, `.netrc` or redirect, and sends nothing
-twice.
+`OpaClient` supplies the session. This module restricts it: it uses no proxy, `.netrc` or redirect, and repeats no
+request.
 """
 
 from __future__ import annotations
 
 import http.client
 import io
-import os
 import socket
 import time
 from contextvars import ContextVar
+from functools import partial
 from typing import Any
 
 import requests
@@ -19,38 +19,51 @@ import urllib3
 from opa_client.opa import OpaClient  # type: ignore[import-untyped]
 from urllib3.connection import HTTPConnection, HTTPSConnection
 
-MAX_ANSWER_BYTES = 64 << 20  # the largest request, with an error in every field, gets about 25 MB
+from therapy_policy.client.endpoint import MAX_ANSWER_BYTES, Endpoint, Query, Response, half_way_to
 
 
 class OpaSession(OpaClient):  # type: ignore[misc]
     """One session with the sidecar, used by one thread at a time."""
 
-    def __init__(self, host: str, port: int, tls: bool, connect_seconds: float) -> None:
-        # Responses are short and come from nearby: compression would cost both sides more than it saves.
-        headers = {"Accept-Encoding": "identity", "Content-Type": "application/json"}
-        super().__init__(host, port, ssl=tls, headers=headers, retries=0, timeout=connect_seconds)
-        self.process = os.getpid()
+    def __init__(self, endpoint: Endpoint) -> None:
+        self._endpoint = endpoint
+        self.answered = False  # whether the last request got at least the head of a response
+        super().__init__(endpoint.host, endpoint.port, ssl=endpoint.tls, headers=endpoint.headers, retries=0)
 
     def _init_session(self) -> requests.Session:
         session: requests.Session = super()._init_session()
         session.trust_env = False  # otherwise HTTP_PROXY applies even to localhost, and .netrc adds a password
-        if self.ssl:
-            session.verify = os.environ.get("REQUESTS_CA_BUNDLE") or True
+        endpoint = self._endpoint
+        session.verify = endpoint.ca_file
+        session.cert = endpoint.client_certificate
+        pools = {
+            "http": partial(_HttpPool, socket_options=endpoint.socket_options(), socket_path=endpoint.socket_path),
+            "https": partial(_HttpsPool, socket_options=endpoint.socket_options()),
+        }
         adapter: Any
         for adapter in session.adapters.values():
-            adapter.poolmanager.pool_classes_by_scheme = {"http": _HttpPool, "https": _HttpsPool}
+            adapter.poolmanager.pool_classes_by_scheme = pools
         return session
 
-    def exchange(self, method: str, url: str, body: bytes | None, deadline: float) -> tuple[int, bytes]:
+    def exchange(self, query: Query, deadline: float, *, half_time: bool) -> Response:
         """Return the status and content of the response, cut off one byte after `MAX_ANSWER_BYTES`.
 
-        `deadline` is a `time.monotonic` time, in seconds.
+        `deadline` is a `time.monotonic` time, in seconds. With `half_time`, the head of the response must come within
+        half of the time until then.
         """
-        _deadline.set(deadline)
+        self.answered = False
+        _deadline.set(half_way_to(deadline) if half_time else deadline)
         # `timeout` limits only the connecting; the deadline limits everything after it.
         with self._session.request(
-            method, url, data=body, timeout=self.timeout, allow_redirects=False, stream=True
+            query.method,
+            self._endpoint.base_url + query.path,
+            data=query.body,
+            timeout=_seconds_left(),
+            allow_redirects=False,
+            stream=True,
         ) as answer:
+            self.answered = True
+            _deadline.set(deadline)
             content = b""
             # Read until nothing comes: only then does a response that is shorter than announced raise an error.
             while piece := answer.raw.read(MAX_ANSWER_BYTES + 1 - len(content), decode_content=False):
@@ -96,6 +109,22 @@ class _TimelyResponse(http.client.HTTPResponse):
 
 class _HttpConnection(HTTPConnection):
     response_class = _TimelyResponse
+
+    def __init__(self, *options: Any, socket_path: str | None = None, **more_options: Any) -> None:
+        super().__init__(*options, **more_options)
+        self._socket_path = socket_path
+
+    def _new_conn(self) -> socket.socket:
+        if self._socket_path is None:
+            return super()._new_conn()
+        connected = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+        try:
+            connected.settimeout(self.timeout)
+            connected.connect(self._socket_path)
+        except OSError as error:
+            connected.close()
+            raise urllib3.exceptions.NewConnectionError(self, "no server answers at the socket") from error
+        return connected
 
     def send(self, data: Any) -> None:
         if self.sock:

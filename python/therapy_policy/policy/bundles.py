@@ -12,20 +12,28 @@ import json
 import subprocess
 import tarfile
 import tempfile
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 from therapy_policy.client.embedded import EmbeddedClient
-from therapy_policy.errors import BundleNotUsable, PolicyNotUsable, ReleaseNotUsable
+from therapy_policy.errors import (
+    BundleNotUsable,
+    BundleNotVerified,
+    FileNotUsable,
+    PolicyNotUsable,
+    ReleaseNotUsable,
+)
 from therapy_policy.files import packaged_file
+from therapy_policy.policy.archives import files_in, unpacked
 from therapy_policy.policy.check import Finding, check_bundle, check_directory
 from therapy_policy.policy.digest import digest_of_everything, digest_of_what_decides, revision
-from therapy_policy.policy.rego import Rego, deterministic_capabilities, opa_binary, read_rego
-from therapy_policy.policy.releases import FOLDER, Release, commits_of, is_version, read_release
+from therapy_policy.policy.rego import Rego, deterministic_capabilities, read_rego, run_opa
+from therapy_policy.policy.releases import FOLDER, Release, commits_of, is_version, read_release, version_number
+from therapy_policy.policy.signatures import ALGORITHMS, Verification, is_signed, read_key, verified_files
 
 ENTRY_POINTS = ("therapy/decision", "therapy/decisions")
 
@@ -40,7 +48,7 @@ class Bundle:
 
     @cached_property
     def _files(self) -> dict[str, bytes]:
-        return _files_in(self.archive)
+        return files_in(self.archive, self.name)
 
     @cached_property
     def texts(self) -> dict[str, str]:
@@ -82,6 +90,34 @@ class Bundle:
         """
         return read_rego(self.texts)
 
+    def archive_with_revision(self) -> bytes:
+        """Return the bundle file with `revision` in its manifest, which puts it into each entry of a decision log.
+
+        Raises `BundleNotUsable` and `OpaNotAvailable`.
+        """
+        if json.loads(self._files.get(".manifest", "{}")).get("revision") == self.revision:
+            return self.archive
+        return _rebuilt(self.name, self._files, "--revision", self.revision)
+
+    def signed(self, key: Path, key_id: str, scope: str | None = None) -> bytes:
+        """Return the bundle file with a signature by a private key, which is a file in PEM format (RSA or P-256).
+
+        Raises `FileNotUsable` if the key cannot be used, and `OpaNotAvailable`.
+        """
+        if "PRIVATE KEY-----" not in read_key(key):
+            raise FileNotUsable(f"{key} is not a private key. Give a file with -----BEGIN PRIVATE KEY-----.")
+        claims = {"keyid": key_id} | ({"scope": scope} if scope else {})
+        options = ["--revision", self.revision, "--signing-key", str(key.resolve())]
+        with unpacked({"claims.json": json.dumps(claims).encode()}) as directory:
+            options += ["--claims-file", str(directory / "claims.json")]
+            # The key fits one of them.
+            for algorithm in ALGORITHMS:
+                with suppress(BundleNotUsable):
+                    return _rebuilt(self.name, self._files, *options, "--signing-alg", algorithm)
+        raise FileNotUsable(
+            f"{key} cannot sign. Give a private key without a passphrase: RSA, or the elliptic curve P-256."
+        )
+
     def client(self) -> EmbeddedClient:
         """Create an embedded client that decides by this bundle, which `load` has checked.
 
@@ -96,22 +132,33 @@ def packaged_bundle() -> Bundle:
     return Bundle("this package", archive.read_bytes(), wasm.read_bytes())
 
 
-def load(name: str, *, checked: bool = True) -> Bundle:
+def load(name: str, *, checked: bool = True, verification: Verification | None = None) -> Bundle:
     """Load and compile the bundle that a file, a directory, a release or a git revision names, in a few seconds.
 
-    `checked` is False only for tests of what an unusable policy decides, and to read what no decision depends on.
+    `checked` is False only for tests of what an unusable policy decides, and to read what no decision depends on. With
+    `verification`, `name` must be a bundle file that is signed.
 
-    Raises `BundleNotUsable` if it does not exist or does not compile, `PolicyNotUsable` if `check` has findings about
-    it, `ReleaseNotUsable` if the record of the release and its policy differ, `OpaNotAvailable` if OPA is unavailable.
+    Raises `BundleNotUsable` if it does not exist or does not compile, `BundleNotVerified` if it is not signed as
+    `verification` demands, `PolicyNotUsable` if `check` has findings about it, `ReleaseNotUsable` if the record of the
+    release and its policy differ, `OpaNotAvailable` if OPA is unavailable.
     """
     if not name:
         raise BundleNotUsable(
             "The name of the bundle is empty. Give a bundle file, a directory, a release or a git revision."
         )
     path = Path(name)
+    if verification is not None:
+        if not path.is_file():
+            raise BundleNotVerified(f"{name} is not a bundle file. Only a bundle file can have a signature to verify.")
+        return load_signed(name, path.read_bytes(), verification)
     if path.is_dir():
         return _load_directory(name, policies_in(path), checked=checked)
     if path.is_file():
+        if is_signed(name, path.read_bytes()):
+            raise BundleNotVerified(
+                f"{name} is signed, and there is no key to verify it with. Give --verification-key KEYID=FILE, or name "
+                "the policy that it was made from."
+            )
         with tempfile.TemporaryDirectory() as scratch:
             bundle = _load_archive(name, path.resolve(), Path(scratch))
         if checked and (findings := check_bundle(bundle)):
@@ -122,6 +169,25 @@ def load(name: str, *, checked: bool = True) -> Bundle:
         return load_release(read_release(record), root)
     with _checkout(name) as policies:
         return _load_directory(name, policies, checked=checked, shown=f"{name}:policies")
+
+
+def load_signed(name: str, archive: bytes, verification: Verification, *, compiled: bool = True) -> Bundle:
+    """Load a signed bundle file, and compile it unless `compiled` is False. The result has no signature any more.
+
+    `name` is its name in messages.
+
+    Raises `BundleNotVerified`, `PolicyNotUsable`, `BundleNotUsable` if it is not a bundle of this policy, and
+    `OpaNotAvailable`.
+    """
+    files = verified_files(name, archive, verification)
+    with unpacked({"bundle.tar.gz": _rebuilt(name, files)}) as scratch:
+        bundle = _load_archive(name, scratch / "bundle.tar.gz", scratch, compiled=compiled)
+    if findings := check_bundle(bundle):
+        raise PolicyNotUsable(name, findings)
+    least = verification.at_least_version
+    if least and version_number(bundle.version) < version_number(least):
+        raise BundleNotVerified(f"{name} has the policy {bundle.version}, which is older than {least}.")
+    return bundle
 
 
 def check(name: str | None) -> list[Finding]:
@@ -205,15 +271,7 @@ def build(source: Path | str, where: Path, output: Path, *options: str, name: st
             capabilities,
             *entry_points,
         ]
-        _opa(*command, *options, "--output", output, source, where=where, name=name)
-
-
-def _opa(*arguments: str | Path, where: Path, name: str) -> bytes:
-    done = subprocess.run([opa_binary(), *arguments], cwd=where, capture_output=True)
-    if done.returncode:
-        problem = done.stderr.decode(errors="replace").strip() or done.stdout.decode(errors="replace").strip()
-        raise BundleNotUsable(f"{name} is not a bundle that OPA can use. Correct this:\n{problem}")
-    return done.stdout
+        run_opa(*command, *options, "--output", output, source, where=where, name=name)
 
 
 def _load_directory(name: str, policies: Path, *, checked: bool, shown: str | None = None) -> Bundle:
@@ -229,10 +287,20 @@ def _load_directory(name: str, policies: Path, *, checked: bool, shown: str | No
         return _load_archive(name, archive, Path(scratch))
 
 
-def _load_archive(name: str, archive: Path, scratch: Path) -> Bundle:
-    compiled = scratch / "compiled.tar.gz"
-    build(archive, scratch, compiled, "--target", "wasm", name=name)
-    bundle = Bundle(name, archive.read_bytes(), _files_in(compiled.read_bytes())["policy.wasm"])
+def _rebuilt(name: str, files: Mapping[str, bytes], *options: str) -> bytes:
+    """Build a bundle file from its files, with further options of `opa build`."""
+    with unpacked(files) as directory, unpacked({}) as scratch:
+        build(".", directory, scratch / "bundle.tar.gz", *options, name=name)
+        return (scratch / "bundle.tar.gz").read_bytes()
+
+
+def _load_archive(name: str, archive: Path, scratch: Path, *, compiled: bool = True) -> Bundle:
+    wasm = b""
+    if compiled:
+        output = scratch / "compiled.tar.gz"
+        build(archive, scratch, output, "--target", "wasm", name=name)
+        wasm = files_in(output.read_bytes())["policy.wasm"]
+    bundle = Bundle(name, archive.read_bytes(), wasm)
     try:
         bundle.version  # noqa: B018
     except (KeyError, TypeError):
@@ -271,12 +339,3 @@ def _checkout(revision: str, where: Path = Path()) -> Iterator[Path]:
         with tarfile.open(fileobj=io.BytesIO(archive.stdout)) as files:
             files.extractall(scratch, filter="data")
         yield Path(scratch) / "policies"
-
-
-def _files_in(archive: bytes) -> dict[str, bytes]:
-    contents = {}
-    with tarfile.open(fileobj=io.BytesIO(archive)) as files:
-        for entry in files:
-            if (content := files.extractfile(entry)) is not None:
-                contents[entry.name.lstrip("/")] = content.read()
-    return contents

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from therapy_policy import nesting
 from therapy_policy.data_check import Path as Place
 from therapy_policy.data_check import packaged_schemas
 from therapy_policy.errors import FileNotUsable
@@ -56,6 +56,6 @@ def _json(content: bytes, name: str) -> YamlFile:
         return dict(pairs)
 
     try:
-        return YamlFile(json.loads(content, object_pairs_hook=unique))
-    except (ValueError, RecursionError) as problem:
+        return YamlFile(nesting.loads(content, object_pairs_hook=unique))
+    except ValueError as problem:
         raise FileNotUsable(f"{name}: This is not JSON: {problem}.") from None

@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import Any
 
 from therapy_policy.errors import BundleNotUsable
-from therapy_policy.toolchain.opa import find_opa
+from therapy_policy.toolchain.opa import find_opa, opa_environment
 
 Node = Any  # of a syntax tree
 DataPath = tuple[str, ...]  # of a document in `data`, such as ("therapy", "parameters")
@@ -219,14 +219,8 @@ def _parse(texts: Iterable[str]) -> None:
 def _run_opa_parse(text: str) -> tuple[Node, list[RegoError]]:
     with tempfile.TemporaryDirectory() as scratch:
         (Path(scratch) / "page.rego").write_text(text, encoding="utf-8")
-        command: list[str | Path] = [
-            opa_binary(),
-            "parse",
-            "--format=json",
-            "--json-include=locations,-comments",
-            "page.rego",
-        ]
-        done = subprocess.run(command, cwd=scratch, capture_output=True)
+        arguments = ("parse", "--format=json", "--json-include=locations,-comments", "page.rego")
+        done = opa_process(*arguments, where=Path(scratch))
     if not done.returncode:
         return json.loads(done.stdout), []
     errors = json.loads(done.stderr)["errors"]
@@ -248,18 +242,8 @@ def compile_errors(bundle: Path) -> list[CompileError]:
     `bundle` contains what a bundle does, at the same paths. Raises `OpaNotAvailable`.
     """
     with deterministic_capabilities() as capabilities:
-        command: list[str | Path] = [
-            opa_binary(),
-            "check",
-            "--strict",
-            "--bundle",
-            "--format=json",
-            "--max-errors=0",
-            "--capabilities",
-            capabilities,
-            ".",
-        ]
-        done = subprocess.run(command, cwd=bundle, capture_output=True)
+        options = ("--strict", "--bundle", "--format=json", "--max-errors=0", "--capabilities", capabilities)
+        done = opa_process("check", *options, ".", where=bundle)
     if not done.returncode:
         return []
     errors = json.loads(done.stderr)["errors"]
@@ -288,7 +272,8 @@ def deterministic_capabilities() -> Iterator[Path]:
 
 @cache
 def _deterministic_capabilities() -> str:
-    done = subprocess.run([opa_binary(), "capabilities", "--current"], capture_output=True, check=True)
+    done = opa_process("capabilities", "--current")
+    done.check_returncode()
     capabilities = json.loads(done.stdout)
     capabilities["builtins"] = [each for each in capabilities["builtins"] if not each.get("nondeterministic")]
     capabilities["allow_net"] = []
@@ -296,6 +281,23 @@ def _deterministic_capabilities() -> str:
 
 
 opa_binary = cache(find_opa)
+
+
+def opa_process(*arguments: str | Path, where: Path | None = None) -> subprocess.CompletedProcess[bytes]:
+    """Run OPA in a directory, and return how it ended and what it printed. Raises `OpaNotAvailable`."""
+    return subprocess.run([opa_binary(), *arguments], cwd=where, env=opa_environment(), capture_output=True)
+
+
+def run_opa(*arguments: str | Path, where: Path, name: str) -> bytes:
+    """Run OPA in a directory and return its output. `name` is the name of what it reads, in messages.
+
+    Raises `BundleNotUsable` if OPA reports a problem, and `OpaNotAvailable`.
+    """
+    done = opa_process(*arguments, where=where)
+    if done.returncode:
+        problem = done.stderr.decode(errors="replace").strip() or done.stdout.decode(errors="replace").strip()
+        raise BundleNotUsable(f"{name} is not a bundle that OPA can use. Correct this:\n{problem}")
+    return done.stdout
 
 
 def text_at(node: Node) -> str:

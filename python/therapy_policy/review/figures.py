@@ -5,10 +5,11 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable
 from dataclasses import dataclass
-from pathlib import Path
+from importlib import resources
+from importlib.resources.abc import Traversable
 from typing import Any
 
-FIGURES = Path(__file__).parent / "figures.json"
+FIGURES = resources.files("therapy_policy.review") / "figures.json"
 
 
 @dataclass(frozen=True)
@@ -29,7 +30,7 @@ class RegoTest:
 class Figures:
     """The counts for one version of the policy."""
 
-    def __init__(self, path: Path = FIGURES) -> None:
+    def __init__(self, path: Traversable = FIGURES) -> None:
         """Read figures.json."""
         self._all: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
 

@@ -14,13 +14,14 @@ import tempfile
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
+from importlib import resources
 from pathlib import Path
 from typing import Any
 
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup, escape
 
-from therapy_policy import explain, wording
+from therapy_policy import explain, nesting, wording
 from therapy_policy.client.decision import Decision
 from therapy_policy.errors import OutputNotUsable, PolicyNotReadable
 from therapy_policy.files import packaged_json
@@ -37,7 +38,7 @@ from therapy_policy.review.requests import Field, Layout, fields, in_words, layo
 from therapy_policy.review.try_it import try_it_files
 from therapy_policy.toolchain.node import render_svg
 
-HERE = Path(__file__).parent
+HERE = resources.files("therapy_policy.review")
 MARKER = "therapy-policy-review.json"
 EVERY_REQUEST = "every_request"  # the page of the rules for every request type
 TESTS_OF_PARAMETERS = "therapy/parameters/parameters_test.rego"
@@ -151,7 +152,7 @@ def check_output(output: Path) -> None:
     if not output.is_dir():
         raise OutputNotUsable(f"{output} is a file; name a directory for the site")
     try:
-        ours = set(json.loads((output / MARKER).read_text(encoding="utf-8"))["sha256"]) | {MARKER}
+        ours = set(nesting.loads((output / MARKER).read_text(encoding="utf-8"))["sha256"]) | {MARKER}
     except (OSError, ValueError, KeyError, TypeError):
         ours = set()
     names = (path.relative_to(output).as_posix() for path in output.rglob("*") if not path.is_dir())
@@ -236,7 +237,7 @@ class Site:
     def environment(self) -> Environment:
         """The templates, with the names that all of them use."""
         environment = Environment(
-            loader=FileSystemLoader(HERE / "templates"),
+            loader=PackageLoader("therapy_policy.review"),
             autoescape=True,
             undefined=StrictUndefined,
             trim_blocks=True,

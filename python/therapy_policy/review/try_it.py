@@ -8,18 +8,20 @@ from __future__ import annotations
 import base64
 import json
 from collections.abc import Mapping, Sequence
+from importlib import resources
 from pathlib import Path
 from typing import Any
 
 import opapywasm.runtime
 
 from therapy_policy import wording
-from therapy_policy.client import request_text
+from therapy_policy.client.request_text import MAX_REQUEST_BYTES
+from therapy_policy.nesting import MAX_DEPTH
 from therapy_policy.policy.bundles import Bundle
 from therapy_policy.toolchain.fetching import ReportStep, to_stderr
 from therapy_policy.toolchain.node import installed
 
-PACKAGE = Path(__file__).parent
+PACKAGE = resources.files("therapy_policy.review")
 ENGINE = Path("@open-policy-agent/opa-wasm")
 PARTS_OF_THE_ENGINE = ("@open-policy-agent/opa-wasm", "sprintf-js", "yaml")
 
@@ -54,8 +56,8 @@ def _policy(bundle: Bundle, schema: Mapping[str, Any], examples: Sequence[Mappin
         "data": bundle.data,
         "schema": schema,
         "examples": [{"title": each["title"], "request": each["request"]} for each in examples],
-        "max_request_bytes": request_text.MAX_REQUEST_BYTES,
-        "max_depth": request_text.MAX_DEPTH,
+        "max_request_bytes": MAX_REQUEST_BYTES,
+        "max_depth": MAX_DEPTH,
         "explanation": {
             "sentences": {outcome: sentence for outcome, (sentence, _) in wording.OUTCOMES.items()},
             "effects": {effect: title for effect, (title, _) in wording.EFFECTS.items()},

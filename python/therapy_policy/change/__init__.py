@@ -1,0 +1,1 @@
+"""What a change of the policy changes, and what a release of it needs."""

@@ -1,0 +1,1 @@
+"""Clients of the two engines, and the request text that both accept."""

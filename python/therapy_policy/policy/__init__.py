@@ -1,0 +1,1 @@
+"""Reads, checks and compiles a policy and the records about it."""

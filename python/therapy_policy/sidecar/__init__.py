@@ -1,0 +1,1 @@
+"""The sidecar: OPA with this policy."""

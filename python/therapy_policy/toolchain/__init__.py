@@ -1,0 +1,1 @@
+"""The programs that this package runs: OPA, and Node.js with npm packages."""

@@ -1,0 +1,441 @@
+"""`serve --bundle-url`: a real nginx as the bundle server, and what speaks the protocol of an OCI registry."""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import json
+import os
+import re
+import signal
+import socket
+import subprocess
+import sys
+import threading
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import Any
+
+import pytest
+import requests
+import trustme
+
+from tests.policy.signing import KeyPair, archive_of, key_pair
+from tests.running import free_port
+from tests.sidecar.processes import children_of, wait_for
+from tests.sidecar.test_serve import logged_decisions, post
+from therapy_policy import DownloadFailed
+from therapy_policy.policy.archives import files_in
+from therapy_policy.policy.bundles import Bundle, packaged_bundle
+from therapy_policy.sidecar.downloads import BundleServer
+from therapy_policy.toolchain.nginx import nginx_for_tests
+
+TOKEN = "token-Xylophone"
+ROUTE = b'{"input": {"request_type": "referral_route", "island": "oahu"}}'
+SECONDS = 60.0
+
+
+@dataclass(frozen=True)
+class Bundles:
+    """Signed bundles: three versions of the policy, and what must never decide."""
+
+    key: KeyPair
+    versions: tuple[str, str, str]
+    good: tuple[bytes, bytes, bytes]
+    bad: dict[str, bytes]
+
+
+@pytest.fixture(scope="module")
+def bundles(tmp_path_factory: pytest.TempPathFactory) -> Bundles:
+    folder = tmp_path_factory.mktemp("keys")
+    key, other = key_pair(folder, "key"), key_pair(folder, "other")
+    packaged = packaged_bundle()
+    major = int(packaged.version.partition(".")[0])
+    versions = tuple(f"{major + each}.0.0" for each in range(1, 4))
+
+    def policy(version: str, old: bytes = b"", new: bytes = b"") -> Bundle:
+        data = json.loads(packaged._files["data.json"])
+        data["therapy"]["register"]["policy"]["version"] = version
+        content = json.dumps(data).encode()
+        assert old in content
+        return Bundle("b", archive_of(packaged._files | {"data.json": content.replace(old, new)}), b"")
+
+    good = tuple(policy(version).signed(key.private, "2026") for version in versions)
+    latest = policy(versions[2])
+    files = files_in(good[2])
+    page = "therapy/decision.rego"
+    bad = {
+        "findings": policy(versions[2], b'"treatment"', b'"treatmnt"').signed(key.private, "2026"),
+        "unsigned": latest.archive,
+        "another key": latest.signed(other.private, "2026"),
+        "another key ID": latest.signed(key.private, "2027"),
+        "tampered": archive_of(files | {page: files[page] + b"\n# changed\n"}),
+        "older": good[0],
+        "not a bundle": b"<html>",
+    }
+    return Bundles(key, versions, good, bad)  # type: ignore[arg-type]
+
+
+@dataclass
+class WebServer:
+    """A real nginx with one file, which wants TLS with a client certificate, and a token."""
+
+    folder: Path
+    port: int = field(default_factory=free_port)
+
+    def __post_init__(self) -> None:
+        ca = trustme.CA()
+        ca.cert_pem.write_to_path(self.folder / "ca.pem")
+        for name in ("server", "client"):
+            issued = ca.issue_cert("127.0.0.1")
+            issued.cert_chain_pems[0].write_to_path(self.folder / f"{name}.pem")
+            issued.private_key_pem.write_to_path(self.folder / f"{name}.key")
+        (self.folder / "token").write_text(f"{TOKEN}\n")
+        (self.folder / "files").mkdir()
+        self.folder.chmod(0o755)
+        temporary = "".join(
+            f"{each}_temp_path {self.folder}/{each};" for each in ("client_body", "proxy", "fastcgi", "uwsgi", "scgi")
+        )
+        (self.folder / "nginx.conf").write_text(
+            f"""
+            daemon off; worker_processes 1; pid {self.folder}/pid; {"user root;" if os.geteuid() == 0 else ""}
+            events {{}}
+            http {{
+                {temporary}
+                log_format status $status; access_log {self.folder}/access.log status;
+                server {{
+                    listen 127.0.0.1:{self.port} ssl;
+                    ssl_certificate {self.folder}/server.pem; ssl_certificate_key {self.folder}/server.key;
+                    ssl_client_certificate {self.folder}/ca.pem; ssl_verify_client on;
+                    root {self.folder}/files;
+                    if ($http_authorization != "Bearer {TOKEN}") {{ return 401; }}
+                }}
+            }}
+            """
+        )
+
+    @property
+    def options(self) -> list[str]:
+        files = {"ca": "ca.pem", "certificate": "client.pem", "key": "client.key", "token": "token"}
+        named = [f"--bundle-{option}={self.folder / file}" for option, file in files.items()]
+        return [f"--bundle-url=https://127.0.0.1:{self.port}/policy.tar.gz", *named]
+
+    @property
+    def statuses(self) -> list[str]:
+        return (self.folder / "access.log").read_text().split()
+
+    def publish(self, content: bytes) -> None:
+        partial = self.folder / "partial"
+        partial.write_bytes(content)
+        partial.replace(self.folder / "files/policy.tar.gz")
+
+    @contextlib.contextmanager
+    def running(self) -> Iterator[None]:
+        command = [
+            str(nginx_for_tests()),
+            "-p",
+            str(self.folder),
+            "-e",
+            "stderr",
+            "-c",
+            str(self.folder / "nginx.conf"),
+        ]
+        with subprocess.Popen(command, stderr=subprocess.DEVNULL) as process:
+            try:
+                wait_for(lambda: (self.folder / "pid").exists())
+                yield
+            finally:
+                process.terminate()
+
+
+@dataclass(frozen=True)
+class Sidecar:
+    """A sidecar that may not be ready."""
+
+    url: str
+    probes: str
+    log: Path
+
+    def status(self, probe: str) -> tuple[int, str]:
+        with contextlib.suppress(requests.ConnectionError):
+            answer = requests.get(f"{self.probes}/health/{probe}", timeout=SECONDS)
+            return answer.status_code, answer.text
+        return 0, ""
+
+    def ready(self) -> bool:
+        return self.status("ready")[0] == 200
+
+    def listens(self) -> bool:
+        with contextlib.closing(socket.socket()) as probe:
+            return probe.connect_ex(("127.0.0.1", int(self.url.rpartition(":")[2]))) == 0
+
+    def metric(self, name: str) -> float:
+        text = requests.get(f"{self.probes}/metrics", timeout=SECONDS).text
+        match = re.search(rf"^therapy_policy_{re.escape(name)} (\S+)$", text, re.MULTILINE)
+        assert match, name
+        return float(match[1])
+
+    def problem(self, reason: str) -> bool:
+        return self.metric(f'bundle_problem{{reason="{reason}"}}') == 1
+
+    def version(self) -> str:
+        return str(post(self.url, ROUTE).json()["result"]["policy_version"])
+
+
+@contextlib.contextmanager
+def following(
+    log: Path, key: KeyPair, *options: str, under: tuple[str, ...] = (), **variables: str
+) -> Iterator[Sidecar]:
+    """`serve` on free ports, perhaps not ready; `under` is a command that runs it as its only child."""
+    port, probes = free_port(), free_port()
+    command = [sys.executable, "-m", "therapy_policy.cli", "serve", f"--port={port}", f"--diagnostics-port={probes}"]
+    command += ["--bundle-poll=1", f"--verification-key=2026={key.public}", *options]
+    with log.open("wb") as stream:
+        process = subprocess.Popen([*under, *command], stdout=stream, stderr=stream, env=os.environ | variables)
+    sidecar = Sidecar(f"http://127.0.0.1:{port}", f"http://127.0.0.1:{probes}", log)
+    try:
+        wait_for(lambda: process.poll() is not None or sidecar.status("live")[0] == 200)
+        assert process.poll() is None, log.read_text()
+        yield sidecar
+    finally:
+        os.kill(children_of(process.pid)[0] if under else process.pid, signal.SIGTERM)
+        assert process.wait(SECONDS) == 0
+    text = log.read_text()
+    assert "Traceback" not in text
+    assert TOKEN not in text
+
+
+@contextlib.contextmanager
+def asking(sidecar: Sidecar) -> Iterator[list[str]]:
+    """Send one request after another, and collect the versions that decide them."""
+    stopped = threading.Event()
+    answers: list[str] = []
+
+    def ask() -> None:
+        while not stopped.is_set():
+            answers.append(sidecar.version())
+
+    thread = threading.Thread(target=ask)
+    thread.start()
+    try:
+        yield answers
+    finally:
+        stopped.set()
+        thread.join(SECONDS)
+
+
+def test_only_a_good_bundle_ever_decides(tmp_path: Path, bundles: Bundles) -> None:
+    (folder := tmp_path / "server").mkdir()
+    (store := tmp_path / "store").mkdir()
+    server = WebServer(folder)
+    options = [*server.options, f"--bundle-store={store}"]
+    first, second, third = bundles.versions
+    with contextlib.ExitStack() as nginx:
+        nginx.enter_context(server.running())
+        with following(tmp_path / "log", bundles.key, *options) as sidecar:
+            # No bundle: it lives, and is not ready, and decides nothing.
+            assert wait_for(lambda: sidecar.problem("download"))
+            assert sidecar.status("ready") == (503, "there is no bundle yet\n")
+            wait_for(sidecar.listens)
+            assert "result" not in post(sidecar.url, ROUTE).json()
+
+            server.publish(bundles.good[0])
+            wait_for(sidecar.ready)
+            answer = post(sidecar.url, ROUTE).json()
+            assert answer["result"]["policy_version"] == first
+            (in_log,) = logged_decisions(sidecar.log, answer["decision_id"])["bundles"].values()
+            assert re.fullmatch(rf"{re.escape(first)}\+[0-9a-f]{{12}}", in_log["revision"])
+            assert not sidecar.problem("download")
+
+            # The policy changes while requests are decided, for all of them at once.
+            with asking(sidecar) as answers:
+                wait_for(lambda: len(answers) > 5)
+                server.publish(bundles.good[1])
+                wait_for(lambda: answers[-1] == second)
+            assert answers == sorted(answers)
+            assert set(answers) == {first, second}
+            for name, bad in bundles.bad.items():
+                server.publish(bad)
+                wait_for(lambda: sidecar.problem("rejected"))
+                assert sidecar.version() == second, name
+                assert sidecar.ready()
+                server.publish(bundles.good[1])
+                wait_for(lambda: not sidecar.problem("rejected"))
+            wait_for(lambda: server.statuses[-1] == "304")
+            assert sidecar.metric("bundle_age_seconds") < SECONDS
+
+            nginx.close()
+            wait_for(lambda: sidecar.problem("download"))
+            before = sidecar.metric("bundle_age_seconds")
+            assert sidecar.version() == second
+            wait_for(lambda: sidecar.metric("bundle_age_seconds") > before)
+            assert sidecar.ready()
+
+    # The server is still down.
+    with following(tmp_path / "log", bundles.key, *options) as sidecar:
+        wait_for(sidecar.ready)
+        assert sidecar.version() == second
+        with server.running():
+            server.publish(bundles.good[0])
+            wait_for(lambda: sidecar.problem("rejected"))
+            server.publish(bundles.good[2])
+            wait_for(lambda: sidecar.version() == third)
+
+    (store / "bundle.tar.gz").write_bytes(bundles.bad["tampered"])
+    with following(tmp_path / "log", bundles.key, *options) as sidecar:
+        wait_for(lambda: sidecar.problem("download"))
+        assert sidecar.status("ready")[0] == 503
+        assert "The stored bundle is not used" in sidecar.log.read_text()
+
+
+class Registry(ThreadingHTTPServer):
+    """What pulls from an OCI registry see: manifests by tag, and blobs by digest."""
+
+    def __init__(self) -> None:
+        self.answers: dict[str, bytes] = {}
+        registry = self
+
+        class Handler(BaseHTTPRequestHandler):
+            def do_GET(self) -> None:
+                body = registry.answers.get(self.path)
+                self.send_response(404 if body is None else 200)
+                self.end_headers()
+                self.wfile.write(body or b"")
+
+            def log_message(self, *_: Any) -> None:
+                pass
+
+        super().__init__(("127.0.0.1", 0), Handler)
+        threading.Thread(target=self.serve_forever, args=(0.02,), daemon=True).start()
+
+    def push(self, content: bytes, *, digest: str = "") -> None:
+        digest = digest or f"sha256:{hashlib.sha256(content).hexdigest()}"
+        manifest = {"schemaVersion": 2, "config": {}, "layers": [{"digest": digest, "size": len(content)}]}
+        self.answers[f"/v2/policies/therapy/blobs/{digest}"] = content
+        self.answers["/v2/policies/therapy/manifests/stable"] = json.dumps(manifest).encode()
+
+
+def test_a_registry_is_followed_with_the_front(tmp_path: Path, bundles: Bundles) -> None:
+    with Registry() as registry:
+        registry.push(bundles.good[0])
+        options = [f"--bundle-url=oci://127.0.0.1:{registry.server_port}/policies/therapy:stable", "--front"]
+        with following(tmp_path / "log", bundles.key, *options, NGINX=str(nginx_for_tests())) as sidecar:
+            wait_for(sidecar.ready)
+
+            def version() -> str:
+                url, headers = f"{sidecar.url}/v1/data/therapy/decision", {"Content-Type": "application/json"}
+                return str(
+                    requests.post(url, ROUTE, headers=headers, timeout=SECONDS).json()["result"]["policy_version"]
+                )
+
+            assert version() == bundles.versions[0]
+            # The bytes are not those that the manifest names.
+            registry.push(bundles.good[1], digest=f"sha256:{hashlib.sha256(b'other').hexdigest()}")
+            wait_for(lambda: sidecar.problem("download"))
+            registry.push(bundles.bad["unsigned"])
+            wait_for(lambda: sidecar.problem("rejected"))
+            assert version() == bundles.versions[0]
+            registry.push(bundles.good[1])
+            wait_for(lambda: version() == bundles.versions[1])
+        registry.shutdown()
+
+
+def test_the_first_process_of_a_container_loses_no_rejection(tmp_path: Path, bundles: Bundles) -> None:
+    # It collects the processes that nobody waits for. OPA, which verifies, must not be one of them.
+    user = () if os.geteuid() == 0 else ("--user", "--map-root-user")
+    with Registry() as registry:
+        registry.push(bundles.bad["another key"])
+        option = f"--bundle-url=oci://127.0.0.1:{registry.server_port}/policies/therapy:stable"
+        under = ("unshare", *user, "--pid", "--fork")
+        with following(tmp_path / "log", bundles.key, option, under=under) as sidecar:
+            wait_for(lambda: sidecar.problem("rejected"))
+            assert sidecar.status("ready") == (503, "there is no bundle yet\n")
+            assert "is not what was signed with the key 2026" in sidecar.log.read_text()
+            registry.push(bundles.good[0])
+            wait_for(sidecar.ready)
+            assert sidecar.version() == bundles.versions[0]
+        registry.shutdown()
+
+
+@contextlib.contextmanager
+def answering(answer: Callable[[BaseHTTPRequestHandler], None]) -> Iterator[str]:
+    """A web server that answers each GET with a function; yields its URL."""
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            with contextlib.suppress(ConnectionError):
+                answer(self)
+
+        def log_message(self, *_: Any) -> None:
+            pass
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
+        threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True).start()
+        yield f"http://127.0.0.1:{server.server_port}/bundle.tar.gz"
+        server.shutdown()
+
+
+def test_a_download_is_limited_and_encoded_by_nobody() -> None:
+    def endless(handler: BaseHTTPRequestHandler) -> None:
+        handler.send_response(200)
+        handler.end_headers()
+        while True:
+            handler.wfile.write(bytes(1 << 20))
+
+    def as_it_is(handler: BaseHTTPRequestHandler) -> None:
+        assert handler.headers["Accept-Encoding"] == "identity"
+        known = handler.headers["If-None-Match"] == '"1"'
+        handler.send_response(304 if known else 200)
+        handler.send_header("ETag", '"1"')
+        handler.end_headers()
+        handler.wfile.write(b"" if known else b"content")
+
+    with answering(endless) as url, pytest.raises(DownloadFailed, match="more than 16 MiB"):
+        BundleServer(url).download(None)
+    with answering(as_it_is) as url:
+        assert BundleServer(url).download(None) == (b"content", '"1"')
+        assert BundleServer(url).download('"0"') == (b"content", '"1"')
+        assert BundleServer(url).download('"1"') is None
+    with answering(lambda handler: handler.send_error(500)) as url, pytest.raises(DownloadFailed, match="status 500"):
+        BundleServer(url).download(None)
+    with pytest.raises(DownloadFailed, match="cannot be reached"):
+        BundleServer(f"http://127.0.0.1:{free_port()}/").download(None)
+
+
+@pytest.mark.parametrize(
+    "manifest", [b"", b"[]", b"{}", b'{"layers": []}', b'{"layers": [{}, {}]}', b'{"layers": [1]}']
+)
+def test_an_image_without_a_bundle_is_not_one(manifest: bytes) -> None:
+    def answer(handler: BaseHTTPRequestHandler) -> None:
+        handler.send_response(200)
+        handler.end_headers()
+        handler.wfile.write(manifest)
+
+    with answering(answer) as url, pytest.raises(DownloadFailed, match="does not have one layer"):
+        BundleServer(url.replace("http:", "oci:").replace(".tar.gz", ":stable")).download(None)
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (["--bundle-url=https://bundles.example/b"], "needs --verification-key"),
+        (["--bundle-url=https://user:word@bundles.example/b", "--verification-key=K=KEY"], "no password"),
+        (["--bundle-url=oci://bundles.example/b", "--verification-key=K=KEY"], "--bundle-url takes"),
+        (["--bundle-url=http://b.example/b", "--verification-key=K=KEY", "--bundle-token=KEY"], "reads the token"),
+        (["--bundle-url=http://b.example/b", "--verification-key=K=KEY", "--bundle=b"], "does not go with --bundle"),
+        (["--bundle-url=http://b.example/b", "--verification-key=K=KEY", "--bundle-store=KEY"], "is not a directory"),
+        (["--bundle-url=http://b.example/b", "--verification-key=K=KEY", "--bundle-ca=KEY.no"], "cannot be read"),
+        (["--bundle-token=KEY"], "need --bundle-url"),
+        (["--verification-key=K=KEY"], "needs --bundle or --bundle-url"),
+        (["--bundle=b", "--verification-key=K=KEY", "--at-least-version=2"], "such as 2.0.1"),
+        (["--bundle=b", "--at-least-version=2.0.1"], "need --verification-key"),
+    ],
+)
+def test_options_that_do_not_fit_together(tmp_path: Path, options: list[str], message: str) -> None:
+    given = [option.replace("KEY", str(key_pair(tmp_path, "key").public)) for option in options]
+    command = [sys.executable, "-m", "therapy_policy.cli", "serve", *given]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=SECONDS)
+    assert done.returncode == 2
+    assert message in done.stderr

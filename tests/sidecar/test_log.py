@@ -1,0 +1,162 @@
+"""The log of a real sidecar that nobody reads, on a disk that is full, and under a mask that is undefined."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+import requests
+
+from tests.running import free_port, running_sidecar
+from tests.sidecar.processes import wait_for
+from tests.sidecar.test_serve import logged_decisions, post
+from therapy_policy import SidecarClient
+from therapy_policy.sidecar.log import MAX_WAITING_BYTES, is_masked
+
+ROOT = Path(__file__).parents[2]
+ROUTE = {"request_type": "referral_route", "island": "oahu"}
+# A batch whose log entry is long: each line is denied, with a reason of its own.
+LINE = {"procedure_code": "99999", "units": 1}
+CLAIM = {
+    "request_type": "pediatric_ot_claim",
+    "service_date": "2026-03-02",
+    "units_already_authorized": 0,
+    "service_lines": [LINE] * 50,
+}
+BATCH = json.dumps({"input": {"requests": [CLAIM] * 20}}).encode()
+SECRET = "Xylophone"
+PLAN = {
+    "request_type": "pt_treatment_plan",
+    "service_date": "2026-03-02",
+    "specialty": "none",
+    "plan_of_care": {"diagnosis": f"{SECRET} 1"},
+}
+
+
+def status(port: int, path: str) -> int:
+    return requests.get(f"http://127.0.0.1:{port}{path}", timeout=30).status_code
+
+
+def metric(port: int, name: str) -> float:
+    text = requests.get(f"http://127.0.0.1:{port}/metrics", timeout=30).text
+    return sum(float(line.split()[-1]) for line in text.splitlines() if line.startswith(name))
+
+
+@contextmanager
+def serving_into(output: int) -> Iterator[tuple[str, int, subprocess.Popen[bytes]]]:
+    """A sidecar whose log goes to a file descriptor; yields its URL, its port for probes, and its process."""
+    port, probes = free_port(), free_port()
+    serve = [
+        sys.executable,
+        "-m",
+        "therapy_policy.cli",
+        "serve",
+        "--port",
+        str(port),
+        "--diagnostics-port",
+        str(probes),
+    ]
+    with (
+        subprocess.Popen(serve, stderr=output, stdout=subprocess.DEVNULL) as process,
+        SidecarClient(f"http://127.0.0.1:{port}") as client,
+    ):
+        try:
+            wait_for(client.ready)
+            yield f"http://127.0.0.1:{port}", probes, process
+        finally:
+            process.terminate()
+            try:
+                assert process.wait(60) == 0
+            finally:
+                process.kill()
+
+
+def test_a_log_that_nobody_reads_stops_nothing() -> None:
+    reader, writer = os.pipe()
+    with serving_into(writer) as (url, probes, _):
+        os.close(writer)
+        assert status(probes, "/health/ready") == 200
+        sent = 0
+        while metric(probes, 'therapy_policy_decision_log_lost_total{reason="behind"}') == 0:
+            assert sent < 2 * MAX_WAITING_BYTES
+            answer = post(url, BATCH, "therapy/decisions")
+            assert [decision["outcome"] for decision in answer.json()["result"]] == ["denied"] * 20
+            sent += len(answer.content)
+        assert status(probes, "/health/ready") == 503
+        assert status(probes, "/health/live") == 200
+        assert post(url, json.dumps({"input": ROUTE}).encode()).json()["result"]["outcome"] == "routed"
+
+        # Its reader comes back.
+        threading.Thread(target=lambda: [None for _ in iter(lambda: os.read(reader, 65536), b"")], daemon=True).start()
+        wait_for(lambda: status(probes, "/health/ready") == 200)
+        lost = metric(probes, "therapy_policy_decision_log_lost_total")
+        post(url, json.dumps({"input": ROUTE}).encode())
+        assert metric(probes, "therapy_policy_decision_log_lost_total") == lost
+
+
+def test_a_full_disk_shows_in_readiness() -> None:
+    with open("/dev/full", "wb") as full, serving_into(full.fileno()) as (url, probes, _):
+        assert post(url, json.dumps({"input": ROUTE}).encode()).json()["result"]["outcome"] == "routed"
+        wait_for(lambda: status(probes, "/health/ready") == 503)
+        assert status(probes, "/health/live") == 200
+        assert metric(probes, "therapy_policy_decision_log_waiting_bytes") > 0
+        assert metric(probes, "therapy_policy_decision_log_written_total") == 0
+        assert metric(probes, "therapy_policy_ready") == 0
+
+
+@pytest.fixture
+def policies(tmp_path: Path) -> Path:
+    shutil.copytree(ROOT / "policies", tmp_path / "policies")
+    return tmp_path / "policies"
+
+
+def test_an_entry_without_the_mask_is_not_written(policies: Path, tmp_path: Path) -> None:
+    mask = policies / "system/log.rego"
+    text = mask.read_text(encoding="utf-8")
+    # For a treatment plan, the mask is undefined.
+    condition = ' if object.get(input, ["input", "request_type"], "") != "pt_treatment_plan"\n'
+    for name in ("input", "result"):
+        rule = f'mask contains {{"op": "upsert", "path": "/{name}", "value": _kept_{name}}}\n'
+        assert rule in text
+        text = text.replace(rule, rule.rstrip() + condition)
+    mask.write_text(text, encoding="utf-8")
+    probes = free_port()
+    options = ("--bundle", str(policies), "--diagnostics-port", str(probes))
+    with running_sidecar(tmp_path / "log", *options) as running:
+        assert post(running.url, json.dumps({"input": PLAN}).encode()).json()["result"]["outcome"] == "pended"
+        other = post(running.url, json.dumps({"input": ROUTE}).encode()).json()
+        logged_decisions(running.log, other["decision_id"])
+        assert SECRET not in running.log.read_text()
+        assert metric(probes, 'therapy_policy_decision_log_lost_total{reason="not_masked"}') == 1
+        assert status(probes, "/health/ready") == 503
+
+
+def test_a_bundle_without_the_mask_is_refused(policies: Path) -> None:
+    (policies / "system/log.rego").unlink()
+    (policies / "system/log_test.rego").unlink()
+    serve = [sys.executable, "-m", "therapy_policy.cli", "serve", "--port", str(free_port()), "--bundle", str(policies)]
+    done = subprocess.run(serve, capture_output=True, text=True, timeout=120)
+    assert done.returncode == 2
+    assert "error: The bundle does not have the policies system/log.rego and system/authz.rego" in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("entry", "masked"),
+    [
+        ({"decision_id": "1", "input": 1, "result": 2, "masked": ["/input", "/result"]}, True),
+        ({"decision_id": "1", "result": 2, "masked": ["/result"]}, True),
+        ({"decision_id": "1", "input": 1, "result": 2, "masked": ["/result"]}, False),
+        ({"decision_id": "1", "input": 1, "result": 2}, False),
+        ({"msg": "OPA ended"}, True),
+    ],
+)
+def test_what_is_masked(entry: object, masked: bool) -> None:
+    assert is_masked(entry) is masked

@@ -1,0 +1,1 @@
+"""`make soak`: the sidecar as shipped, under load and under faults, with every answer checked."""
