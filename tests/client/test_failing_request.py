@@ -29,6 +29,7 @@ class FailingServer:
 
     def __init__(self, client: EmbeddedClient, *, silent: bool = False) -> None:
         self.broken = False
+        self.status = 500
         self.exchanges = 0
         self._client = client
         self._silent = silent
@@ -46,7 +47,7 @@ class FailingServer:
         if self.broken or MARK.encode() in body:
             if self._silent:
                 self._end.wait()
-            return handler.send_error(500)
+            return handler.send_error(self.status)
         asked = json.loads(body)["input"]
         many = handler.path.split("?")[0].endswith("/decisions")
         result: Any = self._client.decide_many(asked["requests"]) if many else self._client.decide(asked)
@@ -125,9 +126,11 @@ def test_without_an_engine_nothing_is_asked_again(make: Callable[..., Any], visi
     assert not isinstance(failure.value, EngineTimeout)
 
 
+@pytest.mark.parametrize(("status", "words"), [(500, "HTTP 500"), (413, "more bytes than the sidecar accepts")])
 def test_batch_gives_such_a_request_a_line_of_its_own(
-    failing: FailingServer, visit: dict[str, Any], tmp_path: Path
+    status: int, words: str, failing: FailingServer, visit: dict[str, Any], tmp_path: Path
 ) -> None:
+    failing.status = status
     requests, output = tmp_path / "in.jsonl", tmp_path / "out.jsonl"
     lines = [json.dumps(request) for request in requests_with_marks(visit, 6, {4})]
     requests.write_text("\n".join([*lines[:2], "no JSON", *lines[2:]]) + "\n", encoding="utf-8")
@@ -137,7 +140,19 @@ def test_batch_gives_such_a_request_a_line_of_its_own(
     decided = [json.loads(line) for line in output.read_text(encoding="utf-8").splitlines()]
     assert [line.get("request_id") for line in decided] == ["r-0", "r-1", None, "r-2", "r-3", None, "r-5"]
     assert decided[5].keys() == {"not_decided"}
-    assert "HTTP 500" in decided[5]["not_decided"]
+    assert words in decided[5]["not_decided"]
+
+
+def test_batch_ends_when_the_sidecar_accepts_nothing(
+    failing: FailingServer, visit: dict[str, Any], tmp_path: Path
+) -> None:
+    failing.status, failing.broken = 413, True
+    requests = tmp_path / "in.jsonl"
+    requests.write_text(json.dumps(visit) + "\n", encoding="utf-8")
+    result = run_command("batch", requests, "--output", tmp_path / "out.jsonl", "--sidecar", failing.url)
+    assert result.returncode == 2
+    assert b"more bytes than the sidecar accepts" in result.stderr
+    assert failing.exchanges == 2
 
 
 class FailingClient(EmbeddedClient):

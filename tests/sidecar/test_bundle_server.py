@@ -29,7 +29,9 @@ from tests.sidecar.test_serve import logged_decisions, post
 from therapy_policy import DownloadFailed
 from therapy_policy.policy.archives import files_in
 from therapy_policy.policy.bundles import Bundle, packaged_bundle
+from therapy_policy.sidecar.diagnostics import DOWNLOAD
 from therapy_policy.sidecar.downloads import BundleServer
+from therapy_policy.sidecar.updates import Accepted, BundleSource, Updates
 from therapy_policy.toolchain.nginx import nginx_for_tests
 
 TOKEN = "token-Xylophone"
@@ -439,3 +441,25 @@ def test_options_that_do_not_fit_together(tmp_path: Path, options: list[str], me
     done = subprocess.run(command, capture_output=True, text=True, timeout=SECONDS)
     assert done.returncode == 2
     assert message in done.stderr
+
+
+def test_a_token_that_cannot_be_sent_is_a_failed_download(tmp_path: Path) -> None:
+    token = tmp_path / "token"
+    token.write_text("\ufefftoken", encoding="utf-8")
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        url = f"http://127.0.0.1:{listener.getsockname()[1]}/bundle.tar.gz"
+        with pytest.raises(DownloadFailed, match="cannot be asked"):
+            BundleServer(url, token_file=token).download(None)
+
+
+def test_a_bundle_that_cannot_even_be_rejected_does_not_end_the_updates(tmp_path: Path) -> None:
+    def accept(name: str, content: bytes, version: str | None) -> Accepted:
+        raise UnicodeDecodeError("utf-8", content, 0, 1, "invalid start byte")
+
+    said: list[str] = []
+    (tmp_path / "bundle.tar.gz").write_bytes(b"\xff")
+    updates = Updates(BundleSource(BundleServer("http://127.0.0.1:1/"), accept, tmp_path, 60.0), said.append)
+    updates.start()
+    wait_for(lambda: updates.problem == DOWNLOAD)  # so it asks the server after that
+    updates.stop()
+    assert said[0] == "The stored bundle is not used: UnicodeDecodeError"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import os
 import shutil
@@ -19,7 +20,7 @@ from tests.running import free_port, running_sidecar
 from tests.sidecar.processes import wait_for
 from tests.sidecar.test_serve import logged_decisions, post
 from therapy_policy import SidecarClient
-from therapy_policy.sidecar.log import MAX_WAITING_BYTES, is_masked
+from therapy_policy.sidecar.log import MAX_WAITING_BYTES, Log, is_masked
 
 ROOT = Path(__file__).parents[2]
 ROUTE = {"request_type": "referral_route", "island": "oahu"}
@@ -160,3 +161,31 @@ def test_a_bundle_without_the_mask_is_refused(policies: Path) -> None:
 )
 def test_what_is_masked(entry: object, masked: bool) -> None:
     assert is_masked(entry) is masked
+
+
+def test_an_entry_that_is_cut_off_is_counted_and_the_sidecar_stays_ready(tmp_path: Path) -> None:
+    with (tmp_path / "log").open("wb") as output:
+        log = Log(output.fileno())
+        log.read(io.BytesIO(b'{"decision_id": "x", "input": {"a":'))
+        assert log.flush(30)
+    assert log.lost["cut_off"] == 1
+    assert log.problem is None
+    assert (tmp_path / "log").read_bytes() == b""
+
+
+def test_at_the_end_what_a_program_wrote_is_read_first(tmp_path: Path) -> None:
+    entry = {"decision_id": "x", "masked": ["/input", "/result"], "input": "x" * 300_000, "result": None}
+    lines = (json.dumps(entry).encode() + b"\n") * 3
+    ours, theirs = os.pipe()  # has room for less than one of them
+
+    def write() -> None:
+        with os.fdopen(theirs, "wb") as stream:
+            stream.write(lines)
+
+    with (tmp_path / "log").open("wb") as output:
+        log = Log(output.fileno())
+        log.read(os.fdopen(ours, "rb"))
+        threading.Thread(target=write).start()
+        assert log.flush(30)
+    assert (tmp_path / "log").read_bytes() == lines
+    assert log.written == 3

@@ -169,7 +169,10 @@ def decide_lines(client: Client, lines: list[bytes]) -> list[Decision | NotDecid
     try:
         return [*client.decide_texts(lines)]
     except (RequestNotJson, RequestTooLarge):
-        return decide_lines(client, [line if _is_json(line) else b"null" for line in lines])
+        decidable = [line if _is_json(line) else b"null" for line in lines]
+        if decidable == lines:
+            raise
+        return decide_lines(client, decidable)
     except EngineError as error:
         if error.decisions is None:
             raise

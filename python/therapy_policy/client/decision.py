@@ -199,7 +199,7 @@ def deciding(
     for batch in batches(requests):
         try:
             answer = yield "therapy/decisions", batch.text
-        except (EngineError, EngineTimeout) as error:
+        except (EngineError, EngineTimeout, RequestTooLarge) as error:
             problem = error
         else:
             decisions += checked_decisions(answer, batch, policy_version, published)
@@ -209,7 +209,7 @@ def deciding(
         for index, request in enumerate(batch.requests, batch.first):
             try:
                 answer = yield "therapy/decision", request.text
-            except (EngineError, EngineTimeout) as error:
+            except (EngineError, EngineTimeout, RequestTooLarge) as error:
                 failures.append((index, str(error)))
                 decisions.append(None)
             else:

@@ -66,8 +66,8 @@ class EmbeddedClient(Client):
         self._published = _published(data)
         self._closed = False
         try:
-            code = wasm or packaged_file("policy.wasm").read_bytes()
-            self._data = data or packaged_file("data.json").read_bytes()
+            code = packaged_file("policy.wasm").read_bytes() if wasm is None else wasm
+            self._data = packaged_file("data.json").read_bytes() if data is None else data
             self._compiled = _on_worker(lambda: _compile(code))
             self._processes = {_forks.generation: _Process()}
             _on_worker(self._policy_here)

@@ -74,6 +74,8 @@ class BundleServer:
                 return _from_web_server(session, self.url, tag)
             except requests.RequestException as problem:
                 raise DownloadFailed(f"the bundle server cannot be reached ({type(problem).__name__})") from None
+            except ValueError as problem:  # such as a token or a redirect that cannot be written in a header
+                raise DownloadFailed(f"the bundle server cannot be asked ({type(problem).__name__})") from None
             except OSError as problem:
                 raise FileNotUsable(
                     f"A TLS file for the bundle server cannot be used: {problem.strerror or 'wrong path'}."

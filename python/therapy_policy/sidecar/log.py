@@ -25,9 +25,10 @@ LATE_SECONDS = 5.0  # an entry that waits longer makes the sidecar not ready
 RETRY_SECONDS = 0.5
 
 BEHIND = "behind"  # the writer was too far behind
+CUT_OFF = "cut_off"  # the program died while it wrote the entry
 NOT_MASKED = "not_masked"
 TOO_LONG = "too_long"
-LOSSES = (BEHIND, NOT_MASKED, TOO_LONG)
+LOSSES = (BEHIND, CUT_OFF, NOT_MASKED, TOO_LONG)
 
 PANIC = re.compile(rb"panic(?: serving [^ ]*)?: (?!runtime error)")
 
@@ -44,6 +45,7 @@ class Log:
         self._waiting: deque[tuple[float, bytes, bool]] = deque()  # since when, line, whether it is a decision
         self.waiting_bytes = 0
         self._behind = False  # something was lost since the last time that nothing waited
+        self._readers: list[threading.Thread] = []
         threading.Thread(target=self._write, name="log writer", daemon=True).start()
 
     def report(self, message: str) -> None:
@@ -52,7 +54,9 @@ class Log:
 
     def read(self, stream: IO[bytes]) -> None:
         """Read the output of a program to its end in another thread."""
-        threading.Thread(target=self._read, args=(stream,), name="log reader", daemon=True).start()
+        reader = threading.Thread(target=self._read, args=(stream,), name="log reader", daemon=True)
+        self._readers = [each for each in self._readers if each.is_alive()] + [reader]
+        reader.start()
 
     @property
     def problem(self) -> str | None:
@@ -67,9 +71,13 @@ class Log:
             return None
 
     def flush(self, seconds: float) -> bool:
-        """Wait until everything is written; return False if that takes longer."""
+        """Wait until the programs' output is read to its end and written; return False if that takes longer."""
+        deadline = time.monotonic() + seconds
+        for reader in self._readers:
+            reader.join(max(0.0, deadline - time.monotonic()))
         with self._changed:
-            return self._changed.wait_for(lambda: not self._waiting, seconds)
+            written = self._changed.wait_for(lambda: not self._waiting, max(0.0, deadline - time.monotonic()))
+        return written and not any(reader.is_alive() for reader in self._readers)
 
     def _read(self, stream: IO[bytes]) -> None:
         with stream:
@@ -88,7 +96,7 @@ class Log:
         try:
             entry = nesting.loads(line)
         except ValueError:
-            self._lose(NOT_MASKED)
+            self._lose(CUT_OFF)
             return
         is_decision = "decision_id" in entry
         if not is_masked(entry):

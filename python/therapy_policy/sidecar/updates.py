@@ -118,8 +118,8 @@ class Updates:
             self._use(self._accept(str(file), content, None), content)
         except FileNotFoundError:
             return
-        except (TherapyPolicyError, OSError) as problem:
-            self._say(f"The stored bundle is not used: {problem}")
+        except Exception as problem:  # whatever is wrong with it, the server may have a good one
+            self._say(f"The stored bundle is not used: {_text_of(problem)}")
 
     def _poll(self) -> str | None:
         try:
@@ -131,8 +131,8 @@ class Updates:
             least = self.current.version if self.current else None
             try:
                 self._use(self._accept("The bundle of the server", download.content, least), download.content)
-            except (TherapyPolicyError, OSError) as problem:
-                self._say(f"The bundle was rejected, and the one before it stays: {problem}")
+            except Exception as problem:  # whatever is wrong with it, the next one may be good
+                self._say(f"The bundle was rejected, and the one before it stays: {_text_of(problem)}")
                 return REJECTED
             self._keep(download.content)
         if download:
@@ -170,6 +170,11 @@ class Updates:
         if message != self._reported:
             self._reported = message
             self._report(message)
+
+
+def _text_of(problem: Exception) -> str:
+    """Return a message of ours, or of the operating system, or the kind of another exception."""
+    return str(problem) if isinstance(problem, (TherapyPolicyError, OSError)) else type(problem).__name__
 
 
 class _Handler(BaseHTTPRequestHandler):
