@@ -23,7 +23,7 @@ from therapy_policy.client.endpoint import (
     query,
 )
 from therapy_policy.client.request_text import RequestText, checked_text, request_text
-from therapy_policy.errors import EngineError, EngineNotAvailable, TherapyPolicyError
+from therapy_policy.errors import EngineError, EngineNotAvailable
 
 try:
     import httpx
@@ -108,20 +108,7 @@ class AsyncSidecarClient:
         return checked_decision(answer, request, self._policy_version)
 
     async def _decide_batches(self, requests: list[RequestText]) -> list[Decision]:
-        steps = deciding(requests, self._policy_version, None)
-        try:
-            question = next(steps)
-            while True:
-                answer: object = None
-                failure: TherapyPolicyError | None = None
-                try:
-                    answer = await self._ask(*question)
-                except TherapyPolicyError as error:
-                    failure = error
-                question = steps.throw(failure) if failure else steps.send(answer)
-        except StopIteration as end:
-            decisions: list[Decision] = end.value
-            return decisions
+        return await deciding(requests, self._ask, self._policy_version, None)
 
     async def _ask(self, entry_point: str, text: str) -> object:
         return self._endpoint.result(await self._exchange(query(entry_point, text)))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Generator, Iterable
+from collections.abc import Awaitable, Callable, Iterable
 from functools import cache
 from types import NoneType, TracebackType
 from typing import (
@@ -136,20 +136,16 @@ class Client(ABC):
         return checked_decision(answer, request, self._policy_version, self._published)
 
     def _decide_batches(self, requests: list[RequestText]) -> list[Decision]:
-        steps = deciding(requests, self._policy_version, self._published)
+        async def ask(entry_point: str, text: str) -> object:
+            return self._ask(entry_point, text)
+
         try:
-            question = next(steps)
-            while True:
-                answer: object = None
-                failure: TherapyPolicyError | None = None
-                try:
-                    answer = self._ask(*question)
-                except TherapyPolicyError as error:
-                    failure = error
-                question = steps.throw(failure) if failure else steps.send(answer)
+            # It never waits for anything else, so this runs it to its end.
+            deciding(requests, ask, self._policy_version, self._published).send(None)
         except StopIteration as end:
             decisions: list[Decision] = end.value
             return decisions
+        raise AssertionError("deciding waits for something else than `ask`")
 
     @abstractmethod
     def _ask(self, entry_point: str, text: str) -> object:
@@ -179,18 +175,18 @@ def each_as_text(values: Iterable[_Value], as_text: Callable[[_Value], RequestTe
     return texts
 
 
-# --- many requests: the questions to the engine, which all clients share
+# --- many requests, for all clients
 
-Question = tuple[str, str]  # an entry point of the policy, and JSON text for it
+Ask = Callable[[str, str], Awaitable[object]]  # sends JSON text to an entry point of the policy; returns its result
 
 
-def deciding(
-    requests: list[RequestText], policy_version: str | None, published: Published | None
-) -> Generator[Question, object, list[Decision]]:
-    """Yield the questions that decide requests, receive the engine's answer to each, and return the decisions in order.
+async def deciding(
+    requests: list[RequestText], ask: Ask, policy_version: str | None, published: Published | None
+) -> list[Decision]:
+    """Decide requests, in order.
 
-    A client throws in the exception that it gets instead of an answer. If the engine fails on a batch but still decides
-    other requests, each request of the batch is asked alone, so that one request costs no other its decision.
+    If the engine fails on a batch but still decides other requests, each request of the batch is asked alone, so that
+    one request costs no other its decision.
 
     Raises what `Client` says. At the end, the requests that the engine failed to decide raise `EngineError`.
     """
@@ -198,17 +194,17 @@ def deciding(
     failures: list[tuple[int, str]] = []
     for batch in batches(requests):
         try:
-            answer = yield "therapy/decisions", batch.text
+            answer = await ask("therapy/decisions", batch.text)
         except (EngineError, EngineTimeout, RequestTooLarge) as error:
             problem = error
         else:
             decisions += checked_decisions(answer, batch, policy_version, published)
             continue
-        if not (yield from _works(policy_version, published)):
+        if not await _works(ask, policy_version, published):
             raise problem
         for index, request in enumerate(batch.requests, batch.first):
             try:
-                answer = yield "therapy/decision", request.text
+                answer = await ask("therapy/decision", request.text)
             except (EngineError, EngineTimeout, RequestTooLarge) as error:
                 failures.append((index, str(error)))
                 decisions.append(None)
@@ -220,11 +216,11 @@ def deciding(
     return cast(list[Decision], decisions)
 
 
-def _works(policy_version: str | None, published: Published | None) -> Generator[Question, object, bool]:
+async def _works(ask: Ask, policy_version: str | None, published: Published | None) -> bool:
     """Ask for the decision on `null`, which every policy has, and return whether it came."""
     nothing = request_text(None)
     try:
-        answer = yield "therapy/decision", nothing.text
+        answer = await ask("therapy/decision", nothing.text)
         checked_decision(answer, nothing, policy_version, published)
     except TherapyPolicyError:
         return False
