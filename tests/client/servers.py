@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import http.server
+import json
 import socket
 import ssl
 import subprocess
@@ -71,6 +72,15 @@ class MisbehavingServer(http.server.ThreadingHTTPServer):
     def stop(self) -> None:
         self.shutdown()
         self.socket.close()  # only this: do not wait for the threads of handlers that never answer
+
+
+def reply(handler: BaseHTTPRequestHandler, result: object) -> None:
+    """Answer a POST as OPA does."""
+    content = json.dumps({"result": result}).encode()
+    handler.send_response(200)
+    handler.send_header("Content-Length", str(len(content)))
+    handler.end_headers()
+    handler.wfile.write(content)
 
 
 Result = TypeVar("Result")

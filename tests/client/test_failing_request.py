@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 
 from tests.cli.command import run as run_command
-from tests.client.servers import AwaitedClient, MisbehavingServer
+from tests.client.servers import AwaitedClient, MisbehavingServer, reply
 from therapy_policy import EmbeddedClient, EngineError, EngineNotAvailable, EngineTimeout, SidecarClient
 from therapy_policy.bulk.batch import decide_lines
 from therapy_policy.bulk.replay import LoggedDecision, LogPosition, ReplayReport, compare_with_log
@@ -51,12 +51,7 @@ class FailingServer:
         asked = json.loads(body)["input"]
         many = handler.path.split("?")[0].endswith("/decisions")
         result: Any = self._client.decide_many(asked["requests"]) if many else self._client.decide(asked)
-        answer = json.dumps({"result": result}).encode()
-        handler.send_response(200)
-        handler.send_header("Content-Length", str(len(answer)))
-        handler.end_headers()
-        handler.wfile.write(answer)
-        return None
+        return reply(handler, result)
 
 
 @pytest.fixture

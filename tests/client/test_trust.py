@@ -11,7 +11,7 @@ import jsonschema
 import pytest
 import yaml
 
-from tests.client.servers import Misbehave
+from tests.client.servers import Misbehave, reply
 from therapy_policy import Decision, EmbeddedClient, SidecarClient
 from therapy_policy.client.decision import checked_decision, checked_decisions
 from therapy_policy.client.request_text import RequestText, batches, checked_text, request_text
@@ -216,11 +216,7 @@ def answers_with(change: Callable[[list[Decision]], object], embedded: EmbeddedC
             decisions = [embedded.decide(value)]
             change(decisions)
             result = decisions[0]
-        content = json.dumps({"result": result}).encode()
-        handler.send_response(200)
-        handler.send_header("Content-Length", str(len(content)))
-        handler.end_headers()
-        handler.wfile.write(content)
+        reply(handler, result)
 
     return answer
 
