@@ -411,19 +411,36 @@ def app(environ, start_response):
 """
 
 
+WORKERS = 2
+SERVER = f"""
+from pathlib import Path
+
+workers = {WORKERS}
+timeout = 20
+
+def post_worker_init(worker):
+    Path(f"started-{{worker.pid}}").touch()
+"""
+
+
 @contextmanager
 def gunicorn(directory: Path, *options: str) -> Iterator[str]:
     (directory / "app.py").write_text(APP)
+    (directory / "gunicorn.conf.py").write_text(SERVER)
     port = free_port()
-    command = [sys.executable, "-m", "gunicorn", f"--bind=127.0.0.1:{port}", "--workers=2", "--timeout=20", *options]
+    command = [sys.executable, "-m", "gunicorn", f"--bind=127.0.0.1:{port}", *options]
     log = (directory / "log").open("w")
     with log, subprocess.Popen([*command, "app:app"], cwd=directory, stdout=log, stderr=log) as process:
         try:
             yield f"http://127.0.0.1:{port}"
         finally:
+            # gunicorn loses a SIGTERM for a worker that is not started yet, and then waits for that worker.
+            end = time.monotonic() + 20
+            while len(list(directory.glob("started-*"))) < WORKERS and time.monotonic() < end:
+                time.sleep(0.05)
             process.terminate()
             try:
-                process.wait(10)
+                process.wait(20)
             finally:
                 process.kill()
 
