@@ -37,6 +37,9 @@ from therapy_policy.toolchain.nginx import nginx_for_tests
 TOKEN = "token-Xylophone"
 ROUTE = b'{"input": {"request_type": "referral_route", "island": "oahu"}}'
 SECONDS = 60.0
+LEAST = ["--at-least-version=1.0.0"]  # for a sidecar without a store
+# Only for a path that no request without a body has.
+OPENS_MORE = {"therapy/more.rego": b'package system.authz\n\nallow if input.path == ["v1", "policies"]\n'}
 
 
 @dataclass(frozen=True)
@@ -69,6 +72,7 @@ def bundles(tmp_path_factory: pytest.TempPathFactory) -> Bundles:
     files = files_in(good[2])
     page = "therapy/decision.rego"
     bad = {
+        "opens more": Bundle("b", archive_of(latest._files | OPENS_MORE), b"").signed(key.private, "2026"),
         "findings": policy(versions[2], b'"treatment"', b'"treatmnt"').signed(key.private, "2026"),
         "unsigned": latest.archive,
         "another key": latest.signed(other.private, "2026"),
@@ -322,7 +326,7 @@ class Registry(ThreadingHTTPServer):
 def test_a_registry_is_followed_with_the_front(tmp_path: Path, bundles: Bundles) -> None:
     with Registry() as registry:
         registry.push(bundles.good[0])
-        options = [f"--bundle-url=oci://127.0.0.1:{registry.server_port}/policies/therapy:stable", "--front"]
+        options = [f"--bundle-url=oci://127.0.0.1:{registry.server_port}/policies/therapy:stable", "--front", *LEAST]
         with following(tmp_path / "log", bundles.key, *options, NGINX=str(nginx_for_tests())) as sidecar:
             wait_for(sidecar.ready)
 
@@ -351,7 +355,7 @@ def test_the_first_process_of_a_container_loses_no_rejection(tmp_path: Path, bun
         registry.push(bundles.bad["another key"])
         option = f"--bundle-url=oci://127.0.0.1:{registry.server_port}/policies/therapy:stable"
         under = ("unshare", *user, "--pid", "--fork")
-        with following(tmp_path / "log", bundles.key, option, under=under) as sidecar:
+        with following(tmp_path / "log", bundles.key, option, *LEAST, under=under) as sidecar:
             wait_for(lambda: sidecar.problem("rejected"))
             assert sidecar.status("ready") == (503, "there is no bundle yet\n")
             assert "is not what was signed with the key 2026" in sidecar.log.read_text()
@@ -428,7 +432,12 @@ def test_an_image_without_a_bundle_is_not_one(manifest: bytes) -> None:
         (["--bundle-url=http://b.example/b", "--verification-key=K=KEY", "--bundle-token=KEY"], "reads the token"),
         (["--bundle-url=http://b.example/b", "--verification-key=K=KEY", "--bundle=b"], "does not go with --bundle"),
         (["--bundle-url=http://b.example/b", "--verification-key=K=KEY", "--bundle-store=KEY"], "is not a directory"),
-        (["--bundle-url=http://b.example/b", "--verification-key=K=KEY", "--bundle-ca=KEY.no"], "cannot be read"),
+        (
+            [*LEAST, "--bundle-url=http://b.example/b", "--verification-key=K=KEY", "--bundle-ca=KEY.no"],
+            "cannot be read",
+        ),
+        (["--bundle-url=http://b.example/b", "--verification-key=K=KEY"], "needs --bundle-store or --at-least-version"),
+        (["--bundle-url=http://b.example/b", "--verification-key=K=KEY", "--bundle-store=/proc"], "cannot be written"),
         (["--bundle-token=KEY"], "need --bundle-url"),
         (["--verification-key=K=KEY"], "needs --bundle or --bundle-url"),
         (["--bundle=b", "--verification-key=K=KEY", "--at-least-version=2"], "such as 2.0.1"),

@@ -16,10 +16,11 @@ from pathlib import Path
 import pytest
 import requests
 
-from tests.running import free_port, running_sidecar
+from tests.running import free_port
 from tests.sidecar.processes import wait_for
 from tests.sidecar.test_serve import logged_decisions, post
 from therapy_policy import SidecarClient
+from therapy_policy.policy.bundles import load_uncompiled
 from therapy_policy.sidecar.log import MAX_WAITING_BYTES, Log, is_masked
 
 ROOT = Path(__file__).parents[2]
@@ -51,20 +52,29 @@ def metric(port: int, name: str) -> float:
     return sum(float(line.split()[-1]) for line in text.splitlines() if line.startswith(name))
 
 
+# What the command does for a bundle that it has checked.
+SERVE_UNCHECKED = """
+import sys
+from pathlib import Path
+from therapy_policy.sidecar.serve import serve
+from therapy_policy.sidecar.stop_signals import stop_signals
+with stop_signals() as stop:
+    sys.exit(serve(int(sys.argv[1]), stop, diagnostics_port=int(sys.argv[2]), archive=Path(sys.argv[3])))
+"""
+
+
 @contextmanager
-def serving_into(output: int) -> Iterator[tuple[str, int, subprocess.Popen[bytes]]]:
-    """A sidecar whose log goes to a file descriptor; yields its URL, its port for probes, and its process."""
+def serving_into(output: int, archive: Path | None = None) -> Iterator[tuple[str, int, subprocess.Popen[bytes]]]:
+    """A sidecar whose log goes to a file descriptor; yields its URL, its port for probes, and its process.
+
+    `archive` is a bundle that is not checked.
+    """
     port, probes = free_port(), free_port()
-    serve = [
-        sys.executable,
-        "-m",
-        "therapy_policy.cli",
-        "serve",
-        "--port",
-        str(port),
-        "--diagnostics-port",
-        str(probes),
-    ]
+    if archive:
+        serve = [sys.executable, "-c", SERVE_UNCHECKED, str(port), str(probes), str(archive)]
+    else:
+        command = [sys.executable, "-m", "therapy_policy.cli", "serve"]
+        serve = [*command, f"--port={port}", f"--diagnostics-port={probes}"]
     with (
         subprocess.Popen(serve, stderr=output, stdout=subprocess.DEVNULL) as process,
         SidecarClient(f"http://127.0.0.1:{port}") as client,
@@ -129,13 +139,13 @@ def test_an_entry_without_the_mask_is_not_written(policies: Path, tmp_path: Path
         assert rule in text
         text = text.replace(rule, rule.rstrip() + condition)
     mask.write_text(text, encoding="utf-8")
-    probes = free_port()
-    options = ("--bundle", str(policies), "--diagnostics-port", str(probes))
-    with running_sidecar(tmp_path / "log", *options) as running:
-        assert post(running.url, json.dumps({"input": PLAN}).encode()).json()["result"]["outcome"] == "pended"
-        other = post(running.url, json.dumps({"input": ROUTE}).encode()).json()
-        logged_decisions(running.log, other["decision_id"])
-        assert SECRET not in running.log.read_text()
+    archive, log = tmp_path / "bundle.tar.gz", tmp_path / "log"
+    archive.write_bytes(load_uncompiled(str(policies)).archive)
+    with log.open("wb") as stream, serving_into(stream.fileno(), archive) as (url, probes, _):
+        assert post(url, json.dumps({"input": PLAN}).encode()).json()["result"]["outcome"] == "pended"
+        other = post(url, json.dumps({"input": ROUTE}).encode()).json()
+        logged_decisions(log, other["decision_id"])
+        assert SECRET not in log.read_text()
         assert metric(probes, 'therapy_policy_decision_log_lost_total{reason="not_masked"}') == 1
         assert status(probes, "/health/ready") == 503
 
@@ -146,7 +156,10 @@ def test_a_bundle_without_the_mask_is_refused(policies: Path) -> None:
     serve = [sys.executable, "-m", "therapy_policy.cli", "serve", "--port", str(free_port()), "--bundle", str(policies)]
     done = subprocess.run(serve, capture_output=True, text=True, timeout=120)
     assert done.returncode == 2
-    assert "error: The bundle does not have the policies system/log.rego and system/authz.rego" in done.stderr
+    assert "error: The bundle has other policies for the sidecar itself than this program (system/log.rego)" in (
+        done.stderr
+    )
+    assert "Build it with the directory policies/system of therapy-policy" in done.stderr
 
 
 @pytest.mark.parametrize(
