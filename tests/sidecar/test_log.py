@@ -21,6 +21,7 @@ from tests.sidecar.processes import wait_for
 from tests.sidecar.test_serve import logged_decisions, post
 from therapy_policy import SidecarClient
 from therapy_policy.policy.bundles import load_uncompiled
+from therapy_policy.sidecar import log as log_module
 from therapy_policy.sidecar.log import MAX_WAITING_BYTES, Log, is_masked
 
 ROOT = Path(__file__).parents[2]
@@ -202,3 +203,40 @@ def test_at_the_end_what_a_program_wrote_is_read_first(tmp_path: Path) -> None:
         assert log.flush(30)
     assert (tmp_path / "log").read_bytes() == lines
     assert log.written == 3
+
+
+def entry_of(size: int) -> bytes:
+    entry = {"decision_id": "x", "masked": ["/input", "/result"], "input": "x" * size, "result": None}
+    return json.dumps(entry).encode() + b"\n"
+
+
+def test_a_long_entry_is_not_lost_because_a_short_one_waits(tmp_path: Path) -> None:
+    lines = [entry_of(200_000), entry_of(MAX_WAITING_BYTES + 1), entry_of(1)]
+    reader, writer = os.pipe()  # has room for less than the first one
+    log = Log(writer)
+    log.read(io.BytesIO(b"".join(lines)))
+    wait_for(lambda: log.lost["behind"])  # the third: now that much waits before it
+    assert log.lost.total() == 1
+    assert log.problem == "entries of the decision log were lost"
+    expected = b"".join(lines[:2])
+    received = b""
+    while len(received) < len(expected):
+        received += os.read(reader, 1 << 20)
+    assert received == expected
+    assert log.flush(30)
+    assert log.problem is None
+    os.close(reader)
+    os.close(writer)
+
+
+def test_an_entry_that_is_too_long_shows_in_readiness(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(log_module, "MAX_ENTRY_BYTES", 1000)
+    with (tmp_path / "log").open("wb") as output:
+        log = Log(output.fileno())
+        for notice_seconds, problem in ((60.0, "entries of the decision log were lost"), (0.0, None)):
+            monkeypatch.setattr(log_module, "NOTICE_SECONDS", notice_seconds)
+            log.read(io.BytesIO(entry_of(1000) + entry_of(1)))
+            assert log.flush(30)
+            assert log.problem == problem
+    assert log.lost["too_long"] == 2
+    assert (tmp_path / "log").read_bytes() == entry_of(1) * 2
