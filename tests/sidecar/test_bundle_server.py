@@ -24,7 +24,7 @@ import trustme
 
 from tests.policy.signing import KeyPair, archive_of, key_pair
 from tests.running import free_port
-from tests.sidecar.processes import children_of, wait_for
+from tests.sidecar.processes import child_named, children_of, wait_for
 from tests.sidecar.test_serve import logged_decisions, post
 from therapy_policy import DownloadFailed
 from therapy_policy.policy.archives import files_in
@@ -163,6 +163,7 @@ class Sidecar:
     url: str
     probes: str
     log: Path
+    pid: int
 
     def status(self, probe: str) -> tuple[int, str]:
         with contextlib.suppress(requests.ConnectionError):
@@ -183,6 +184,12 @@ class Sidecar:
         assert match, name
         return float(match[1])
 
+    def revision(self, name: str) -> str:
+        text = requests.get(f"{self.probes}/metrics", timeout=SECONDS).text
+        match = re.search(rf'^{name}{{.*revision="([^"]*)"', text, re.MULTILINE)
+        assert match, name
+        return match[1]
+
     def problem(self, reason: str) -> bool:
         return self.metric(f'bundle_problem{{reason="{reason}"}}') == 1
 
@@ -200,7 +207,7 @@ def following(
     command += ["--bundle-poll=1", f"--verification-key=2026={key.public}", *options]
     with log.open("wb") as stream:
         process = subprocess.Popen([*under, *command], stdout=stream, stderr=stream, env=os.environ | variables)
-    sidecar = Sidecar(f"http://127.0.0.1:{port}", f"http://127.0.0.1:{probes}", log)
+    sidecar = Sidecar(f"http://127.0.0.1:{port}", f"http://127.0.0.1:{probes}", log, process.pid)
     try:
         wait_for(lambda: process.poll() is not None or sidecar.status("live")[0] == 200)
         assert process.poll() is None, log.read_text()
@@ -270,6 +277,7 @@ def test_only_a_good_bundle_ever_decides(tmp_path: Path, bundles: Bundles) -> No
                 server.publish(bundles.good[1])
                 wait_for(lambda: not sidecar.problem("rejected"))
             wait_for(lambda: server.statuses[-1] == "304")
+            assert sidecar.revision("therapy_policy_info") == sidecar.revision("therapy_policy_bundle_accepted_info")
             assert sidecar.metric("bundle_age_seconds") < SECONDS
 
             nginx.close()
@@ -345,6 +353,27 @@ def test_a_registry_is_followed_with_the_front(tmp_path: Path, bundles: Bundles)
             assert version() == bundles.versions[0]
             registry.push(bundles.good[1])
             wait_for(lambda: version() == bundles.versions[1])
+        registry.shutdown()
+
+
+def test_the_metrics_tell_what_decides_from_what_was_accepted(tmp_path: Path, bundles: Bundles) -> None:
+    (store := tmp_path / "store").mkdir()
+    (store / "bundle.tar.gz").write_bytes(bundles.good[0])
+    accepted, active = "therapy_policy_bundle_accepted_info", "therapy_policy_info"
+    _, second, _ = bundles.versions
+    with Registry() as registry:
+        options = [f"--bundle-url=oci://127.0.0.1:{registry.server_port}/policies/therapy:stable"]
+        with following(tmp_path / "log", bundles.key, *options, f"--bundle-store={store}") as sidecar:
+            wait_for(sidecar.ready)
+            opa = wait_for(lambda: child_named(sidecar.pid, "opa"))
+            assert opa
+            os.kill(opa, signal.SIGSTOP)
+            registry.push(bundles.good[1])
+            wait_for(lambda: sidecar.revision(accepted).startswith(second))
+            assert sidecar.revision(active) == ""
+            os.kill(opa, signal.SIGCONT)
+            wait_for(lambda: sidecar.revision(active) == sidecar.revision(accepted))
+            assert sidecar.version() == second
         registry.shutdown()
 
 
