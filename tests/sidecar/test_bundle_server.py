@@ -1,9 +1,8 @@
-"""`serve --bundle-url`: a real nginx as the bundle server, and what speaks the protocol of an OCI registry."""
+"""`serve --bundle-url`: a real nginx and a real OCI registry as the bundle server."""
 
 from __future__ import annotations
 
 import contextlib
-import hashlib
 import json
 import os
 import re
@@ -25,6 +24,7 @@ import trustme
 from tests.policy.signing import KeyPair, archive_of, key_pair
 from tests.running import free_port
 from tests.sidecar.processes import child_named, children_of, wait_for
+from tests.sidecar.registry import running_registry
 from tests.sidecar.test_serve import logged_decisions, post
 from therapy_policy import DownloadFailed
 from therapy_policy.policy.archives import files_in
@@ -304,37 +304,10 @@ def test_only_a_good_bundle_ever_decides(tmp_path: Path, bundles: Bundles) -> No
         assert "The stored bundle is not used" in sidecar.log.read_text()
 
 
-class Registry(ThreadingHTTPServer):
-    """What pulls from an OCI registry see: manifests by tag, and blobs by digest."""
-
-    def __init__(self) -> None:
-        self.answers: dict[str, bytes] = {}
-        registry = self
-
-        class Handler(BaseHTTPRequestHandler):
-            def do_GET(self) -> None:
-                body = registry.answers.get(self.path)
-                self.send_response(404 if body is None else 200)
-                self.end_headers()
-                self.wfile.write(body or b"")
-
-            def log_message(self, *_: Any) -> None:
-                pass
-
-        super().__init__(("127.0.0.1", 0), Handler)
-        threading.Thread(target=self.serve_forever, args=(0.02,), daemon=True).start()
-
-    def push(self, content: bytes, *, digest: str = "") -> None:
-        digest = digest or f"sha256:{hashlib.sha256(content).hexdigest()}"
-        manifest = {"schemaVersion": 2, "config": {}, "layers": [{"digest": digest, "size": len(content)}]}
-        self.answers[f"/v2/policies/therapy/blobs/{digest}"] = content
-        self.answers["/v2/policies/therapy/manifests/stable"] = json.dumps(manifest).encode()
-
-
 def test_a_registry_is_followed_with_the_front(tmp_path: Path, bundles: Bundles) -> None:
-    with Registry() as registry:
+    with running_registry() as registry:
         registry.push(bundles.good[0])
-        options = [f"--bundle-url=oci://127.0.0.1:{registry.server_port}/policies/therapy:stable", "--front", *LEAST]
+        options = [registry.option, "--front", *LEAST]
         with following(tmp_path / "log", bundles.key, *options, NGINX=str(nginx_for_tests())) as sidecar:
             wait_for(sidecar.ready)
 
@@ -345,15 +318,13 @@ def test_a_registry_is_followed_with_the_front(tmp_path: Path, bundles: Bundles)
                 )
 
             assert version() == bundles.versions[0]
-            # The bytes are not those that the manifest names.
-            registry.push(bundles.good[1], digest=f"sha256:{hashlib.sha256(b'other').hexdigest()}")
+            registry.push_without_its_layer(bundles.good[1])
             wait_for(lambda: sidecar.problem("download"))
             registry.push(bundles.bad["unsigned"])
             wait_for(lambda: sidecar.problem("rejected"))
             assert version() == bundles.versions[0]
             registry.push(bundles.good[1])
             wait_for(lambda: version() == bundles.versions[1])
-        registry.shutdown()
 
 
 def test_the_metrics_tell_what_decides_from_what_was_accepted(tmp_path: Path, bundles: Bundles) -> None:
@@ -361,37 +332,35 @@ def test_the_metrics_tell_what_decides_from_what_was_accepted(tmp_path: Path, bu
     (store / "bundle.tar.gz").write_bytes(bundles.good[0])
     accepted, active = "therapy_policy_bundle_accepted_info", "therapy_policy_info"
     _, second, _ = bundles.versions
-    with Registry() as registry:
-        options = [f"--bundle-url=oci://127.0.0.1:{registry.server_port}/policies/therapy:stable"]
-        with following(tmp_path / "log", bundles.key, *options, f"--bundle-store={store}") as sidecar:
-            wait_for(sidecar.ready)
-            opa = wait_for(lambda: child_named(sidecar.pid, "opa"))
-            assert opa
-            os.kill(opa, signal.SIGSTOP)
-            registry.push(bundles.good[1])
-            wait_for(lambda: sidecar.revision(accepted).startswith(second))
-            assert sidecar.revision(active) == ""
-            os.kill(opa, signal.SIGCONT)
-            wait_for(lambda: sidecar.revision(active) == sidecar.revision(accepted))
-            assert sidecar.version() == second
-        registry.shutdown()
+    with (
+        running_registry() as registry,
+        following(tmp_path / "log", bundles.key, registry.option, f"--bundle-store={store}") as sidecar,
+    ):
+        wait_for(sidecar.ready)
+        opa = wait_for(lambda: child_named(sidecar.pid, "opa"))
+        assert opa
+        os.kill(opa, signal.SIGSTOP)
+        registry.push(bundles.good[1])
+        wait_for(lambda: sidecar.revision(accepted).startswith(second))
+        assert sidecar.revision(active) == ""
+        os.kill(opa, signal.SIGCONT)
+        wait_for(lambda: sidecar.revision(active) == sidecar.revision(accepted))
+        assert sidecar.version() == second
 
 
 def test_the_first_process_of_a_container_loses_no_rejection(tmp_path: Path, bundles: Bundles) -> None:
     # It collects the processes that nobody waits for. OPA, which verifies, must not be one of them.
     user = () if os.geteuid() == 0 else ("--user", "--map-root-user")
-    with Registry() as registry:
+    with running_registry() as registry:
         registry.push(bundles.bad["another key"])
-        option = f"--bundle-url=oci://127.0.0.1:{registry.server_port}/policies/therapy:stable"
         under = ("unshare", *user, "--pid", "--fork")
-        with following(tmp_path / "log", bundles.key, option, *LEAST, under=under) as sidecar:
+        with following(tmp_path / "log", bundles.key, registry.option, *LEAST, under=under) as sidecar:
             wait_for(lambda: sidecar.problem("rejected"))
             assert sidecar.status("ready") == (503, "there is no bundle yet\n")
             assert "is not what was signed with the key 2026" in sidecar.log.read_text()
             registry.push(bundles.good[0])
             wait_for(sidecar.ready)
             assert sidecar.version() == bundles.versions[0]
-        registry.shutdown()
 
 
 @contextlib.contextmanager
@@ -437,6 +406,17 @@ def test_a_download_is_limited_and_encoded_by_nobody() -> None:
         BundleServer(url).download(None)
     with pytest.raises(DownloadFailed, match="cannot be reached"):
         BundleServer(f"http://127.0.0.1:{free_port()}/").download(None)
+
+
+def test_other_bytes_than_the_manifest_names_are_not_a_bundle() -> None:
+    # A real registry rejects them when they are pushed.
+    def answer(handler: BaseHTTPRequestHandler) -> None:
+        handler.send_response(200)
+        handler.end_headers()
+        handler.wfile.write(b'{"layers": [{"digest": "sha256:0"}]}')
+
+    with answering(answer) as url, pytest.raises(DownloadFailed, match="other bytes than its manifest names"):
+        BundleServer(url.replace("http:", "oci:").replace(".tar.gz", ":stable")).download(None)
 
 
 @pytest.mark.parametrize(
