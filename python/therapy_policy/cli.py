@@ -885,7 +885,8 @@ def serve(
         typer.Option(
             "--bundle-url",
             metavar="URL",
-            help="Follow a bundle server: https://…, http://… or oci://REGISTRY/NAME:TAG. Needs --verification-key.",
+            help="Follow a bundle server: https://…, http://… or oci://REGISTRY/NAME:TAG. Needs --verification-key, "
+            "and --bundle-store or --at-least-version.",
         ),
     ] = None,
     bundle_poll: Annotated[
@@ -989,7 +990,8 @@ def serve(
 
     try:
         with stop_signals() as stop:
-            from therapy_policy.sidecar.serve import LOOPBACK, check_system_policies
+            from therapy_policy.policy.bundles import check_system_policies
+            from therapy_policy.sidecar.serve import LOOPBACK
             from therapy_policy.sidecar.serve import serve as run_sidecar
 
             nginx = _front(front, listen, front_host, tls_certificate, tls_key, tls_client_ca)
@@ -1056,9 +1058,8 @@ def _bundle_source(
     if (certificate is None) != (key is None):
         raise typer.BadParameter("--bundle-certificate and --bundle-key need each other")
 
-    from therapy_policy.policy.bundles import load_signed
+    from therapy_policy.policy.bundles import check_system_policies, load_signed
     from therapy_policy.sidecar.downloads import BundleServer, is_bundle_url
-    from therapy_policy.sidecar.serve import check_system_policies
     from therapy_policy.sidecar.updates import Accepted, BundleSource
 
     if not is_bundle_url(url):

@@ -19,8 +19,7 @@ from proof import strategies
 from tests.policy.signing import archive_of
 from tests.running import RunningSidecar
 from therapy_policy import BundleNotUsable, EmbeddedClient
-from therapy_policy.policy.bundles import Bundle, packaged_bundle
-from therapy_policy.sidecar.serve import check_system_policies
+from therapy_policy.policy.bundles import Bundle, check_system_policies, packaged_bundle
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
 AUTHZ = packaged_bundle().texts["system/authz.rego"]

@@ -14,15 +14,12 @@ import sys
 import tempfile
 from collections import Counter
 from contextlib import ExitStack, closing, nullcontext
-from importlib import metadata
 from importlib.resources import as_file, files
 from pathlib import Path
 from threading import Lock
 
-from therapy_policy.errors import NO_ENGINE, BundleNotUsable, FileNotUsable, PortInUse
+from therapy_policy.errors import NO_ENGINE, FileNotUsable, PortInUse
 from therapy_policy.files import packaged_file
-from therapy_policy.policy.bundles import Bundle, packaged_bundle
-from therapy_policy.policy.digest import without_comments
 from therapy_policy.sidecar.child import Child
 from therapy_policy.sidecar.diagnostics import Address, Decisions, Diagnostics, start_listener
 from therapy_policy.sidecar.front import Front, Responses, write_configuration
@@ -201,27 +198,3 @@ def check_port(port: int, host: str) -> None:
                 f"The sidecar cannot listen on {host}:{port} ({error.strerror}). "
                 "Stop the program that uses the port, or choose another --port."
             ) from None
-
-
-def check_system_policies(policy: Bundle) -> None:
-    """Raise `BundleNotUsable` unless a bundle opens and logs what this package does.
-
-    Every page in a package `system` counts, wherever its file is. Comments may differ.
-
-    Raises `OpaNotAvailable`.
-    """
-    theirs, ours = _system_pages(policy), _system_pages(packaged_bundle())
-    different = sorted(file for file in theirs | ours if theirs.get(file) != ours.get(file))
-    if "system" in policy.data:
-        different.append("data.system")
-    if different:
-        raise BundleNotUsable(
-            f"The bundle has other policies for the sidecar itself than this program ({', '.join(different)}), so it "
-            f"could log requests in clear, or open everything. Build it with the directory policies/system of "
-            f"therapy-policy {metadata.version('therapy-policy')}, or run it with the program that it was built for."
-        )
-
-
-def _system_pages(policy: Bundle) -> dict[str, list[str]]:
-    pages = (page.file for page in policy.rego.pages if page.package[0] == "system")
-    return {file: without_comments(policy.texts[file]) for file in pages}
