@@ -10,7 +10,6 @@ import json
 import os
 import sys
 import tempfile
-from contextlib import nullcontext
 from dataclasses import asdict
 from functools import partial
 from importlib import metadata
@@ -886,7 +885,8 @@ def serve(
         typer.Option(
             "--bundle-url",
             metavar="URL",
-            help="Follow a bundle server: https://…, http://… or oci://REGISTRY/NAME:TAG. Needs --verification-key.",
+            help="Follow a bundle server: https://…, http://… or oci://REGISTRY/NAME:TAG. Needs --verification-key, "
+            "and --bundle-store or --at-least-version.",
         ),
     ] = None,
     bundle_poll: Annotated[
@@ -986,59 +986,55 @@ def serve(
     Exit status: 0 stopped by a signal, 1 something is not signed (with --require-signed), 2 a usage error, 3 OPA or
     nginx is unavailable or keeps dying, or the port is in use.
     """
-    from therapy_policy.sidecar.serve import LOOPBACK, stop_signals
-    from therapy_policy.sidecar.serve import serve as run_sidecar
+    from therapy_policy.sidecar.stop_signals import stop_signals
 
-    nginx = _front(front, listen, front_host, tls_certificate, tls_key, tls_client_ca)
-    verification = _verification(verification_key, verification_scope, at_least_version)
-    if verification and bundle is None and bundle_url is None:
-        raise typer.BadParameter("--verification-key needs --bundle or --bundle-url")
-    if diagnostics_port == port:
-        raise typer.BadParameter("--diagnostics-port is the same as --port. Choose another")
-    if diagnostics_listen is not None:
-        if not front or diagnostics_port is None:
-            raise typer.BadParameter("--diagnostics-listen needs --front and --diagnostics-port")
-        if not _is_ipv4(diagnostics_listen):
-            raise typer.BadParameter("--diagnostics-listen takes an IPv4 address")
-    if bundle_url and (bundle or require_signed or sign_offs):
-        raise typer.BadParameter("--bundle-url does not go with --bundle, --require-signed and --sign-offs")
-    tls_files = (bundle_ca, bundle_certificate, bundle_key)
-    source = _bundle_source(bundle_url, tls_files, bundle_token, bundle_store, bundle_poll, verification, any_opa)
     try:
-        # The installed policy needs nothing written, so the file system can be read-only.
-        with stop_signals() as stop, tempfile.TemporaryDirectory() if bundle else nullcontext("") as scratch:
-            if source:
-                return run_sidecar(
-                    port,
-                    stop,
-                    source=source,
-                    host=listen or LOOPBACK,
-                    diagnostics_port=diagnostics_port,
-                    diagnostics_host=diagnostics_listen,
-                    front=nginx,
-                    any_opa=any_opa,
-                )
-            policy = _bundle(bundle, verification=verification)
-            if require_signed:
-                from therapy_policy.policy.bundles import directory_of_records
-                from therapy_policy.policy.sign_offs import points_of
+        with stop_signals() as stop:
+            from therapy_policy.policy.bundles import check_system_policies
+            from therapy_policy.sidecar.serve import LOOPBACK
+            from therapy_policy.sidecar.serve import serve as run_sidecar
 
-                _refuse_unsigned(points_of(policy, _records(sign_offs) or directory_of_records(bundle)))
-            archive = None
-            if bundle is not None:
-                archive = Path(scratch) / "bundle.tar.gz"
-                archive.write_bytes(policy.archive_with_revision())
-            return run_sidecar(
+            nginx = _front(front, listen, front_host, tls_certificate, tls_key, tls_client_ca)
+            verification = _verification(verification_key, verification_scope, at_least_version)
+            if verification and bundle is None and bundle_url is None:
+                raise typer.BadParameter("--verification-key needs --bundle or --bundle-url")
+            if diagnostics_port == port:
+                raise typer.BadParameter("--diagnostics-port is the same as --port. Choose another")
+            if diagnostics_listen is not None:
+                if not front or diagnostics_port is None:
+                    raise typer.BadParameter("--diagnostics-listen needs --front and --diagnostics-port")
+                if not _is_ipv4(diagnostics_listen):
+                    raise typer.BadParameter("--diagnostics-listen takes an IPv4 address")
+            if bundle_url and (bundle or require_signed or sign_offs):
+                raise typer.BadParameter("--bundle-url does not go with --bundle, --require-signed and --sign-offs")
+            run = partial(
+                run_sidecar,
                 port,
                 stop,
-                revision=policy.revision,
-                archive=archive,
                 host=listen or LOOPBACK,
                 diagnostics_port=diagnostics_port,
                 diagnostics_host=diagnostics_listen,
                 front=nginx,
                 any_opa=any_opa,
             )
+            tls_files = (bundle_ca, bundle_certificate, bundle_key)
+            source = _bundle_source(bundle_url, tls_files, bundle_token, bundle_store, bundle_poll, verification)
+            if source:
+                return run(source=source)
+            policy = _bundle(bundle, verification=verification)
+            if require_signed:
+                from therapy_policy.policy.bundles import directory_of_records
+                from therapy_policy.policy.sign_offs import points_of
+
+                _refuse_unsigned(points_of(policy, _records(sign_offs) or directory_of_records(bundle)))
+            # The installed policy needs nothing written, so the file system can be read-only.
+            if bundle is None:
+                return run(revision=policy.revision)
+            check_system_policies(policy)
+            with tempfile.TemporaryDirectory() as scratch:
+                archive = Path(scratch) / "bundle.tar.gz"
+                archive.write_bytes(policy.archive_with_revision())
+                return run(revision=policy.revision, archive=archive)
     except Stopped:
         return DECIDED
 
@@ -1050,7 +1046,6 @@ def _bundle_source(
     store: Path | None,
     poll_seconds: float,
     verification: Verification | None,
-    any_opa: bool,
 ) -> BundleSource | None:
     """Return the bundle server to follow; raise `BadParameter` if the options of `serve` do not fit together."""
     ca, certificate, key = tls_files
@@ -1063,11 +1058,9 @@ def _bundle_source(
     if (certificate is None) != (key is None):
         raise typer.BadParameter("--bundle-certificate and --bundle-key need each other")
 
-    from therapy_policy.policy.bundles import load_signed
+    from therapy_policy.policy.bundles import check_system_policies, load_signed
     from therapy_policy.sidecar.downloads import BundleServer, is_bundle_url
-    from therapy_policy.sidecar.serve import check_system_policies
     from therapy_policy.sidecar.updates import Accepted, BundleSource
-    from therapy_policy.toolchain.opa import find_opa
 
     if not is_bundle_url(url):
         raise typer.BadParameter("--bundle-url takes https://…, http://… or oci://REGISTRY/NAME:TAG, and no password")
@@ -1075,17 +1068,31 @@ def _bundle_source(
         raise typer.BadParameter("--bundle-token needs an https:// or oci:// URL, so that nobody reads the token")
     if store and not store.is_dir():
         raise FileNotUsable(f"{store} is not a directory. Create it, and give --bundle-store its path.")
-    opa = find_opa(any_version=any_opa)
+    if not verification.at_least_version:
+        _check_remembers(store)
 
     def accept(name: str, content: bytes, least: str | None) -> Accepted:
         policy = load_signed(name, content, verification.at_least(least), compiled=False)
-        archive = policy.archive_with_revision()
-        with tempfile.TemporaryDirectory() as scratch:
-            (file := Path(scratch) / "bundle.tar.gz").write_bytes(archive)
-            check_system_policies(opa, file)
-        return Accepted(archive, policy.revision, policy.version)
+        check_system_policies(policy)
+        return Accepted(policy.archive_with_revision(), policy.revision, policy.version)
 
     return BundleSource(BundleServer(url, ca, certificate, key, token), accept, store, poll_seconds)
+
+
+def _check_remembers(store: Path | None) -> None:
+    """Raise an error unless the store keeps the bundle, and so its version, until the next start."""
+    if store is None:
+        raise typer.BadParameter(
+            "--bundle-url needs --bundle-store or --at-least-version. Without either, a restart would take an older "
+            "bundle. Give the version of the oldest bundle that may decide, or a directory that outlives a restart"
+        )
+    try:
+        tempfile.TemporaryFile(dir=store).close()
+    except OSError as problem:
+        raise FileNotUsable(
+            f"{store} cannot be written: {problem.strerror}. Without the bundle in it, a restart would take an older "
+            "one. Let --bundle-store be writable, or give --at-least-version."
+        ) from None
 
 
 def _front(

@@ -11,7 +11,7 @@ import subprocess
 import time
 from collections import Counter
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -26,7 +26,8 @@ from tests.cli.command import (
     start,
 )
 from tests.running import free_port
-from therapy_policy import EmbeddedClient
+from therapy_policy import EmbeddedClient, FileNotUsable
+from therapy_policy.bulk.batch import PartialOutput
 
 if TYPE_CHECKING:
     from tests.running import RunningSidecar
@@ -383,3 +384,39 @@ def test_a_pipe_gets_the_summary_alone(tmp_path: Path) -> None:
     assert result.stderr.count(b"\n") == 1
     assert b"\x1b" not in result.stderr
     assert result.stdout == b""
+
+
+def test_no_other_run_empties_what_is_about_to_get_its_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    output = tmp_path / "out.jsonl"
+    replace = os.replace
+
+    def replace_beside_another_run(old: Path, new: Path) -> None:
+        other = PartialOutput(output, "in.jsonl", {}, resume=False, force=True)
+        with pytest.raises(FileNotUsable, match="Another run is writing"):
+            other.__enter__()
+        replace(old, new)
+
+    monkeypatch.setattr(os, "replace", replace_beside_another_run)
+    with PartialOutput(output, "in.jsonl", {}, resume=False, force=False) as partial:
+        partial.write(b"{}\n")
+        partial.finish()
+    assert output.read_bytes() == b"{}\n"
+    assert files_in(tmp_path) == {"out.jsonl"}
+
+
+def test_a_run_that_started_before_another_one_finished_touches_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    output = tmp_path / "out.jsonl"
+    (tmp_path / "out.jsonl.partial").write_bytes(b"{}\n")
+    flock = fcntl.flock
+
+    def flock_after_the_other_run(*arguments: Any) -> None:
+        os.replace(tmp_path / "out.jsonl.partial", output)
+        flock(*arguments)
+
+    monkeypatch.setattr(fcntl, "flock", flock_after_the_other_run)
+    late = PartialOutput(output, "in.jsonl", {}, resume=False, force=True)
+    with pytest.raises(FileNotUsable, match="Another run has just finished"):
+        late.__enter__()
+    assert output.read_bytes() == b"{}\n"

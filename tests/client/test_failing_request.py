@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import threading
+import time
 from collections.abc import Callable, Iterator
 from http.server import BaseHTTPRequestHandler
 from pathlib import Path
@@ -75,7 +76,7 @@ def requests_with_marks(visit: dict[str, Any], count: int, marked: set[int]) -> 
 @pytest.mark.parametrize("make", CLIENTS)
 def test_the_others_are_decided(make: Callable[..., Any], failing: FailingServer, visit: dict[str, Any]) -> None:
     requests = requests_with_marks(visit, 1010, {3, 1005})  # in two batches
-    with make(failing.url) as client, pytest.raises(EngineError) as failure:
+    with make(failing.url, deadline_seconds=60) as client, pytest.raises(EngineError) as failure:
         client.decide_many(requests)
     decisions = failure.value.decisions
     assert failure.value.index == 3
@@ -100,6 +101,23 @@ def test_one_that_gets_no_answer_costs_two_deadlines(
         "r-3",
         "r-4",
     ]
+
+
+@pytest.mark.parametrize("make", CLIENTS)
+def test_many_that_get_no_answer_cost_five_deadlines(
+    make: Callable[..., Any], silent: FailingServer, visit: dict[str, Any]
+) -> None:
+    start = time.monotonic()
+    with make(silent.url, deadline_seconds=0.5) as client, pytest.raises(EngineError) as failure:
+        client.decide_many(requests_with_marks(visit, 100, set(range(2, 100))))
+    assert time.monotonic() - start < 10  # one deadline for each would be 49 s
+    assert failure.value.index == 2
+    assert [decision and decision["request_id"] for decision in failure.value.decisions or ()] == [
+        "r-0",
+        "r-1",
+        *[None] * 98,
+    ]
+    assert silent.exchanges <= 1 + 1 + 2 + 5  # the batch, the check that the engine works, two decisions, and failures
 
 
 @pytest.mark.parametrize("make", CLIENTS)

@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from therapy_policy import BundleNotUsable, PolicyNotUsable
-from therapy_policy.policy import bundles
+from therapy_policy import BundleNotUsable, OpaNotAvailable, PolicyNotUsable
+from therapy_policy.policy import bundles, rego
 
 ROOT = Path(__file__).parents[2]
 VERSION_PAGE = "policies/therapy/register/policy/data.yaml"
@@ -81,3 +81,13 @@ def test_a_bundle_of_another_policy_is_rejected(repository: Path) -> None:
     shutil.rmtree(repository / "policies/therapy/register")
     with pytest.raises(BundleNotUsable):
         bundles.load("policies")
+
+
+def test_an_opa_that_does_not_end_is_stopped(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    opa = tmp_path / "opa"
+    opa.write_text("#!/bin/sh\nexec sleep 100\n")
+    opa.chmod(0o755)
+    monkeypatch.setattr(rego, "opa_binary", lambda: opa)
+    monkeypatch.setattr(rego, "OPA_SECONDS", 0.2)
+    with pytest.raises(OpaNotAvailable, match=r"`opa build` did not finish within 0\.2 s and was stopped"):
+        rego.run_opa("build", ".", where=tmp_path, name="policies")

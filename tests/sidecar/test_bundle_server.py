@@ -1,9 +1,8 @@
-"""`serve --bundle-url`: a real nginx as the bundle server, and what speaks the protocol of an OCI registry."""
+"""`serve --bundle-url`: a real nginx and a real OCI registry as the bundle server."""
 
 from __future__ import annotations
 
 import contextlib
-import hashlib
 import json
 import os
 import re
@@ -24,7 +23,8 @@ import trustme
 
 from tests.policy.signing import KeyPair, archive_of, key_pair
 from tests.running import free_port
-from tests.sidecar.processes import children_of, wait_for
+from tests.sidecar.processes import child_named, children_of, wait_for
+from tests.sidecar.registry import running_registry
 from tests.sidecar.test_serve import logged_decisions, post
 from therapy_policy import DownloadFailed
 from therapy_policy.policy.archives import files_in
@@ -37,6 +37,9 @@ from therapy_policy.toolchain.nginx import nginx_for_tests
 TOKEN = "token-Xylophone"
 ROUTE = b'{"input": {"request_type": "referral_route", "island": "oahu"}}'
 SECONDS = 60.0
+LEAST = ["--at-least-version=1.0.0"]  # for a sidecar without a store
+# Only for a path that no request without a body has.
+OPENS_MORE = {"therapy/more.rego": b'package system.authz\n\nallow if input.path == ["v1", "policies"]\n'}
 
 
 @dataclass(frozen=True)
@@ -69,6 +72,7 @@ def bundles(tmp_path_factory: pytest.TempPathFactory) -> Bundles:
     files = files_in(good[2])
     page = "therapy/decision.rego"
     bad = {
+        "opens more": Bundle("b", archive_of(latest._files | OPENS_MORE), b"").signed(key.private, "2026"),
         "findings": policy(versions[2], b'"treatment"', b'"treatmnt"').signed(key.private, "2026"),
         "unsigned": latest.archive,
         "another key": latest.signed(other.private, "2026"),
@@ -159,6 +163,7 @@ class Sidecar:
     url: str
     probes: str
     log: Path
+    pid: int
 
     def status(self, probe: str) -> tuple[int, str]:
         with contextlib.suppress(requests.ConnectionError):
@@ -179,6 +184,12 @@ class Sidecar:
         assert match, name
         return float(match[1])
 
+    def revision(self, name: str) -> str:
+        text = requests.get(f"{self.probes}/metrics", timeout=SECONDS).text
+        match = re.search(rf'^{name}{{.*revision="([^"]*)"', text, re.MULTILINE)
+        assert match, name
+        return match[1]
+
     def problem(self, reason: str) -> bool:
         return self.metric(f'bundle_problem{{reason="{reason}"}}') == 1
 
@@ -196,7 +207,7 @@ def following(
     command += ["--bundle-poll=1", f"--verification-key=2026={key.public}", *options]
     with log.open("wb") as stream:
         process = subprocess.Popen([*under, *command], stdout=stream, stderr=stream, env=os.environ | variables)
-    sidecar = Sidecar(f"http://127.0.0.1:{port}", f"http://127.0.0.1:{probes}", log)
+    sidecar = Sidecar(f"http://127.0.0.1:{port}", f"http://127.0.0.1:{probes}", log, process.pid)
     try:
         wait_for(lambda: process.poll() is not None or sidecar.status("live")[0] == 200)
         assert process.poll() is None, log.read_text()
@@ -266,6 +277,7 @@ def test_only_a_good_bundle_ever_decides(tmp_path: Path, bundles: Bundles) -> No
                 server.publish(bundles.good[1])
                 wait_for(lambda: not sidecar.problem("rejected"))
             wait_for(lambda: server.statuses[-1] == "304")
+            assert sidecar.revision("therapy_policy_info") == sidecar.revision("therapy_policy_bundle_accepted_info")
             assert sidecar.metric("bundle_age_seconds") < SECONDS
 
             nginx.close()
@@ -292,37 +304,10 @@ def test_only_a_good_bundle_ever_decides(tmp_path: Path, bundles: Bundles) -> No
         assert "The stored bundle is not used" in sidecar.log.read_text()
 
 
-class Registry(ThreadingHTTPServer):
-    """What pulls from an OCI registry see: manifests by tag, and blobs by digest."""
-
-    def __init__(self) -> None:
-        self.answers: dict[str, bytes] = {}
-        registry = self
-
-        class Handler(BaseHTTPRequestHandler):
-            def do_GET(self) -> None:
-                body = registry.answers.get(self.path)
-                self.send_response(404 if body is None else 200)
-                self.end_headers()
-                self.wfile.write(body or b"")
-
-            def log_message(self, *_: Any) -> None:
-                pass
-
-        super().__init__(("127.0.0.1", 0), Handler)
-        threading.Thread(target=self.serve_forever, args=(0.02,), daemon=True).start()
-
-    def push(self, content: bytes, *, digest: str = "") -> None:
-        digest = digest or f"sha256:{hashlib.sha256(content).hexdigest()}"
-        manifest = {"schemaVersion": 2, "config": {}, "layers": [{"digest": digest, "size": len(content)}]}
-        self.answers[f"/v2/policies/therapy/blobs/{digest}"] = content
-        self.answers["/v2/policies/therapy/manifests/stable"] = json.dumps(manifest).encode()
-
-
 def test_a_registry_is_followed_with_the_front(tmp_path: Path, bundles: Bundles) -> None:
-    with Registry() as registry:
+    with running_registry() as registry:
         registry.push(bundles.good[0])
-        options = [f"--bundle-url=oci://127.0.0.1:{registry.server_port}/policies/therapy:stable", "--front"]
+        options = [registry.option, "--front", *LEAST]
         with following(tmp_path / "log", bundles.key, *options, NGINX=str(nginx_for_tests())) as sidecar:
             wait_for(sidecar.ready)
 
@@ -333,32 +318,49 @@ def test_a_registry_is_followed_with_the_front(tmp_path: Path, bundles: Bundles)
                 )
 
             assert version() == bundles.versions[0]
-            # The bytes are not those that the manifest names.
-            registry.push(bundles.good[1], digest=f"sha256:{hashlib.sha256(b'other').hexdigest()}")
+            registry.push_without_its_layer(bundles.good[1])
             wait_for(lambda: sidecar.problem("download"))
             registry.push(bundles.bad["unsigned"])
             wait_for(lambda: sidecar.problem("rejected"))
             assert version() == bundles.versions[0]
             registry.push(bundles.good[1])
             wait_for(lambda: version() == bundles.versions[1])
-        registry.shutdown()
+
+
+def test_the_metrics_tell_what_decides_from_what_was_accepted(tmp_path: Path, bundles: Bundles) -> None:
+    (store := tmp_path / "store").mkdir()
+    (store / "bundle.tar.gz").write_bytes(bundles.good[0])
+    accepted, active = "therapy_policy_bundle_accepted_info", "therapy_policy_info"
+    _, second, _ = bundles.versions
+    with (
+        running_registry() as registry,
+        following(tmp_path / "log", bundles.key, registry.option, f"--bundle-store={store}") as sidecar,
+    ):
+        wait_for(sidecar.ready)
+        opa = wait_for(lambda: child_named(sidecar.pid, "opa"))
+        assert opa
+        os.kill(opa, signal.SIGSTOP)
+        registry.push(bundles.good[1])
+        wait_for(lambda: sidecar.revision(accepted).startswith(second))
+        assert sidecar.revision(active) == ""
+        os.kill(opa, signal.SIGCONT)
+        wait_for(lambda: sidecar.revision(active) == sidecar.revision(accepted))
+        assert sidecar.version() == second
 
 
 def test_the_first_process_of_a_container_loses_no_rejection(tmp_path: Path, bundles: Bundles) -> None:
     # It collects the processes that nobody waits for. OPA, which verifies, must not be one of them.
     user = () if os.geteuid() == 0 else ("--user", "--map-root-user")
-    with Registry() as registry:
+    with running_registry() as registry:
         registry.push(bundles.bad["another key"])
-        option = f"--bundle-url=oci://127.0.0.1:{registry.server_port}/policies/therapy:stable"
         under = ("unshare", *user, "--pid", "--fork")
-        with following(tmp_path / "log", bundles.key, option, under=under) as sidecar:
+        with following(tmp_path / "log", bundles.key, registry.option, *LEAST, under=under) as sidecar:
             wait_for(lambda: sidecar.problem("rejected"))
             assert sidecar.status("ready") == (503, "there is no bundle yet\n")
             assert "is not what was signed with the key 2026" in sidecar.log.read_text()
             registry.push(bundles.good[0])
             wait_for(sidecar.ready)
             assert sidecar.version() == bundles.versions[0]
-        registry.shutdown()
 
 
 @contextlib.contextmanager
@@ -406,6 +408,17 @@ def test_a_download_is_limited_and_encoded_by_nobody() -> None:
         BundleServer(f"http://127.0.0.1:{free_port()}/").download(None)
 
 
+def test_other_bytes_than_the_manifest_names_are_not_a_bundle() -> None:
+    # A real registry rejects them when they are pushed.
+    def answer(handler: BaseHTTPRequestHandler) -> None:
+        handler.send_response(200)
+        handler.end_headers()
+        handler.wfile.write(b'{"layers": [{"digest": "sha256:0"}]}')
+
+    with answering(answer) as url, pytest.raises(DownloadFailed, match="other bytes than its manifest names"):
+        BundleServer(url.replace("http:", "oci:").replace(".tar.gz", ":stable")).download(None)
+
+
 @pytest.mark.parametrize(
     "manifest", [b"", b"[]", b"{}", b'{"layers": []}', b'{"layers": [{}, {}]}', b'{"layers": [1]}']
 )
@@ -428,7 +441,12 @@ def test_an_image_without_a_bundle_is_not_one(manifest: bytes) -> None:
         (["--bundle-url=http://b.example/b", "--verification-key=K=KEY", "--bundle-token=KEY"], "reads the token"),
         (["--bundle-url=http://b.example/b", "--verification-key=K=KEY", "--bundle=b"], "does not go with --bundle"),
         (["--bundle-url=http://b.example/b", "--verification-key=K=KEY", "--bundle-store=KEY"], "is not a directory"),
-        (["--bundle-url=http://b.example/b", "--verification-key=K=KEY", "--bundle-ca=KEY.no"], "cannot be read"),
+        (
+            [*LEAST, "--bundle-url=http://b.example/b", "--verification-key=K=KEY", "--bundle-ca=KEY.no"],
+            "cannot be read",
+        ),
+        (["--bundle-url=http://b.example/b", "--verification-key=K=KEY"], "needs --bundle-store or --at-least-version"),
+        (["--bundle-url=http://b.example/b", "--verification-key=K=KEY", "--bundle-store=/proc"], "cannot be written"),
         (["--bundle-token=KEY"], "need --bundle-url"),
         (["--verification-key=K=KEY"], "needs --bundle or --bundle-url"),
         (["--bundle=b", "--verification-key=K=KEY", "--at-least-version=2"], "such as 2.0.1"),

@@ -16,10 +16,12 @@ from pathlib import Path
 import pytest
 import requests
 
-from tests.running import free_port, running_sidecar
+from tests.running import free_port
 from tests.sidecar.processes import wait_for
 from tests.sidecar.test_serve import logged_decisions, post
 from therapy_policy import SidecarClient
+from therapy_policy.policy.bundles import load_uncompiled
+from therapy_policy.sidecar import log as log_module
 from therapy_policy.sidecar.log import MAX_WAITING_BYTES, Log, is_masked
 
 ROOT = Path(__file__).parents[2]
@@ -51,20 +53,29 @@ def metric(port: int, name: str) -> float:
     return sum(float(line.split()[-1]) for line in text.splitlines() if line.startswith(name))
 
 
+# What the command does for a bundle that it has checked.
+SERVE_UNCHECKED = """
+import sys
+from pathlib import Path
+from therapy_policy.sidecar.serve import serve
+from therapy_policy.sidecar.stop_signals import stop_signals
+with stop_signals() as stop:
+    sys.exit(serve(int(sys.argv[1]), stop, diagnostics_port=int(sys.argv[2]), archive=Path(sys.argv[3])))
+"""
+
+
 @contextmanager
-def serving_into(output: int) -> Iterator[tuple[str, int, subprocess.Popen[bytes]]]:
-    """A sidecar whose log goes to a file descriptor; yields its URL, its port for probes, and its process."""
+def serving_into(output: int, archive: Path | None = None) -> Iterator[tuple[str, int, subprocess.Popen[bytes]]]:
+    """A sidecar whose log goes to a file descriptor; yields its URL, its port for probes, and its process.
+
+    `archive` is a bundle that is not checked.
+    """
     port, probes = free_port(), free_port()
-    serve = [
-        sys.executable,
-        "-m",
-        "therapy_policy.cli",
-        "serve",
-        "--port",
-        str(port),
-        "--diagnostics-port",
-        str(probes),
-    ]
+    if archive:
+        serve = [sys.executable, "-c", SERVE_UNCHECKED, str(port), str(probes), str(archive)]
+    else:
+        command = [sys.executable, "-m", "therapy_policy.cli", "serve"]
+        serve = [*command, f"--port={port}", f"--diagnostics-port={probes}"]
     with (
         subprocess.Popen(serve, stderr=output, stdout=subprocess.DEVNULL) as process,
         SidecarClient(f"http://127.0.0.1:{port}") as client,
@@ -129,13 +140,13 @@ def test_an_entry_without_the_mask_is_not_written(policies: Path, tmp_path: Path
         assert rule in text
         text = text.replace(rule, rule.rstrip() + condition)
     mask.write_text(text, encoding="utf-8")
-    probes = free_port()
-    options = ("--bundle", str(policies), "--diagnostics-port", str(probes))
-    with running_sidecar(tmp_path / "log", *options) as running:
-        assert post(running.url, json.dumps({"input": PLAN}).encode()).json()["result"]["outcome"] == "pended"
-        other = post(running.url, json.dumps({"input": ROUTE}).encode()).json()
-        logged_decisions(running.log, other["decision_id"])
-        assert SECRET not in running.log.read_text()
+    archive, log = tmp_path / "bundle.tar.gz", tmp_path / "log"
+    archive.write_bytes(load_uncompiled(str(policies)).archive)
+    with log.open("wb") as stream, serving_into(stream.fileno(), archive) as (url, probes, _):
+        assert post(url, json.dumps({"input": PLAN}).encode()).json()["result"]["outcome"] == "pended"
+        other = post(url, json.dumps({"input": ROUTE}).encode()).json()
+        logged_decisions(log, other["decision_id"])
+        assert SECRET not in log.read_text()
         assert metric(probes, 'therapy_policy_decision_log_lost_total{reason="not_masked"}') == 1
         assert status(probes, "/health/ready") == 503
 
@@ -146,7 +157,10 @@ def test_a_bundle_without_the_mask_is_refused(policies: Path) -> None:
     serve = [sys.executable, "-m", "therapy_policy.cli", "serve", "--port", str(free_port()), "--bundle", str(policies)]
     done = subprocess.run(serve, capture_output=True, text=True, timeout=120)
     assert done.returncode == 2
-    assert "error: The bundle does not have the policies system/log.rego and system/authz.rego" in done.stderr
+    assert "error: The bundle has other policies for the sidecar itself than this program (system/log.rego)" in (
+        done.stderr
+    )
+    assert "Build it with the directory policies/system of therapy-policy" in done.stderr
 
 
 @pytest.mark.parametrize(
@@ -189,3 +203,40 @@ def test_at_the_end_what_a_program_wrote_is_read_first(tmp_path: Path) -> None:
         assert log.flush(30)
     assert (tmp_path / "log").read_bytes() == lines
     assert log.written == 3
+
+
+def entry_of(size: int) -> bytes:
+    entry = {"decision_id": "x", "masked": ["/input", "/result"], "input": "x" * size, "result": None}
+    return json.dumps(entry).encode() + b"\n"
+
+
+def test_a_long_entry_is_not_lost_because_a_short_one_waits(tmp_path: Path) -> None:
+    lines = [entry_of(200_000), entry_of(MAX_WAITING_BYTES + 1), entry_of(1)]
+    reader, writer = os.pipe()  # has room for less than the first one
+    log = Log(writer)
+    log.read(io.BytesIO(b"".join(lines)))
+    wait_for(lambda: log.lost["behind"])  # the third: now that much waits before it
+    assert log.lost.total() == 1
+    assert log.problem == "entries of the decision log were lost"
+    expected = b"".join(lines[:2])
+    received = b""
+    while len(received) < len(expected):
+        received += os.read(reader, 1 << 20)
+    assert received == expected
+    assert log.flush(30)
+    assert log.problem is None
+    os.close(reader)
+    os.close(writer)
+
+
+def test_an_entry_that_is_too_long_shows_in_readiness(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(log_module, "MAX_ENTRY_BYTES", 1000)
+    with (tmp_path / "log").open("wb") as output:
+        log = Log(output.fileno())
+        for notice_seconds, problem in ((60.0, "entries of the decision log were lost"), (0.0, None)):
+            monkeypatch.setattr(log_module, "NOTICE_SECONDS", notice_seconds)
+            log.read(io.BytesIO(entry_of(1000) + entry_of(1)))
+            assert log.flush(30)
+            assert log.problem == problem
+    assert log.lost["too_long"] == 2
+    assert (tmp_path / "log").read_bytes() == entry_of(1) * 2

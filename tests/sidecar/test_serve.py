@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import re
 import subprocess
 import sys
 import time
@@ -15,10 +16,13 @@ import requests
 from hypothesis import HealthCheck, Phase, given, settings
 
 from proof import strategies
+from tests.policy.signing import archive_of
 from tests.running import RunningSidecar
-from therapy_policy import EmbeddedClient
+from therapy_policy import BundleNotUsable, EmbeddedClient
+from therapy_policy.policy.bundles import Bundle, check_system_policies, packaged_bundle
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
+AUTHZ = packaged_bundle().texts["system/authz.rego"]
 LOG_SECONDS = 20.0
 REQUESTS = sorted(path for path in EXAMPLES.glob("*.json"))
 
@@ -159,3 +163,28 @@ def test_a_port_in_use_is_one_clear_line(sidecar: RunningSidecar) -> None:
 
 
 CLIENT = EmbeddedClient()
+
+
+def changed(**pages: str) -> Bundle:
+    """The bundle of this package with other pages; `__` in a name is a slash."""
+    packaged = packaged_bundle()
+    files = {f"{name.replace('__', '/')}.rego": page.encode() for name, page in pages.items()}
+    return Bundle("changed", archive_of(packaged._files | files), b"")
+
+
+# For each, an empty input has the same mask, and is refused as before.
+@pytest.mark.parametrize(
+    ("pages", "named"),
+    [
+        ({"system__authz": AUTHZ + '\nallow if input.path == ["v1", "policies"]\n'}, "system/authz.rego"),
+        ({"system__more": 'package system.authz\n\nallow if input.path == ["v1", "policies"]\n'}, "system/more.rego"),
+        ({"therapy__more": 'package system.log\n\nmask contains "/result" if input.input\n'}, "therapy/more.rego"),
+    ],
+)
+def test_a_bundle_that_opens_or_logs_more_is_refused(pages: dict[str, str], named: str) -> None:
+    with pytest.raises(BundleNotUsable, match=re.escape(f"than this program ({named}), so")):
+        check_system_policies(changed(**pages))
+
+
+def test_comments_in_the_sidecar_s_own_policies_may_differ() -> None:
+    check_system_policies(changed(system__authz=f"# Another comment.\n{AUTHZ}"))

@@ -16,13 +16,16 @@ from pathlib import Path
 import pytest
 import requests
 
+from tests.policy.signing import key_pair
 from tests.running import free_port, running_sidecar
 from tests.sidecar.processes import child_named, children_of, is_running, state_and_name, wait_for
 from tests.sidecar.test_serve import logged_decisions, post
 from therapy_policy import SidecarClient
 from therapy_policy.sidecar.child import QUICK_DEATHS, Child, environment
 from therapy_policy.sidecar.log import Log
-from therapy_policy.sidecar.serve import StopSignals, _supervise
+from therapy_policy.sidecar.serve import _supervise
+from therapy_policy.sidecar.stop_signals import StopSignals
+from therapy_policy.toolchain.fetching import VERSION_TIMEOUT_S
 from therapy_policy.toolchain.opa import find_opa
 
 SERVE = [sys.executable, "-m", "therapy_policy.cli", "serve", "--port"]
@@ -87,6 +90,32 @@ def test_a_signal_while_it_starts_leaves_nothing(tmp_path: Path, part: float) ->
     assert not any(is_running(child) for child in children)
     assert not accepts(port)
     assert "Traceback" not in log.read_text()
+
+
+@pytest.mark.parametrize("first_process", [False, True])
+def test_a_signal_while_it_looks_for_opa_leaves_nothing(tmp_path: Path, first_process: bool) -> None:
+    started = tmp_path / "started"
+    opa = tmp_path / "opa"
+    opa.write_text(f"#!/bin/sh\necho $$ > {started}.partial\nmv {started}.partial {started}\nexec sleep 100\n")
+    opa.chmod(0o755)
+    key = key_pair(tmp_path, "key").public
+    options = [f"--verification-key=K={key}", "--bundle-url=http://127.0.0.1:1/b", "--at-least-version=1.0.0"]
+    user = [] if os.geteuid() == 0 else ["--user", "--map-root-user"]
+    under = ["unshare", *user, "--pid", "--fork"] if first_process else []
+    command = [*under, *SERVE, str(free_port()), *options]
+    with subprocess.Popen(command, env=os.environ | {"OPA": str(opa)}, stderr=subprocess.PIPE) as process:
+        try:
+            wait_for(started.exists)
+            serve = children_of(process.pid)[0] if first_process else process.pid
+            (looking,) = children_of(serve)
+            os.kill(serve, signal.SIGTERM)
+            # Nobody waits until OPA is given up.
+            _, errors = process.communicate(timeout=VERSION_TIMEOUT_S / 2)
+        finally:
+            process.kill()
+    assert process.returncode == 0
+    assert errors == b""
+    assert not is_running(looking)
 
 
 def test_a_program_that_keeps_dying_is_given_up(tmp_path: Path) -> None:

@@ -218,6 +218,7 @@ class PartialOutput:
         if self.resume and not resuming:
             print(f"There is no {self.path} to resume. Starting with the first line.", file=sys.stderr)
         self.file = open(os.open(self.path, os.O_WRONLY | os.O_CREAT, 0o666), "wb", buffering=0)
+        self.identity = os.fstat(self.file.fileno())
         try:
             self._lock()
             if resuming:
@@ -236,6 +237,15 @@ class PartialOutput:
                 fcntl.flock(self.file, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except OSError:
                 raise FileNotUsable(f"Another run is writing {self.path}. Wait for it, or give another name.") from None
+            if not self._has_its_name():
+                raise FileNotUsable(f"Another run has just finished {self.output}. Look at it, and try again.")
+
+    def _has_its_name(self) -> bool:
+        """Whether the open file is still `OUT.partial`, which another run may have created again since."""
+        try:
+            return os.path.samestat(self.identity, os.stat(self.path))
+        except FileNotFoundError:
+            return False
 
     def _count_complete_lines(self) -> None:
         try:
@@ -263,24 +273,36 @@ class PartialOutput:
         self.complete_bytes += len(data)
 
     def finish(self) -> None:
-        """Rename the output to its final name."""
+        """Rename the output to its final name. Until then it stays locked, so that no other run empties it."""
         os.fsync(self.file.fileno())
-        self.file.close()
+        self._close_on_windows()
         os.replace(self.path, self.output)
 
     def __exit__(self, kind: type[BaseException] | None, problem: BaseException | None, trace: object) -> None:
-        self.file.close()
-        if self.path.exists():  # otherwise it has its final name
-            with self.path.open("rb") as written:  # a signal may come before `write` counts what it wrote
-                written.seek(self.complete_bytes)
-                self.complete_bytes += written.read().rfind(b"\n") + 1
-        if self.complete_bytes and self.path.exists():
+        self._close_on_windows()
+        try:
+            if self._has_its_name():
+                self._keep_complete_lines()
+            else:
+                self.note_path.unlink(missing_ok=True)
+        finally:
+            self.file.close()
+
+    def _close_on_windows(self) -> None:
+        if sys.platform == "win32":  # which renames and removes no open file, and has no lock here
+            self.file.close()
+
+    def _keep_complete_lines(self) -> None:
+        with self.path.open("rb") as written:  # a signal may come before `write` counts what it wrote
+            written.seek(self.complete_bytes)
+            self.complete_bytes += written.read().rfind(b"\n") + 1
+        if self.complete_bytes:
             os.truncate(self.path, self.complete_bytes)
             with self.path.open("rb") as lines:
                 print(f"{sum(1 for _ in lines):,} decisions are kept in {self.path}.", file=sys.stderr)
             print(self._how_to_resume(), file=sys.stderr)
         else:
-            self.path.unlink(missing_ok=True)
+            self.path.unlink()
             self.note_path.unlink(missing_ok=True)
 
     def _how_to_resume(self) -> str:

@@ -11,7 +11,7 @@ from http import HTTPStatus
 from types import TracebackType
 from typing import Self
 
-from therapy_policy.client.decision import Decision, checked_decision, deciding, each_as_text
+from therapy_policy.client.decision import AGAIN_DEADLINES, Decision, checked_decision, deciding, each_as_text
 from therapy_policy.client.endpoint import (
     HEALTH,
     MAX_ANSWER_BYTES,
@@ -73,8 +73,8 @@ class AsyncSidecarClient:
         """Decide requests, JSON values as in `decide`, and return the decisions in the same order.
 
         This is several times faster than one call per request. All requests are read before the first is decided, so
-        split a very long series into parts. If the engine fails on a request, all others are decided, and the
-        `EngineError` has their `decisions`.
+        split a very long series into parts. If the engine fails on a request, the others are decided within a limited
+        time, and the `EngineError` has their `decisions`.
         """
         return await self._decide_batches(each_as_text(requests, request_text))
 
@@ -108,17 +108,19 @@ class AsyncSidecarClient:
         return checked_decision(answer, request, self._policy_version)
 
     async def _decide_batches(self, requests: list[RequestText]) -> list[Decision]:
-        return await deciding(requests, self._ask, self._policy_version, None)
+        again_seconds = AGAIN_DEADLINES * self._endpoint.deadline_seconds
+        return await deciding(requests, self._ask, self._policy_version, None, again_seconds)
 
-    async def _ask(self, entry_point: str, text: str) -> object:
-        return self._endpoint.result(await self._exchange(query(entry_point, text)))
+    async def _ask(self, entry_point: str, text: str, seconds: float | None = None) -> object:
+        return self._endpoint.result(await self._exchange(query(entry_point, text), seconds))
 
-    async def _exchange(self, query: Query) -> Response:
-        """Return the sidecar's response."""
-        deadline = time.monotonic() + self._endpoint.deadline_seconds
+    async def _exchange(self, query: Query, seconds: float | None = None) -> Response:
+        """Return the sidecar's response, within `deadline_seconds` and `seconds`."""
+        seconds = self._endpoint.seconds(seconds)
+        deadline = time.monotonic() + seconds
         outcome: Response | Exception | None = None
         if not await self._turn(deadline):
-            raise self._endpoint.timeout()
+            raise self._endpoint.timeout(seconds)
         try:
             if idle := self._idle.take(batch=query.batch):
                 connection, trusted = idle
@@ -131,7 +133,7 @@ class AsyncSidecarClient:
             self._turns.release()
         if isinstance(outcome, Exception):  # raised outside a handler, where it would carry an error with the request
             connected = isinstance(outcome, (httpx.ReadError, httpx.WriteError, httpx.ProtocolError))
-            raise self._endpoint.failure(outcome, late=time.monotonic() >= deadline, connected=connected)
+            raise self._endpoint.failure(outcome, seconds, late=time.monotonic() >= deadline, connected=connected)
         return outcome
 
     async def _turn(self, deadline: float) -> bool:

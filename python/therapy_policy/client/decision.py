@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import time
 from abc import ABC, abstractmethod
 from collections.abc import Awaitable, Callable, Iterable
 from functools import cache
@@ -108,6 +109,7 @@ class Client(ABC):
     """
 
     _policy_version: str | None = None  # the only version whose decisions are accepted; None accepts any
+    _again_seconds: float = 60.0  # for the requests of a failed batch, which are asked alone
     _published: Published | None = None  # by the policy that decides; None if it is that of this package
 
     def decide(self, request: object) -> Decision:
@@ -122,8 +124,8 @@ class Client(ABC):
         """Decide requests, JSON values as in `decide`, and return the decisions in the same order.
 
         This is several times faster than one call per request. All requests are read before the first is decided, so
-        split a very long series into parts. If the engine fails on a request, all others are decided, and the
-        `EngineError` has their `decisions`.
+        split a very long series into parts. If the engine fails on a request, the others are decided within a limited
+        time, and the `EngineError` has their `decisions`.
         """
         return self._decide_batches(each_as_text(requests, request_text))
 
@@ -136,12 +138,12 @@ class Client(ABC):
         return checked_decision(answer, request, self._policy_version, self._published)
 
     def _decide_batches(self, requests: list[RequestText]) -> list[Decision]:
-        async def ask(entry_point: str, text: str) -> object:
-            return self._ask(entry_point, text)
+        async def ask(entry_point: str, text: str, seconds: float | None) -> object:
+            return self._ask_within(seconds, entry_point, text)
 
         try:
             # It never waits for anything else, so this runs it to its end.
-            deciding(requests, ask, self._policy_version, self._published).send(None)
+            deciding(requests, ask, self._policy_version, self._published, self._again_seconds).send(None)
         except StopIteration as end:
             decisions: list[Decision] = end.value
             return decisions
@@ -150,6 +152,10 @@ class Client(ABC):
     @abstractmethod
     def _ask(self, entry_point: str, text: str) -> object:
         """Send JSON text to an entry point of the policy and return its result."""
+
+    def _ask_within(self, seconds: float | None, entry_point: str, text: str) -> object:
+        """`_ask`, and give up after some seconds if the engine can be left waiting; None is its usual time."""
+        return self._ask(entry_point, text)
 
     @abstractmethod
     def close(self) -> None:
@@ -177,16 +183,26 @@ def each_as_text(values: Iterable[_Value], as_text: Callable[[_Value], RequestTe
 
 # --- many requests, for all clients
 
-Ask = Callable[[str, str], Awaitable[object]]  # sends JSON text to an entry point of the policy; returns its result
+# Sends JSON text to an entry point of the policy, and returns its result, within some seconds; None is the usual time.
+Ask = Callable[[str, str, float | None], Awaitable[object]]
+
+# A batch that fails costs at most this many deadlines more. A sidecar that answers decides all other requests of the
+# largest batch in that time, although three of them use up a deadline each.
+AGAIN_DEADLINES = 4
 
 
 async def deciding(
-    requests: list[RequestText], ask: Ask, policy_version: str | None, published: Published | None
+    requests: list[RequestText],
+    ask: Ask,
+    policy_version: str | None,
+    published: Published | None,
+    again_seconds: float,
 ) -> list[Decision]:
     """Decide requests, in order.
 
     If the engine fails on a batch but still decides other requests, each request of the batch is asked alone, so that
-    one request costs no other its decision.
+    one request costs no other its decision. This takes up to `again_seconds` for each batch; what is not decided by
+    then fails.
 
     Raises what `Client` says. At the end, the requests that the engine failed to decide raise `EngineError`.
     """
@@ -194,17 +210,23 @@ async def deciding(
     failures: list[tuple[int, str]] = []
     for batch in batches(requests):
         try:
-            answer = await ask("therapy/decisions", batch.text)
+            answer = await ask("therapy/decisions", batch.text, None)
         except (EngineError, EngineTimeout, RequestTooLarge) as error:
             problem = error
         else:
             decisions += checked_decisions(answer, batch, policy_version, published)
             continue
+        until = time.monotonic() + again_seconds
         if not await _works(ask, policy_version, published):
             raise problem
         for index, request in enumerate(batch.requests, batch.first):
             try:
-                answer = await ask("therapy/decision", request.text)
+                if (seconds := until - time.monotonic()) <= 0:
+                    raise EngineTimeout(
+                        f"The batch of this request failed, and the {again_seconds:g} s to ask its requests one by one "
+                        "are over. Send it again."
+                    )
+                answer = await ask("therapy/decision", request.text, seconds)
             except (EngineError, EngineTimeout, RequestTooLarge) as error:
                 failures.append((index, str(error)))
                 decisions.append(None)
@@ -220,7 +242,7 @@ async def _works(ask: Ask, policy_version: str | None, published: Published | No
     """Ask for the decision on `null`, which every policy has, and return whether it came."""
     nothing = request_text(None)
     try:
-        answer = await ask("therapy/decision", nothing.text)
+        answer = await ask("therapy/decision", nothing.text, None)
         checked_decision(answer, nothing, policy_version, published)
     except TherapyPolicyError:
         return False

@@ -186,14 +186,18 @@ class Endpoint:
 
     # --- failures
 
-    def failure(self, error: Exception, *, late: bool, connected: bool) -> TherapyPolicyError:
-        """Return the exception for an exchange without a complete response.
+    def seconds(self, most: float | None) -> float:
+        """Return the seconds for one exchange: the deadline, or `most` if that is less."""
+        return self.deadline_seconds if most is None else min(most, self.deadline_seconds)
+
+    def failure(self, error: Exception, seconds: float, *, late: bool, connected: bool) -> TherapyPolicyError:
+        """Return the exception for an exchange without a complete response, which had some seconds.
 
         `late` says whether the deadline has passed, and `connected` whether a connection failed after it was made.
         """
         chain = list(causes(error))
         if late or any(isinstance(each, TimeoutError) for each in chain):
-            return self.timeout()
+            return self.timeout(seconds)
         if tls_error := next((each for each in chain if isinstance(each, ssl.SSLError)), None):
             return self._tls_failure(tls_error)
         if connected:
@@ -205,9 +209,9 @@ class Endpoint:
             f"No server answers at {self.url}. Start a sidecar with `therapy-policy serve`, or give another URL."
         )
 
-    def timeout(self) -> EngineTimeout:
+    def timeout(self, seconds: float) -> EngineTimeout:
         return EngineTimeout(
-            f"No complete response from {self.url} within {self.deadline_seconds:g} s. "
+            f"No complete response from {self.url} within {seconds:.3g} s. "
             "Check the sidecar, or raise `deadline_seconds`."
         )
 

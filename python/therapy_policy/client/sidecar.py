@@ -12,7 +12,7 @@ from http import HTTPStatus
 import requests
 import urllib3
 
-from therapy_policy.client.decision import Client
+from therapy_policy.client.decision import AGAIN_DEADLINES, Client
 from therapy_policy.client.endpoint import HEALTH, Endpoint, IdleConnections, Query, Response, causes, query
 from therapy_policy.client.transport import OpaSession
 from therapy_policy.errors import EngineError, EngineNotAvailable
@@ -23,8 +23,10 @@ class SidecarClient(Client):
 
     `url` is the sidecar's scheme, host and port, or its unix socket as in `unix:///run/therapy-policy/opa.sock`.
     `deadline_seconds` limits one exchange, from connecting to the last byte of the response; `decide_many` and
-    `decide_texts` make one exchange for up to 1,000 requests. The DNS lookup does not count, and each address of a host
-    name gets the full time to connect. `policy_version`, such as "2.0.0", rejects the decisions of any other version.
+    `decide_texts` make one exchange for up to 1,000 requests. If that fails, but the sidecar still decides, these
+    requests are sent one by one, for up to four deadlines in all; those without a decision by then fail. The DNS lookup
+    does not count, and each address of a host name gets the full time to connect. `policy_version`, such as "2.0.0",
+    rejects the decisions of any other version.
 
     `token` is sent as `Authorization: Bearer`. `ca_file` names the PEM file of the certificate authorities that an
     https URL trusts; the default is REQUESTS_CA_BUNDLE, the only environment variable in use, or else the public
@@ -52,6 +54,7 @@ class SidecarClient(Client):
     ) -> None:
         self._endpoint = Endpoint(url, deadline_seconds, token, ca_file, client_certificate)
         self._policy_version = policy_version
+        self._again_seconds = AGAIN_DEADLINES * deadline_seconds
         self._idle: IdleConnections[OpaSession] = IdleConnections(os.getpid)
 
     def ready(self) -> bool:
@@ -67,11 +70,15 @@ class SidecarClient(Client):
         self._close_idle()
 
     def _ask(self, entry_point: str, text: str) -> object:
-        return self._endpoint.result(self._exchange(query(entry_point, text)))
+        return self._ask_within(None, entry_point, text)
 
-    def _exchange(self, query: Query) -> Response:
-        """Return the sidecar's response."""
-        deadline = time.monotonic() + self._endpoint.deadline_seconds
+    def _ask_within(self, seconds: float | None, entry_point: str, text: str) -> object:
+        return self._endpoint.result(self._exchange(query(entry_point, text), seconds))
+
+    def _exchange(self, query: Query, seconds: float | None = None) -> Response:
+        """Return the sidecar's response, within `deadline_seconds` and `seconds`."""
+        seconds = self._endpoint.seconds(seconds)
+        deadline = time.monotonic() + seconds
         outcome: Response | Exception | None = None
         if idle := self._idle.take(batch=query.batch):
             opa, trusted = idle
@@ -84,7 +91,7 @@ class SidecarClient(Client):
             outcome, Exception
         ):  # raised outside a handler, where it would carry an error that holds the request
             connected = any(isinstance(cause, urllib3.exceptions.ProtocolError) for cause in causes(outcome))
-            raise self._endpoint.failure(outcome, late=time.monotonic() >= deadline, connected=connected)
+            raise self._endpoint.failure(outcome, seconds, late=time.monotonic() >= deadline, connected=connected)
         return outcome
 
     # Threads cannot share a session of `requests`, so each attempt has its own.

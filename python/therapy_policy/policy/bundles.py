@@ -16,6 +16,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from functools import cached_property
+from importlib import metadata
 from pathlib import Path
 from typing import Any
 
@@ -30,7 +31,7 @@ from therapy_policy.errors import (
 from therapy_policy.files import packaged_file
 from therapy_policy.policy.archives import files_in, unpacked
 from therapy_policy.policy.check import Finding, check_bundle, check_directory
-from therapy_policy.policy.digest import digest_of_everything, digest_of_what_decides, revision
+from therapy_policy.policy.digest import digest_of_everything, digest_of_what_decides, revision, without_comments
 from therapy_policy.policy.rego import Rego, deterministic_capabilities, read_rego, run_opa
 from therapy_policy.policy.releases import FOLDER, Release, commits_of, is_version, read_release, version_number
 from therapy_policy.policy.signatures import ALGORITHMS, Verification, is_signed, read_key, verified_files
@@ -202,6 +203,30 @@ def check(name: str | None) -> list[Finding]:
         return check_bundle(load(name, checked=False))
     where = f"{name} is not a directory or a bundle file." if name else "There is no directory `policies` here."
     raise BundleNotUsable(f"{where} Give the directory of the policies, for example: therapy-policy check ../policies")
+
+
+def check_system_policies(policy: Bundle) -> None:
+    """Raise `BundleNotUsable` unless a bundle opens and logs what this package does.
+
+    Every page in a package `system` counts, wherever its file is. Comments may differ.
+
+    Raises `OpaNotAvailable`.
+    """
+    theirs, ours = _system_pages(policy), _system_pages(packaged_bundle())
+    different = sorted(file for file in theirs | ours if theirs.get(file) != ours.get(file))
+    if "system" in policy.data:
+        different.append("data.system")
+    if different:
+        raise BundleNotUsable(
+            f"The bundle has other policies for the sidecar itself than this program ({', '.join(different)}), so it "
+            f"could log requests in clear, or open everything. Build it with the directory policies/system of "
+            f"therapy-policy {metadata.version('therapy-policy')}, or run it with the program that it was built for."
+        )
+
+
+def _system_pages(policy: Bundle) -> dict[str, list[str]]:
+    pages = (page.file for page in policy.rego.pages if page.package[0] == "system")
+    return {file: without_comments(policy.texts[file]) for file in pages}
 
 
 def load_uncompiled(name: str) -> Bundle:

@@ -18,13 +18,14 @@ from functools import cache, cached_property
 from pathlib import Path
 from typing import Any
 
-from therapy_policy.errors import BundleNotUsable
+from therapy_policy.errors import BundleNotUsable, OpaNotAvailable
 from therapy_policy.toolchain.opa import find_opa, opa_environment
 
 Node = Any  # of a syntax tree
 DataPath = tuple[str, ...]  # of a document in `data`, such as ("therapy", "parameters")
 
 ENTRY_PACKAGE: DataPath = ("therapy",)  # the package of the entry points
+OPA_SECONDS = 120.0  # for one run of OPA; the longest, which compiles the policy, takes a few
 
 
 @dataclass(frozen=True)
@@ -284,8 +285,27 @@ opa_binary = cache(find_opa)
 
 
 def opa_process(*arguments: str | Path, where: Path | None = None) -> subprocess.CompletedProcess[bytes]:
-    """Run OPA in a directory, and return how it ended and what it printed. Raises `OpaNotAvailable`."""
-    return subprocess.run([opa_binary(), *arguments], cwd=where, env=opa_environment(), capture_output=True)
+    """Run OPA in a directory, and return how it ended and what it printed.
+
+    Raises `OpaNotAvailable`, also if it takes longer than `OPA_SECONDS`.
+    """
+    opa = opa_binary()
+    try:
+        return subprocess.run(
+            [opa, *arguments],
+            cwd=where,
+            env=opa_environment(),
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            timeout=OPA_SECONDS,
+        )
+    except subprocess.TimeoutExpired:
+        raise OpaNotAvailable(
+            f"`opa {arguments[0]}` did not finish within {OPA_SECONDS:g} s and was stopped. Check whether the machine "
+            f"is overloaded, and whether {opa} works."
+        ) from None
+    except OSError as problem:
+        raise OpaNotAvailable(f"{opa} does not run: {problem.strerror}. Install OPA again.") from None
 
 
 def run_opa(*arguments: str | Path, where: Path, name: str) -> bytes:

@@ -16,6 +16,8 @@ from urllib.parse import urlsplit
 
 from prometheus_client import CollectorRegistry, generate_latest
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, InfoMetricFamily, Metric
+from prometheus_client.parser import text_string_to_metric_families
+from prometheus_client.registry import Collector
 
 from therapy_policy.files import packaged_json
 from therapy_policy.sidecar.child import Child
@@ -29,6 +31,8 @@ EXPOSITION = "text/plain; version=0.0.4; charset=utf-8"
 
 DOWNLOAD, REJECTED = "download", "rejected"
 BUNDLE_PROBLEMS = (DOWNLOAD, REJECTED)
+
+ACTIVATION = "last_success_bundle_activation{"  # OPA's metric, which the configuration for a bundle server switches on
 
 Address = tuple[str, int] | Path  # host and port, or a unix socket
 
@@ -80,8 +84,6 @@ class Diagnostics:
         self._responses = responses  # of nginx, by status
         self._revision = revision
         self._updates = updates  # None if the bundle does not change
-        self._registry = CollectorRegistry()
-        self._registry.register(self)
 
     def live_problem(self) -> str | None:
         """Why the sidecar does not live, or None. Without OPA it does: `serve` starts OPA again."""
@@ -99,13 +101,22 @@ class Diagnostics:
     def metrics(self) -> bytes:
         """The metrics of this process, and OPA's own, in Prometheus' text format."""
         status, of_opa = self._ask_opa("/metrics")
-        return generate_latest(self._registry) + (of_opa if status == 200 else b"")
+        if status != 200:
+            of_opa = b""
+        accepted = self._updates.revision if self._updates else self._revision
+        # Without a bundle server, OPA has its bundle before it answers.
+        active = _active_revision(of_opa) if self._updates else accepted if of_opa else ""
+        registry = CollectorRegistry()
+        registry.register(_Metrics([*self._metrics(active, accepted)]))
+        return generate_latest(registry) + of_opa
 
-    def collect(self) -> Iterator[Metric]:
-        """Yield the metrics of this process."""
-        revision = self._updates.revision if self._updates else self._revision
-        about = {"program_version": metadata.version("therapy-policy"), "revision": revision}
-        yield InfoMetricFamily("therapy_policy", "Versions of the program and of the policy.", value=about)
+    def _metrics(self, active: str, accepted: str) -> Iterator[Metric]:
+        """Yield the metrics of this process, with the revision that OPA decides by, and the one that it was given."""
+        about = {"program_version": metadata.version("therapy-policy"), "revision": active}
+        yield InfoMetricFamily("therapy_policy", "Version of the program, and policy that OPA decides by.", value=about)
+        yield InfoMetricFamily(
+            "therapy_policy_bundle_accepted", "Policy that OPA was given last.", value={"revision": accepted}
+        )
         yield _gauge("ready", "Whether the sidecar is ready.", self.ready_problem() is None)
         up = GaugeMetricFamily("therapy_policy_up", "Whether the program runs.", labels=["program"])
         restarts = CounterMetricFamily(
@@ -157,6 +168,22 @@ class Diagnostics:
             return 0, b""
         finally:
             connection.close()
+
+
+class _Metrics(Collector):
+    def __init__(self, metrics: list[Metric]) -> None:
+        self._metrics = metrics
+
+    def collect(self) -> list[Metric]:
+        return self._metrics
+
+
+def _active_revision(of_opa: bytes) -> str:
+    """The revision of the bundle that OPA activated last, by its own metrics; empty if there is none."""
+    lines = [line for line in of_opa.decode().splitlines() if line.startswith(ACTIVATION)]
+    samples = [each for family in text_string_to_metric_families("\n".join(lines)) for each in family.samples]
+    latest = max(samples, key=lambda sample: sample.value, default=None)
+    return latest.labels["active_revision"] if latest else ""
 
 
 def _gauge(name: str, text: str, value: float) -> GaugeMetricFamily:

@@ -15,7 +15,7 @@ from pathlib import Path
 import jinja2
 import yaml
 
-from therapy_policy.errors import FileNotUsable
+from therapy_policy.errors import FileNotUsable, NginxNotAvailable
 
 LOCAL_HOSTS = ("localhost", "127.0.0.1")
 GRACE_SECONDS = 5  # for requests in progress, when nginx stops
@@ -70,7 +70,8 @@ def write_configuration(
 ) -> Path:
     """Write nginx.conf into the private directory, where the sockets are too; return its path.
 
-    Raises `FileNotUsable` if a TLS file cannot be read, or a path cannot be written into the configuration.
+    Raises `FileNotUsable` if a TLS file cannot be read, or a path cannot be written into the configuration, and
+    `NginxNotAvailable`.
     """
     sidecar = resources.files("therapy_policy") / "sidecar"
     limits = yaml.safe_load((sidecar / "config.yaml").read_text(encoding="utf-8"))["server"]["decoding"]
@@ -100,7 +101,11 @@ def write_configuration(
 
 def _unused_modules(nginx: Path) -> list[str]:
     """Return the modules that would create a directory at start, if this nginx was built with them."""
-    built = subprocess.run([nginx, "-V"], stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=10).stderr
+    try:
+        done = subprocess.run([nginx, "-V"], stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=10)
+    except (OSError, subprocess.TimeoutExpired):
+        raise NginxNotAvailable(f"{nginx} does not run. Install nginx again.") from None
+    built = done.stderr
     return [module for module in ("fastcgi", "scgi", "uwsgi") if f"--without-http_{module}_module" not in built]
 
 

@@ -1,8 +1,8 @@
 """The way of OPA's output to standard error: never in the way of a decision, never in clear, and nothing lost silently.
 
 OPA writes each entry of the decision log before it answers, so a reader that does not read stops every decision. A
-thread here reads at once and keeps at most `MAX_WAITING_BYTES`; another thread writes. What does not fit is lost and
-counted.
+thread here reads at once and keeps entries until `MAX_WAITING_BYTES` wait; another thread writes. What comes then is
+lost and counted.
 """
 
 from __future__ import annotations
@@ -22,6 +22,7 @@ from therapy_policy.inputs import lines_of
 MAX_WAITING_BYTES = 4 << 20  # 1,500 to 2,000 entries
 MAX_ENTRY_BYTES = 32 << 20
 LATE_SECONDS = 5.0  # an entry that waits longer makes the sidecar not ready
+NOTICE_SECONDS = 30.0  # the sidecar is not ready for so long after an entry that was too long; probes come more often
 RETRY_SECONDS = 0.5
 
 BEHIND = "behind"  # the writer was too far behind
@@ -45,6 +46,7 @@ class Log:
         self._waiting: deque[tuple[float, bytes, bool]] = deque()  # since when, line, whether it is a decision
         self.waiting_bytes = 0
         self._behind = False  # something was lost since the last time that nothing waited
+        self._too_long_until = 0.0
         self._readers: list[threading.Thread] = []
         threading.Thread(target=self._write, name="log writer", daemon=True).start()
 
@@ -64,7 +66,7 @@ class Log:
         with self._changed:
             if self.lost[NOT_MASKED]:
                 return "the decision log is not masked"
-            if self._behind:
+            if self._behind or time.monotonic() < self._too_long_until:
                 return "entries of the decision log were lost"
             if self._waiting and time.monotonic() - self._waiting[0][0] > LATE_SECONDS:
                 return "the decision log cannot be written"
@@ -107,10 +109,14 @@ class Log:
     def _lose(self, reason: str) -> None:
         with self._changed:
             self.lost[reason] += 1
+            if reason == TOO_LONG:
+                # Nothing that could be waited for would make up for it.
+                self._too_long_until = time.monotonic() + NOTICE_SECONDS
 
     def _add(self, line: bytes, *, is_decision: bool) -> bool:
         with self._changed:
-            if self.waiting_bytes + len(line) > MAX_WAITING_BYTES and self._waiting:
+            # Its own length does not count: a long entry is not lost because a short one waits.
+            if self.waiting_bytes >= MAX_WAITING_BYTES:
                 if is_decision:
                     self.lost[BEHIND] += 1
                     self._behind = True

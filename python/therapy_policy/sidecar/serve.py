@@ -6,28 +6,25 @@ with it when it is killed. Their output passes through it, so that a log that no
 
 from __future__ import annotations
 
-import json
 import os
 import select
 import signal
 import socket
-import subprocess
 import sys
 import tempfile
 from collections import Counter
-from collections.abc import Iterator
-from contextlib import ExitStack, closing, contextmanager, nullcontext
+from contextlib import ExitStack, closing, nullcontext
 from importlib.resources import as_file, files
 from pathlib import Path
 from threading import Lock
-from types import FrameType
 
-from therapy_policy.errors import NO_ENGINE, BundleNotUsable, FileNotUsable, PortInUse, Stopped
+from therapy_policy.errors import NO_ENGINE, FileNotUsable, PortInUse
 from therapy_policy.files import packaged_file
-from therapy_policy.sidecar.child import Child, environment
+from therapy_policy.sidecar.child import Child
 from therapy_policy.sidecar.diagnostics import Address, Decisions, Diagnostics, start_listener
 from therapy_policy.sidecar.front import Front, Responses, write_configuration
-from therapy_policy.sidecar.log import Log, is_masked
+from therapy_policy.sidecar.log import Log
+from therapy_policy.sidecar.stop_signals import StopSignals
 from therapy_policy.sidecar.updates import BundleSource, Updates
 from therapy_policy.sidecar.updates import write_configuration as write_opa_configuration
 from therapy_policy.toolchain.nginx import installed_nginx
@@ -36,39 +33,6 @@ from therapy_policy.toolchain.opa import find_opa
 LOOPBACK = "127.0.0.1"
 GRACE_SECONDS = 5  # for requests in progress, when the sidecar stops
 FLUSH_SECONDS = 2.0  # for the rest of the log
-
-STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGQUIT, signal.SIGHUP)
-
-
-class StopSignals:
-    """The signals that stop the sidecar: `Stopped` while it starts; afterwards `number` says which one came."""
-
-    def __init__(self) -> None:
-        self.number: int | None = None
-        self.raises = True
-
-    def __call__(self, number: int, frame: FrameType | None) -> None:
-        """Handle a signal."""
-        if self.number is None:
-            self.number = number
-            if self.raises:
-                raise Stopped(number)
-
-
-@contextmanager
-def stop_signals() -> Iterator[StopSignals]:
-    """Handle the signals that stop the sidecar. Under nohup, SIGHUP stays ignored."""
-    stop = StopSignals()
-    handled = [
-        number for number in STOP_SIGNALS if signal.getsignal(number) != signal.SIG_IGN or number != signal.SIGHUP
-    ]
-    previous = {number: signal.signal(number, stop) for number in handled}
-    try:
-        yield stop
-    finally:
-        stop.raises = False
-        for number, handler in previous.items():
-            signal.signal(number, handler)
 
 
 def serve(
@@ -93,8 +57,8 @@ def serve(
     not `host`. With `any_opa`, OPA may be a version that this policy was not proven on.
 
     Raises `OpaNotAvailable`, `NginxNotAvailable`, `Stopped` if a signal comes while it starts, `PortInUse` if the
-    sidecar cannot listen on a port, `BundleNotUsable` if the bundle would log in clear or open everything, and
-    `FileNotUsable` if standard error is closed or a file of `front` cannot be used.
+    sidecar cannot listen on a port, and `FileNotUsable` if standard error is closed or a file of `front` cannot be
+    used.
     """
     if sys.stderr is None:
         raise FileNotUsable("Standard error is closed. The decision log goes there: send it to a file or a collector.")
@@ -114,8 +78,6 @@ def serve(
             tempfile.TemporaryDirectory(prefix="therapy-policy-") if front or source else nullcontext("") as private,
             ExitStack() as stack,
         ):
-            if archive:
-                check_system_policies(opa, archive)
             updates = None
             policy = ["--bundle", str(archive or packaged)]
             if source:
@@ -236,21 +198,3 @@ def check_port(port: int, host: str) -> None:
                 f"The sidecar cannot listen on {host}:{port} ({error.strerror}). "
                 "Stop the program that uses the port, or choose another --port."
             ) from None
-
-
-def check_system_policies(opa: Path, archive: Path) -> None:
-    """Raise `BundleNotUsable` unless a bundle masks any event, and refuses what it does not open."""
-    query = 'x := {"mask": data.system.log.mask, "allow": data.system.authz.allow}'
-    asked = [str(opa), "eval", "--bundle", str(archive), "--format", "json", "--stdin-input", query]
-    done = subprocess.run(asked, input=b"{}", capture_output=True, env=environment(os.environ))
-    try:
-        ((binding,),) = [[row["bindings"]["x"] for row in json.loads(done.stdout)["result"]]]
-        masked = [patch["path"] for patch in binding["mask"] if patch["op"] == "upsert"]
-        refuses = binding["allow"] is False
-    except (ValueError, KeyError, TypeError):
-        masked, refuses = [], False
-    if not (refuses and is_masked({"input": 0, "result": 0, "masked": masked})):
-        raise BundleNotUsable(
-            "The bundle does not have the policies system/log.rego and system/authz.rego of the sidecar, so it would "
-            "log requests in clear, or open everything. Build it from the whole directory `policies`."
-        )

@@ -212,6 +212,7 @@ def write_configuration(shipped: str, port: int, directory: Path) -> Path:
     """Write the configuration of OPA, the shipped one and the bundle at a loopback port; return its path."""
     configuration = yaml.safe_load(shipped) | {
         "services": {"serve": {"url": f"http://127.0.0.1:{port}"}},
+        "status": {"prometheus": True},  # which bundle is active
         "bundles": {
             "therapy": {
                 "service": "serve",
