@@ -47,6 +47,11 @@ REFUSED = [
     (IMAGE | {"networkPolicy.callers": "null"}, "missing property 'callers'"),
     (IMAGE | {"resources.limits.memory": "null"}, "/resources/limits"),
     (IMAGE | {"hosts[0]": "a b"}, "/hosts/0"),
+    (IMAGE | {"extraVolumes[0].name": "keys"}, "/extraVolumes/0"),
+    (IMAGE | {"extraVolumes[0].name": "therapy-policy-tmp", "extraVolumes[0].emptyDir.medium": ""}, "/extraVolumes/0"),
+    (IMAGE | {"extraVolumeMounts[0].name": "keys"}, "missing property 'mountPath'"),
+    (IMAGE | {"extraVolumeMounts[0].name": "keys", "extraVolumeMounts[0].mountPath": "/tmp"}, "/mountPath"),
+    (IMAGE | {"networkPolicy.egress[0].ports[0].port": "443"}, "missing property 'to'"),
 ]
 
 
@@ -102,10 +107,13 @@ def check_charts(helm: Path, write: bool) -> None:
         charts = shutil.copytree(DEPLOY / "helm", Path(work) / "helm")
         chart, example = charts / "therapy-policy", charts / "example-with-sidecar"
         run(helm, "dependency", "update", example)
+        signed_bundle: list[str | Path] = ["--values", charts / "values-signed-bundle.yaml"]
         run(helm, "lint", "--strict", *KUBERNETES, chart, *values(IMAGE | MONITORED))
+        run(helm, "lint", "--strict", *KUBERNETES, chart, *signed_bundle, *values(IMAGE))
         run(helm, "lint", "--strict", *KUBERNETES, example, *values(WITH_SIDECAR))
         rendered = {
             "service.yaml": render(helm, chart, "coverage", IMAGE | MONITORED),
+            "service-with-signed-bundle.yaml": render(helm, chart, "coverage", IMAGE, *signed_bundle),
             "service-with-tls.yaml": render(helm, chart, "coverage", IMAGE | TLS),
             "sidecar.yaml": render(helm, example, "claims-intake", WITH_SIDECAR),
         }
@@ -125,9 +133,9 @@ def check_charts(helm: Path, write: bool) -> None:
             raise Wrong(f"out of date: deploy/kubernetes/{name}; run `make deploy-manifests` and commit it")
 
 
-def render(helm: Path, chart: Path, namespace: str, options: dict[str, str]) -> str:
+def render(helm: Path, chart: Path, namespace: str, options: dict[str, str], *more: str | Path) -> str:
     """Return the manifests of a chart."""
-    return run(helm, "template", namespace, chart, "--namespace", namespace, *KUBERNETES, *values(options))
+    return run(helm, "template", namespace, chart, "--namespace", namespace, *KUBERNETES, *more, *values(options))
 
 
 def values(options: dict[str, str]) -> list[str]:
