@@ -26,7 +26,11 @@ POLICIES = ROOT / "policies"
 CLASSES = ROOT / "proof/results/classes.json"
 FIGURES = ROOT / "python/therapy_policy/review/figures.json"
 MEASURED = tuple(ROOT / f"docs/{name}.md" for name in ("benchmarks", "classes", "proof"))
-OPERATIONS, SOAK = ROOT / "docs/operations.md", "## Under load and faults"  # the figures of `make soak`
+SECTIONS = (  # the figures of `make soak`, and those that were measured and written by hand
+    (ROOT / "docs/operations.md", "### What one request can cost"),
+    (ROOT / "docs/operations.md", "## Under load and faults"),
+    (ROOT / "deploy/README.md", "## Memory and processor"),
+)
 NOT_PROVEN = "> **Not proven for this version.**"
 
 
@@ -37,8 +41,9 @@ def main() -> int:
     bundle = bundles.load(str(POLICIES))
     new = {FIGURES: json.dumps(figures(bundle), indent=1, sort_keys=True, ensure_ascii=False) + "\n"}
     new |= {page: with_warning(page.read_text(encoding="utf-8"), bundle) for page in MEASURED}
-    before, soak, section = OPERATIONS.read_text(encoding="utf-8").partition(SOAK)
-    new[OPERATIONS] = before + with_warning(soak + section, bundle)
+    for page, heading in SECTIONS:
+        text = new.get(page) or page.read_text(encoding="utf-8")
+        new[page] = with_warning_in_section(text, heading, bundle)
     stale = [path for path, text in new.items() if not path.is_file() or path.read_text(encoding="utf-8") != text]
     for path in stale:
         if options.check:
@@ -60,6 +65,14 @@ def with_warning(page: str, bundle: Bundle) -> str:
         f"{NOT_PROVEN} These figures are for the policy with the digest below.\n> This is policy {bundle.revision}."
     )
     return f"{heading}\n\n{warning}\n\n{rest}"
+
+
+def with_warning_in_section(page: str, heading: str, bundle: Bundle) -> str:
+    """A page with the warning below one heading, if the figures up to the next heading are of another policy."""
+    section = re.search(rf"^{re.escape(heading)}\n.*?(?=^#|\Z)", page, re.MULTILINE | re.DOTALL)
+    if section is None:
+        raise ValueError(f"there is no heading {heading!r}")
+    return page[: section.start()] + with_warning(section[0], bundle) + page[section.end() :]
 
 
 def figures(bundle: Bundle) -> dict[str, Any]:
