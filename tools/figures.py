@@ -3,6 +3,9 @@
 None of that is in a bundle. The tests come from tools/rego_tests.py, the classes from proof/results/classes.json, which
 `make classes` writes, so that the enumeration is not run again. Both name the policy that they were made with, and a
 review of another one says so.
+
+In pages that people write, it keeps in step what depends on the policy: a warning below figures that were measured with
+another one, and the versions in the examples of docs/changes.md.
 """
 
 from __future__ import annotations
@@ -19,6 +22,7 @@ from typing import Any
 from therapy_policy.policy import bundles
 from therapy_policy.policy.bundles import Bundle
 from therapy_policy.policy.rego import syntax_tree
+from therapy_policy.policy.releases import releases_of, version_number
 from tools import rego_tests
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -31,6 +35,7 @@ SECTIONS = (  # the figures of `make soak`, and those that were measured and wri
     (ROOT / "docs/operations.md", "## Under load and faults"),
     (ROOT / "deploy/README.md", "## Memory and processor"),
 )
+GUIDES, TRIED = ROOT / "docs/changes.md", "## What was tried"  # its examples name versions; what was tried stays
 NOT_PROVEN = "> **Not proven for this version.**"
 
 
@@ -44,6 +49,8 @@ def main() -> int:
     for page, heading in SECTIONS:
         text = new.get(page) or page.read_text(encoding="utf-8")
         new[page] = with_warning_in_section(text, heading, bundle)
+    newest = releases_of(ROOT)[-1].version
+    new[GUIDES] = with_newest_release(GUIDES.read_text(encoding="utf-8"), newest)
     stale = [path for path, text in new.items() if not path.is_file() or path.read_text(encoding="utf-8") != text]
     for path in stale:
         if options.check:
@@ -73,6 +80,30 @@ def with_warning_in_section(page: str, heading: str, bundle: Bundle) -> str:
     if section is None:
         raise ValueError(f"there is no heading {heading!r}")
     return page[: section.start()] + with_warning(section[0], bundle) + page[section.end() :]
+
+
+def with_newest_release(page: str, newest: str) -> str:
+    """A page of guides whose examples name the newest release and the next patch, minor and major version.
+
+    Raises `ValueError` if it names another version.
+    """
+    examples, heading, tried = page.partition(TRIED)
+    named = re.search(r"the newest release is (\d+\.\d+\.\d+)", examples)
+    if named is None:
+        raise ValueError("the page does not say which release is the newest")
+    now = dict(zip(versions_from(named[1]), versions_from(newest), strict=True))
+
+    def version_now(found: re.Match[str]) -> str:
+        if found[0] not in now:
+            raise ValueError(f"{found[0]} is not {named[1]}, nor a version after it")
+        return now[found[0]]
+
+    return re.sub(r"(?<![\d.])\d+\.\d+\.\d+(?![\d.]*\d)", version_now, examples) + heading + tried
+
+
+def versions_from(version: str) -> list[str]:
+    major, minor, patch = version_number(version)
+    return [version, f"{major}.{minor}.{patch + 1}", f"{major}.{minor + 1}.0", f"{major + 1}.0.0"]
 
 
 def figures(bundle: Bundle) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""Figures that were measured name the policy that they were measured with, and say so if that is another one."""
+"""Pages that people write, kept in step with the policy: figures that were measured, and versions in examples."""
 
 from __future__ import annotations
 
@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 
 from therapy_policy.policy.bundles import packaged_bundle
-from tools.figures import NOT_PROVEN, SECTIONS, with_warning_in_section
+from therapy_policy.policy.releases import releases_of
+from tools.figures import GUIDES, NOT_PROVEN, ROOT, SECTIONS, with_newest_release, with_warning_in_section
 
 PAGE = """# Page
 
@@ -43,3 +44,18 @@ def test_a_section_of_another_policy_gets_a_warning_until_it_is_measured_again()
 def test_each_section_names_its_policy(page: Path, heading: str) -> None:
     section = page.read_text(encoding="utf-8").partition(f"{heading}\n")[2].partition("\n## ")[0]
     assert re.search(r"digest `[0-9a-f]{64}`", section)
+
+
+def test_the_guides_start_from_the_newest_release() -> None:
+    page = (
+        "the newest release is 1.9.2: diff 1.9.2, 1.9.3 or 1.10.0.\nThen 2.0.0\n## What was tried\nOn 1.9.1: 1.10.0\n"
+    )
+    assert with_newest_release(page, "2.3.0") == (
+        "the newest release is 2.3.0: diff 2.3.0, 2.3.1 or 2.4.0.\nThen 3.0.0\n## What was tried\nOn 1.9.1: 1.10.0\n"
+    )
+    with pytest.raises(ValueError, match=r"1\.8\.0 is not 1\.9\.2"):
+        with_newest_release(page.replace("1.9.3", "1.8.0"), "2.3.0")
+    guides = GUIDES.read_text(encoding="utf-8")
+    newest = releases_of(ROOT)[-1].version
+    assert with_newest_release(guides, newest) == guides
+    assert with_newest_release(guides, "7.7.7").count("7.7.7") == guides.partition("## What was tried")[0].count(newest)
