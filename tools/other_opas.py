@@ -15,6 +15,8 @@ from therapy_policy.toolchain.opa import PINNED_VERSION, PROVEN_VERSIONS, fetch_
 TESTS = (
     "tests/sidecar",
     "tests/contract/test_capabilities.py",
+    "tests/policy/test_signatures.py",
+    "tests/policy/test_bundles.py",
     "tests/client/test_both_engines.py",
     "tests/client/test_sidecar_client.py",
     "tests/properties/test_differential.py",
