@@ -81,7 +81,7 @@ sbom: setup  ## write the bill of materials of an installation (CycloneDX), into
 		--pyproject pyproject.toml --output-reproducible --output-file build/sbom.json
 	@echo build/sbom.json
 
-deploy-check: setup  ## check deploy/ with helm, promtool and systemd; the first run builds helm in 4 minutes
+deploy-check: setup  ## check deploy/ with helm, promtool and systemd; CI runs it (the first run builds for 8 minutes)
 	@$(BIN)/python -m tools.deploy_check
 
 deploy-manifests: setup  ## write the manifests that the Helm chart renders, into deploy/kubernetes

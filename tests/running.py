@@ -11,9 +11,11 @@ import sys
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 
 from therapy_policy import SidecarClient
+from therapy_policy.toolchain.opa import find_opa
 
 START_SECONDS = 60.0
 
@@ -31,6 +33,13 @@ def free_port() -> int:
     with contextlib.closing(socket.socket()) as probe:
         probe.bind(("127.0.0.1", 0))
         return int(probe.getsockname()[1])
+
+
+@cache
+def opa_reads_large_exponents() -> bool:
+    """Whether the OPA of these tests reads a number such as 1e99999999. docs/engineers.md says what the others do."""
+    version = subprocess.run([find_opa(), "version"], capture_output=True, text=True, check=True, timeout=60).stdout
+    return "Version: 1.21." in version
 
 
 @contextlib.contextmanager

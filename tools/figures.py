@@ -3,6 +3,9 @@
 None of that is in a bundle. The tests come from tools/rego_tests.py, the classes from proof/results/classes.json, which
 `make classes` writes, so that the enumeration is not run again. Both name the policy that they were made with, and a
 review of another one says so.
+
+In pages that people write, it keeps in step what depends on the policy: a warning below figures that were measured with
+another one, and the versions in the examples of docs/changes.md.
 """
 
 from __future__ import annotations
@@ -19,6 +22,7 @@ from typing import Any
 from therapy_policy.policy import bundles
 from therapy_policy.policy.bundles import Bundle
 from therapy_policy.policy.rego import syntax_tree
+from therapy_policy.policy.releases import releases_of, version_number
 from tools import rego_tests
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -26,7 +30,12 @@ POLICIES = ROOT / "policies"
 CLASSES = ROOT / "proof/results/classes.json"
 FIGURES = ROOT / "python/therapy_policy/review/figures.json"
 MEASURED = tuple(ROOT / f"docs/{name}.md" for name in ("benchmarks", "classes", "proof"))
-OPERATIONS, SOAK = ROOT / "docs/operations.md", "## Under load and faults"  # the figures of `make soak`
+SECTIONS = (  # the figures of `make soak`, and those that were measured and written by hand
+    (ROOT / "docs/operations.md", "### What one request can cost"),
+    (ROOT / "docs/operations.md", "## Under load and faults"),
+    (ROOT / "deploy/README.md", "## Memory and processor"),
+)
+GUIDES, TRIED = ROOT / "docs/changes.md", "## What was tried"  # its examples name versions; what was tried stays
 NOT_PROVEN = "> **Not proven for this version.**"
 
 
@@ -37,8 +46,11 @@ def main() -> int:
     bundle = bundles.load(str(POLICIES))
     new = {FIGURES: json.dumps(figures(bundle), indent=1, sort_keys=True, ensure_ascii=False) + "\n"}
     new |= {page: with_warning(page.read_text(encoding="utf-8"), bundle) for page in MEASURED}
-    before, soak, section = OPERATIONS.read_text(encoding="utf-8").partition(SOAK)
-    new[OPERATIONS] = before + with_warning(soak + section, bundle)
+    for page, heading in SECTIONS:
+        text = new.get(page) or page.read_text(encoding="utf-8")
+        new[page] = with_warning_in_section(text, heading, bundle)
+    newest = releases_of(ROOT)[-1].version
+    new[GUIDES] = with_newest_release(GUIDES.read_text(encoding="utf-8"), newest)
     stale = [path for path, text in new.items() if not path.is_file() or path.read_text(encoding="utf-8") != text]
     for path in stale:
         if options.check:
@@ -60,6 +72,38 @@ def with_warning(page: str, bundle: Bundle) -> str:
         f"{NOT_PROVEN} These figures are for the policy with the digest below.\n> This is policy {bundle.revision}."
     )
     return f"{heading}\n\n{warning}\n\n{rest}"
+
+
+def with_warning_in_section(page: str, heading: str, bundle: Bundle) -> str:
+    """A page with the warning below one heading, if the figures up to the next heading are of another policy."""
+    section = re.search(rf"^{re.escape(heading)}\n.*?(?=^#|\Z)", page, re.MULTILINE | re.DOTALL)
+    if section is None:
+        raise ValueError(f"there is no heading {heading!r}")
+    return page[: section.start()] + with_warning(section[0], bundle) + page[section.end() :]
+
+
+def with_newest_release(page: str, newest: str) -> str:
+    """A page of guides whose examples name the newest release and the next patch, minor and major version.
+
+    Raises `ValueError` if it names another version.
+    """
+    examples, heading, tried = page.partition(TRIED)
+    named = re.search(r"the newest release is (\d+\.\d+\.\d+)", examples)
+    if named is None:
+        raise ValueError("the page does not say which release is the newest")
+    now = dict(zip(versions_from(named[1]), versions_from(newest), strict=True))
+
+    def version_now(found: re.Match[str]) -> str:
+        if found[0] not in now:
+            raise ValueError(f"{found[0]} is not {named[1]}, nor a version after it")
+        return now[found[0]]
+
+    return re.sub(r"(?<![\d.])\d+\.\d+\.\d+(?![\d.]*\d)", version_now, examples) + heading + tried
+
+
+def versions_from(version: str) -> list[str]:
+    major, minor, patch = version_number(version)
+    return [version, f"{major}.{minor}.{patch + 1}", f"{major}.{minor + 1}.0", f"{major + 1}.0.0"]
 
 
 def figures(bundle: Bundle) -> dict[str, Any]:

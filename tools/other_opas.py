@@ -1,10 +1,11 @@
 """`make test-opas`: the tests that depend on OPA, on every proven version that `make test` does not use.
 
-Each version is downloaded or built once; the cache keeps it.
+Each version is downloaded or built once; the cache keeps it. `--version` takes one of them alone.
 """
 
 from __future__ import annotations
 
+import argparse
 import os
 import subprocess
 import sys
@@ -14,6 +15,8 @@ from therapy_policy.toolchain.opa import PINNED_VERSION, PROVEN_VERSIONS, fetch_
 TESTS = (
     "tests/sidecar",
     "tests/contract/test_capabilities.py",
+    "tests/policy/test_signatures.py",
+    "tests/policy/test_bundles.py",
     "tests/client/test_both_engines.py",
     "tests/client/test_sidecar_client.py",
     "tests/properties/test_differential.py",
@@ -26,9 +29,10 @@ STEPS = (
 
 
 def main() -> int:
-    for version in PROVEN_VERSIONS:
-        if version == PINNED_VERSION:
-            continue
+    others = [version for version in PROVEN_VERSIONS if version != PINNED_VERSION]
+    parser = argparse.ArgumentParser(prog="python -m tools.other_opas")
+    parser.add_argument("--version", action="append", choices=PROVEN_VERSIONS)
+    for version in parser.parse_args().version or others:
         print(f"OPA {version}:", file=sys.stderr, flush=True)
         environment = os.environ | {"OPA": str(fetch_opa(version))}
         for step in STEPS:

@@ -25,7 +25,7 @@ TABLE = (
     {"therapy_policy.toolchain"},
     {"therapy_policy.data_check"},
     {"therapy_policy.inputs"},
-    {"therapy_policy.files", "therapy_policy.nesting", "therapy_policy.wording"},
+    {"therapy_policy.deadlines", "therapy_policy.files", "therapy_policy.nesting", "therapy_policy.wording"},
     {"therapy_policy.errors"},
 )
 ROW = {name: row for row, names in enumerate(TABLE) for name in names}

@@ -40,7 +40,9 @@ OF_THE_OPERATOR = {"PodMonitor", "PrometheusRule"}  # whose schemas are not amon
 STOP_SECONDS = 2 * (GRACE_SECONDS + 1) + FLUSH_SECONDS  # nginx, OPA, the rest of the log
 SECONDS = 60.0
 
-each_manifest = pytest.mark.parametrize("name", ["service.yaml", "service-with-tls.yaml", "sidecar.yaml"])
+SERVICES = ["service.yaml", "service-with-signed-bundle.yaml", "service-with-tls.yaml"]
+
+each_manifest = pytest.mark.parametrize("name", [*SERVICES, "sidecar.yaml"])
 
 
 def of_kind(name: str, kind: str) -> dict[str, Any]:
@@ -116,14 +118,12 @@ def options_of() -> dict[str, list[str]]:
     }
 
 
-@pytest.mark.parametrize(
-    "where", ["image", "compose", "systemd", "service.yaml", "service-with-tls.yaml", "sidecar.yaml"]
-)
+@pytest.mark.parametrize("where", ["image", "compose", "systemd", *SERVICES, "sidecar.yaml"])
 def test_serve_has_these_options(where: str) -> None:
     serve = typer.main.get_command(app).commands["serve"]  # type: ignore[attr-defined]
     taken = serve.make_context("serve", list(options_of()[where])).params
     assert (taken["front"], taken["port"], taken["diagnostics_port"]) == (True, 8181, 8282)
-    everywhere = {"image", "compose", "service.yaml", "service-with-tls.yaml"}
+    everywhere = {"image", "compose", *SERVICES}
     assert taken["listen"] == ("0.0.0.0" if where in everywhere else "127.0.0.1" if where == "sidecar.yaml" else None)
 
 
@@ -159,7 +159,8 @@ def test_probes_ask_what_the_sidecar_answers(running: RunningSidecar, probes: in
     container = container_of(name)
     named = {port["name"]: port["containerPort"] for port in container["ports"]}
     assert f"--diagnostics-port={named['diagnostics']}" in container["args"]
-    for probe, path in (("startup", "ready"), ("readiness", "ready"), ("liveness", "live")):
+    # Before the first bundle, a sidecar is alive and not ready. A startup probe that fails would kill it.
+    for probe, path in (("startup", "live"), ("readiness", "ready"), ("liveness", "live")):
         asked = container[f"{probe}Probe"]
         assert asked["httpGet"] == {"path": f"/health/{path}", "port": "diagnostics"}
         assert asked["timeoutSeconds"] > PROBE_SECONDS
@@ -175,7 +176,7 @@ def test_the_health_check_of_the_image(running: RunningSidecar, probes: int) -> 
 
 
 def test_nothing_is_killed_before_it_has_stopped() -> None:
-    for name in ("service.yaml", "service-with-tls.yaml"):
+    for name in SERVICES:
         pause = container_of(name)["lifecycle"]["preStop"]["sleep"]["seconds"]
         assert pause >= 5
         assert pod_of(name)["terminationGracePeriodSeconds"] >= pause + STOP_SECONDS
@@ -202,7 +203,7 @@ def test_the_container_has_few_rights(name: str) -> None:
     assert re.fullmatch(r"[^@]+@sha256:[0-9a-f]{64}", container["image"])
     mounts = {mount["name"]: mount for mount in container["volumeMounts"]}
     writable = [mount["mountPath"] for mount in mounts.values() if not mount.get("readOnly")]
-    assert writable == ["/tmp"]
+    assert writable == ["/tmp", *(["/bundle-store"] if name == "service-with-signed-bundle.yaml" else [])]
     assert set(mounts) == {volume["name"] for volume in pod["volumes"]}
 
 
@@ -235,6 +236,27 @@ def test_only_callers_and_monitoring_reach_the_pods() -> None:
         of_kind("service.yaml", "PodMonitor")["spec"]["selector"]["matchLabels"],
     ):
         assert selector.items() <= labels.items()
+
+
+def test_a_signed_bundle_has_its_files_and_its_server() -> None:
+    name = "service-with-signed-bundle.yaml"
+    container = container_of(name)
+    mounts = {mount["mountPath"]: mount for mount in container["volumeMounts"]}
+    volumes = {volume["name"]: volume for volume in pod_of(name)["volumes"]}
+    options = [each.removeprefix("--").split("=") for each in container["args"]]
+    files = {option[0]: Path(option[-1]) for option in options if option[-1].startswith("/")}
+    assert set(files) == {"verification-key", "bundle-ca", "bundle-token", "bundle-store"}
+    for option, file in files.items():
+        # The store is a directory that must be writable; the others are files in one that is not.
+        mount = mounts[str(file if option == "bundle-store" else file.parent)]
+        assert mount.get("readOnly", False) == (option != "bundle-store")
+        source = volumes[mount["name"]]
+        assert set(source) - {"name"} == {
+            {"verification-key": "configMap", "bundle-store": "emptyDir"}.get(option, "secret")
+        }
+    policy = of_kind(name, "NetworkPolicy")["spec"]
+    assert all(rule["to"] and rule["ports"] for rule in policy["egress"])
+    assert [port["port"] for rule in policy["egress"] for port in rule["ports"]] == [53, 53, 443]
 
 
 # --- one fact, one value

@@ -12,6 +12,8 @@ from pathlib import Path
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat, PublicFormat
 
+from therapy_policy.policy.archives import packed
+
 
 @dataclass(frozen=True)
 class KeyPair:
@@ -32,12 +34,7 @@ def key_pair(folder: Path, name: str, kind: str = "EC") -> KeyPair:
 
 def archive_of(files: Mapping[str, bytes]) -> bytes:
     """Pack files as a bundle file."""
-    entries = []
-    for path, content in files.items():
-        entry = tarfile.TarInfo(path)
-        entry.size = len(content)
-        entries.append((entry, content))
-    return archive_with(*entries)
+    return packed(files)
 
 
 def archive_with(*entries: tuple[tarfile.TarInfo, bytes]) -> bytes:

@@ -27,7 +27,7 @@ from proof import oracle, strategies
 from proof.comparison import without_wording
 from proof.strategies import Json, mostly, pick
 from tests.properties.published import any_requests, nearly_valid_requests, put
-from tests.running import RunningSidecar
+from tests.running import RunningSidecar, opa_reads_large_exponents
 from therapy_policy import Decision, EmbeddedClient, SidecarClient, TherapyPolicyError
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
@@ -62,6 +62,8 @@ NUMBERS = {
     "four with an exponent of 5,000 digits": "4e" + "0" * 5000,
     "four": "4." + "0" * 5000,
 }
+
+LARGE_EXPONENTS = ("huge exponent", "huge negative", "tiny", "tiny negative")
 
 # --- How to ask, and what an answer may be ---------------------------------------------------------------------------
 
@@ -100,6 +102,9 @@ def decision_or_refusal(answer: tuple[int, bytes] | None) -> Any:
             assert decision["outcome"] in OUTCOMES
             assert decision["outcome"] in APPROVALS or decision["authorized"]["units"] == 0
         return result
+    if status == http.HTTPStatus.INTERNAL_SERVER_ERROR and not opa_reads_large_exponents():
+        assert json.loads(content)["message"].startswith("invalid number: ")
+        return None
     assert 400 <= status < 500, answer
     assert b"code" in content or content == b"400 Bad Request"
     return None
@@ -172,6 +177,9 @@ def test_a_number_where_no_request_should_be(sidecar: RunningSidecar, asking_sid
         for body in (*bodies, *(f'{{"input": {each}}}' for each in inputs)):
             answer = exchange(sidecar, message(body.encode(), path=path))
             result = decision_or_refusal(answer)
+            if name in LARGE_EXPONENTS and not opa_reads_large_exponents():
+                assert result is None
+                continue
             assert result is not None
             value: Any = oracle.parse(body)
             given_input = value.get("input", oracle.MISSING) if isinstance(value, dict) else oracle.MISSING
@@ -429,7 +437,12 @@ def test_any_json_text(
     expected = oracle.decide(as_characters(oracle.parse(text)))
     by_clients = [client.decide_text(text) for client in (embedded, asking_sidecar)]
     plainly = decision_or_refusal(exchange(sidecar, message(f'{{"input": {text}}}'.encode())))
-    for decision in (*by_clients, plainly):
+    if plainly is None:
+        assert any(NUMBERS[name] in text for name in LARGE_EXPONENTS)
+        assert not opa_reads_large_exponents()
+    else:
+        by_clients.append(plainly)
+    for decision in by_clients:
         assert without_wording(decision) == expected
     assert_well(sidecar, asking_sidecar)
 

@@ -11,6 +11,7 @@ import socket
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -29,6 +30,7 @@ from tests.sidecar.test_serve import logged_decisions, post
 from therapy_policy import DownloadFailed
 from therapy_policy.policy.archives import files_in
 from therapy_policy.policy.bundles import Bundle, packaged_bundle
+from therapy_policy.sidecar import downloads
 from therapy_policy.sidecar.diagnostics import DOWNLOAD
 from therapy_policy.sidecar.downloads import BundleServer
 from therapy_policy.sidecar.updates import Accepted, BundleSource, Updates
@@ -417,6 +419,86 @@ def test_other_bytes_than_the_manifest_names_are_not_a_bundle() -> None:
 
     with answering(answer) as url, pytest.raises(DownloadFailed, match="other bytes than its manifest names"):
         BundleServer(url.replace("http:", "oci:").replace(".tar.gz", ":stable")).download(None)
+
+
+def slow_head(handler: BaseHTTPRequestHandler) -> None:
+    handler.wfile.write(b"HTTP/1.0 200 OK\r\nServer: ")
+    while True:
+        handler.wfile.write(b"x")
+        time.sleep(0.02)
+
+
+def slow_body(handler: BaseHTTPRequestHandler) -> None:
+    handler.send_response(200)
+    handler.end_headers()
+    while True:
+        handler.wfile.write(b"x")
+        time.sleep(0.02)
+
+
+def silence(handler: BaseHTTPRequestHandler) -> None:
+    time.sleep(3)
+
+
+def redirects(handler: BaseHTTPRequestHandler) -> None:
+    time.sleep(0.2)
+    handler.send_response(302)
+    handler.send_header("Location", f"{handler.path}x")
+    handler.end_headers()
+
+
+def slow_manifest(handler: BaseHTTPRequestHandler) -> None:
+    """Each of the two responses of a registry takes more than half of the time."""
+    layer = hashlib.sha256(b"content").hexdigest()
+    time.sleep(0.3)
+    handler.send_response(200)
+    handler.end_headers()
+    manifest = json.dumps({"layers": [{"digest": f"sha256:{layer}"}]}).encode()
+    handler.wfile.write(manifest if "/manifests/" in handler.path else b"content")
+
+
+@pytest.mark.parametrize("answer", [slow_head, slow_body, silence, redirects, slow_manifest])
+def test_a_download_ends_in_time(
+    monkeypatch: pytest.MonkeyPatch, answer: Callable[[BaseHTTPRequestHandler], None]
+) -> None:
+    monkeypatch.setattr(downloads, "DOWNLOAD_SECONDS", 0.5)
+    with answering(answer) as url:
+        if answer is slow_manifest:
+            url = url.replace("http:", "oci:").replace(".tar.gz", ":stable")
+        start = time.monotonic()
+        with pytest.raises(DownloadFailed, match=r"takes more than 0\.5 s"):
+            BundleServer(url).download(None)
+        assert time.monotonic() - start < 2
+        wait_for(lambda: "download" not in [thread.name for thread in threading.enumerate()])
+
+
+def test_a_name_that_takes_too_long_to_look_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    looked_up = threading.Event()
+    monkeypatch.setattr(downloads, "DOWNLOAD_SECONDS", 0.2)
+    monkeypatch.setattr(socket, "getaddrinfo", lambda *_, **__: looked_up.wait(SECONDS) and [])
+    with pytest.raises(DownloadFailed, match=r"takes more than 0\.2 s"):
+        BundleServer("http://bundles.example/bundle.tar.gz").download(None)
+    looked_up.set()
+
+
+def test_the_body_of_a_redirect_is_limited() -> None:
+    def endless(handler: BaseHTTPRequestHandler) -> None:
+        handler.send_response(302)
+        handler.send_header("Location", "/other")
+        handler.end_headers()
+        while True:
+            handler.wfile.write(bytes(1 << 20))
+
+    def moved(handler: BaseHTTPRequestHandler) -> None:
+        handler.send_response(200 if handler.path == "/other" else 302)
+        handler.send_header("Location", "/other")
+        handler.end_headers()
+        handler.wfile.write(handler.path.encode())
+
+    with answering(endless) as url, pytest.raises(DownloadFailed, match="more than 16 MiB"):
+        BundleServer(url).download(None)
+    with answering(moved) as url:
+        assert BundleServer(url).download(None) == (b"/other", "")
 
 
 @pytest.mark.parametrize(

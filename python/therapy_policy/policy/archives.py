@@ -1,4 +1,4 @@
-"""Bundle files: read within limits, and written to a directory."""
+"""Bundle files: read within limits, written to a directory, and packed."""
 
 from __future__ import annotations
 
@@ -49,6 +49,17 @@ def _contents(entries: tarfile.TarFile, name: str) -> dict[str, bytes]:
             )
         contents[path] = content.read()
     return contents
+
+
+def packed(files: Mapping[str, bytes]) -> bytes:
+    """Return a bundle file with these files by their paths in it."""
+    content = io.BytesIO()
+    with tarfile.open(fileobj=content, mode="w") as archive:
+        for path, file in files.items():
+            entry = tarfile.TarInfo(path)
+            entry.size = len(file)
+            archive.addfile(entry, io.BytesIO(file))
+    return gzip.compress(content.getvalue(), mtime=0)
 
 
 @contextmanager

@@ -15,7 +15,7 @@ from typing import Any
 
 from therapy_policy.errors import BundleNotUsable, BundleNotVerified, FileNotUsable
 from therapy_policy.nesting import loads
-from therapy_policy.policy.archives import SIGNATURES, files_in, unpacked
+from therapy_policy.policy.archives import SIGNATURES, files_in, packed, unpacked
 from therapy_policy.policy.rego import run_opa
 from therapy_policy.policy.releases import version_number
 
@@ -85,9 +85,10 @@ def verified_files(name: str, archive: bytes, verification: Verification) -> dic
         raise BundleNotVerified(
             f"{name} is signed with a key whose ID is not one of: {', '.join(sorted(verification.keys))}."
         )
-    # OPA verifies the files that were read here, not the archive, so that both see the same.
-    with unpacked(files) as directory, unpacked({}) as scratch:
-        output = scratch / "bundle.tar.gz"
+    # OPA verifies the files that were read here, so that both see the same. It gets them as a file, because OPA 1.22
+    # does not find the signature in a directory.
+    with unpacked({"bundle.tar.gz": packed(files)}) as directory:
+        output = directory / "verified.tar.gz"
         try:
             run_opa(
                 "build",
@@ -97,12 +98,12 @@ def verified_files(name: str, archive: bytes, verification: Verification) -> dic
                 f"--signing-alg={algorithm}",
                 f"--scope={verification.scope or ''}",
                 f"--output={output}",
-                ".",
+                "bundle.tar.gz",
                 where=directory,
                 name=name,
             )
         except BundleNotUsable as problem:
-            reason = str(problem).splitlines()[-1].removeprefix("error: load error: bundle .: ")
+            reason = str(problem).splitlines()[-1].removeprefix("error: load error: bundle bundle.tar.gz: ")
             raise BundleNotVerified(f"{name} is not what was signed with the key {key_id}: {reason}") from None
         # OPA writes it only if the signature is accepted. A process that reaps others can lose an exit status.
         if not output.is_file():

