@@ -19,7 +19,9 @@ from proof import strategies
 from tests.policy.signing import archive_of
 from tests.running import RunningSidecar, opa_reads_large_exponents
 from therapy_policy import BundleNotUsable, EmbeddedClient, SidecarClient
-from therapy_policy.policy.bundles import Bundle, check_system_policies, packaged_bundle
+from therapy_policy.policy import bundles
+from therapy_policy.policy.bundles import Bundle, check_system_policies, packaged_bundle, system_pages
+from therapy_policy.policy.digest import sha256_of
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
 AUTHZ = packaged_bundle().texts["system/authz.rego"]
@@ -214,6 +216,16 @@ def changed(**pages: str) -> Bundle:
 def test_a_bundle_that_opens_or_logs_more_is_refused(pages: dict[str, str], named: str) -> None:
     with pytest.raises(BundleNotUsable, match=re.escape(f"than this program ({named}), so")):
         check_system_policies(changed(**pages))
+
+
+def test_the_policies_of_earlier_versions_for_the_sidecar_are_known(monkeypatch: pytest.MonkeyPatch) -> None:
+    earlier = changed(system__authz=AUTHZ + '\nallow if input.path == ["v1", "policies"]\n')
+    monkeypatch.setitem(bundles.SYSTEM_POLICIES, "1.9.9", sha256_of(system_pages(earlier)))
+    check_system_policies(earlier)
+
+
+def test_the_newest_known_policies_for_the_sidecar_are_those_of_this_package() -> None:
+    assert [*bundles.SYSTEM_POLICIES.values()][-1] == sha256_of(system_pages(packaged_bundle()))
 
 
 def test_comments_in_the_sidecar_s_own_policies_may_differ() -> None:
