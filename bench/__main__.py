@@ -55,8 +55,8 @@ SHARES = """
 
 Form is the check that a request is valid, rules are those of its type, decision is what they have in common: the
 reasons with their texts, and the outcome. Each of them and the mask is evaluated by itself, and OPA's own timer of the
-evaluation is read: the shortest of {requests}, so that no other program counts. OPA itself is the rest of the processor time: HTTP, JSON,
-authorization, the log and the collection of garbage.
+evaluation is read: the shortest of {requests}, so that no other program counts. OPA itself is the rest of the processor
+time: HTTP, JSON, authorization, the log and the collection of garbage.
 
 {shares}
 """

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from opapywasm import OpaWasmPolicy
 
-from bench.measure import Figure, compared, in_turn, progress, seconds_of
+from bench.measure import WARM_UP, Figure, compared, in_turn, progress, seconds_of
 from bench.requests import Request, different
 from proof import oracle
 from therapy_policy import EmbeddedClient
@@ -32,7 +32,7 @@ def measure(opa: Path, scratch: Path, cases: Mapping[str, Request], rounds: int,
         for name, request in cases.items():
             calls[name, "trivial"] = partial(seconds_of, partial(trivial.evaluate, request))
             calls[name, "single"] = partial(seconds_of, partial(client.decide, request))
-        in_turn(calls, 20)  # the first calls take longer
+        in_turn(calls, min(WARM_UP, requests))
         times = in_turn(calls, requests)
         calls = {}
         for name, request in cases.items():

@@ -10,6 +10,8 @@ from typing import NamedTuple, TypeVar
 
 Name = TypeVar("Name", bound=Hashable)
 
+WARM_UP = 20  # calls before those that are measured, which take longer
+
 
 class Figure(NamedTuple):
     """One line of the table. `reached` is None if there is no aim."""

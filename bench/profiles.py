@@ -20,7 +20,7 @@ from therapy_policy import EmbeddedClient
 
 LONGEST_LIST = 6
 LONGEST_TEXT = 80
-RUNS = 5
+RUNS = 3
 
 
 def of_sidecar(opa: Path, request: Request) -> str:
@@ -73,7 +73,7 @@ def of_embedded(request: Request, *, batch: bool) -> str:
     with EmbeddedClient() as client:
         if batch:
             many = different(request, BATCH)
-            profile = _profiled(lambda: client.decide_many(many), 5)
+            profile = _profiled(lambda: client.decide_many(many), 3)
         else:
             profile = _profiled(lambda: client.decide(request), 300)
     whole = sum(own for _, _, own, *_ in profile.values())

@@ -51,7 +51,10 @@ def lines(one: OneRule, count: int) -> list[dict[str, Any]]:
 
 
 def measure(rounds: int) -> str:
-    """Return the table, with ratios to a batch of this policy. An engine that is not installed is left out of it, and that is reported."""
+    """Return the table, with ratios to a batch of this policy.
+
+    An engine that is not installed is left out of it, and that is reported.
+    """
     progress("the same rule in other engines …")
     one = rule()
     some = lines(one, LINES)

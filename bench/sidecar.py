@@ -20,7 +20,7 @@ from typing import Any
 
 import yaml
 
-from bench.measure import Figure, compared, in_turn, in_words, progress, table
+from bench.measure import WARM_UP, Figure, compared, in_turn, in_words, progress, table
 from bench.requests import Request, different
 from therapy_policy.sidecar.child import environment
 from therapy_policy.sidecar.diagnostics import Connection
@@ -137,7 +137,7 @@ def _shares(cases: Mapping[str, Request], processor_seconds: Mapping[str, float]
             calls[name, part] = partial(opa.evaluation_seconds, f"parts/{part}", request)
         calls[name, "nothing to mask"] = partial(opa.evaluation_seconds, "parts/nothing", event)
         calls[name, "mask"] = partial(opa.evaluation_seconds, "parts/mask", event)
-    in_turn(calls, 20)  # the first requests take longer
+    in_turn(calls, min(WARM_UP, requests))
     times = in_turn(calls, requests, min)
     rows = []
     for name in cases:
