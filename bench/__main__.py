@@ -27,6 +27,7 @@ from therapy_policy.toolchain.opa import find_opa
 ROOT = Path(__file__).resolve().parents[1]
 PAGE = ROOT / "docs/benchmarks.md"
 PARTS = ("sidecar", "embedded", "bulk", "rivals", "start-up")
+REQUESTS = 400
 TEMPLATE = """\
 # Benchmarks
 
@@ -45,7 +46,9 @@ Measured on {date} with `make bench`: {rounds} rounds of {requests} requests, po
 - **embedded** is the time of one call of the Python client, or of one request of a batch, each with its own id and
   date. The trivial policy gets the same request by the same engine library. The oracle is the
   [proof](../proof/README.md)'s: the same decisions in plain Python, without sentences for people.
-- **bulk** is the rate of `therapy-policy bulk` on all cores, from the start of the command to its end.
+- **bulk** is the rate of `therapy-policy bulk` on all cores, from the start of the command to its end, from JSON Lines
+  to Parquet. The trivial policy is called on one core. [A program](../tools/sample_claims.py) writes the OT claims, and
+  says why they are as they are.
 - **aim** is what the project set out to reach.
 
 {figures}
@@ -80,7 +83,7 @@ profiler. For the embedded engine, they are the functions that take most of the 
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--rounds", type=int, default=5, help="rounds of each measurement (default 5)")
-    parser.add_argument("--requests", type=int, default=400, help="requests of each kind in a round (default 400)")
+    parser.add_argument("--requests", type=int, default=REQUESTS, help="requests of each kind in a round (default 400)")
     parser.add_argument("--only", choices=PARTS, help="one part, which is printed and not written")
     parser.add_argument("--output", type=Path, default=PAGE, help="the page to write (default docs/benchmarks.md)")
     options = parser.parse_args()
@@ -101,7 +104,7 @@ def main() -> int:
         if "embedded" in parts:
             figures += embedded.measure(opa, scratch, examples, rounds, requests)
         if "bulk" in parts:
-            figures += bulk.measure(opa, scratch, scale=min(1.0, requests / 400))
+            figures += bulk.measure(opa, scratch, share=min(1.0, requests / REQUESTS))
         if "start-up" in parts:
             figures += start_up.measure(rounds)
     if "rivals" in parts:

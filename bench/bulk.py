@@ -11,58 +11,50 @@ from collections.abc import Iterator
 from contextlib import closing
 from functools import partial
 from pathlib import Path
-from typing import NamedTuple
 
 from bench.embedded import trivial_policy
 from bench.measure import Figure, progress, seconds_of
 from bench.requests import Request, example
-from proof.policy_in_force import POLICY
 
+ROOT = Path(__file__).resolve().parents[1]
 SEED = 12
+COMMAND = [sys.executable, "-m", "therapy_policy.cli", "bulk"]
+DIFFERENT, DIFFERENT_AIM = 60_000, 20_000  # requests; per second
+CLAIMS, CLAIMS_AIM = 1_000_000, 300_000
 
 
-class Load(NamedTuple):
-    """A file of requests, and how many of them the command should decide in a second."""
-
-    name: str
-    requests: Iterator[Request]
-    size: int
-    aim: int
+def available() -> bool:
+    """Return whether the command exists."""
+    return subprocess.run([*COMMAND, "--help"], capture_output=True).returncode == 0
 
 
-def measure(opa: Path, scratch: Path, *, scale: float = 1.0) -> list[Figure]:
-    """Return the figures. Each is also a multiple of the calls of a trivial policy that one core makes in a second."""
-    command = [sys.executable, "-m", "therapy_policy.cli", "bulk"]
-    if subprocess.run([*command, "--help"], capture_output=True).returncode:
+def measure(opa: Path, scratch: Path, share: float) -> list[Figure]:
+    """Return the figures, for a share of the requests. Each is also a multiple of the trivial calls of one core."""
+    if not available():
         progress("there is no command `therapy-policy bulk`, so it is left out")
         return []
     with closing(trivial_policy(opa, scratch)) as policy:
         call = partial(policy.evaluate, example("pt_visit"))
         trivial = 1 / statistics.median(seconds_of(call) for _ in range(200))
-    loads = [
-        Load("all different", all_different(count := int(60_000 * scale)), count, 20_000),
-        Load("OT claims", ot_claims(count := int(1_000_000 * scale)), count, 300_000),
-    ]
-    return [figure(command, scratch, load, trivial) for load in loads]
+    file = scratch / "bulk.jsonl"
 
+    def figure(name: str, size: int, aim: int) -> Figure:
+        progress(f"bulk: {size:,} {name} …")
+        output = scratch / "bulk.parquet"
+        run = [*COMMAND, str(file), "--output", str(output)]
+        rate = size / seconds_of(lambda: subprocess.run(run, check=True, capture_output=True))
+        output.unlink()
+        against = f"trivial policy, {trivial:,.0f}/s"
+        label = f"bulk, {size:,} {name}"
+        return Figure(label, f"{rate:,.0f}/s", against, rate / trivial, f"≥ {aim:,}/s", rate >= aim)
 
-def figure(command: list[str], scratch: Path, load: Load, trivial: float) -> Figure:
-    progress(f"bulk: {load.size:,} requests, {load.name} …")
-    source, output = scratch / "bulk.jsonl", scratch / "bulk.decided.jsonl"
-    with source.open("w", encoding="utf-8") as file:
-        file.writelines(f"{json.dumps(request, separators=(',', ':'))}\n" for request in load.requests)
-    run = [*command, str(source), "--output", str(output)]
-    seconds = seconds_of(lambda: subprocess.run(run, check=True, capture_output=True))
-    output.unlink()
-    rate = load.size / seconds
-    return Figure(
-        f"bulk, {load.size:,} requests, {load.name}",
-        f"{rate:,.0f}/s",
-        f"calls of the trivial policy, {trivial:,.0f}/s",
-        rate / trivial,
-        f"≥ {load.aim:,}/s",
-        rate >= load.aim,
-    )
+    progress("bulk: writing the requests …")
+    requests, claims = int(DIFFERENT * share), int(CLAIMS * share)
+    file.write_text("".join(f"{json.dumps(request)}\n" for request in all_different(requests)), encoding="utf-8")
+    figures = [figure("requests that all differ", requests, DIFFERENT_AIM)]
+    with file.open("wb") as lines:
+        subprocess.run([sys.executable, "-m", "tools.sample_claims", str(claims)], cwd=ROOT, stdout=lines, check=True)
+    return [*figures, figure("OT claims", claims, CLAIMS_AIM)]
 
 
 def all_different(count: int) -> Iterator[Request]:
@@ -88,16 +80,3 @@ def all_different(count: int) -> Iterator[Request]:
         if (text := json.dumps(request)) not in seen:
             seen.add(text)
             yield request | {"request_id": f"bench-{len(seen)}"}
-
-
-def ot_claims(count: int) -> Iterator[Request]:
-    """Claims of a year: mostly one to three lines with listed codes, and few units each."""
-    numbers = random.Random(SEED)
-    claim, listed = example("pediatric_ot_claim"), sorted(POLICY.on(None, "pediatric_ot", "procedure_codes"))
-    for index in range(count):
-        lines = [
-            {"procedure_code": numbers.choice(listed), "units": numbers.choice((1, 1, 2, 2, 3, 4))}
-            for _ in range(numbers.choice((1, 1, 2, 2, 3)))
-        ]
-        date = f"2026-{numbers.randint(1, 12):02}-{numbers.randint(1, 28):02}"
-        yield claim | {"request_id": f"bench-{index}", "service_date": date, "service_lines": lines}

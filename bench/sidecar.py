@@ -80,7 +80,7 @@ class Opa:
         return float(self.ask(f"{path}?metrics", value)["metrics"]["timer_rego_query_eval_ns"]) / 1e9
 
     def seconds(self, path: str, value: object, requests: int) -> float:
-        """The processor seconds for one of so many requests."""
+        """The processor seconds for each of the given number of requests."""
         begun = self._processor_seconds()
         for _ in range(requests):
             self.ask(path, value)

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from bench import embedded, rivals, sidecar
+from bench import bulk, embedded, rivals, sidecar
 from bench.measure import compared, in_words
 from bench.requests import cases
 from therapy_policy.policy.bundles import packaged_bundle
@@ -83,6 +83,10 @@ def test_each_missed_aim_has_a_profile(page: str) -> None:
     for name in missed:
         assert f"\n### {name}\n" in profiled
     assert profiled.count("\n### ") >= len(missed)
+
+
+def test_bulk_is_measured_if_there_is_such_a_command(page: str) -> None:
+    assert page.count("\n| bulk, ") == (2 if bulk.available() else 0)
 
 
 @pytest.mark.parametrize("engine", ENGINES)
