@@ -75,7 +75,7 @@ def of_embedded(request: Request, *, batch: bool) -> str:
             many = different(request, BATCH)
             profile = _profiled(lambda: client.decide_many(many), 3)
         else:
-            profile = _profiled(lambda: client.decide(request), 300)
+            profile = _profiled(lambda: client.decide(request), 100)
     whole = sum(own for _, _, own, *_ in profile.values())
     rows = []
     for (file, line, function), (_, calls, own, *_) in sorted(profile.items(), key=lambda item: -item[1][2])[
