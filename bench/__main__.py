@@ -58,7 +58,7 @@ SHARES = """
 
 Form is the check that a request is valid, rules are those of its type, decision is what they have in common: the
 reasons with their texts, and the outcome. Each of them and the mask is evaluated by itself, and OPA's own timer of the
-evaluation is read: the shortest of {requests}, so that no other program counts. OPA itself is the rest of the processor
+evaluation is read: the shortest of many, so that no other program counts. OPA itself is the rest of the processor
 time: HTTP, JSON, authorization, the log and the collection of garbage.
 
 {shares}
@@ -98,7 +98,7 @@ def main() -> int:
             if sys.platform == "linux":
                 more, shares = sidecar.measure(opa, scratch, examples, rounds, requests)
                 figures += more
-                sections.append(SHARES.format(shares=shares, requests=requests))
+                sections.append(SHARES.format(shares=shares))
             else:
                 progress("the sidecar is left out: only Linux tells the processor time of another process")
         if "embedded" in parts:

@@ -125,7 +125,7 @@ def measure(
         )
         progress("what takes the time in the sidecar …")
         parts = run("parts", _open(scratch), ["--bundle", str(BUNDLE), str(_parts_bundle(scratch))])
-        shares = _shares(cases, {name: times[name, "shipped"] for name in cases}, parts, requests)
+        shares = _shares(cases, {name: times[name, "shipped"] for name in cases}, parts, max(1, requests // 2))
     return figures, shares
 
 
