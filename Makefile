@@ -126,8 +126,8 @@ classes: setup  ## enumerate every class of requests that the rules can tell apa
 mutants: setup  ## change the rules and parameters in every way, one at a time, and check that a test notices
 	@$(BIN)/python -m proof.mutants
 
-bench: setup  ## measure what a decision costs, side by side with a trivial rule
-	@$(BIN)/python -m tools.bench
+bench: setup  ## measure what a decision costs, side by side with a trivial rule and other engines, in 3 minutes
+	@$(BIN)/python -m bench
 
 soak: setup  ## the sidecar under load and faults, in about 5 minutes; writes figures into docs/operations.md
 	@$(BIN)/python -m tools.soak

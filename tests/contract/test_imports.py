@@ -13,6 +13,7 @@ ROOT = Path(__file__).parents[2]
 # From top to bottom. What is in one row may not import each other; a folder may import all rows below its own.
 TABLE = (
     {"tests"},
+    {"bench"},
     {"proof"},
     {"tools"},
     {"therapy_policy.__main__"},
@@ -34,7 +35,9 @@ PACKAGE = "therapy_policy"
 FROM_PACKAGE = dict.fromkeys(("AsyncSidecarClient", "EmbeddedClient", "SidecarClient"), "therapy_policy.client")
 
 FILES = sorted(
-    path for folder in ("python/therapy_policy", "proof", "tests", "tools") for path in (ROOT / folder).rglob("*.py")
+    path
+    for folder in ("python/therapy_policy", "bench", "proof", "tests", "tools")
+    for path in (ROOT / folder).rglob("*.py")
 )
 
 

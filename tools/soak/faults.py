@@ -16,7 +16,7 @@ import requests
 import yaml
 
 from therapy_policy.policy.bundles import Bundle, load
-from tools.bench import free_port
+from tools.ports import free_port
 from tools.soak.callers import DECIDED, Call, Callers, Question, questions_of
 from tools.soak.sidecar import Sidecar, wait_until
 

@@ -17,7 +17,7 @@ from typing import Any
 import requests
 
 from therapy_policy.toolchain.nginx import nginx_for_tests
-from tools.bench import free_port
+from tools.ports import free_port
 
 LONGEST_SECONDS = 120.0  # for a start or a stop: far more than it takes, even on a machine that is busy
 

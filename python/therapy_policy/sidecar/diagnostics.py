@@ -159,7 +159,7 @@ class Diagnostics:
 
     def _ask_opa(self, path: str) -> tuple[int, bytes]:
         """Return the status and body of OPA's answer; (0, b"") if there is none in time."""
-        connection = _Connection(self._opa_address)
+        connection = Connection(self._opa_address)
         try:
             connection.request("GET", path)
             answer = connection.getresponse()
@@ -190,7 +190,9 @@ def _gauge(name: str, text: str, value: float) -> GaugeMetricFamily:
     return GaugeMetricFamily(f"therapy_policy_{name}", text, value=value)
 
 
-class _Connection(http.client.HTTPConnection):
+class Connection(http.client.HTTPConnection):
+    """HTTP to a port, or to a unix socket."""
+
     def __init__(self, address: Address) -> None:
         host, port = ("localhost", None) if isinstance(address, Path) else address
         super().__init__(host, port, timeout=PROBE_SECONDS)

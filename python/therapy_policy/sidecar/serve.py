@@ -86,19 +86,7 @@ def serve(
                 shipped = config.read_text(encoding="utf-8")
                 config, policy = write_opa_configuration(shipped, updates.start(), Path(private)), []
             opa_address: Address = Path(private) / "opa.sock" if front else (host, port)
-            command = [
-                str(opa),
-                "run",
-                "--server",
-                f"--addr=unix://{opa_address}" if front else f"--addr={host}:{port}",
-                "--unix-socket-perm=600",
-                "--authorization=basic",
-                f"--config-file={config}",
-                f"--shutdown-grace-period={GRACE_SECONDS}",
-                "--skip-version-check",
-                "--log-level=error",
-                *policy,
-            ]
+            command = opa_command(opa, opa_address, Path(config), policy)
             children = [
                 Child(
                     "OPA",
@@ -185,6 +173,23 @@ def _reap_orphans(children: list[Child]) -> None:
             os.waitpid(ended.si_pid, os.WNOHANG)
     except ChildProcessError:
         pass
+
+
+def opa_command(opa: Path, address: Address, config: Path, policy: list[str]) -> list[str]:
+    """Return the command that runs OPA. `policy` is the options for the bundle, if `config` does not name one."""
+    return [
+        str(opa),
+        "run",
+        "--server",
+        f"--addr=unix://{address}" if isinstance(address, Path) else f"--addr={address[0]}:{address[1]}",
+        "--unix-socket-perm=600",
+        "--authorization=basic",
+        f"--config-file={config}",
+        f"--shutdown-grace-period={GRACE_SECONDS}",
+        "--skip-version-check",
+        "--log-level=error",
+        *policy,
+    ]
 
 
 def check_port(port: int, host: str) -> None:

@@ -1,0 +1,85 @@
+"""`therapy-policy bulk`: how many requests a second it decides on all cores, its start included."""
+
+from __future__ import annotations
+
+import json
+import random
+import statistics
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import closing
+from functools import partial
+from pathlib import Path
+
+from bench.embedded import trivial_policy
+from bench.measure import Figure, progress, seconds_of
+from bench.requests import Request, example
+
+ROOT = Path(__file__).resolve().parents[1]
+SEED = 12
+COMMAND = [sys.executable, "-m", "therapy_policy.cli", "bulk"]
+DIFFERENT, DIFFERENT_AIM = 60_000, 20_000  # requests; per second
+CLAIMS, CLAIMS_AIM = 1_000_000, 300_000
+
+
+def available() -> bool:
+    """Return whether the command exists."""
+    return subprocess.run([*COMMAND, "--help"], capture_output=True).returncode == 0
+
+
+def measure(opa: Path, scratch: Path, share: float) -> list[Figure]:
+    """Return the figures, for a share of the requests. Each is also a multiple of the trivial calls of one core."""
+    if not available():
+        progress("there is no command `therapy-policy bulk`, so it is left out")
+        return []
+    with closing(trivial_policy(opa, scratch)) as policy:
+        call = partial(policy.evaluate, example("pt_visit"))
+        trivial = 1 / statistics.median(seconds_of(call) for _ in range(200))
+    file = scratch / "bulk.jsonl"
+
+    def figure(name: str, size: int, aim: int) -> Figure:
+        progress(f"bulk: {size:,} {name} …")
+        output, summary = scratch / "bulk.parquet", scratch / "summary.json"
+        run = [*COMMAND, str(file), "--output", str(output), "--summary", str(summary)]
+        rate = size / seconds_of(lambda: subprocess.run(run, capture_output=True))
+        if not output.is_file():  # the exit status is 1 if some claims are not valid
+            raise SystemExit(f"error: {' '.join(run)} wrote nothing")
+        output.unlink()
+        against = f"trivial policy, {trivial:,.0f}/s"
+        questions = json.loads(summary.read_text(encoding="utf-8"))["questions"]
+        label = f"bulk, {size:,} {name}; {questions:,} distinct questions"
+        return Figure(label, f"{rate:,.0f}/s", against, rate / trivial, f"≥ {aim:,}/s", rate >= aim)
+
+    progress("bulk: writing the requests …")
+    requests, claims = int(DIFFERENT * share), int(CLAIMS * share)
+    file.write_text("".join(f"{json.dumps(request)}\n" for request in all_different(requests)), encoding="utf-8")
+    figures = [figure("requests that all differ", requests, DIFFERENT_AIM)]
+    with file.open("wb") as lines:
+        subprocess.run([sys.executable, "-m", "tools.sample_claims", str(claims)], cwd=ROOT, stdout=lines, check=True)
+    return [*figures, figure("OT claims", claims, CLAIMS_AIM)]
+
+
+def all_different(count: int) -> Iterator[Request]:
+    """Visits and claims that the rules can tell apart."""
+    numbers = random.Random(SEED)
+    visit, claim, seen = example("pt_visit"), example("pediatric_ot_claim"), set[str]()
+    while len(seen) < count:
+        if numbers.random() < 0.5:
+            prior = {"evaluation": numbers.randint(0, 99), "treatment": numbers.randint(0, 99)}
+            asked = {"number": numbers.randint(1, 200), "kind": numbers.choice(["evaluation", "treatment"])}
+            units = {"units": numbers.randint(1, 9), "units_already_authorized": numbers.randint(0, 9)}
+            request = visit | {
+                "prior_visits": prior,
+                "visit": asked | units,
+                "tier": numbers.choice(["acute", "nonacute"]),
+            }
+        else:
+            lines = [
+                {"procedure_code": str(numbers.randint(97000, 97999)), "units": numbers.randint(1, 9)}
+                for _ in range(numbers.randint(1, 4))
+            ]
+            request = claim | {"service_lines": lines, "units_already_authorized": numbers.randint(0, 4)}
+        if (text := json.dumps(request)) not in seen:
+            seen.add(text)
+            yield request | {"request_id": f"bench-{len(seen)}"}
