@@ -42,7 +42,8 @@ Measured on {date} with `make bench`: {rounds} rounds of {requests} requests, po
 
 - **sidecar** is the processor time of OPA for one request, as `therapy-policy serve --front` runs it: HTTP, JSON,
   authorization, decision, mask, log and the collection of garbage. The trivial rule gets the same request in an OPA
-  with the same authorization and a log without a mask. nginx and the client are left out.
+  with the same authorization, a log without a mask, and the settings that Go has by itself. nginx and the client are
+  left out.
 - **embedded** is the time of one call of the Python client, or of one request of a batch, each with its own id and
   date. The trivial policy gets the same request by the same engine library. The oracle is the
   [proof](../proof/README.md)'s: the same decisions in plain Python, without sentences for people.

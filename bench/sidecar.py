@@ -22,7 +22,7 @@ import yaml
 
 from bench.measure import WARM_UP, Figure, compared, in_turn, in_words, progress, table
 from bench.requests import Request, different
-from therapy_policy.sidecar.child import environment
+from therapy_policy.sidecar.child import DEFAULTS, environment
 from therapy_policy.sidecar.diagnostics import Connection
 from therapy_policy.sidecar.serve import opa_command
 
@@ -158,14 +158,17 @@ def _shares(cases: Mapping[str, Request], processor_seconds: Mapping[str, float]
 
 def _running(opa: Path, scratch: Path, stack: ExitStack, name: str, configuration: Path, policy: list[str]) -> Opa:
     socket = scratch / f"{name}.sock"
-    return stack.enter_context(running(opa_command(opa, socket, configuration, policy), socket))
+    settings = environment(os.environ)
+    if name == "trivial":  # an OPA as one starts it oneself
+        settings = {setting: value for setting, value in settings.items() if setting not in DEFAULTS}
+    return stack.enter_context(running(opa_command(opa, socket, configuration, policy), socket, settings))
 
 
 @contextmanager
-def running(command: list[str], socket: Path) -> Iterator[Opa]:
+def running(command: list[str], socket: Path, settings: Mapping[str, str]) -> Iterator[Opa]:
     """Run OPA as `serve` does, with its output into a pipe that is read."""
     process = subprocess.Popen(
-        command, env=environment(os.environ), stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT
+        command, env=settings, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT
     )
     assert process.stdout
     output = process.stdout.fileno()

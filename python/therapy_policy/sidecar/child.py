@@ -19,7 +19,11 @@ LONGEST_PAUSE_SECONDS = 5.0
 
 # What the programs get of the environment, where it is set. OPA takes each of its options from OPA_RUN_…, and Go and
 # OpenSSL have debugging switches, so everything that is not listed stays out.
-INHERITED = ("HOME", "PATH", "TMPDIR", "SSL_CERT_DIR", "SSL_CERT_FILE", "GOMAXPROCS", "GOMEMLIMIT")
+INHERITED = ("HOME", "PATH", "TMPDIR", "SSL_CERT_DIR", "SSL_CERT_FILE", "GOGC", "GOMAXPROCS", "GOMEMLIMIT")
+
+# OPA collects garbage a quarter as often as by default, unless its memory nears the limit. This takes up to a quarter less
+# processor time for up to 60 MB more.
+DEFAULTS = {"GOGC": "400", "GOMEMLIMIT": "256MiB"}
 
 # Runs as `python -I -S -c`, because code between fork and exec is not safe in a process with threads. The parent may
 # have died before prctl, so it is checked afterwards. The kernel sends the signal when the thread that started the
@@ -41,7 +45,7 @@ os.execv(sys.argv[3], sys.argv[3:])
 
 def environment(given: Mapping[str, str]) -> dict[str, str]:
     """Return what a program gets of an environment."""
-    return {name: given[name] for name in INHERITED if name in given} | {"TZ": "UTC"}
+    return DEFAULTS | {name: given[name] for name in INHERITED if name in given} | {"TZ": "UTC"}
 
 
 class Child:
