@@ -16,10 +16,10 @@ request(base, case) := object.union(
 # METADATA
 # title: A JSON value as it is written, with numbers that crash OPA when a rule compares them
 # description: From OPA 1.22 on, OPA rejects such a number when it reads it. The largest that it reads takes its place.
-as_written(text) := [value |
-	some readable in [text, replace(text, "99999999", "9999")]
-	value := json.unmarshal(readable)
-][0]
+as_written(text) := json.unmarshal(replace(text, "99999999", largest)) if {
+	before := semver.compare(opa.runtime().version, "1.22.0") < 0
+	largest := {true: "99999999", false: "9999"}[before]
+}
 
 # METADATA
 # title: Reasons in the order of a decision, each as its code and its path

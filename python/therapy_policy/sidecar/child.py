@@ -21,8 +21,8 @@ LONGEST_PAUSE_SECONDS = 5.0
 # OpenSSL have debugging switches, so everything that is not listed stays out.
 INHERITED = ("HOME", "PATH", "TMPDIR", "SSL_CERT_DIR", "SSL_CERT_FILE", "GOGC", "GOMAXPROCS", "GOMEMLIMIT")
 
-# OPA collects garbage a quarter as often as by default, unless its memory nears the limit. This takes up to a quarter less
-# processor time for up to 60 MB more.
+# OPA collects garbage a quarter as often as by default, unless its memory nears the limit. This takes up to a quarter
+# less processor time for up to 60 MB more.
 DEFAULTS = {"GOGC": "400", "GOMEMLIMIT": "256MiB"}
 
 # Runs as `python -I -S -c`, because code between fork and exec is not safe in a process with threads. The parent may
