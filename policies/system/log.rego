@@ -10,10 +10,15 @@ import data.therapy.lib.text as texts
 # METADATA
 # title: A log entry has an input and a result as they were only where nothing of them must be left out
 # description: An undefined mask would log everything as it was. So both rules apply unless it is certain that nothing
-#   must be left out, and what they keep has a default.
+#   must be left out, and what they keep has a default. Where something is kept as it was, one field is replaced by
+#   itself. That is the mark by which `serve` knows that the mask has seen the entry; it writes no other.
 mask contains {"op": "upsert", "path": "/input", "value": _kept_input} if not _input_may_be_kept
 
 mask contains {"op": "upsert", "path": "/result", "value": _kept_result} if not _result_may_be_kept
+
+mask contains {"op": "upsert", "path": "/input/request_type", "value": input.input.request_type} if _input_may_be_kept
+
+mask contains {"op": "upsert", "path": "/result/outcome", "value": input.result.outcome} if _result_may_be_kept
 
 _result_may_be_kept if _is_evaluated(input.result)
 

@@ -139,19 +139,22 @@ test_input_and_result_of_every_other_event_are_replaced[name] if {
 }
 
 test_an_evaluated_request_of_a_type_without_free_texts_is_kept if {
-	masked({"input": claim, "result": {"outcome": "denied"}}) == {}
+	masked({"input": claim, "result": {"outcome": "denied"}}) == {
+		"/input/request_type": "pediatric_ot_claim",
+		"/result/outcome": "denied",
+	}
 	masked({"input": {"requests": [claim]}, "result": [{"outcome": "denied"}]})["/input"] == {"requests": [claim]}
 }
 
 test_of_an_evaluated_request_of_another_type_the_input_is_replaced[request_type] if {
 	some request_type in ["pt_treatment_plan", "pt_extension", "unknown"]
 	patches := masked({"input": {"request_type": request_type, "plan_of_care": {}}, "result": {"outcome": "denied"}})
-	object.keys(patches) == {"/input"}
+	object.keys(patches) == {"/input", "/result/outcome"}
 }
 
 test_a_request_with_as_many_requests_as_its_decision_has_fields_is_no_batch if {
 	event := {"input": {"requests": [1, 2]}, "result": {"outcome": "pended", "reasons": []}}
-	masked(event) == {"/input": "left out"}
+	masked(event) == {"/input": "left out", "/result/outcome": "pended"}
 }
 
 # The types without free texts are those whose published forms have none.
