@@ -130,11 +130,14 @@ def definitions_of(schema: Any, definitions: dict[str, Any]) -> set[str]:
 
 
 def validators(root: Path) -> list[Path]:
-    """The two readings of schemas/request.json that the policy validates with."""
+    """What the policy reads of schemas/request.json: two ways to validate a request, and where its free texts are."""
     readings = Validators(json.loads((root / "schemas/request.json").read_text(encoding="utf-8")))
-    rego, table = Path("policies/therapy/request/well_formed.rego"), Path("policies/therapy/request/data.json")
-    (root / rego).parent.mkdir(parents=True, exist_ok=True)
-    (root / rego).write_text(readings.well_formed(), encoding="utf-8")
+    where = Path("policies/therapy/request")
+    rego = {where / "well_formed.rego": readings.well_formed(), where / "free_texts.rego": readings.free_texts()}
+    table = where / "data.json"
+    (root / where).mkdir(parents=True, exist_ok=True)
+    for path, text in rego.items():
+        (root / path).write_text(text, encoding="utf-8")
     write_tables(
         root / table,
         {
@@ -143,10 +146,11 @@ def validators(root: Path) -> list[Path]:
             "most_unknown_fields": readings.most_unknown_fields,
             "fields": dict.fromkeys(readings.fields(), True),
             "plain_fields": dict.fromkeys(readings.plain_fields(), True),
+            "types_without_free_text": dict.fromkeys(readings.types_without_free_text(), True),
             "whole_numbers": readings.whole_numbers(),
         },
     )
-    return [rego, table]
+    return [*rego, table]
 
 
 def tables(root: Path) -> list[Path]:

@@ -172,6 +172,10 @@ class Validators:
         }
         return [name for name in self.fields() if name not in free]
 
+    def types_without_free_text(self) -> list[str]:
+        """The request types without any field for a free text."""
+        return [name for name in self.request_types if not self.holds_text(name)]
+
     def date_fields(self) -> dict[str, str]:
         """The field of each request type whose date chooses the periods of parameters; a type may have none."""
         return {
@@ -220,12 +224,17 @@ class Validators:
             return [*lines, f"every answer in {value} {{\nanswer in {{true, false, null}}\n}}"]
         for field, inner in fields.items():
             if field != "request_type":
-                place = f"{value}.{field}" if field in required else f'object.get({value}, "{field}", null)'
-                lines += self.conditions(inner, place, depth)
+                place = f"{value}.{field}"
+                lines += self.conditions(
+                    inner, place if field in required else f'object.get({value}, "{field}", null)', depth, place
+                )
         return lines
 
-    def conditions(self, form_name: str, value: str, depth: int) -> list[str]:
-        """Conditions that hold only if the value is of the form; `depth` tells the variables of `every` apart."""
+    def conditions(self, form_name: str, value: str, depth: int, place: str = "") -> list[str]:
+        """Conditions that hold only if the value is of the form; `depth` tells the variables of `every` apart.
+
+        `place` is the value too, and undefined if it is not stated.
+        """
         form = self.forms[form_name]
         null = ["null"] if form["may_be_null"] else []
         if form["kind"] == "one_of":
@@ -236,7 +245,7 @@ class Validators:
             return self.body(form_name, value, depth)
         stated = f"stated_{depth}"
         body = "\n".join(self.body(form_name, stated, depth + 1))
-        return [f"every {stated} in [value | value := {value}; value != null] {{\n{body}\n}}"]
+        return [f"every {stated} in [value | value := {place}; value != null] {{\n{body}\n}}"]
 
     def body(self, form_name: str, value: str, depth: int) -> list[str]:
         form = self.forms[form_name]
@@ -269,6 +278,61 @@ class Validators:
         if "characters" in form:
             conditions.append(f'trim({value}, "{form["characters"]}") == ""')
         return conditions
+
+    def free_texts(self) -> str:
+        """The Rego that finds each free text of a request, for the decision log."""
+        rules = []
+        for name in self.request_types:
+            if self.holds_text(name):
+                found = ",\n".join(self.texts_in(name, [], "request", []))
+                rules.append(
+                    "# METADATA\n# title: Each free text of a valid request, with its place\n"
+                    f"free_texts(request) := union({{\n{found},\n}}) if request.request_type == {rego(name)}\n"
+                )
+        return "\n".join(
+            [
+                "# Generated from schemas/request.json by `make generate`; do not edit.",
+                "",
+                "package therapy.request",
+                "",
+                *rules,
+            ]
+        )
+
+    def texts_in(self, form_name: str, loops: list[str], value: str, place: list[str]) -> list[str]:
+        """The comprehensions that find all free texts in a value of the form; `place` is its place, as Rego terms."""
+        form, depth = self.forms[form_name], len(place)
+        if form["kind"] == "list":
+            over = [*loops, f"some i_{depth}, element_{depth} in {value}"]
+            return self.texts_in(form["element"], over, f"element_{depth}", [*place, f"i_{depth}"])
+        if form["kind"] == "text":
+            return [comprehension(f"[[{', '.join(place)}], text]", [*loops, f"text := {value}", "is_string(text)"])]
+        groups: dict[str, list[str]] = {}
+        for field, inner in form["fields"].items():
+            if self.holds_text(inner):
+                groups.setdefault(inner, []).append(field)
+        comprehensions = []
+        for inner, fields in groups.items():
+            if len(fields) == 1:
+                over, where, step = loops, f"{value}.{fields[0]}", rego(fields[0])
+            else:
+                over, where, step = (
+                    [*loops, f"some field_{depth} in {listed(fields)}"],
+                    f"{value}[field_{depth}]",
+                    f"field_{depth}",
+                )
+            comprehensions += self.texts_in(inner, over, where, [*place, step])
+        return comprehensions
+
+    def holds_text(self, form_name: str) -> bool:
+        """Whether a value of the form may have a free text in it."""
+        form = self.forms[form_name]
+        inner = [*form.get("fields", {}).values(), *([form["element"]] if "element" in form else [])]
+        return self.holds_free_text(form_name) or any(map(self.holds_text, inner))
+
+
+def comprehension(value: str, body: list[str]) -> str:
+    return f"{{{value} | {'; '.join(body)}}}"
 
 
 def listed(values: Iterable[Any], opening: str = "[", closing: str = "]") -> str:

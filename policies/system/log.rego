@@ -5,14 +5,27 @@
 #   keeps only the type. Anything else is left out.
 package system.log
 
-import data.therapy.lib.text
+import data.therapy.lib.text as texts
 
 # METADATA
-# title: A log entry never has the input and the result as they were, only what may be kept of them
-# description: An undefined mask would log everything as it was, so both rules apply to every event and have a default.
-mask contains {"op": "upsert", "path": "/input", "value": _kept_input}
+# title: A log entry has an input and a result as they were only where nothing of them must be left out
+# description: An undefined mask would log everything as it was. So both rules apply unless it is certain that nothing
+#   must be left out, and what they keep has a default. Where something is kept as it was, one field is replaced by
+#   itself. That is the mark by which `serve` knows that the mask has seen the entry; it writes no other.
+mask contains {"op": "upsert", "path": "/input", "value": _kept_input} if not _input_may_be_kept
 
-mask contains {"op": "upsert", "path": "/result", "value": _kept_result}
+mask contains {"op": "upsert", "path": "/result", "value": _kept_result} if not _result_may_be_kept
+
+mask contains {"op": "upsert", "path": "/input/request_type", "value": input.input.request_type} if _input_may_be_kept
+
+mask contains {"op": "upsert", "path": "/result/outcome", "value": input.result.outcome} if _result_may_be_kept
+
+_result_may_be_kept if _is_evaluated(input.result)
+
+_input_may_be_kept if {
+	_result_may_be_kept
+	data.therapy.request.types_without_free_text[input.input.request_type]
+}
 
 default _kept_input := "left out"
 
@@ -49,30 +62,18 @@ _kept_of_invalid(decision) := {"request_type": decision.request_type}
 
 # METADATA
 # title: What is kept of an evaluated request
+_kept_request(request) := request if data.therapy.request.types_without_free_text[request.request_type]
+
 _kept_request(request) := json.patch(request, patches) if {
-	free_texts := [{"path": path, "text": value} |
-		[path, value] := walk(request)
-		is_string(value)
-		not _is_plain(path)
-	]
-	distinct := sort({free.text | some free in free_texts})
-	tokens := {value: _token(value, i) | some i, value in distinct}
-	patches := [{"op": "replace", "path": free.path, "value": tokens[free.text]} | some free in free_texts]
-}
-
-# METADATA
-# title: Whether a value is in a field that never holds free text
-_is_plain(path) if data.therapy.request.plain_fields[path[count(path) - 1]]
-
-# An element of a list is in the list's field.
-_is_plain(path) if {
-	is_number(path[count(path) - 1])
-	data.therapy.request.plain_fields[path[count(path) - 2]]
+	free_texts := data.therapy.request.free_texts(request)
+	distinct := sort({text | some [_, text] in free_texts})
+	tokens := {text: _token(text, i) | some i, text in distinct}
+	patches := [{"op": "replace", "path": path, "value": tokens[text]} | some [path, text] in free_texts]
 }
 
 # Blank texts get different tokens too, because the notes of an extension name goals by their id. Such a token is blank.
-_token(value, i) := concat(" ", ["text", format_int(i + 1, 10)]) if {
-	text.present(value)
+_token(text, i) := concat(" ", ["text", format_int(i + 1, 10)]) if {
+	texts.present(text)
 } else := strings.replace_n({"0": " ", "1": "\t"}, format_int(i + 1, 2))
 
 # METADATA

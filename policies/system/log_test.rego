@@ -26,7 +26,15 @@ refused := {
 }
 
 # What the log would hold of an event.
-logged(event) := {patch.path: patch.value | some patch in patches} if {
+logged(event) := {
+	"/input": object.get(patches, "/input", event.input),
+	"/result": object.get(patches, "/result", event.result),
+} if {
+	patches := masked(event)
+}
+
+# What a mask replaces of an event. The rest is logged in clear.
+masked(event) := {patch.path: patch.value | some patch in patches} if {
 	patches := log.mask with input as event
 }
 
@@ -49,7 +57,7 @@ test_tokens_number_the_texts_in_their_order if {
 test_a_thousand_blank_texts_stay_apart_and_short if {
 	spaces := concat("", [" " | some _ in numbers.range(1, 1000)])
 	ids := [substring(spaces, 0, n) | some n in numbers.range(0, 999)]
-	request := {"documentation": {"notes": [{"goals_addressed": ids}]}}
+	request := {"request_type": "pt_extension", "documentation": {"notes": [{"goals_addressed": ids}]}}
 	kept := logged({"input": request, "result": decided})["/input"].documentation.notes[0].goals_addressed
 	count({id | some id in kept}) == 1000
 	max([count(id) | some id in kept]) == 10
@@ -110,28 +118,48 @@ unforeseen := {
 
 test_what_is_not_foreseen_is_left_out[name] if {
 	some name, event in unforeseen
-	logged(event) == {"/input": "left out", "/result": "left out"}
+	masked(event) == {"/input": "left out", "/result": "left out"}
+}
+
+claim := {
+	"request_type": "pediatric_ot_claim",
+	"service_lines": [{"procedure_code": "97110", "modifiers": ["GO", "59"]}],
 }
 
 # An event that no mask applies to, or only one, is logged in clear.
-test_input_and_result_of_every_event_are_replaced[name] if {
+test_input_and_result_of_every_other_event_are_replaced[name] if {
 	some name, event in object.union(unforeseen, {
-		"evaluated": {"input": plan, "result": decided},
 		"refused": {"input": plan, "result": refused},
+		"refused, of a type without free texts": {"input": claim, "result": refused},
+		"refused, of no type": {"input": {"request_type": "unknown"}, "result": refused},
 		"a batch": {"input": {"requests": [plan]}, "result": [decided]},
-		"a request with as many requests as its decision has fields": {
-			"input": {"requests": [1, 2]},
-			"result": {"outcome": "pended", "reasons": []},
-		},
 	})
 	patches := log.mask with input as event
 	{[patch.op, patch.path] | some patch in patches} == {["upsert", "/input"], ["upsert", "/result"]}
 }
 
-test_lists_of_what_is_no_free_text_are_kept if {
-	claim := {
-		"request_type": "pediatric_ot_claim",
-		"service_lines": [{"procedure_code": "97110", "modifiers": ["GO", "59"]}],
+test_an_evaluated_request_of_a_type_without_free_texts_is_kept if {
+	masked({"input": claim, "result": {"outcome": "denied"}}) == {
+		"/input/request_type": "pediatric_ot_claim",
+		"/result/outcome": "denied",
 	}
-	logged({"input": claim, "result": {"outcome": "denied"}})["/input"] == claim
+	masked({"input": {"requests": [claim]}, "result": [{"outcome": "denied"}]})["/input"] == {"requests": [claim]}
+}
+
+test_of_an_evaluated_request_of_another_type_the_input_is_replaced[request_type] if {
+	some request_type in ["pt_treatment_plan", "pt_extension", "unknown"]
+	patches := masked({"input": {"request_type": request_type, "plan_of_care": {}}, "result": {"outcome": "denied"}})
+	object.keys(patches) == {"/input", "/result/outcome"}
+}
+
+test_a_request_with_as_many_requests_as_its_decision_has_fields_is_no_batch if {
+	event := {"input": {"requests": [1, 2]}, "result": {"outcome": "pended", "reasons": []}}
+	masked(event) == {"/input": "left out", "/result/outcome": "pended"}
+}
+
+# The types without free texts are those whose published forms have none.
+test_types_without_free_texts if {
+	object.keys(data.therapy.request.types_without_free_text) == {
+		"pediatric_ot_claim", "pt_referral", "pt_visit", "pt_continuation", "referral_route",
+	}
 }

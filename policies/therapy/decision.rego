@@ -56,7 +56,7 @@ determination := object.union(_nothing_determined, {"reasons": reason.registered
 	not _valid
 } else := object.union(object.union(_nothing_determined, of_type), {"reasons": reasons}) if {
 	of_type := _determination_of_type
-	reasons := reason.registered(union({object.get(of_type, "reasons", set()), policy.reasons}))
+	reasons := reason.registered(object.get(of_type, "reasons", set()) | policy.reasons)
 } else := object.union(_nothing_determined, {"reasons": reason.registered(policy.reasons)})
 
 _nothing_determined := {"lines": [], "route": null}
@@ -172,6 +172,8 @@ request_type := input.request_type if input.request_type in _type_form.values
 
 default request_id := null
 
-request_id := input.request_id if {
+request_id := object.get(input, "request_id", null) if {
+	_valid
+} else := input.request_id if {
 	validation.is_valid({"value": input.request_id, "form": request.forms["request_id?"]})
 }

@@ -134,11 +134,11 @@ def test_an_entry_without_the_mask_is_not_written(policies: Path, tmp_path: Path
     mask = policies / "system/log.rego"
     text = mask.read_text(encoding="utf-8")
     # For a treatment plan, the mask is undefined.
-    condition = ' if object.get(input, ["input", "request_type"], "") != "pt_treatment_plan"\n'
     for name in ("input", "result"):
-        rule = f'mask contains {{"op": "upsert", "path": "/{name}", "value": _kept_{name}}}\n'
-        assert rule in text
-        text = text.replace(rule, rule.rstrip() + condition)
+        condition = f"if not _{name}_may_be_kept"
+        assert text.count(condition) == 1
+        other = 'object.get(input, ["input", "request_type"], "") != "pt_treatment_plan"'
+        text = text.replace(condition, f"if {{\n\tnot _{name}_may_be_kept\n\t{other}\n}}")
     mask.write_text(text, encoding="utf-8")
     archive, log = tmp_path / "bundle.tar.gz", tmp_path / "log"
     archive.write_bytes(load_uncompiled(str(policies)).archive)
@@ -169,6 +169,9 @@ def test_a_bundle_without_the_mask_is_refused(policies: Path) -> None:
         ({"decision_id": "1", "input": 1, "result": 2, "masked": ["/input", "/result"]}, True),
         ({"decision_id": "1", "result": 2, "masked": ["/result"]}, True),
         ({"decision_id": "1", "input": 1, "result": 2, "masked": ["/result"]}, False),
+        ({"decision_id": "1", "input": 1, "result": 2, "masked": ["/input/request_type", "/result/outcome"]}, True),
+        ({"decision_id": "1", "input": 1, "result": 2, "masked": ["/input/request_id", "/result/outcome"]}, False),
+        ({"decision_id": "1", "input": 1, "result": 2, "masked": ["/input", "/result/outcome"]}, True),
         ({"decision_id": "1", "input": 1, "result": 2}, False),
         ({"msg": "OPA ended"}, True),
     ],

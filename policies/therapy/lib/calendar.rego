@@ -4,6 +4,10 @@
 package therapy.lib.calendar
 
 # METADATA
+# title: The last date
+last_day := "2099-12-31"
+
+# METADATA
 # title: A text that is a real calendar date
 date(value) if {
 	kind_of_year := data.therapy.lib.calendar.years[substring(value, 0, 4)]

@@ -24,7 +24,12 @@ test_each_type_has_its_own_date[request_type] if {
 }
 
 test_a_referral_route_has_no_date if {
-	not effective.request_date with input as object.union(dates, {"request_type": "referral_route"})
+	not effective.date_field with input as object.union(dates, {"request_type": "referral_route"})
+	effective.request_date == "2099-12-31" with input as object.union(dates, {"request_type": "referral_route"})
+}
+
+test_the_date_of_a_request_that_does_not_state_it_is_not_known if {
+	not effective.request_date with input as {"request_type": "pt_visit"}
 }
 
 three_periods := [

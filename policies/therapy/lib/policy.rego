@@ -13,11 +13,10 @@ import data.therapy.lib.whole_number
 version := text if {
 	text := data.therapy.register.policy.version
 	is_string(text)
-	numbers_ := split(text, ".")
-	count(numbers_) == 3
-	every number in numbers_ {
-		whole_number.of(number)
-	}
+	[major, minor, patch] := split(text, ".")
+	whole_number.of(major)
+	whole_number.of(minor)
+	whole_number.of(patch)
 }
 
 # METADATA
@@ -29,13 +28,9 @@ contact := _usable_contact(effective.value(data.therapy.parameters.contact.perio
 newest_contact := _usable_contact(effective.newest(data.therapy.parameters.contact.periods))
 
 _usable_contact(value) := {"name": value.name, "hours": value.hours, "fax": value.fax} if {
-	usable.text(value.name)
-	usable.text(value.hours)
 	is_array(value.fax)
 	count(value.fax) == 2
-	every number in value.fax {
-		usable.text(number)
-	}
+	usable.texts([value.name, value.hours, value.fax[0], value.fax[1]])
 }
 
 # METADATA

@@ -93,10 +93,12 @@ registered(reasons) := reasons if {
 _at_fault(each) if each.code == "POLICY_VALUE_UNUSABLE"
 
 # METADATA
-# title: The entry of a code in the register
+# title: The entry of a registered code in the register
 # description: A policy at fault says so even if the register has no usable entry for that.
-_entry(code) := data.therapy.register.reason_codes[code] if {
-	_is_registered(code)
+_entry(code) := data.therapy.register.reason_codes[code] if code != "POLICY_VALUE_UNUSABLE"
+
+_entry("POLICY_VALUE_UNUSABLE") := data.therapy.register.reason_codes.POLICY_VALUE_UNUSABLE if {
+	_is_registered("POLICY_VALUE_UNUSABLE")
 } else := {
 	"order": 0,
 	"effect": "pend",
@@ -104,8 +106,6 @@ _entry(code) := data.therapy.register.reason_codes[code] if {
 	"interpretation": null,
 	"message": "The policy cannot be used for this request.",
 	"remedy": null,
-} if {
-	code == "POLICY_VALUE_UNUSABLE"
 }
 
 # METADATA
@@ -132,25 +132,17 @@ _interpretation_or_null(null)
 
 _interpretation_or_null(id) if data.therapy.register.interpretations[id]
 
-# Two codes have one effect each, so that neither can lead to an approval.
+# A request that is not valid, or a policy that cannot be used, has one effect, so that neither can lead to an approval.
+# A denial cites a clause.
 _effect_allowed(code, entry) if {
-	entry.effect == _only_effect(code)
+	entry.effect in object.get(_only_effects, code, {"scope", "pend", "info"})
 } else if {
-	not _only_effect(code)
-	entry.effect in {"scope", "pend", "info"}
-} else if {
-	not _only_effect(code)
+	not _only_effects[code]
 	entry.effect == "deny"
 	count(entry.clauses) > 0
 }
 
-# METADATA
-# title: A request that is not valid is never approved
-_only_effect("REQUEST_INVALID") := "invalid"
-
-# METADATA
-# title: A policy that cannot be used approves nothing
-_only_effect("POLICY_VALUE_UNUSABLE") := "pend"
+_only_effects := {"REQUEST_INVALID": {"invalid"}, "POLICY_VALUE_UNUSABLE": {"pend"}}
 
 # METADATA
 # title: Reasons as a decision lists them, in the order of the register, then of places, then of clauses

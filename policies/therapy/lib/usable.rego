@@ -26,6 +26,14 @@ names(list, allowed) if {
 }
 
 # METADATA
+# title: Whether each value of a list is a text
+texts(list) if {
+	every value in list {
+		text(value)
+	}
+}
+
+# METADATA
 # title: Whether a value is a text
 text(value) if {
 	is_string(value)

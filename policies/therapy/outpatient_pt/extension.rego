@@ -177,7 +177,8 @@ reasons contains reason.at("EXT_FORM_MISSING", ["documentation", "extension_form
 
 _form_completed if _documentation.extension_form_completed == true
 
-_obstacles := union({reasons, policy.reasons, rules_in_force.reasons, benefit.reasons, discontinuation.reasons})
+# An extension may have 2,000 reasons of its own, and WebAssembly is slow to put a long set into another set.
+_obstacles := reasons | union({policy.reasons, rules_in_force.reasons, benefit.reasons, discontinuation.reasons})
 
 # METADATA
 # title: An extension with complete documentation is pended for clinical review

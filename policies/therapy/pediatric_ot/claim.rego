@@ -40,16 +40,27 @@ _listed := codes if {
 	codes := effective.value(data.therapy.parameters.pediatric_ot.procedure_codes.periods)
 	is_object(codes)
 	count(codes) > 0
-	every code, entry in codes {
-		data.therapy.register.clauses[entry.clause]
-		object.get(entry, "add_on_to", null) == data.therapy.ceiling.procedure_codes[code]
-		_primary_listed(codes, entry)
+	_clauses_registered(codes)
+	_add_ons_allowed(codes)
+}
+
+_clauses_registered(codes) if {
+	clauses := [entry.clause | some entry in codes]
+	count(clauses) == count(codes)
+	every clause in {clause | some clause in clauses} {
+		data.therapy.register.clauses[clause]
 	}
 }
 
-_primary_listed(_, entry) if not entry.add_on_to
-
-_primary_listed(codes, entry) if codes[entry.add_on_to]
+# Each code is one that the ceiling allows, with the primary code that it has there, which is listed too.
+_add_ons_allowed(codes) if {
+	is_object(data.therapy.ceiling.procedure_codes)
+	primaries := {code: object.get(entry, "add_on_to", null) | some code, entry in codes}
+	object.union(data.therapy.ceiling.procedure_codes, primaries) == data.therapy.ceiling.procedure_codes
+	every primary in {primary | some primary in primaries; primary != null} {
+		codes[primary]
+	}
+}
 
 # METADATA
 # title: A claim is pended while the list of procedure codes cannot be used
@@ -115,43 +126,48 @@ default every_line_denied := false
 
 every_line_denied if {
 	every i, _ in input.service_lines {
-		"deny" in reason.effects(_own_reasons(i))
+		"deny" in reason.effects(_own_reasons[i])
 	}
 }
 
-_own_reasons(i) := reason.registered(object.get(_reasons_on_code, i, set()) | object.get(_reasons_on_units, i, set()))
+_own_reasons := {i: reasons |
+	some i, _ in input.service_lines
+	reasons := reason.registered(object.get(_reasons_on_code, i, set()) | object.get(_reasons_on_units, i, set()))
+}
 
 # METADATA
 # title: The lines, each with its status and the reasons that apply to it
 lines := [line |
 	some i, requested_line in input.service_lines
+	available := object.get(_units_for_line, i, 0)
+	status := _status(reason.effects(_own_reasons[i]), _requested[i], available)
 	line := {
 		"line": i + 1,
 		"procedure_code": requested_line.procedure_code,
-		"status": _status(i),
+		"status": status,
 		"units_requested": _requested[i],
-		"units_authorized": _units_authorized(i),
-		"reasons": reason.codes(_on_request | _own_reasons(i)),
+		"units_authorized": _units_authorized(status, available),
+		"reasons": reason.codes(_on_request | _own_reasons[i]),
 	}
 ]
 
-_status(i) := "denied" if {
+_status(own_effects, requested, available) := "denied" if {
 	"deny" in _effects_on_request
 } else := "denied" if {
-	"deny" in reason.effects(_own_reasons(i))
+	"deny" in own_effects
 } else := "pended" if {
 	"pend" in _effects_on_request
 } else := "authorized" if {
-	_units_for_line[i] == _requested[i]
+	available == requested
 } else := "partially_authorized" if {
-	_units_for_line[i] > 0
+	available > 0
 } else := "pended"
 
 _effects_on_request := reason.effects_on_request(all_reasons)
 
-default _units_authorized(_) := 0
-
-_units_authorized(i) := _units_for_line[i] if _status(i) in {"authorized", "partially_authorized"}
+_units_authorized(status, available) := available if {
+	status in {"authorized", "partially_authorized"}
+} else := 0
 
 # METADATA
 # title: A claim is authorized if its lines get all their units, partially if they get some, and pended if they get none

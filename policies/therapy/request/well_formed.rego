@@ -13,7 +13,7 @@ well_formed if {
 		"request_type", "request_id", "benefit_status", "service_date", "medical_necessity",
 		"units_already_authorized", "service_lines",
 	]) == {}
-	every stated_0 in [value | value := object.get(input, "request_id", null); value != null] {
+	every stated_0 in [value | value := input.request_id; value != null] {
 		is_string(stated_0)
 		count(stated_0) >= 1
 		count(stated_0) <= 64
@@ -35,7 +35,7 @@ well_formed if {
 		count(element_0.procedure_code) == 5
 		trim(element_0.procedure_code, "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ") == ""
 		data.therapy.request.whole_numbers.units[json.marshal(element_0.units)]
-		every stated_1 in [value | value := object.get(element_0, "modifiers", null); value != null] {
+		every stated_1 in [value | value := element_0.modifiers; value != null] {
 			is_array(stated_1)
 			count(stated_1) <= 4
 			every element_2 in stated_1 {
@@ -54,7 +54,7 @@ well_formed if {
 		"request_type", "request_id", "benefit_status", "referral_date", "specialty", "condition",
 		"expected_improvement", "island",
 	]) == {}
-	every stated_0 in [value | value := object.get(input, "request_id", null); value != null] {
+	every stated_0 in [value | value := input.request_id; value != null] {
 		is_string(stated_0)
 		count(stated_0) >= 1
 		count(stated_0) <= 64
@@ -76,7 +76,7 @@ well_formed if {
 	object.get(input.condition, "acute_event", null) in {
 		"new_post_operative", "fracture", "new_stroke", "exacerbation_due_to_event", "none", null,
 	}
-	every stated_0 in [value | value := object.get(input, "expected_improvement", null); value != null] {
+	every stated_0 in [value | value := input.expected_improvement; value != null] {
 		is_object(stated_0)
 		object.remove(stated_0, [
 			"measurable", "significant", "sustainable", "functional", "within_reasonable_period",
@@ -96,7 +96,7 @@ well_formed if {
 		"request_type", "request_id", "benefit_status", "service_date", "specialty",
 		"plan_of_care",
 	]) == {}
-	every stated_0 in [value | value := object.get(input, "request_id", null); value != null] {
+	every stated_0 in [value | value := input.request_id; value != null] {
 		is_string(stated_0)
 		count(stated_0) >= 1
 		count(stated_0) <= 64
@@ -109,17 +109,17 @@ well_formed if {
 	input.specialty in {
 		"none", "aqua_therapy", "pelvic_floor", "lymphedema", "pediatric",
 	}
-	every stated_0 in [value | value := object.get(input, "plan_of_care", null); value != null] {
+	every stated_0 in [value | value := input.plan_of_care; value != null] {
 		is_object(stated_0)
 		object.remove(stated_0, [
 			"diagnosis", "planned_interventions", "frequency", "duration", "goals",
 			"expected_potential", "patient_caregiver_education",
 		]) == {}
-		every stated_1 in [value | value := object.get(stated_0, "diagnosis", null); value != null] {
+		every stated_1 in [value | value := stated_0.diagnosis; value != null] {
 			is_string(stated_1)
 			count(stated_1) <= 4000
 		}
-		every stated_1 in [value | value := object.get(stated_0, "planned_interventions", null); value != null] {
+		every stated_1 in [value | value := stated_0.planned_interventions; value != null] {
 			is_array(stated_1)
 			count(stated_1) <= 50
 			every element_2 in stated_1 {
@@ -127,40 +127,40 @@ well_formed if {
 				count(element_2) <= 4000
 			}
 		}
-		every stated_1 in [value | value := object.get(stated_0, "frequency", null); value != null] {
+		every stated_1 in [value | value := stated_0.frequency; value != null] {
 			is_string(stated_1)
 			count(stated_1) <= 4000
 		}
-		every stated_1 in [value | value := object.get(stated_0, "duration", null); value != null] {
+		every stated_1 in [value | value := stated_0.duration; value != null] {
 			is_string(stated_1)
 			count(stated_1) <= 4000
 		}
-		every stated_1 in [value | value := object.get(stated_0, "goals", null); value != null] {
+		every stated_1 in [value | value := stated_0.goals; value != null] {
 			is_array(stated_1)
 			count(stated_1) <= 20
 			every element_2 in stated_1 {
 				is_object(element_2)
 				object.remove(element_2, ["statement", "measure", "functional_activity", "target_date"]) == {}
-				every stated_3 in [value | value := object.get(element_2, "statement", null); value != null] {
+				every stated_3 in [value | value := element_2.statement; value != null] {
 					is_string(stated_3)
 					count(stated_3) <= 4000
 				}
-				every stated_3 in [value | value := object.get(element_2, "measure", null); value != null] {
+				every stated_3 in [value | value := element_2.measure; value != null] {
 					is_string(stated_3)
 					count(stated_3) <= 4000
 				}
-				every stated_3 in [value | value := object.get(element_2, "functional_activity", null); value != null] {
+				every stated_3 in [value | value := element_2.functional_activity; value != null] {
 					is_string(stated_3)
 					count(stated_3) <= 4000
 				}
-				every stated_3 in [value | value := object.get(element_2, "target_date", null); value != null] {
+				every stated_3 in [value | value := element_2.target_date; value != null] {
 					is_string(stated_3)
 					data.therapy.lib.calendar.years[substring(stated_3, 0, 4)]
 					data.therapy.lib.calendar.days.common[substring(stated_3, 4, -1)]
 				}
 			}
 		}
-		every stated_1 in [value | value := object.get(stated_0, "expected_potential", null); value != null] {
+		every stated_1 in [value | value := stated_0.expected_potential; value != null] {
 			is_string(stated_1)
 			count(stated_1) <= 4000
 		}
@@ -176,7 +176,7 @@ well_formed if {
 		"specialty", "tier", "visit", "progress_note_number", "prior_visits",
 		"plan_of_care_complete", "discontinuation",
 	]) == {}
-	every stated_0 in [value | value := object.get(input, "request_id", null); value != null] {
+	every stated_0 in [value | value := input.request_id; value != null] {
 		is_string(stated_0)
 		count(stated_0) >= 1
 		count(stated_0) <= 64
@@ -186,7 +186,7 @@ well_formed if {
 	is_string(input.service_date)
 	data.therapy.lib.calendar.years[substring(input.service_date, 0, 4)]
 	data.therapy.lib.calendar.days.common[substring(input.service_date, 4, -1)]
-	every stated_0 in [value | value := object.get(input, "referral_date", null); value != null] {
+	every stated_0 in [value | value := input.referral_date; value != null] {
 		is_string(stated_0)
 		data.therapy.lib.calendar.years[substring(stated_0, 0, 4)]
 		data.therapy.lib.calendar.days.common[substring(stated_0, 4, -1)]
@@ -201,7 +201,7 @@ well_formed if {
 	input.visit.kind in {"evaluation", "treatment"}
 	data.therapy.request.whole_numbers.units[json.marshal(input.visit.units)]
 	data.therapy.request.whole_numbers.units_already_authorized[json.marshal(input.visit.units_already_authorized)]
-	every stated_0 in [value | value := object.get(input, "progress_note_number", null); value != null] {
+	every stated_0 in [value | value := input.progress_note_number; value != null] {
 		data.therapy.request.whole_numbers["visit_number?"][json.marshal(stated_0)]
 	}
 	is_object(input.prior_visits)
@@ -209,7 +209,7 @@ well_formed if {
 	data.therapy.request.whole_numbers.visits_so_far[json.marshal(input.prior_visits.evaluation)]
 	data.therapy.request.whole_numbers.visits_so_far[json.marshal(input.prior_visits.treatment)]
 	object.get(input, "plan_of_care_complete", null) in {true, false, null}
-	every stated_0 in [value | value := object.get(input, "discontinuation", null); value != null] {
+	every stated_0 in [value | value := input.discontinuation; value != null] {
 		is_object(stated_0)
 		object.remove(stated_0, [
 			"functional_impairment_resolved", "goals_achieved", "returned_to_prior_function",
@@ -230,7 +230,7 @@ well_formed if {
 		"request_type", "request_id", "benefit_status", "request_date", "specialty",
 		"requested_visits", "documentation", "discontinuation",
 	]) == {}
-	every stated_0 in [value | value := object.get(input, "request_id", null); value != null] {
+	every stated_0 in [value | value := input.request_id; value != null] {
 		is_string(stated_0)
 		count(stated_0) >= 1
 		count(stated_0) <= 64
@@ -244,13 +244,13 @@ well_formed if {
 		"none", "aqua_therapy", "pelvic_floor", "lymphedema", "pediatric",
 	}
 	data.therapy.request.whole_numbers.visits_requested[json.marshal(input.requested_visits)]
-	every stated_0 in [value | value := object.get(input, "documentation", null); value != null] {
+	every stated_0 in [value | value := input.documentation; value != null] {
 		is_object(stated_0)
 		object.remove(stated_0, [
 			"goals", "notes", "planned_interventions", "impeding_factors", "response_summary",
 			"limiting_issues", "prognosis", "plan_of_care_changes", "extension_form_completed",
 		]) == {}
-		every stated_1 in [value | value := object.get(stated_0, "goals", null); value != null] {
+		every stated_1 in [value | value := stated_0.goals; value != null] {
 			is_array(stated_1)
 			count(stated_1) <= 20
 			every element_2 in stated_1 {
@@ -260,45 +260,45 @@ well_formed if {
 				]) == {}
 				is_string(element_2.goal_id)
 				count(element_2.goal_id) <= 4000
-				every stated_3 in [value | value := object.get(element_2, "initial_status", null); value != null] {
+				every stated_3 in [value | value := element_2.initial_status; value != null] {
 					is_object(stated_3)
 					object.remove(stated_3, ["measure", "value"]) == {}
-					every stated_4 in [value | value := object.get(stated_3, "measure", null); value != null] {
+					every stated_4 in [value | value := stated_3.measure; value != null] {
 						is_string(stated_4)
 						count(stated_4) <= 4000
 					}
-					every stated_4 in [value | value := object.get(stated_3, "value", null); value != null] {
+					every stated_4 in [value | value := stated_3.value; value != null] {
 						is_string(stated_4)
 						count(stated_4) <= 4000
 					}
 				}
-				every stated_3 in [value | value := object.get(element_2, "last_period_status", null); value != null] {
+				every stated_3 in [value | value := element_2.last_period_status; value != null] {
 					is_object(stated_3)
 					object.remove(stated_3, ["measure", "value"]) == {}
-					every stated_4 in [value | value := object.get(stated_3, "measure", null); value != null] {
+					every stated_4 in [value | value := stated_3.measure; value != null] {
 						is_string(stated_4)
 						count(stated_4) <= 4000
 					}
-					every stated_4 in [value | value := object.get(stated_3, "value", null); value != null] {
+					every stated_4 in [value | value := stated_3.value; value != null] {
 						is_string(stated_4)
 						count(stated_4) <= 4000
 					}
 				}
-				every stated_3 in [value | value := object.get(element_2, "current_status", null); value != null] {
+				every stated_3 in [value | value := element_2.current_status; value != null] {
 					is_object(stated_3)
 					object.remove(stated_3, ["measure", "value"]) == {}
-					every stated_4 in [value | value := object.get(stated_3, "measure", null); value != null] {
+					every stated_4 in [value | value := stated_3.measure; value != null] {
 						is_string(stated_4)
 						count(stated_4) <= 4000
 					}
-					every stated_4 in [value | value := object.get(stated_3, "value", null); value != null] {
+					every stated_4 in [value | value := stated_3.value; value != null] {
 						is_string(stated_4)
 						count(stated_4) <= 4000
 					}
 				}
 			}
 		}
-		every stated_1 in [value | value := object.get(stated_0, "notes", null); value != null] {
+		every stated_1 in [value | value := stated_0.notes; value != null] {
 			is_array(stated_1)
 			count(stated_1) <= 100
 			every element_2 in stated_1 {
@@ -313,34 +313,34 @@ well_formed if {
 				}
 			}
 		}
-		every stated_1 in [value | value := object.get(stated_0, "planned_interventions", null); value != null] {
+		every stated_1 in [value | value := stated_0.planned_interventions; value != null] {
 			is_array(stated_1)
 			count(stated_1) <= 50
 			every element_2 in stated_1 {
 				is_object(element_2)
 				object.remove(element_2, ["technique", "amount", "frequency", "duration"]) == {}
-				every stated_3 in [value | value := object.get(element_2, "technique", null); value != null] {
+				every stated_3 in [value | value := element_2.technique; value != null] {
 					is_string(stated_3)
 					count(stated_3) <= 4000
 				}
-				every stated_3 in [value | value := object.get(element_2, "amount", null); value != null] {
+				every stated_3 in [value | value := element_2.amount; value != null] {
 					is_string(stated_3)
 					count(stated_3) <= 4000
 				}
-				every stated_3 in [value | value := object.get(element_2, "frequency", null); value != null] {
+				every stated_3 in [value | value := element_2.frequency; value != null] {
 					is_string(stated_3)
 					count(stated_3) <= 4000
 				}
-				every stated_3 in [value | value := object.get(element_2, "duration", null); value != null] {
+				every stated_3 in [value | value := element_2.duration; value != null] {
 					is_string(stated_3)
 					count(stated_3) <= 4000
 				}
 			}
 		}
-		every stated_1 in [value | value := object.get(stated_0, "impeding_factors", null); value != null] {
+		every stated_1 in [value | value := stated_0.impeding_factors; value != null] {
 			is_object(stated_1)
 			object.remove(stated_1, ["identified", "none_identified"]) == {}
-			every stated_2 in [value | value := object.get(stated_1, "identified", null); value != null] {
+			every stated_2 in [value | value := stated_1.identified; value != null] {
 				is_array(stated_2)
 				count(stated_2) <= 200
 				every element_3 in stated_2 {
@@ -350,11 +350,11 @@ well_formed if {
 			}
 			object.get(stated_1, "none_identified", null) in {true, false, null}
 		}
-		every stated_1 in [value | value := object.get(stated_0, "response_summary", null); value != null] {
+		every stated_1 in [value | value := stated_0.response_summary; value != null] {
 			is_string(stated_1)
 			count(stated_1) <= 4000
 		}
-		every stated_1 in [value | value := object.get(stated_0, "limiting_issues", null); value != null] {
+		every stated_1 in [value | value := stated_0.limiting_issues; value != null] {
 			is_array(stated_1)
 			count(stated_1) <= 200
 			every element_2 in stated_1 {
@@ -362,14 +362,14 @@ well_formed if {
 				count(element_2) <= 4000
 			}
 		}
-		every stated_1 in [value | value := object.get(stated_0, "prognosis", null); value != null] {
+		every stated_1 in [value | value := stated_0.prognosis; value != null] {
 			is_object(stated_1)
 			object.remove(stated_1, ["statement", "discharge_criteria"]) == {}
-			every stated_2 in [value | value := object.get(stated_1, "statement", null); value != null] {
+			every stated_2 in [value | value := stated_1.statement; value != null] {
 				is_string(stated_2)
 				count(stated_2) <= 4000
 			}
-			every stated_2 in [value | value := object.get(stated_1, "discharge_criteria", null); value != null] {
+			every stated_2 in [value | value := stated_1.discharge_criteria; value != null] {
 				is_array(stated_2)
 				count(stated_2) <= 200
 				every element_3 in stated_2 {
@@ -378,22 +378,22 @@ well_formed if {
 				}
 			}
 		}
-		every stated_1 in [value | value := object.get(stated_0, "plan_of_care_changes", null); value != null] {
+		every stated_1 in [value | value := stated_0.plan_of_care_changes; value != null] {
 			is_object(stated_1)
 			object.remove(stated_1, ["significant_change", "explanation", "clinical_rationale"]) == {}
 			object.get(stated_1, "significant_change", null) in {true, false, null}
-			every stated_2 in [value | value := object.get(stated_1, "explanation", null); value != null] {
+			every stated_2 in [value | value := stated_1.explanation; value != null] {
 				is_string(stated_2)
 				count(stated_2) <= 4000
 			}
-			every stated_2 in [value | value := object.get(stated_1, "clinical_rationale", null); value != null] {
+			every stated_2 in [value | value := stated_1.clinical_rationale; value != null] {
 				is_string(stated_2)
 				count(stated_2) <= 4000
 			}
 		}
 		object.get(stated_0, "extension_form_completed", null) in {true, false, null}
 	}
-	every stated_0 in [value | value := object.get(input, "discontinuation", null); value != null] {
+	every stated_0 in [value | value := input.discontinuation; value != null] {
 		is_object(stated_0)
 		object.remove(stated_0, [
 			"functional_impairment_resolved", "goals_achieved", "returned_to_prior_function",
@@ -414,7 +414,7 @@ well_formed if {
 		"request_type", "request_id", "benefit_status", "review_date", "specialty",
 		"discontinuation",
 	]) == {}
-	every stated_0 in [value | value := object.get(input, "request_id", null); value != null] {
+	every stated_0 in [value | value := input.request_id; value != null] {
 		is_string(stated_0)
 		count(stated_0) >= 1
 		count(stated_0) <= 64
@@ -443,7 +443,7 @@ well_formed if {
 	input.request_type == "referral_route"
 	is_object(input)
 	object.remove(input, ["request_type", "request_id", "island"]) == {}
-	every stated_0 in [value | value := object.get(input, "request_id", null); value != null] {
+	every stated_0 in [value | value := input.request_id; value != null] {
 		is_string(stated_0)
 		count(stated_0) >= 1
 		count(stated_0) <= 64

@@ -153,9 +153,11 @@ class Log:
 
 
 def is_masked(entry: Any) -> bool:
-    """Whether the mask replaced everything of a log entry that comes from a request.
+    """Whether the mask saw everything of a log entry that comes from a request.
 
-    A mask that is undefined logs in clear, so the entry itself is checked. OPA lists in `masked` what was replaced.
+    A mask that is undefined logs in clear, so the entry itself is checked. OPA lists in `masked` what was replaced: the
+    whole, or the one field by which the mask of system/log.rego marks what may be kept as it was.
     """
     masked = entry.get("masked", ())
-    return all(name not in entry or f"/{name}" in masked for name in ("input", "result"))
+    marks = {"input": "/input/request_type", "result": "/result/outcome"}
+    return all(name not in entry or f"/{name}" in masked or mark in masked for name, mark in marks.items())
