@@ -505,7 +505,6 @@ def _kept_parts(
                 for each in folder.glob("*.unfinished"):
                     each.unlink(missing_ok=True)
                 kept = sum(1 for _ in folder.glob("[0-9]*.json"))
-                again = ["--resume"]
                 if kept and identity is not None:
                     print(f"{count_of(kept, 'finished part')} of the run kept in {folder}.", file=sys.stderr)
                     print(
