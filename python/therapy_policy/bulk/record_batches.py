@@ -246,8 +246,10 @@ class Decider:
             row.append(None if not_decided else any(values[name] != others[name] for name in compared))
         # A decision that is missing says nothing about the ID, which is then repeated.
         row.append(isinstance(now, str) or now["request_id"] is not None)
-        has_text = self._decision_texts and not isinstance(now, str)
-        row += _around_id(_json({**now, REQUEST_ID: _MARK}, sort_keys=True)) if has_text else (None, None)
+        if self._decision_texts and not isinstance(now, str):
+            row += _around_id(_json({**now, REQUEST_ID: _MARK}, sort_keys=True))
+        else:
+            row += (None, None)
         columns = dict(zip([name for name in self.schema.names[1:] if name != "decision"], row, strict=False))
         row += _around_id(_json({REQUEST_ID: _MARK, **columns})[:-1]) if self._rows_as_json else (None, None)
         return tuple(row)
