@@ -111,7 +111,7 @@ def test_each_line_gets_the_decision_that_it_gets_alone(
     assert decided["request_id"] == [json.loads(decision)["request_id"] for decision in decided["decision"]]
 
 
-@settings(max_examples=40)
+@settings(max_examples=25)
 @given(st.lists(st.one_of(valid_requests(), nearly_valid_requests()), min_size=1, max_size=6))
 def test_columns_are_decided_as_the_objects_that_they_stand_for(
     client: EmbeddedClient, decider: Decider, requests: list[dict[str, Any]]

@@ -6,7 +6,7 @@ nulls in the columns of the other types.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from functools import cache
 from typing import Any
 
@@ -68,6 +68,24 @@ def fields_of_types() -> dict[str, dict[str, pa.DataType]]:
         name: {field: _arrow_type(form, definitions) for field, form in definitions[name]["properties"].items()}
         for name in names
     }
+
+
+@cache
+def required_fields() -> tuple[dict[str, list[str]], set[str]]:
+    """Return the required fields of each request type, and the names of all required fields of objects inside."""
+    schema = packaged_json("request.schema.json")
+    definitions = schema["definitions"]
+    of_types = {name: definitions[name]["required"] for name in schema["properties"][REQUEST_TYPE]["enum"]}
+    inside = [each for name, form in definitions.items() for each in _objects_in(form) if each is not form]
+    inside += [definitions[name] for name in definitions if name not in of_types]
+    return of_types, {name for form in inside for name in form.get("required", ())}
+
+
+def _objects_in(form: Any) -> Iterator[Mapping[str, Any]]:
+    if isinstance(form, dict):
+        yield form
+        for each in form.values():
+            yield from _objects_in(each)
 
 
 @cache

@@ -1,7 +1,8 @@
 """Requests as Arrow columns, written as the JSON texts that they stand for.
 
 A null in a column, or in a struct, is a field that the request does not have. DuckDB writes the requests of all known
-types. Python writes the few others: those with a value in a column, or in a struct, that their type does not have.
+types. Python writes the few others: those with a value in a column, or in a struct, that their type does not have, and
+those without a required field, for which a null is not the same.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ import duckdb
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from therapy_policy.bulk.arrow_schema import REQUEST_TYPE, fields_of_types
+from therapy_policy.bulk.arrow_schema import REQUEST_TYPE, fields_of_types, required_fields
 
 
 def texts_of_columns(batch: pa.RecordBatch) -> pa.Array:
@@ -28,8 +29,8 @@ def texts_of_columns(batch: pa.RecordBatch) -> pa.Array:
     connection.register("requests", pa.Table.from_batches([batch]))
     texts = connection.sql(_query(batch.schema)).to_arrow_table()["text"].combine_chunks()
     connection.unregister("requests")
-    if texts.null_count:
-        rest = pc.is_null(texts)
+    rest = pc.or_(pc.is_null(texts), pc.fill_null(pc.match_substring_regex(texts, _lacks_required()), False))
+    if pc.any(rest).as_py():
         texts = pc.replace_with_mask(
             texts, rest, pa.array(map(_text_of_row, batch.filter(rest).to_pylist()), texts.type)
         )
@@ -44,15 +45,26 @@ def _connection() -> duckdb.DuckDBPyConnection:
 @cache
 def _query(schema: pa.Schema) -> str:
     cases = []
+    required, _ = required_fields()
     for request_type, fields in fields_of_types().items():
         own = [each.name for each in schema if each.name in fields and _is_within(each.type, fields[each.name])]
+        if not {*required[request_type]} <= {*own}:
+            continue
         others = [_quoted(name) for name in schema.names if name not in own]
-        no_others = "".join(f" AND {each} IS NULL" for each in others)
+        fitting = "".join(f" AND {_quoted(each)} IS NOT NULL" for each in required[request_type])
+        fitting += "".join(f" AND {each} IS NULL" for each in others)
         packed = ", ".join(f"{_quoted(name)} := {_quoted(name)}" for name in own)
         cases.append(
-            f"WHEN {REQUEST_TYPE} = '{request_type}'{no_others} THEN CAST(to_json(struct_pack({packed})) AS VARCHAR)"
+            f"WHEN {REQUEST_TYPE} = '{request_type}'{fitting} THEN CAST(to_json(struct_pack({packed})) AS VARCHAR)"
         )
+    cases = cases or ["WHEN false THEN ''"]
     return f"SELECT CASE {' '.join(cases)} END AS text FROM requests"
+
+
+@cache
+def _lacks_required() -> str:
+    _, inside = required_fields()
+    return f'"({"|".join(sorted(inside))})":null'
 
 
 def _quoted(name: str) -> str:
