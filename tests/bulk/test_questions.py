@@ -117,14 +117,14 @@ def test_columns_are_decided_as_the_objects_that_they_stand_for(
     client: EmbeddedClient, decider: Decider, requests: list[dict[str, Any]]
 ) -> None:
     fitting: list[dict[str, Any]] = []
+    batch = pa.RecordBatch.from_pylist([])
     for request in requests:
+        names = {name for each in [*fitting, request] for name in each}
         try:
-            pa.Table.from_pylist([*fitting, request])
+            batch = pa.RecordBatch.from_pylist([dict.fromkeys(names) | each for each in [*fitting, request]])
         except (pa.ArrowException, UnicodeEncodeError):
             continue  # not every list of JSON values fits columns
         fitting.append(request)
-    names = {name for request in fitting for name in request}
-    batch = pa.RecordBatch.from_pylist([dict.fromkeys(names) | request for request in fitting])
 
     decided = decider.decide(texts_of_columns(batch)).columns(decider.schema).to_pydict()
 

@@ -26,7 +26,7 @@ def texts_of_columns(batch: pa.RecordBatch) -> pa.Array:
     if batch.schema.get_field_index(REQUEST_TYPE) < 0 or not pa.types.is_string(batch.schema.field(REQUEST_TYPE).type):
         return pa.array(map(_text_of_row, batch.to_pylist()), pa.string())
     connection = _connection()
-    connection.register("requests", pa.Table.from_batches([batch]))
+    connection.register("requests", pa.Table.from_batches([batch]).rename_columns([*_sql_names(batch.schema).values()]))
     texts = connection.sql(_query(batch.schema)).to_arrow_table()["text"].combine_chunks()
     connection.unregister("requests")
     rest = pc.or_(pc.is_null(texts), pc.fill_null(pc.match_substring_regex(texts, _lacks_required()), False))
@@ -45,18 +45,17 @@ def _connection() -> duckdb.DuckDBPyConnection:
 @cache
 def _query(schema: pa.Schema) -> str:
     cases = []
+    columns = _sql_names(schema)
     required, _ = required_fields()
     for request_type, fields in fields_of_types().items():
         own = [each.name for each in schema if each.name in fields and _is_within(each.type, fields[each.name])]
         if not {*required[request_type]} <= {*own}:
             continue
-        others = [_quoted(name) for name in schema.names if name not in own]
-        fitting = "".join(f" AND {_quoted(each)} IS NOT NULL" for each in required[request_type])
-        fitting += "".join(f" AND {each} IS NULL" for each in others)
-        packed = ", ".join(f"{_quoted(name)} := {_quoted(name)}" for name in own)
-        cases.append(
-            f"WHEN {REQUEST_TYPE} = '{request_type}'{fitting} THEN CAST(to_json(struct_pack({packed})) AS VARCHAR)"
-        )
+        fitting = "".join(f" AND {columns[name]} IS NOT NULL" for name in required[request_type])
+        fitting += "".join(f" AND {column} IS NULL" for name, column in columns.items() if name not in own)
+        packed = ", ".join(f"{name} := {columns[name]}" for name in own)
+        text = f"CAST(to_json(struct_pack({packed})) AS VARCHAR)"
+        cases.append(f"WHEN {columns[REQUEST_TYPE]} = '{request_type}'{fitting} THEN {text}")
     cases = cases or ["WHEN false THEN ''"]
     return f"SELECT CASE {' '.join(cases)} END AS text FROM requests"
 
@@ -67,8 +66,9 @@ def _lacks_required() -> str:
     return f'"({"|".join(sorted(inside))})":null'
 
 
-def _quoted(name: str) -> str:
-    return '"' + name.replace('"', '""') + '"'
+def _sql_names(schema: pa.Schema) -> dict[str, str]:
+    """Names that SQL can have for all columns: it knows no empty name, and no two that differ only in case."""
+    return {name: f"column_{number}" for number, name in enumerate(schema.names)}
 
 
 def _is_within(kind: pa.DataType, published: pa.DataType) -> bool:
