@@ -224,6 +224,8 @@ class Decider:
 
     def _decide(self, questions: list[RequestText]) -> list[int]:
         """Decide questions by each policy; return the number of the row in the table for each."""
+        if not questions:
+            return []
         self._decided_questions += len(questions)
         decisions = [_decide_each(client, questions) for client in self.clients]
         codes = []
