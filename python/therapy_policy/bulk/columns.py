@@ -1,0 +1,99 @@
+"""Requests as Arrow columns, written as the JSON texts that they stand for.
+
+A null in a column, or in a struct, is a field that the request does not have. DuckDB writes the requests of all known
+types. Python writes the few others: those with a value in a column, or in a struct, that their type does not have, and
+those without a required field, for which a null is not the same.
+"""
+
+from __future__ import annotations
+
+import json
+from datetime import date
+from functools import cache
+from typing import Any
+
+import duckdb
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from therapy_policy.bulk.arrow_schema import REQUEST_TYPE, fields_of_types, required_fields
+
+
+def texts_of_columns(batch: pa.RecordBatch) -> pa.Array:
+    """Return the JSON text of each row."""
+    if not batch.num_rows:
+        return pa.array([], pa.string())
+    if batch.schema.get_field_index(REQUEST_TYPE) < 0 or not pa.types.is_string(batch.schema.field(REQUEST_TYPE).type):
+        return pa.array(map(_text_of_row, batch.to_pylist()), pa.string())
+    connection = _connection()
+    connection.register("requests", pa.Table.from_batches([batch]).rename_columns([*_sql_names(batch.schema).values()]))
+    texts = connection.sql(_query(batch.schema)).to_arrow_table()["text"].combine_chunks()
+    connection.unregister("requests")
+    rest = pc.or_(pc.is_null(texts), pc.fill_null(pc.match_substring_regex(texts, _lacks_required()), False))
+    if pc.any(rest).as_py():
+        texts = pc.replace_with_mask(
+            texts, rest, pa.array(map(_text_of_row, batch.filter(rest).to_pylist()), texts.type)
+        )
+    return texts
+
+
+@cache
+def _connection() -> duckdb.DuckDBPyConnection:
+    return duckdb.connect(config={"threads": 1, "preserve_insertion_order": True})
+
+
+@cache
+def _query(schema: pa.Schema) -> str:
+    cases = []
+    columns = _sql_names(schema)
+    required, _ = required_fields()
+    for request_type, fields in fields_of_types().items():
+        own = [each.name for each in schema if each.name in fields and _is_within(each.type, fields[each.name])]
+        if not {*required[request_type]} <= {*own}:
+            continue
+        fitting = "".join(f" AND {columns[name]} IS NOT NULL" for name in required[request_type])
+        fitting += "".join(f" AND {column} IS NULL" for name, column in columns.items() if name not in own)
+        packed = ", ".join(f"{name} := {columns[name]}" for name in own)
+        text = f"CAST(to_json(struct_pack({packed})) AS VARCHAR)"
+        cases.append(f"WHEN {columns[REQUEST_TYPE]} = '{request_type}'{fitting} THEN {text}")
+    cases = cases or ["WHEN false THEN ''"]
+    return f"SELECT CASE {' '.join(cases)} END AS text FROM requests"
+
+
+@cache
+def _lacks_required() -> str:
+    _, inside = required_fields()
+    return f'"({"|".join(sorted(inside))})":null'
+
+
+def _sql_names(schema: pa.Schema) -> dict[str, str]:
+    """Names that SQL can have for all columns: it knows no empty name, and no two that differ only in case."""
+    return {name: f"column_{number}" for number, name in enumerate(schema.names)}
+
+
+def _is_within(kind: pa.DataType, published: pa.DataType) -> bool:
+    """Whether a type has no field that the published one does not have, and only values that DuckDB writes alike."""
+    if pa.types.is_struct(published):
+        names = {each.name: each.type for each in published}
+        return pa.types.is_struct(kind) and all(
+            each.name in names and _is_within(each.type, names[each.name]) for each in kind
+        )
+    if pa.types.is_list(published):
+        is_list = pa.types.is_list(kind) or pa.types.is_large_list(kind)
+        return is_list and _is_within(kind.value_type, published.value_type)
+    plain = (pa.types.is_integer, pa.types.is_boolean, pa.types.is_string, pa.types.is_large_string, pa.types.is_date32)
+    return any(is_plain(kind) for is_plain in plain)
+
+
+def _text_of_row(row: dict[str, Any]) -> str:
+    return json.dumps(_without_nulls(row), ensure_ascii=False, default=_as_text)
+
+
+def _without_nulls(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {name: _without_nulls(each) for name, each in value.items() if each is not None}
+    return [*map(_without_nulls, value)] if isinstance(value, list) else value
+
+
+def _as_text(value: object) -> str:
+    return value.isoformat() if isinstance(value, date) else str(value)
