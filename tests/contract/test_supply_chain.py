@@ -18,6 +18,9 @@ PROJECT, BUILD = PYPROJECT["project"], PYPROJECT["build-system"]
 LOCKS = {
     "requirements.lock": PROJECT["dependencies"],
     "requirements-dev.lock": PROJECT["dependencies"] + PROJECT["optional-dependencies"]["dev"],
+    "requirements-spark.lock": PROJECT["dependencies"]
+    + PROJECT["optional-dependencies"]["spark"]
+    + PROJECT["optional-dependencies"]["test-spark"],
     "requirements-build.lock": BUILD["requires"],
 }
 
