@@ -131,6 +131,10 @@ class Client(ABC):
         """Decide requests given as JSON texts, and return the decisions in the same order; see `decide_many`."""
         return self._decide_batches(each_as_text(texts, checked_text))
 
+    def decide_checked(self, requests: list[RequestText]) -> list[Decision]:
+        """Decide requests that `checked_text` returned, and return the decisions in the same order; see `decide_many`."""
+        return self._decide_batches(requests)
+
     def _decide_one(self, request: RequestText) -> Decision:
         answer = self._ask("therapy/decision", request.text)
         return checked_decision(answer, request, self._policy_version, self._published)

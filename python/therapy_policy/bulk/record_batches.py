@@ -1,0 +1,326 @@
+"""Decide Arrow record batches in one process, each distinct question once.
+
+A request comes as JSON text or as columns. Columns become text first (see `columns.py`). Then, for a whole batch of
+lines at a time, `request_id` and the date are taken out of the text, and equal lines are put together. Only lines that
+are new in this process are parsed; `question` takes out the rest. Only questions that are new are decided.
+
+Taking something out of text without parsing it is safe only in lines without a backslash: there, every quote starts or
+ends a string. So the name of a field that occurs once in quotes before a colon is that field, and no other. All
+other lines are parsed. Whether the field is the one of the request or of an object inside it, the decision tells: it
+repeats the placeholder, or it does not.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Any, NamedTuple
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from therapy_policy.bulk.arrow_schema import AGAINST_COLUMNS, DECISION_COLUMNS, REQUEST_ID, decision_schema
+from therapy_policy.bulk.question import PLACEHOLDER, Question, Questions
+from therapy_policy.client.decision import Client, Decision
+from therapy_policy.client.embedded import EmbeddedClient
+from therapy_policy.client.request_text import RequestText, checked_text
+from therapy_policy.errors import EngineError, RequestNotJson, RequestTooLarge
+from therapy_policy.files import packaged_file
+
+MAX_ROWS = 16_384  # decided at a time
+MAX_REMEMBERED = 200_000  # lines, questions or decisions, in one process; then all are forgotten
+MAX_REMEMBERED_BYTES = 128 << 20
+
+_NULL = Question(checked_text("null"), None, None)  # how a line that is not JSON is decided
+_DATE_MARK = b"\\d"  # where a date was; lines that have a mark have no other backslash
+_OWN = ""  # the month of a line is that of its own date
+_BLANK = "[ \\t\\r\\n]*"
+
+
+class Policy(NamedTuple):
+    """A policy to decide by, as bytes that another process can receive. None is the one of this package."""
+
+    wasm: bytes | None = None
+    data: bytes | None = None  # JSON, already checked
+
+    def client(self) -> EmbeddedClient:
+        return EmbeddedClient(self.wasm, self.data, checked=False)
+
+    def values(self) -> Any:
+        return json.loads(packaged_file("data.json").read_bytes() if self.data is None else self.data)
+
+
+class Decided(NamedTuple):
+    """The decisions on the requests of a batch, in order: row `codes[i]` of `table` is the decision on request i."""
+
+    codes: pa.Array  # int32
+    request_ids: pa.Array  # of strings; null if the decision repeats none
+    months: pa.Array  # YYYY-MM of the date that decides; null if there is no valid one
+    table: pa.Table  # the columns of `decision_schema` without `request_id`, then those of `HELPERS`
+    new_questions: int  # questions that were decided for this batch
+
+    def columns(self, schema: pa.Schema) -> pa.RecordBatch:
+        """Return the decisions as columns, by `decision_schema`."""
+        rows = self.table.take(self.codes)
+        columns = [self.request_ids]
+        for name in schema.names[1:]:
+            columns.append(self._around_ids("decision") if name == "decision" else _one_chunk(rows[name]))
+        return pa.RecordBatch.from_arrays(columns, schema=schema)
+
+    def json_lines(self, decision_texts: bool) -> bytes:
+        """Return the same as JSON Lines, if the decider was created with `rows_as_json`."""
+        lines = self._around_ids("row")
+        if decision_texts:
+            whole = pc.fill_null(self._around_ids("decision"), "null")
+            lines = pc.binary_join_element_wise(
+                pc.utf8_replace_slice(lines, -1, 2**31 - 1, ',"decision":'), whole, "}", ""
+            )
+        joined = pc.binary_join(pa.ListArray.from_arrays([0, len(lines)], lines), "\n")[0].as_py()
+        return (joined + "\n").encode() if len(lines) else b""
+
+    def _around_ids(self, name: str) -> pa.Array:
+        before, after = (_one_chunk(self.table[f"{name}_{where}"].take(self.codes)) for where in ("before", "after"))
+        quoted = pc.binary_join_element_wise('"', self.request_ids, '"', "")
+        return pc.binary_join_element_wise(before, pc.fill_null(quoted, "null"), after, "")
+
+
+HELPERS = (
+    ("repeats_id", pa.bool_()),
+    ("decision_before", pa.string()),  # the decision as JSON up to the request's ID
+    ("decision_after", pa.string()),
+    ("row_before", pa.string()),  # the columns as a JSON object, up to the request's ID
+    ("row_after", pa.string()),
+)
+
+
+class Decider:
+    """Decides batches in this process and remembers what it decided. Not for several threads.
+
+    `decision_texts` adds the whole decision as JSON, and `rows_as_json` is for output as JSON Lines.
+
+    Raises `EngineNotAvailable`; deciding also raises `EngineError` if the engine decides nothing any more.
+    """
+
+    def __init__(
+        self,
+        policy: Policy = Policy(),  # noqa: B008
+        against: Policy | None = None,
+        *,
+        decision_texts: bool = False,
+        rows_as_json: bool = False,
+    ) -> None:
+        policies = [policy] if against is None else [policy, against]
+        self.clients: list[Client] = [each.client() for each in policies]
+        self.questions = Questions([each.values() for each in policies])
+        self.schema = decision_schema(against=against is not None, decision_texts=decision_texts)
+        self._in_table = pa.schema(
+            [self.schema.field(name) for name in self.schema.names[1:] if name != "decision"] + list(HELPERS)
+        )
+        self._decision_texts, self._rows_as_json = decision_texts, rows_as_json
+        date = "|".join(map(re.escape, sorted(self.questions.date_names)))
+        (request_id, *_) = (each.pattern for each in self.questions.request_ids)
+        self._id = f'"request_id"{_BLANK}:{_BLANK}"(?P<id>{request_id})"'
+        self._date = f'"(?P<name>{date})"{_BLANK}:{_BLANK}"(?P<date>[0-9]{{4}}-[0-9]{{2}}-[0-9]{{2}})"'
+        self._date_name = f'"({date})"{_BLANK}:'
+        self._forget()
+
+    def _forget(self) -> None:
+        self._lines: dict[bytes, tuple[int, str | None]] = {}  # code and month
+        self._codes: dict[str, int] = {}  # of questions
+        self._rows: dict[tuple[Any, ...], int] = {}
+        self._new_rows: list[tuple[Any, ...]] = []
+        self._table = self._in_table.empty_table()
+        self._remembered_bytes = 0
+
+    def decide(self, lines: pa.Array) -> Decided:
+        """Decide requests given as JSON texts, an array of strings or binaries; null is decided as a text `null`."""
+        if len(self._lines) + len(self._codes) > MAX_REMEMBERED or self._remembered_bytes > MAX_REMEMBERED_BYTES:
+            self._forget()
+        self._decided_questions = 0
+        lines = pc.fill_null(lines.cast(pa.binary()) if lines.type != pa.binary() else lines, b"null")
+        keys, ids, dates = self._keys(lines)
+        encoded = keys.dictionary_encode()
+        codes, months = self._resolve(encoded.dictionary.to_pylist())
+        codes, months = codes.take(encoded.indices), months.take(encoded.indices)
+        months = pc.if_else(pc.equal(months, _OWN), pc.utf8_slice_codeunits(dates, 0, 7), months)
+        if keys.null_count:
+            parsed = pc.is_null(keys)
+            answers = self._answers(lines.filter(parsed).to_pylist())
+            codes = pc.replace_with_mask(codes, parsed, pa.array([code for code, _ in answers], pa.int32()))
+            questions = [question for _, question in answers]
+            ids = pc.replace_with_mask(ids, parsed, pa.array([each.request_id for each in questions], pa.string()))
+            own = [each.date and each.date[:7] for each in questions]
+            months = pc.replace_with_mask(months, parsed, pa.array(own, pa.string()))
+        table = self._whole_table()
+        repeats = _one_chunk(table["repeats_id"]).take(codes)
+        ids = pc.if_else(repeats, ids, None)
+        return Decided(codes, ids, months, table, self._decided_questions)
+
+    def _keys(self, lines: pa.Array) -> tuple[pa.Array, pa.Array, pa.Array]:
+        """Return, for each line, what identifies its question, its ID and its date; null keys for lines to parse."""
+        ids = pc.extract_regex(lines, self._id)
+        ids = pc.struct_field(ids, "id").cast(pa.string())
+        has_id = pc.count_substring(lines, '"request_id"')
+        plain = pc.and_(
+            pc.equal(has_id, pc.is_valid(ids).cast(pa.int32())), pc.invert(pc.match_substring(lines, "\\"))
+        )
+        keys = pc.replace_substring_regex(lines, self._id, f'"request_id":"{PLACEHOLDER}"')
+        dates = pc.struct_field(pc.extract_regex(lines, self._date), "date").cast(pa.string())
+        known = dates.dictionary_encode()
+        starts = pa.array(
+            [None if each is None else self.questions.start_of_period(each) for each in known.dictionary.to_pylist()],
+            pa.string(),
+        ).take(known.indices)
+        one = pc.equal(pc.count_substring_regex(lines, self._date_name), 1)
+        starts = pc.if_else(one, starts, None)
+        without = pc.replace_substring_regex(keys, self._date, '"\\1":"\\\\d"')
+        keys = pc.if_else(
+            pc.is_valid(starts),
+            pc.binary_join_element_wise(without, starts.cast(pa.binary()), b"\n"),
+            keys,
+        )
+        return pc.if_else(plain, keys, None), ids, dates
+
+    def _resolve(self, keys: list[bytes]) -> tuple[pa.Array, pa.Array]:
+        """Return the code of each key and the month of its date."""
+        lines = self._lines
+        new = [key for key in keys if key not in lines]
+        for key, (code, question) in zip(new, self._answers([*map(_text_of_key, new)]), strict=True):
+            month = question.date and question.date[:7]
+            lines[key] = code, _OWN if month and _DATE_MARK in key else month
+            self._remembered_bytes += len(key)
+        found = [lines[key] for key in keys]
+        return pa.array([code for code, _ in found], pa.int32()), pa.array([month for _, month in found], pa.string())
+
+    def _answers(self, texts: list[bytes]) -> list[tuple[int, Question]]:
+        """Parse requests; return the code of the decision on each, and its question."""
+        questions = [self._question(text) for text in texts]
+        new = {each.asked.text: each.asked for each in questions if each.asked.text not in self._codes}
+        for text, code in zip(new, self._decide([*new.values()]), strict=True):
+            self._codes[text] = code
+            self._remembered_bytes += len(text)
+        return [(self._codes[each.asked.text], each) for each in questions]
+
+    def _question(self, text: bytes) -> Question:
+        try:
+            return self.questions.of(text)
+        except (RequestNotJson, RequestTooLarge):
+            return _NULL
+
+    def _decide(self, questions: list[RequestText]) -> list[int]:
+        """Decide questions by each policy; return the number of the row in the table for each."""
+        self._decided_questions += len(questions)
+        decisions = [_decide_each(client, questions) for client in self.clients]
+        codes = []
+        for each in zip(*decisions, strict=True):
+            row = self._row(*each)
+            if (code := self._rows.get(row)) is None:
+                code = self._rows[row] = len(self._rows)
+                self._new_rows.append(row)
+            codes.append(code)
+        return codes
+
+    def _row(self, now: Decision | str, against: Decision | str | None = None) -> tuple[Any, ...]:
+        not_decided = now if isinstance(now, str) else against if isinstance(against, str) else None
+        values = _columns_of(now)
+        row = [*values.values(), not_decided]
+        if against is not None:
+            others = _columns_of(against)
+            row += [others[name] for name in AGAINST_COLUMNS]
+            compared = [name for name in AGAINST_COLUMNS if name not in ("reasons", "policy_version")]
+            row.append(None if not_decided else any(values[name] != others[name] for name in compared))
+        # A decision that is missing says nothing about the ID, which is then repeated.
+        row.append(isinstance(now, str) or now["request_id"] is not None)
+        has_text = self._decision_texts and not isinstance(now, str)
+        row += _around_id(_json({**now, REQUEST_ID: _MARK}, sort_keys=True)) if has_text else (None, None)
+        columns = dict(zip([name for name in self.schema.names[1:] if name != "decision"], row, strict=False))
+        row += _around_id(_json({REQUEST_ID: _MARK, **columns})) if self._rows_as_json else (None, None)
+        return tuple(row)
+
+    def _whole_table(self) -> pa.Table:
+        if self._new_rows:
+            columns = zip(*self._new_rows, strict=True)
+            arrays = [pa.array(column, field.type) for column, field in zip(columns, self._in_table, strict=True)]
+            new = pa.Table.from_arrays(arrays, schema=self._in_table)
+            self._table = pa.concat_tables([self._table, new]).combine_chunks()
+            self._new_rows = []
+        return self._table
+
+
+def decide_batches(
+    batches: Iterable[pa.RecordBatch],
+    policy: Policy = Policy(),  # noqa: B008
+    against: Policy | None = None,
+    *,
+    text_column: str | None = None,
+    decision_texts: bool = False,
+) -> Iterator[pa.RecordBatch]:
+    """Decide the requests of record batches, each of its rows one request, in order.
+
+    With `text_column`, the requests are JSON texts in that column. Otherwise they are the columns of `request_schema`.
+    The decisions are columns as in `decision_schema`. Raises what `Decider` does.
+    """
+    from therapy_policy.bulk.columns import texts_of_columns
+
+    decider = Decider(policy, against, decision_texts=decision_texts)
+    for batch in batches:
+        for start in range(0, batch.num_rows, MAX_ROWS):
+            part = batch.slice(start, MAX_ROWS)
+            texts = part.column(text_column) if text_column is not None else texts_of_columns(part)
+            yield decider.decide(texts).columns(decider.schema)
+
+
+def _decide_each(client: Client, questions: list[RequestText]) -> Sequence[Decision | str]:
+    """Decide questions; where the engine fails, the result is why."""
+    try:
+        return client.decide_checked(questions)
+    except EngineError as error:
+        if error.decisions is None:
+            raise
+        return [decision or error.problem for decision in error.decisions]
+
+
+def _columns_of(decision: Decision | str) -> dict[str, Any]:
+    if isinstance(decision, str):
+        return dict.fromkeys(name for name, _ in DECISION_COLUMNS)
+    authorized, route, reasons = decision["authorized"], decision["route"], decision["reasons"]
+    return {
+        "request_type": decision["request_type"],
+        "outcome": decision["outcome"],
+        "units": authorized["units"],
+        "evaluation_visits": authorized["evaluation_visits"],
+        "treatment_visits": authorized["treatment_visits"],
+        "max_units_per_visit": authorized["max_units_per_visit"],
+        "procedure_codes": tuple(authorized["procedure_codes"]),
+        "authorized_under": tuple(decision["authorized_under"]),
+        "reasons": tuple(dict.fromkeys(reason["code"] for reason in reasons)),
+        "interpretations": tuple(dict.fromkeys(filter(None, (reason["interpretation"] for reason in reasons)))),
+        "route_chapter": route and route["chapter"],
+        "route_network": route and route["network"],
+        "policy_version": decision["policy_version"],
+    }
+
+
+def _text_of_key(key: bytes) -> bytes:
+    if _DATE_MARK not in key:
+        return key
+    line, _, start = key.rpartition(b"\n")
+    return line.replace(_DATE_MARK, start)
+
+
+_MARK = "\0"  # in place of the request's ID
+_ID_IN_JSON = '"request_id":"\\u0000"'  # never inside a string, where its quotes would have backslashes
+
+
+def _around_id(text: str) -> tuple[str, str]:
+    before, _, after = text.partition(_ID_IN_JSON)
+    return f'{before}"request_id":', after
+
+
+def _json(value: object, *, sort_keys: bool = False) -> str:
+    return json.dumps(value, sort_keys=sort_keys, ensure_ascii=False, separators=(",", ":"))
+
+
+def _one_chunk(column: pa.ChunkedArray) -> pa.Array:
+    return column.combine_chunks() if column.num_chunks != 1 else column.chunk(0)
