@@ -18,6 +18,7 @@ from pathlib import Path
 
 import psutil
 import pyspark
+from pyspark.sql import SparkSession
 
 SPARK_CLASS = Path(pyspark.__file__).parent / "bin/spark-class"
 START_SECONDS = 120.0
@@ -48,7 +49,7 @@ class Cluster:
 
     def kill_worker(self, index: int) -> None:
         """Kill a worker with its executors and their Python processes, as when its machine loses power."""
-        for process in reversed(self.processes_of(index)):
+        for process in self.processes_of(index):
             with contextlib.suppress(psutil.NoSuchProcess):
                 process.kill()
         self.workers[index].wait()
@@ -115,3 +116,16 @@ def _free_port() -> int:
     with contextlib.closing(socket.socket()) as probe:
         probe.bind(("127.0.0.1", 0))
         return int(probe.getsockname()[1])
+
+
+@contextlib.contextmanager
+def session(cluster: Cluster, *, cores: int = 2) -> Iterator[SparkSession]:
+    """Start an application with some cores of the cluster, and stop it afterwards."""
+    builder = SparkSession.builder.master(cluster.url).config("spark.cores.max", str(cores))
+    for name, value in CONFIGURATION.items():
+        builder = builder.config(name, value)
+    running = builder.getOrCreate()
+    try:
+        yield running
+    finally:
+        running.stop()

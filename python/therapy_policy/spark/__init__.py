@@ -6,6 +6,7 @@ get it, and what `job.py` beside this file does.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import lru_cache
 from typing import TYPE_CHECKING
@@ -80,7 +81,7 @@ def _fields(columns: Sequence[str], text_column: str | None, keep: Sequence[str]
 
 
 def _policy(bundle: Bundle | None) -> Policy:
-    return Policy() if bundle is None else Policy.of(bundle)
+    return Policy() if bundle is None else Policy(bundle.wasm, json.dumps(bundle.data).encode())
 
 
 def _deciding(
