@@ -277,6 +277,27 @@ def _print_version(wanted: bool) -> None:
         raise typer.Exit
 
 
+def _require_arrow() -> None:
+    try:
+        import duckdb  # noqa: F401
+        import pyarrow  # noqa: F401
+    except ImportError:
+        raise FileNotUsable(
+            "bulk needs pyarrow and DuckDB, which are not installed. Run: pip install 'therapy-policy[bulk]'"
+        ) from None
+
+
+def _print_arrow_schemas(wanted: bool) -> None:
+    if wanted:
+        _require_arrow()
+        from therapy_policy.bulk.arrow_schema import decision_schema, request_schema
+
+        both = (("Requests", request_schema()), ("Decisions", decision_schema(against=True, decision_texts=True)))
+        for title, columns in both:
+            _write_text(f"{title}:\n{columns.to_string(truncate_metadata=False)}\n\n")
+        raise typer.Exit
+
+
 @app.callback()
 def therapy_policy(
     version: Annotated[
@@ -350,6 +371,108 @@ def batch(
     if tally.not_decided:
         return NO_ENGINE
     return INVALID if tally.outcomes["invalid_request"] else DECIDED
+
+
+@app.command(epilog="Example: `therapy-policy bulk claims.parquet --output decisions.parquet --against 2.0.1`")
+def bulk(
+    file: Annotated[
+        str,
+        typer.Argument(
+            metavar="IN",
+            help="Requests: a .parquet file with the columns that --schema prints, or one request as JSON per line (or "
+            "in a JSON array), also in a gzip file; - reads standard input.",
+        ),
+    ],
+    output: Annotated[
+        str,
+        typer.Option(
+            "--output",
+            "-o",
+            metavar="OUT",
+            help="Where the decisions go, one row per request in the same order: a file that ends in .parquet, .jsonl "
+            "or .jsonl.gz; - writes JSON Lines to standard output.",
+        ),
+    ],
+    bundle: BundleName = None,
+    against: Annotated[
+        str | None,
+        typer.Option(
+            "--against",
+            metavar="NAME",
+            help="Also decide by this policy (as for --bundle), and report which requests flip.",
+        ),
+    ] = None,
+    decisions: Annotated[
+        bool, typer.Option("--decisions", help="Add the column `decision`: the whole decision as JSON.")
+    ] = False,
+    summary: Annotated[
+        str | None, typer.Option("--summary", metavar="FILE", help="Write the summary to this file, as JSON.")
+    ] = None,
+    look_at: Annotated[
+        int, typer.Option("--look-at", metavar="N", min=0, help="Name up to N requests for each kind of flip.")
+    ] = 10,
+    workers: Annotated[
+        int | None, typer.Option("--workers", metavar="N", min=1, help="Use N processes. Default: one per processor.")
+    ] = None,
+    resume: Annotated[bool, typer.Option("--resume", help="Resume an interrupted run.")] = False,
+    force: Annotated[
+        bool, typer.Option("--force", help="Replace OUT if it exists, and discard an unfinished run.")
+    ] = False,
+    schema: Annotated[
+        bool,
+        typer.Option(
+            "--schema",
+            callback=_print_arrow_schemas,
+            is_eager=True,
+            help="Print the columns of requests and of decisions as Arrow schemas.",
+        ),
+    ] = False,
+) -> int:
+    """Decide millions of requests on all processors, into columns: outcome, units, codes of reasons and so on.
+
+    Requests that the rules cannot tell apart are decided once: they differ only in `request_id`, in what a free text
+    says, or in dates of the same period. A summary by outcome, reason and month goes to standard error.
+    With --against, the summary also says which requests flip and which way, and OUT has both decisions of each.
+    Finished parts are kept in OUT.parts until OUT is complete; --resume continues an interrupted run.
+    This needs `pip install 'therapy-policy[bulk]'`.
+
+    Exit status: 0 all decided, 1 all decided and some request is invalid, 2 a file or usage error, 3 no engine to
+    answer or a request that it failed to decide (its row has `not_decided`), 130 stopped by Ctrl-C.
+    """
+    _require_arrow()
+    from therapy_policy.bulk.record_batches import Policy
+    from therapy_policy.bulk.run import Options, output_format
+    from therapy_policy.bulk.run import run as run_bulk
+
+    def policy(name: str | None) -> Policy:
+        if name is None:
+            return Policy()
+        loaded = _bundle(name)
+        return Policy(loaded.wasm, json.dumps(loaded.data).encode())
+
+    options = Options(
+        source=file,
+        output_format=output_format(output),
+        policy=policy(bundle),
+        against=policy(against) if against is not None else None,
+        decision_texts=decisions,
+        most_ids=look_at,
+    )
+    counts = run_bulk(
+        options,
+        output,
+        _write_out,
+        workers=workers,
+        resume=resume,
+        force=force,
+        command=["therapy-policy", *sys.argv[1:]],
+    )
+    print("\n".join(counts.as_lines()), file=sys.stderr)
+    if summary is not None:
+        Path(summary).write_text(json.dumps(counts.as_dict(), indent=2) + "\n", encoding="utf-8")
+    if counts.not_decided:
+        return NO_ENGINE
+    return INVALID if counts.outcomes["invalid_request"] else DECIDED
 
 
 @app.command(epilog="Example: `therapy-policy explain examples/pediatric_ot_claim.json`")

@@ -1,0 +1,525 @@
+"""Decide a whole file of requests on all cores into one file of decisions: `therapy-policy bulk`.
+
+The input is cut into chunks: ranges of bytes in a file of lines, row groups in a Parquet file, and texts that this
+process reads where a file cannot be cut, such as a gzip file. Each process decides one chunk at a time, and writes its
+decisions to a part file. So the memory that a run needs does not depend on the size of the input.
+
+`OUT.parts` has the parts until the output is finished, and `run.json`, which identifies the run, so that it can be
+resumed. How an input is cut depends only on the input: a run that was interrupted and resumed writes the same bytes as
+another. The output is joined from the parts and gets its name when it is finished.
+"""
+
+from __future__ import annotations
+
+import gzip
+import hashlib
+import json
+import multiprocessing
+import os
+import shlex
+import shutil
+import signal
+import sys
+import tempfile
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
+from concurrent.futures.process import BrokenProcessPool
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from importlib import metadata
+from itertools import count
+from multiprocessing.connection import wait as wait_for
+from pathlib import Path
+from typing import IO, Any, NamedTuple
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from therapy_policy import nesting
+from therapy_policy.bulk.columns import texts_of_columns
+from therapy_policy.bulk.record_batches import MAX_ROWS, Decider, Policy
+from therapy_policy.bulk.summary import Summary
+from therapy_policy.client.request_text import MAX_REQUEST_BYTES
+from therapy_policy.errors import EngineNotAvailable, FileNotUsable
+from therapy_policy.files import packaged_file, progress_bar, stoppable
+from therapy_policy.inputs import Record, open_input
+from therapy_policy.wording import count_of
+
+if sys.platform != "win32":
+    import fcntl
+
+CHUNK_BYTES = 4 << 20
+CHUNK_TEXTS = 16_384
+CHUNK_ROWS = 131_072  # of a row group
+ROW_GROUP_ROWS = 131_072  # of the output
+PARQUET, LINES, ZIPPED = ".parquet", ".jsonl", ".jsonl.gz"
+MARK = b"\xef\xbb\xbf"
+
+
+class Chunk(NamedTuple):
+    """A part of the input: `texts`, or else the lines that start in a range of bytes, or else rows of a row group."""
+
+    number: int
+    size: int  # bytes of the input, about
+    texts: list[bytes] | None = None
+    start: int = 0
+    end: int = 0
+    row_group: int | None = None
+    first_row: int = 0
+    rows: int = 0
+
+
+@dataclass(frozen=True)
+class Options:
+    """What to decide, and how to write it; for all processes of a run."""
+
+    source: str
+    output_format: str  # PARQUET, LINES or ZIPPED
+    policy: Policy
+    against: Policy | None
+    decision_texts: bool
+    most_ids: int  # of each kind of flip
+
+
+def output_format(output: str) -> str:
+    """Return the format that the name of an output says. Raises `FileNotUsable`."""
+    if output == "-":
+        return LINES
+    for ending in (PARQUET, LINES, ZIPPED):
+        if output.endswith(ending):
+            return ending
+    raise FileNotUsable(
+        f"The ending of {output} does not say its format. Give --output a name that ends in .parquet, .jsonl or .jsonl.gz."
+    )
+
+
+def run(
+    options: Options,
+    target: str,
+    write_out: Callable[[bytes], None],
+    *,
+    workers: int | None,
+    resume: bool,
+    force: bool,
+    command: Sequence[str],
+) -> Summary:
+    """Decide every request of `options.source` into `target`; either may be `-`. Return the counts.
+
+    `workers` is the number of processes; None is one for each processor. `command` resumes the run.
+
+    Raises `FileNotUsable`, `Stopped`, `OSError`, `EngineNotAvailable` or `EngineError`. Finished parts are kept.
+    """
+    with stoppable(), ExitStack() as stack:
+        source = _open_source(options.source, stack)
+        if target == "-":
+            if resume:
+                raise FileNotUsable("A run to standard output cannot be resumed. Give --output a file name.")
+            folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="therapy-policy-bulk-")))
+            parts = Parts(folder, options)
+        else:
+            output = Path(target)
+            if output.exists() and source.status is not None and os.path.samestat(source.status, os.stat(output)):
+                raise FileNotUsable(f"{target} is the input itself. Give --output another name.")
+            parts = stack.enter_context(
+                _kept_parts(output, options, source.identity, resume=resume, force=force, command=command)
+            )
+        with progress_bar(source.total, visible=target != "-" or not sys.stdout.isatty()) as advance:
+            numbers = _decide_all(source.chunks, parts, options, workers or _processors(), advance)
+        summary = Summary()
+        for number in range(numbers):
+            summary.add(parts.summary(number), options.most_ids)
+        if target == "-":
+            for number in range(numbers):
+                write_out(parts.part(number).read_bytes())
+        else:
+            parts.join(numbers, output)
+        return summary
+
+
+def _processors() -> int:
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+# --- the input
+
+
+class _Source(NamedTuple):
+    chunks: Iterator[Chunk]
+    total: int | None  # of `Chunk.size`, if it is known
+    status: os.stat_result | None
+    identity: dict[str, int] | None  # None if it cannot be read again
+
+
+def _open_source(name: str, stack: ExitStack) -> _Source:
+    if name.endswith(PARQUET):
+        return _open_parquet(name, stack)
+    opened = stack.enter_context(open_input(name))
+    identity = None
+    if opened.size is not None and opened.modified_ns is not None:
+        identity = {"input_bytes": opened.size, "input_modified_ns": opened.modified_ns}
+    records = opened.records(MAX_REQUEST_BYTES)
+    if name != "-" and opened.size is not None and opened.progress_bytes is not None and not opened.in_arrays:
+        return _Source(_ranges(opened.size), opened.size, opened.status, identity)
+    return _Source(_texts(records), opened.progress_bytes, opened.status, identity)
+
+
+def _ranges(size: int) -> Iterator[Chunk]:
+    for number, start in enumerate(range(0, size, CHUNK_BYTES)):
+        end = min(start + CHUNK_BYTES, size)
+        yield Chunk(number, end - start, start=start, end=end)
+
+
+def _texts(records: Iterator[Record]) -> Iterator[Chunk]:
+    texts: list[bytes] = []
+    number = size = 0
+    for record in records:
+        texts.append(record.text)
+        size += record.size
+        if len(texts) == CHUNK_TEXTS or size >= CHUNK_BYTES:
+            yield Chunk(number, size, texts)
+            number, texts, size = number + 1, [], 0
+    if texts:
+        yield Chunk(number, size, texts)
+
+
+def _open_parquet(name: str, stack: ExitStack) -> _Source:
+    try:
+        status = os.stat(name)
+        opened = stack.enter_context(pq.ParquetFile(name))
+    except OSError as problem:
+        why = problem.strerror or "it cannot be opened"
+        raise FileNotUsable(f"{name} cannot be read: {why}. Give the name of a readable Parquet file.") from None
+    except pa.ArrowException:
+        raise FileNotUsable(f"{name} is not a Parquet file, or is damaged. Get an intact copy.") from None
+    names = opened.schema_arrow.names
+    if len({*names}) < len(names):
+        raise FileNotUsable(f"{name} has two columns with the same name. Rename one.")
+    groups = [opened.metadata.row_group(n) for n in range(opened.metadata.num_row_groups)]
+    identity = {"input_bytes": status.st_size, "input_modified_ns": status.st_mtime_ns}
+    return _Source(_row_groups(groups), sum(each.total_byte_size for each in groups), status, identity)
+
+
+def _row_groups(groups: Sequence[Any]) -> Iterator[Chunk]:
+    numbers = count()
+    for index, group in enumerate(groups):
+        for first in range(0, group.num_rows, CHUNK_ROWS):
+            rows = min(CHUNK_ROWS, group.num_rows - first)
+            size = group.total_byte_size * rows // group.num_rows
+            yield Chunk(next(numbers), size, row_group=index, first_row=first, rows=rows)
+
+
+def _batches(source: str, chunk: Chunk) -> Iterator[pa.Array]:
+    """Yield the JSON texts of a chunk."""
+    if chunk.row_group is not None:
+        with pq.ParquetFile(source) as opened:
+            at = 0
+            for batch in opened.iter_batches(MAX_ROWS, row_groups=[chunk.row_group], use_threads=False):
+                first, end = max(at, chunk.first_row), min(at + len(batch), chunk.first_row + chunk.rows)
+                if first < end:
+                    yield texts_of_columns(batch.slice(first - at, end - first))
+                at += len(batch)
+                if at >= chunk.first_row + chunk.rows:
+                    break
+        return
+    lines = chunk.texts if chunk.texts is not None else _lines(source, chunk)
+    for first in range(0, len(lines), MAX_ROWS):
+        yield pa.array(lines[first : first + MAX_ROWS], pa.binary())
+
+
+def _lines(source: str, chunk: Chunk) -> list[bytes]:
+    """Return the lines that start in the range of a chunk, as `inputs.lines_of` gives them."""
+    with open(source, "rb") as opened:
+        if chunk.start:
+            opened.seek(chunk.start - 1)
+            _skip_line(opened)
+        size = chunk.end - opened.tell()
+        if size <= 0:
+            return []
+        text = opened.read(size)
+        if not text.endswith(b"\n"):
+            text += opened.readline(MAX_REQUEST_BYTES + 1)
+    lines = text.split(b"\n")
+    if not lines[-1]:
+        lines.pop()
+    return [line.removeprefix(MARK) for line in lines] if MARK in text else lines
+
+
+def _skip_line(opened: IO[bytes]) -> None:
+    while (piece := opened.readline(CHUNK_BYTES)) and not piece.endswith(b"\n"):
+        pass
+
+
+# --- the processes
+
+
+def _decide_all(
+    chunks: Iterator[Chunk], parts: Parts, options: Options, workers: int, advance: Callable[[int, int], None]
+) -> int:
+    """Decide all chunks that have no part yet; return the number of chunks."""
+    rows = number = 0
+    waiting: dict[Future[int], Chunk] = {}
+    to_do: list[Chunk] = []
+    for chunk in chunks:
+        number = chunk.number + 1
+        if (done := parts.rows_done(chunk.number)) is None:
+            to_do.append(chunk)
+            break
+        rows += done
+        advance(chunk.size, rows)
+    if not to_do:
+        return number
+    executor = ProcessPoolExecutor(
+        workers, multiprocessing.get_context("spawn"), initializer=_start, initargs=(options, parts.folder)
+    )
+    try:
+
+        def take(least_free: int) -> None:
+            nonlocal rows
+            while len(waiting) > least_free:
+                for future in wait(waiting, return_when=FIRST_COMPLETED).done:
+                    rows += future.result()
+                    advance(waiting.pop(future).size, rows)
+
+        for chunk in (each for some in (to_do, chunks) for each in some):
+            number = chunk.number + 1
+            if (done := parts.rows_done(chunk.number)) is not None:
+                rows += done
+                advance(chunk.size, rows)
+                continue
+            take(2 * workers - 1)
+            waiting[executor.submit(_decide_chunk, chunk)] = chunk
+        take(0)
+    except BrokenProcessPool:
+        raise EngineNotAvailable(
+            "A process of the run ended unexpectedly, for example because the machine has too little memory. "
+            "Use --resume, and --workers with a smaller number."
+        ) from None
+    finally:
+        executor.shutdown(wait=True, cancel_futures=True)
+    return number
+
+
+_state: tuple[Options, Path, Decider] | None = None  # of a process that decides
+
+
+def _start(options: Options, folder: Path) -> None:
+    """Prepare a process: it leaves signals to its parent, and ends when the parent does."""
+    global _state
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, signal.SIG_IGN)
+    threading.Thread(target=_end_with_parent, daemon=True).start()
+    pa.set_cpu_count(1)
+    pa.set_io_thread_count(1)
+    decider = Decider(
+        options.policy,
+        options.against,
+        decision_texts=options.decision_texts,
+        rows_as_json=options.output_format != PARQUET,
+    )
+    _state = options, folder, decider
+
+
+def _end_with_parent() -> None:
+    parent = multiprocessing.parent_process()
+    if parent is not None:
+        wait_for([parent.sentinel])
+        os._exit(1)
+
+
+def _decide_chunk(chunk: Chunk) -> int:
+    """Decide a chunk into a part file; return the number of its rows."""
+    assert _state is not None
+    options, folder, decider = _state
+    parts = Parts(folder, options)
+    summary = Summary()
+    unfinished = folder / f"{chunk.number:08}.{os.getpid()}.unfinished"
+    with _writer(unfinished, options, decider) as write:
+        for texts in _batches(options.source, chunk):
+            decided = decider.decide(texts)
+            write(decided)
+            summary.count(decided, options.most_ids)
+    os.replace(unfinished, parts.part(chunk.number))
+    parts.keep_summary(chunk.number, summary)
+    return summary.rows
+
+
+@contextmanager
+def _writer(path: Path, options: Options, decider: Decider) -> Iterator[Callable[[Any], None]]:
+    if options.output_format == PARQUET:
+        with pq.ParquetWriter(path, decider.schema, **_PARQUET_OPTIONS) as writer:
+            yield lambda decided: writer.write_batch(decided.columns(decider.schema))
+    elif options.output_format == ZIPPED:
+        with open(path, "wb") as stored, gzip.GzipFile("", "wb", 6, stored, mtime=0) as file:
+            yield lambda decided: file.write(decided.json_lines(options.decision_texts))
+    else:
+        with open(path, "wb") as file:
+            yield lambda decided: file.write(decided.json_lines(options.decision_texts))
+
+
+_PARQUET_OPTIONS: dict[str, Any] = {"compression": "zstd"}
+
+
+# --- the parts, and the output
+
+
+class Parts:
+    """The part files of a run, each with a JSON file of its counts, which is written last."""
+
+    def __init__(self, folder: Path, options: Options) -> None:
+        self.folder, self.options = folder, options
+
+    def part(self, number: int) -> Path:
+        return self.folder / f"{number:08}{self.options.output_format}"
+
+    def _summary_file(self, number: int) -> Path:
+        return self.folder / f"{number:08}.json"
+
+    def keep_summary(self, number: int, summary: Summary) -> None:
+        """Record that a part is finished."""
+        note = {"part_bytes": self.part(number).stat().st_size, "summary": summary.as_dict()}
+        unfinished = self.folder / f"{number:08}.{os.getpid()}.unfinished"
+        unfinished.write_text(json.dumps(note), encoding="utf-8")
+        os.replace(unfinished, self._summary_file(number))
+
+    def summary(self, number: int) -> dict[str, Any]:
+        """Return the counts of a finished part."""
+        summary: dict[str, Any] = json.loads(self._summary_file(number).read_text(encoding="utf-8"))["summary"]
+        return summary
+
+    def rows_done(self, number: int) -> int | None:
+        """Return the number of rows of a part, or None if it is not finished."""
+        try:
+            note = json.loads(self._summary_file(number).read_text(encoding="utf-8"))
+            whole = note["part_bytes"] == self.part(number).stat().st_size
+            return int(note["summary"]["rows"]) if whole else None
+        except (OSError, ValueError, KeyError, TypeError):
+            return None  # also if the machine crashed while it was written
+
+    def join(self, numbers: int, output: Path) -> None:
+        """Join the parts into the output, which gets its name at the end; delete them."""
+        partial = self.folder / f"whole{self.options.output_format}"
+        if self.options.output_format == PARQUET:
+            self._join_tables(numbers, partial)
+        else:
+            with open(partial, "wb") as whole:
+                for number in range(numbers):
+                    with open(self.part(number), "rb") as part:
+                        shutil.copyfileobj(part, whole, CHUNK_BYTES)
+        with open(partial, "rb") as whole_file:
+            os.fsync(whole_file.fileno())
+        os.replace(partial, output)
+        shutil.rmtree(self.folder)
+
+    def _join_tables(self, numbers: int, partial: Path) -> None:
+        from therapy_policy.bulk.arrow_schema import decision_schema
+
+        options = self.options
+        schema = decision_schema(against=options.against is not None, decision_texts=options.decision_texts)
+        with pq.ParquetWriter(partial, schema, **_PARQUET_OPTIONS) as writer:
+            tables: list[pa.Table] = []
+            for number in range(numbers):
+                tables.append(pq.read_table(self.part(number), schema=schema))
+                if sum(map(len, tables)) >= ROW_GROUP_ROWS or number == numbers - 1:
+                    writer.write_table(pa.concat_tables(tables), ROW_GROUP_ROWS)
+                    tables = []
+
+
+@contextmanager
+def _kept_parts(
+    output: Path,
+    options: Options,
+    identity: dict[str, int] | None,
+    *,
+    resume: bool,
+    force: bool,
+    command: Sequence[str],
+) -> Iterator[Parts]:
+    """Give the folder of a run's parts. If the run does not finish, keep it, and print how to resume."""
+    folder = output.with_name(output.name + ".parts")
+    if output.exists() and not output.is_file():
+        raise FileNotUsable(
+            f"{output} is not a file. Give --output the name of a file, or - for standard output."
+        )
+    if output.exists() and not force:
+        raise FileNotUsable(f"{output} already exists. Give another name, or use --force to replace it.")
+    if resume and identity is None:
+        raise FileNotUsable(f"Only a file can be resumed, and {options.source} is not one. Use --force to start over.")
+    if folder.exists() and not (resume or force):
+        raise FileNotUsable(f"{folder} holds an unfinished run. Use --resume to continue it, or --force to start over.")
+    if resume and not folder.exists():
+        print(f"There is no {folder} to resume. Starting with the first row.", file=sys.stderr)
+    folder.mkdir(parents=False, exist_ok=True)
+    note = {**_identity(options), **(identity or {})}
+    note_file = folder / "run.json"
+    with open(os.open(note_file, os.O_RDWR | os.O_CREAT, 0o666), "r+", encoding="utf-8") as locked:
+        _lock(locked, folder)
+        text = locked.read()
+        if text and resume:
+            _check_same_run(text, note, folder, options.source)
+        else:
+            for each in folder.iterdir():
+                if each != note_file:
+                    each.unlink()
+        locked.seek(0)
+        locked.truncate()
+        locked.write(json.dumps(note, indent=1))
+        locked.flush()
+        parts = Parts(folder, options)
+        try:
+            yield parts
+        finally:
+            if folder.exists():  # otherwise the output is finished
+                for each in folder.glob("*.unfinished"):
+                    each.unlink(missing_ok=True)
+                kept = sum(1 for _ in folder.glob("[0-9]*.json"))
+                if kept and identity is not None:
+                    print(f"{count_of(kept, 'finished part')} of the run kept in {folder}.", file=sys.stderr)
+                    print(f"To resume, run: {shlex.join([*command, *([] if resume else ['--resume'])])}", file=sys.stderr)
+                else:
+                    shutil.rmtree(folder, ignore_errors=True)
+
+
+def _lock(file: IO[str], folder: Path) -> None:
+    if sys.platform != "win32":
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            raise FileNotUsable(f"Another run is writing {folder}. Wait for it, or give another name.") from None
+
+
+def _check_same_run(text: str, note: dict[str, Any], folder: Path, source: str) -> None:
+    try:
+        before = nesting.loads(text)
+    except ValueError:
+        before = None
+    if not isinstance(before, dict):
+        raise FileNotUsable(f"{folder / 'run.json'} cannot be read. Use --force to start over.")
+    if {name: before.get(name) for name in note if name.startswith("input_")} != {
+        name: value for name, value in note.items() if name.startswith("input_")
+    }:
+        raise FileNotUsable(
+            f"{source} is a different file, or has changed since the run that wrote {folder}. Use --force to start over."
+        )
+    if before != note:
+        raise FileNotUsable(
+            f"The policy, the options or the program changed since the run that wrote {folder}. "
+            "Use --force to start over."
+        )
+
+
+def _identity(options: Options) -> dict[str, Any]:
+    return {
+        "program": metadata.version("therapy-policy"),
+        "policy": _digest(options.policy),
+        "against": None if options.against is None else _digest(options.against),
+        "format": options.output_format,
+        "decision_texts": options.decision_texts,
+        "most_ids": options.most_ids,
+    }
+
+
+def _digest(policy: Policy) -> str:
+    wasm = packaged_file("policy.wasm").read_bytes() if policy.wasm is None else policy.wasm
+    data = packaged_file("data.json").read_bytes() if policy.data is None else policy.data
+    return hashlib.sha256(hashlib.sha256(wasm).digest() + hashlib.sha256(data).digest()).hexdigest()
