@@ -5,13 +5,14 @@ from __future__ import annotations
 import io
 import json
 import tarfile
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
 from pyspark.sql import Row
 
 from therapy_policy import EmbeddedClient, RequestNotJson
+from therapy_policy.client.request_text import checked_text
 from therapy_policy.policy.bundles import Bundle, packaged_bundle
 
 ROOT = Path(__file__).parents[1]
@@ -34,14 +35,6 @@ BROKEN = [
 TEXTS = [text.encode() for text in EXAMPLES + CLAIMS] + BROKEN
 
 
-def distinct_visits(count: int) -> Iterator[dict[str, Any]]:
-    """Yield valid visits that all ask something else."""
-    example = json.loads((ROOT / "examples/pt_visit.json").read_text(encoding="utf-8"))
-    for number in range(count):
-        prior = {"evaluation": number // 900, "treatment": number % 900}
-        yield {**example, "request_id": f"V-{number}", "prior_visits": prior}
-
-
 def decided(texts: Iterable[bytes]) -> list[dict[str, Any]]:
     """What `EmbeddedClient` decides; a text that is not JSON is decided as `null`."""
     with EmbeddedClient() as client:
@@ -49,8 +42,6 @@ def decided(texts: Iterable[bytes]) -> list[dict[str, Any]]:
 
 
 def _is_json(text: bytes) -> bool:
-    from therapy_policy.client.request_text import checked_text
-
     try:
         checked_text(text)
     except RequestNotJson:

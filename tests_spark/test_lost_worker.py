@@ -9,18 +9,19 @@ from pathlib import Path
 
 from pyspark.sql import SparkSession
 
-from tests_spark.requests import decided, distinct_visits
+from tests_spark.requests import decided
 from therapy_policy.spark import decide
+from tools.bench_spark import distinct_visits
 from tools.spark_cluster import Cluster
 
 REQUESTS, PARTITIONS = 12_000, 24
 SECONDS = 300.0
 
 
-def test_a_killed_worker_loses_nothing_and_doubles_nothing(
+def test_a_killed_worker_loses_nothing_and_duplicates_nothing(
     spark: SparkSession, cluster: Cluster, tmp_path: Path
 ) -> None:
-    texts = [json.dumps(request) for request in distinct_visits(REQUESTS)]
+    texts = [json.dumps(request) for request in distinct_visits(0, REQUESTS)]
     spark.createDataFrame([*zip(texts)], "value string").repartition(PARTITIONS).write.parquet(str(tmp_path / "in"))
     requests = spark.read.parquet(str(tmp_path / "in")).repartition(PARTITIONS)
     tracker = spark.sparkContext.statusTracker()

@@ -58,7 +58,9 @@ def decide(
     selected = [asked.alias("asked")] + ([functions.struct(*map(column, keep)).alias("kept")] if keep else [])
     kept = [requests.schema[name] for name in keep]
     schema = StructType([*kept, *from_arrow_schema(decisions).fields])
-    deciding = _deciding(_policy(bundle), against and _policy(against), decision_texts)
+    deciding = _deciding(
+        Policy() if bundle is None else _policy(bundle), None if against is None else _policy(against), decision_texts
+    )
     return requests.select(*selected).mapInArrow(deciding, schema)
 
 
@@ -80,8 +82,8 @@ def _fields(columns: Sequence[str], text_column: str | None, keep: Sequence[str]
     return [name for name in columns if name in known]
 
 
-def _policy(bundle: Bundle | None) -> Policy:
-    return Policy() if bundle is None else Policy(bundle.wasm, json.dumps(bundle.data).encode())
+def _policy(bundle: Bundle) -> Policy:
+    return Policy(bundle.wasm, json.dumps(bundle.data).encode())
 
 
 def _deciding(
