@@ -6,10 +6,11 @@ many requests ask is decided once. Three things are taken out:
 - `request_id` becomes `PLACEHOLDER`.
 - What a free text says: it becomes a token, as in the sidecar's decision log and by the same list, the policy's
   `plain_fields`. Equal texts get equal tokens.
-- Each date becomes one of the first days of its period. A period starts on each date in the policy's parameters. Several
-  dates of one request stay as many dates, in the same order.
+- Each date becomes one of the first days of its period. A period starts on each date in the policy's parameters.
+  Several dates of one request stay as many dates, in the same order.
 
-Which fields these are, and where the periods start, is in the data of the policy. Nothing here knows what a field is for.
+Which fields these are, and where the periods start, is in the data of the policy. Nothing here knows what a field is
+for.
 """
 
 from __future__ import annotations

@@ -13,8 +13,8 @@ repeats the placeholder, or it does not.
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Iterable, Iterator, Sequence
+from functools import reduce
 from typing import Any, NamedTuple
 
 import pyarrow as pa
@@ -33,9 +33,11 @@ MAX_REMEMBERED = 200_000  # lines, questions or decisions, in one process; then 
 MAX_REMEMBERED_BYTES = 128 << 20
 
 _NULL = Question(checked_text("null"), None, None)  # how a line that is not JSON is decided
-_DATE_MARK = b"\\d"  # where a date was; lines that have a mark have no other backslash
+# Where an ID and a date were. Lines that have marks have no other backslash.
+_ID_MARK, _DATE_MARK = b"\\i", b"\\d"
+_HEAD_BYTES = 1 << 16
+_TO_THE_END = 1 << 24  # far above the largest request; Arrow computes wrongly with much larger numbers
 _OWN = ""  # the month of a line is that of its own date
-_BLANK = "[ \\t\\r\\n]*"
 
 
 class Policy(NamedTuple):
@@ -68,16 +70,14 @@ class Decided(NamedTuple):
             columns.append(self._around_ids("decision") if name == "decision" else _one_chunk(rows[name]))
         return pa.RecordBatch.from_arrays(columns, schema=schema)
 
-    def json_lines(self, decision_texts: bool) -> bytes:
+    def json_lines(self, decision_texts: bool) -> memoryview:
         """Return the same as JSON Lines, if the decider was created with `rows_as_json`."""
         lines = self._around_ids("row")
         if decision_texts:
             whole = pc.fill_null(self._around_ids("decision"), "null")
-            lines = pc.binary_join_element_wise(
-                pc.utf8_replace_slice(lines, -1, 2**31 - 1, ',"decision":'), whole, "}", ""
-            )
-        joined = pc.binary_join(pa.ListArray.from_arrays([0, len(lines)], lines), "\n")[0].as_py()
-        return (joined + "\n").encode() if len(lines) else b""
+            lines = pc.binary_join_element_wise(lines, ',"decision":', whole, "")
+        lines = pc.binary_join_element_wise(lines, "}\n", "")
+        return memoryview(lines.buffers()[2] or b"")[: pc.sum(pc.binary_length(lines)).as_py() or 0]
 
     def _around_ids(self, name: str) -> pa.Array:
         before, after = (_one_chunk(self.table[f"{name}_{where}"].take(self.codes)) for where in ("before", "after"))
@@ -89,7 +89,7 @@ HELPERS = (
     ("repeats_id", pa.bool_()),
     ("decision_before", pa.string()),  # the decision as JSON up to the request's ID
     ("decision_after", pa.string()),
-    ("row_before", pa.string()),  # the columns as a JSON object, up to the request's ID
+    ("row_before", pa.string()),  # the columns as a JSON object without its last brace, up to the request's ID
     ("row_after", pa.string()),
 )
 
@@ -118,11 +118,8 @@ class Decider:
             [self.schema.field(name) for name in self.schema.names[1:] if name != "decision"] + list(HELPERS)
         )
         self._decision_texts, self._rows_as_json = decision_texts, rows_as_json
-        date = "|".join(map(re.escape, sorted(self.questions.date_names)))
-        (request_id, *_) = (each.pattern for each in self.questions.request_ids)
-        self._id = f'"request_id"{_BLANK}:{_BLANK}"(?P<id>{request_id})"'
-        self._date = f'"(?P<name>{date})"{_BLANK}:{_BLANK}"(?P<date>[0-9]{{4}}-[0-9]{{2}}-[0-9]{{2}})"'
-        self._date_name = f'"({date})"{_BLANK}:'
+        # All of a kind: a line that another pattern would refuse is parsed, which checks each.
+        self._valid_id = f"^{self.questions.request_ids[0].pattern}$"
         self._forget()
 
     def _forget(self) -> None:
@@ -159,28 +156,45 @@ class Decider:
 
     def _keys(self, lines: pa.Array) -> tuple[pa.Array, pa.Array, pa.Array]:
         """Return, for each line, what identifies its question, its ID and its date; null keys for lines to parse."""
-        ids = pc.extract_regex(lines, self._id)
-        ids = pc.struct_field(ids, "id").cast(pa.string())
-        has_id = pc.count_substring(lines, '"request_id"')
-        plain = pc.and_(
-            pc.equal(has_id, pc.is_valid(ids).cast(pa.int32())), pc.invert(pc.match_substring(lines, "\\"))
-        )
-        keys = pc.replace_substring_regex(lines, self._id, f'"request_id":"{PLACEHOLDER}"')
-        dates = pc.struct_field(pc.extract_regex(lines, self._date), "date").cast(pa.string())
-        known = dates.dictionary_encode()
-        starts = pa.array(
-            [None if each is None else self.questions.start_of_period(each) for each in known.dictionary.to_pylist()],
-            pa.string(),
-        ).take(known.indices)
-        one = pc.equal(pc.count_substring_regex(lines, self._date_name), 1)
-        starts = pc.if_else(one, starts, None)
-        without = pc.replace_substring_regex(keys, self._date, '"\\1":"\\\\d"')
-        keys = pc.if_else(
-            pc.is_valid(starts),
-            pc.binary_join_element_wise(without, starts.cast(pa.binary()), b"\n"),
-            keys,
-        )
+        text = _bytes_of(lines)
+        cut = _Cut(lines, text, REQUEST_ID)
+        ids, after = cut.value_and_rest()
+        valid = pc.and_(pc.equal(cut.times, 1), pc.match_substring_regex(ids, self._valid_id))
+        plain = pc.or_(valid, pc.equal(cut.times, 0))
+        if cut.has_other_spellings(text):  # then a line without the usual one may have another
+            plain = pc.and_(plain, pc.equal(pc.count_substring(lines, cut.name), cut.times))
+        if b"\\" in text:
+            plain = pc.and_(plain, pc.invert(pc.match_substring(lines, "\\")))
+        keys = pc.if_else(valid, cut.around(_ID_MARK, after), lines)
+        ids = pc.if_else(valid, ids, None).cast(pa.string())
+        keys, dates = self._without_dates(keys, text)
         return pc.if_else(plain, keys, None), ids, dates
+
+    def _without_dates(self, keys: pa.Array, text: bytes) -> tuple[pa.Array, pa.Array]:
+        """Take the date out of each key that has only one; return the keys and the dates."""
+        names = sorted(self.questions.date_names)
+        cuts = [_Cut(keys, text, name) for name in names if f'"{name}"'.encode() in text[:_HEAD_BYTES]]
+        dates = pa.nulls(len(keys), pa.string())
+        if not cuts:
+            return keys, dates
+        times = reduce(pc.add, [cut.times for cut in cuts])
+        # All their names have the same end, so no text has more of them than of that end.
+        if text.count(_common_end(names).encode() + b'"') != (pc.sum(times).as_py() or 0):
+            return keys, dates
+        without = keys
+        for cut in cuts:
+            here = pc.and_(pc.equal(times, 1), pc.equal(cut.times, 1))
+            date, after = pc.binary_slice(cut.rest, 0, 10), pc.binary_slice(cut.rest, 10, _TO_THE_END)
+            here = pc.and_(here, pc.starts_with(after, '"'))
+            here = pc.and_(here, pc.match_substring_regex(date, "^[0-9-]{10}$"))
+            dates = pc.if_else(here, pc.if_else(here, date, b"").cast(pa.string()), dates)
+            without = pc.if_else(here, cut.around(_DATE_MARK, after), without)
+        known = dates.dictionary_encode()
+        starts = [each and self.questions.start_of_period(each) for each in known.dictionary.to_pylist()]
+        starts = pa.array(starts, pa.binary()).take(known.indices)
+        valid = pc.is_valid(starts)
+        keys = pc.if_else(valid, pc.binary_join_element_wise(without, starts, b"\n"), keys)
+        return keys, pc.if_else(valid, dates, None)
 
     def _resolve(self, keys: list[bytes]) -> tuple[pa.Array, pa.Array]:
         """Return the code of each key and the month of its date."""
@@ -235,7 +249,7 @@ class Decider:
         has_text = self._decision_texts and not isinstance(now, str)
         row += _around_id(_json({**now, REQUEST_ID: _MARK}, sort_keys=True)) if has_text else (None, None)
         columns = dict(zip([name for name in self.schema.names[1:] if name != "decision"], row, strict=False))
-        row += _around_id(_json({REQUEST_ID: _MARK, **columns})) if self._rows_as_json else (None, None)
+        row += _around_id(_json({REQUEST_ID: _MARK, **columns})[:-1]) if self._rows_as_json else (None, None)
         return tuple(row)
 
     def _whole_table(self) -> pa.Table:
@@ -302,7 +316,48 @@ def _columns_of(decision: Decision | str) -> dict[str, Any]:
     }
 
 
+class _Cut:
+    """Lines, cut at the text value of a field: as `"name": "` or `"name":"`, whichever most of the first lines have."""
+
+    def __init__(self, lines: pa.Array, text: bytes, name: str) -> None:
+        """`text` is that of all lines."""
+        self.name = f'"{name}"'
+        head = text[:_HEAD_BYTES]
+        self.spelling = max((self.name + ': "', self.name + ':"'), key=lambda each: head.count(each.encode()))
+        # With one more at the end, each line has a part behind the first.
+        parts = pc.split_pattern(pc.binary_join_element_wise(lines, self.spelling.encode(), b""), self.spelling)
+        self.times = pc.subtract(pc.list_value_length(parts), 2)
+        self.before, self.rest = pc.list_element(parts, 0), pc.list_element(parts, 1)
+
+    def has_other_spellings(self, text: bytes) -> bool:
+        """Whether the name occurs in quotes in another way too, somewhere."""
+        return text.count(self.name.encode()) != (pc.sum(self.times).as_py() or 0)
+
+    def around(self, mark: bytes, rest: pa.Array) -> pa.Array:
+        """Return the lines with a mark in place of the value."""
+        return pc.binary_join_element_wise(self.before, f'{self.name}:"'.encode() + mark, rest, b"")
+
+    def value_and_rest(self) -> tuple[pa.Array, pa.Array]:
+        """Return the value, and the line behind it, which starts with the quote."""
+        parts = pc.split_pattern(pc.binary_join_element_wise(self.rest, b'"', b""), '"', max_splits=1)
+        return pc.list_element(parts, 0), pc.binary_join_element_wise(
+            b'"', pc.binary_slice(pc.list_element(parts, 1), 0, -1), b""
+        )
+
+
+def _common_end(names: list[str]) -> str:
+    return next(names[0][at:] for at in range(len(names[0]) + 1) if all(each.endswith(names[0][at:]) for each in names))
+
+
+def _bytes_of(lines: pa.Array) -> bytes:
+    """Return the text of all lines, one behind the other."""
+    joined = pc.binary_join(pa.ListArray.from_arrays(pa.array([0, len(lines)], pa.int32()), lines), b"")
+    text: bytes = joined[0].as_py()
+    return text
+
+
 def _text_of_key(key: bytes) -> bytes:
+    key = key.replace(_ID_MARK, PLACEHOLDER.encode())
     if _DATE_MARK not in key:
         return key
     line, _, start = key.rpartition(b"\n")

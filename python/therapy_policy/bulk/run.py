@@ -34,9 +34,11 @@ from pathlib import Path
 from typing import IO, Any, NamedTuple
 
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from therapy_policy import nesting
+from therapy_policy.bulk.arrow_schema import decision_schema
 from therapy_policy.bulk.columns import texts_of_columns
 from therapy_policy.bulk.record_batches import MAX_ROWS, Decider, Policy
 from therapy_policy.bulk.summary import Summary
@@ -90,7 +92,8 @@ def output_format(output: str) -> str:
         if output.endswith(ending):
             return ending
     raise FileNotUsable(
-        f"The ending of {output} does not say its format. Give --output a name that ends in .parquet, .jsonl or .jsonl.gz."
+        f"The ending of {output} does not say its format. Give --output a name that ends in .parquet, .jsonl or "
+        ".jsonl.gz."
     )
 
 
@@ -116,7 +119,7 @@ def run(
             if resume:
                 raise FileNotUsable("A run to standard output cannot be resumed. Give --output a file name.")
             folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="therapy-policy-bulk-")))
-            parts = Parts(folder, options)
+            parts, output = Parts(folder, options), None
         else:
             output = Path(target)
             if output.exists() and source.status is not None and os.path.samestat(source.status, os.stat(output)):
@@ -125,15 +128,12 @@ def run(
                 _kept_parts(output, options, source.identity, resume=resume, force=force, command=command)
             )
         with progress_bar(source.total, visible=target != "-" or not sys.stdout.isatty()) as advance:
-            numbers = _decide_all(source.chunks, parts, options, workers or _processors(), advance)
+            whole = stack.enter_context(Whole(parts, write_out if output is None else None))
+            numbers = _decide_all(source.chunks, parts, whole, workers or _processors(), advance)
         summary = Summary()
         for number in range(numbers):
             summary.add(parts.summary(number), options.most_ids)
-        if target == "-":
-            for number in range(numbers):
-                write_out(parts.part(number).read_bytes())
-        else:
-            parts.join(numbers, output)
+        whole.finish(output)
         return summary
 
 
@@ -222,12 +222,12 @@ def _batches(source: str, chunk: Chunk) -> Iterator[pa.Array]:
                 if at >= chunk.first_row + chunk.rows:
                     break
         return
-    lines = chunk.texts if chunk.texts is not None else _lines(source, chunk)
+    lines = pa.array(chunk.texts, pa.binary()) if chunk.texts is not None else _lines(source, chunk)
     for first in range(0, len(lines), MAX_ROWS):
-        yield pa.array(lines[first : first + MAX_ROWS], pa.binary())
+        yield lines.slice(first, MAX_ROWS)
 
 
-def _lines(source: str, chunk: Chunk) -> list[bytes]:
+def _lines(source: str, chunk: Chunk) -> pa.Array:
     """Return the lines that start in the range of a chunk, as `inputs.lines_of` gives them."""
     with open(source, "rb") as opened:
         if chunk.start:
@@ -235,14 +235,13 @@ def _lines(source: str, chunk: Chunk) -> list[bytes]:
             _skip_line(opened)
         size = chunk.end - opened.tell()
         if size <= 0:
-            return []
+            return pa.array([], pa.binary())
         text = opened.read(size)
         if not text.endswith(b"\n"):
             text += opened.readline(MAX_REQUEST_BYTES + 1)
-    lines = text.split(b"\n")
-    if not lines[-1]:
-        lines.pop()
-    return [line.removeprefix(MARK) for line in lines] if MARK in text else lines
+    if MARK in text:
+        return pa.array([line.removeprefix(MARK) for line in text.removesuffix(b"\n").split(b"\n")], pa.binary())
+    return pc.split_pattern(pa.array([text.removesuffix(b"\n")], pa.binary()), "\n").values
 
 
 def _skip_line(opened: IO[bytes]) -> None:
@@ -254,9 +253,9 @@ def _skip_line(opened: IO[bytes]) -> None:
 
 
 def _decide_all(
-    chunks: Iterator[Chunk], parts: Parts, options: Options, workers: int, advance: Callable[[int, int], None]
+    chunks: Iterator[Chunk], parts: Parts, whole: Whole, workers: int, advance: Callable[[int, int], None]
 ) -> int:
-    """Decide all chunks that have no part yet; return the number of chunks."""
+    """Decide all chunks that have no part yet, and add all parts to the output; return the number of chunks."""
     rows = number = 0
     waiting: dict[Future[int], Chunk] = {}
     to_do: list[Chunk] = []
@@ -268,9 +267,10 @@ def _decide_all(
         rows += done
         advance(chunk.size, rows)
     if not to_do:
+        whole.add_finished()
         return number
     executor = ProcessPoolExecutor(
-        workers, multiprocessing.get_context("spawn"), initializer=_start, initargs=(options, parts.folder)
+        workers, multiprocessing.get_context("spawn"), initializer=_start, initargs=(parts.options, parts.folder)
     )
     try:
 
@@ -280,6 +280,7 @@ def _decide_all(
                 for future in wait(waiting, return_when=FIRST_COMPLETED).done:
                     rows += future.result()
                     advance(waiting.pop(future).size, rows)
+                whole.add_finished()
 
         for chunk in (each for some in (to_do, chunks) for each in some):
             number = chunk.number + 1
@@ -290,6 +291,7 @@ def _decide_all(
             take(2 * workers - 1)
             waiting[executor.submit(_decide_chunk, chunk)] = chunk
         take(0)
+        whole.add_finished()
     except BrokenProcessPool:
         raise EngineNotAvailable(
             "A process of the run ended unexpectedly, for example because the machine has too little memory. "
@@ -346,8 +348,9 @@ def _decide_chunk(chunk: Chunk) -> int:
 
 @contextmanager
 def _writer(path: Path, options: Options, decider: Decider) -> Iterator[Callable[[Any], None]]:
-    if options.output_format == PARQUET:
-        with pq.ParquetWriter(path, decider.schema, **_PARQUET_OPTIONS) as writer:
+    if options.output_format == PARQUET:  # Arrow's own format is quick to write and to read
+        compressed = pa.ipc.IpcWriteOptions(compression="lz4")
+        with pa.ipc.new_file(str(path), decider.schema, options=compressed) as writer:
             yield lambda decided: writer.write_batch(decided.columns(decider.schema))
     elif options.output_format == ZIPPED:
         with open(path, "wb") as stored, gzip.GzipFile("", "wb", 6, stored, mtime=0) as file:
@@ -355,9 +358,6 @@ def _writer(path: Path, options: Options, decider: Decider) -> Iterator[Callable
     else:
         with open(path, "wb") as file:
             yield lambda decided: file.write(decided.json_lines(options.decision_texts))
-
-
-_PARQUET_OPTIONS: dict[str, Any] = {"compression": "zstd"}
 
 
 # --- the parts, and the output
@@ -396,33 +396,67 @@ class Parts:
         except (OSError, ValueError, KeyError, TypeError):
             return None  # also if the machine crashed while it was written
 
-    def join(self, numbers: int, output: Path) -> None:
-        """Join the parts into the output, which gets its name at the end; delete them."""
-        partial = self.folder / f"whole{self.options.output_format}"
-        if self.options.output_format == PARQUET:
-            self._join_tables(numbers, partial)
-        else:
-            with open(partial, "wb") as whole:
-                for number in range(numbers):
-                    with open(self.part(number), "rb") as part:
-                        shutil.copyfileobj(part, whole, CHUNK_BYTES)
-        with open(partial, "rb") as whole_file:
-            os.fsync(whole_file.fileno())
-        os.replace(partial, output)
-        shutil.rmtree(self.folder)
 
-    def _join_tables(self, numbers: int, partial: Path) -> None:
-        from therapy_policy.bulk.arrow_schema import decision_schema
+class Whole:
+    """The output, joined from the parts while others are still decided. It gets its name at the end."""
 
-        options = self.options
-        schema = decision_schema(against=options.against is not None, decision_texts=options.decision_texts)
-        with pq.ParquetWriter(partial, schema, **_PARQUET_OPTIONS) as writer:
-            tables: list[pa.Table] = []
-            for number in range(numbers):
-                tables.append(pq.read_table(self.part(number), schema=schema))
-                if sum(map(len, tables)) >= ROW_GROUP_ROWS or number == numbers - 1:
-                    writer.write_table(pa.concat_tables(tables), ROW_GROUP_ROWS)
-                    tables = []
+    def __init__(self, parts: Parts, write_out: Callable[[bytes], None] | None) -> None:
+        """`write_out` is for output without a file."""
+        self._parts, self._write_out = parts, write_out
+        self.path = parts.folder / f"whole{parts.options.output_format}"
+        self._next = 0
+        self._tables: list[pa.Table] = []
+        self._file: IO[bytes] | None = None
+        self._tables_file: pq.ParquetWriter | None = None
+
+    def __enter__(self) -> Whole:
+        options = self._parts.options
+        if options.output_format == PARQUET:
+            schema = decision_schema(against=options.against is not None, decision_texts=options.decision_texts)
+            self._tables_file = pq.ParquetWriter(self.path, schema, compression="zstd", compression_level=1)
+        elif self._write_out is None:
+            self._file = open(self.path, "wb")
+        return self
+
+    def add_finished(self) -> None:
+        """Add the parts that are finished and come next."""
+        while self._parts.rows_done(self._next) is not None:
+            part = self._parts.part(self._next)
+            self._next += 1
+            if self._tables_file:
+                with pa.ipc.open_file(str(part)) as opened:
+                    self._tables.append(opened.read_all())
+                if sum(map(len, self._tables)) >= ROW_GROUP_ROWS:
+                    self._write_tables()
+            elif self._file:
+                with open(part, "rb") as opened_part:
+                    shutil.copyfileobj(opened_part, self._file, CHUNK_BYTES)
+            elif self._write_out:
+                self._write_out(part.read_bytes())
+                part.unlink()
+
+    def _write_tables(self) -> None:
+        if self._tables_file and self._tables:
+            self._tables_file.write_table(pa.concat_tables(self._tables), ROW_GROUP_ROWS * 2)
+        self._tables = []
+
+    def finish(self, output: Path | None) -> None:
+        """Give the output its name, and delete the parts."""
+        self._write_tables()
+        self._close()
+        if output:
+            with open(self.path, "rb") as whole:
+                os.fsync(whole.fileno())
+            os.replace(self.path, output)
+            shutil.rmtree(self._parts.folder)
+
+    def _close(self) -> None:
+        for file in (self._file, self._tables_file):
+            if file:
+                file.close()
+
+    def __exit__(self, kind: type[BaseException] | None, problem: BaseException | None, trace: object) -> None:
+        self._close()
 
 
 @contextmanager
@@ -438,9 +472,7 @@ def _kept_parts(
     """Give the folder of a run's parts. If the run does not finish, keep it, and print how to resume."""
     folder = output.with_name(output.name + ".parts")
     if output.exists() and not output.is_file():
-        raise FileNotUsable(
-            f"{output} is not a file. Give --output the name of a file, or - for standard output."
-        )
+        raise FileNotUsable(f"{output} is not a file. Give --output the name of a file, or - for standard output.")
     if output.exists() and not force:
         raise FileNotUsable(f"{output} already exists. Give another name, or use --force to replace it.")
     if resume and identity is None:
@@ -475,7 +507,9 @@ def _kept_parts(
                 kept = sum(1 for _ in folder.glob("[0-9]*.json"))
                 if kept and identity is not None:
                     print(f"{count_of(kept, 'finished part')} of the run kept in {folder}.", file=sys.stderr)
-                    print(f"To resume, run: {shlex.join([*command, *([] if resume else ['--resume'])])}", file=sys.stderr)
+                    print(
+                        f"To resume, run: {shlex.join([*command, *([] if resume else ['--resume'])])}", file=sys.stderr
+                    )
                 else:
                     shutil.rmtree(folder, ignore_errors=True)
 
@@ -499,7 +533,8 @@ def _check_same_run(text: str, note: dict[str, Any], folder: Path, source: str) 
         name: value for name, value in note.items() if name.startswith("input_")
     }:
         raise FileNotUsable(
-            f"{source} is a different file, or has changed since the run that wrote {folder}. Use --force to start over."
+            f"{source} is a different file, or has changed since the run that wrote {folder}. "
+            "Use --force to start over."
         )
     if before != note:
         raise FileNotUsable(

@@ -87,7 +87,9 @@ class Summary:
                     look_at.append(request_id or f"row {self.rows + 1 + row}")
         outcomes = table["outcome"].combine_chunks().dictionary_encode().take(codes)
         of_months = pa.table({"month": pc.fill_null(decided.months, NO_MONTH), "outcome": outcomes})
-        for month in of_months.group_by(["month", "outcome"], use_threads=False).aggregate([([], "count_all")]).to_pylist():
+        for month in (
+            of_months.group_by(["month", "outcome"], use_threads=False).aggregate([([], "count_all")]).to_pylist()
+        ):
             if month["outcome"] is not None:
                 self.months.setdefault(month["month"], Counter())[month["outcome"]] += month["count_all"]
         self.questions += decided.new_questions
@@ -141,7 +143,9 @@ class Summary:
     def as_lines(self) -> list[str]:
         """Return the counts in words."""
         decided = self.rows - self.not_decided
-        lines = [f"{count_of(decided, 'decision')}; the engine decided {count_of(self.questions, 'distinct question')}."]
+        lines = [
+            f"{count_of(decided, 'decision')}; the engine decided {count_of(self.questions, 'distinct question')}."
+        ]
         first = {"invalid_request": f"; the first is row {self.first_invalid:,}" if self.first_invalid else ""}
         lines += [f"  {outcome}: {count:,}{first.get(outcome, '')}" for outcome, count in _by_count(self.outcomes)]
         lines.append(f"Authorized: {count_of(self.units, 'unit')} and {count_of(self.visits, 'visit')}.")
