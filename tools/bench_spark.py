@@ -222,10 +222,9 @@ def table_of(results: dict[str, list[Round]]) -> str:
         "| --- | --: | --: | --: | --: | --: |",
     ]
     for name, rounds in results.items():
-        bulk, one, two = (
-            statistics.median(each.requests / way(each).wall for each in rounds)
-            for way in (lambda r: r.bulk, lambda r: r.one, lambda r: r.two)
-        )
+        bulk = statistics.median(each.requests / each.bulk.wall for each in rounds)
+        one = statistics.median(each.requests / each.one.wall for each in rounds)
+        two = statistics.median(each.requests / each.two.wall for each in rounds)
         processor = statistics.median(each.two.processor / each.bulk.processor for each in rounds)
         lines.append(
             f"| {name} | {bulk:,.0f}/s | {one:,.0f}/s | {two:,.0f}/s | {two / one:.2f} | {processor:.2f} times |"

@@ -62,9 +62,9 @@ def texts(draw: DrawFn) -> str:
         if draw(st.booleans()):
             request["request_id"] = draw(pick("claim-1", "q", "claim-2", "i", "", "no blanks", 7, None))
         if draw(st.integers(0, 9)) == 0:
-            draw(pick(*[each for each in ({}, request.get("visit"), request.get("condition")) if each is not None]))[
-                "request_id"
-            ] = "inside"
+            below = request.setdefault(draw(pick("visit", "condition", "other")), {})
+            if isinstance(below, dict):
+                below["request_id"] = "inside"
     text = json.dumps(request, **draw(pick({}, {"separators": (",", ":")}, {"ensure_ascii": False}, {"indent": 1})))
     change = draw(st.integers(0, 40))
     changes = {
@@ -116,7 +116,7 @@ def test_each_line_gets_the_decision_that_it_gets_alone(
 def test_columns_are_decided_as_the_objects_that_they_stand_for(
     client: EmbeddedClient, decider: Decider, requests: list[dict[str, Any]]
 ) -> None:
-    fitting = []
+    fitting: list[dict[str, Any]] = []
     for request in requests:
         try:
             pa.Table.from_pylist([*fitting, request])

@@ -28,7 +28,6 @@ PLACEHOLDER = "q"  # a valid `request_id`
 
 # White space has none of these characters, so a text with one of them is present, and so is its token.
 _PRESENT = re.compile("[0-9A-Za-z]")
-_MAX_DIGITS = 9
 
 
 class Question(NamedTuple):
@@ -69,7 +68,7 @@ class Questions:
         checked = checked_text(text)
         try:
             request = _decoder.decode(checked.text)
-        except _NotPlain:  # only equal texts of such a request are the same question
+        except ValueError:  # only equal texts of such a request are the same question
             request = json.loads(checked.text, parse_int=float)
             return Question(checked, self._valid_id(checked.request_id), self._date_of(request, checked))
         if not isinstance(request, dict):
@@ -165,19 +164,10 @@ def _texts_in(value: Any) -> Iterator[str]:
             yield from _texts_in(each)
 
 
-class _NotPlain(Exception):
-    """A number that Python might write in another way than the request does."""
-
-
-def _whole_number(digits: str) -> int:
-    if len(digits) > _MAX_DIGITS or digits[0] == "-":
-        raise _NotPlain
-    return int(digits)
-
-
 def _not_plain(number: str) -> NoReturn:
-    raise _NotPlain
+    raise ValueError("a number that Python might write in another way than the request does")
 
 
-_decoder = json.JSONDecoder(parse_int=_whole_number, parse_float=_not_plain, parse_constant=_not_plain)
+# Python refuses an integer with thousands of digits, and writes any other as it was; -0 is 0 for the policy too.
+_decoder = json.JSONDecoder(parse_float=_not_plain)
 _encoder = json.JSONEncoder(ensure_ascii=False, sort_keys=True, separators=(",", ":"))

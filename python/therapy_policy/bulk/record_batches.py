@@ -231,11 +231,12 @@ class Decider:
             row = self._row(*each)
             if (code := self._rows.get(row)) is None:
                 code = self._rows[row] = len(self._rows)
-                self._new_rows.append(row)
+                self._new_rows.append((*row, *self._row_as_json(row)))
             codes.append(code)
         return codes
 
     def _row(self, now: Decision | str, against: Decision | str | None = None) -> tuple[Any, ...]:
+        """Return the columns of a decision, and the helpers but the last two."""
         not_decided = now if isinstance(now, str) else against if isinstance(against, str) else None
         values = _columns_of(now)
         row = [*values.values(), not_decided]
@@ -246,11 +247,17 @@ class Decider:
             row.append(None if not_decided else any(values[name] != others[name] for name in compared))
         # A decision that is missing says nothing about the ID, which is then repeated.
         row.append(isinstance(now, str) or now["request_id"] is not None)
-        has_text = self._decision_texts and not isinstance(now, str)
-        row += _around_id(_json({**now, REQUEST_ID: _MARK}, sort_keys=True)) if has_text else (None, None)
-        columns = dict(zip([name for name in self.schema.names[1:] if name != "decision"], row, strict=False))
-        row += _around_id(_json({REQUEST_ID: _MARK, **columns})[:-1]) if self._rows_as_json else (None, None)
+        if self._decision_texts and not isinstance(now, str):
+            row += _around_id(_json({**now, REQUEST_ID: _MARK}, sort_keys=True))
+        else:
+            row += (None, None)
         return tuple(row)
+
+    def _row_as_json(self, row: tuple[Any, ...]) -> tuple[str, str] | tuple[None, None]:
+        if not self._rows_as_json:
+            return None, None
+        columns = dict(zip([name for name in self.schema.names[1:] if name != "decision"], row, strict=False))
+        return _around_id(_json({REQUEST_ID: _MARK, **columns})[:-1])
 
     def _whole_table(self) -> pa.Table:
         if self._new_rows:

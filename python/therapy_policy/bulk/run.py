@@ -27,6 +27,7 @@ from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wai
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
+from functools import cache
 from importlib import metadata
 from itertools import count
 from multiprocessing.connection import wait as wait_for
@@ -40,7 +41,7 @@ import pyarrow.parquet as pq
 from therapy_policy import nesting
 from therapy_policy.bulk.arrow_schema import decision_schema
 from therapy_policy.bulk.columns import texts_of_columns
-from therapy_policy.bulk.record_batches import MAX_ROWS, Decider, Policy
+from therapy_policy.bulk.record_batches import MAX_ROWS, Decided, Decider, Policy
 from therapy_policy.bulk.summary import Summary
 from therapy_policy.client.request_text import MAX_REQUEST_BYTES
 from therapy_policy.errors import EngineNotAvailable, FileNotUsable
@@ -269,6 +270,8 @@ def _decide_all(
     if not to_do:
         whole.add_finished()
         return number
+    # Arrow in the new processes then keeps the memory of one batch for the next, a seventh of the work.
+    os.environ.setdefault("MIMALLOC_PURGE_DELAY", "-1")
     executor = ProcessPoolExecutor(
         workers, multiprocessing.get_context("spawn"), initializer=_start, initargs=(parts.options, parts.folder)
     )
@@ -302,24 +305,28 @@ def _decide_all(
     return number
 
 
-_state: tuple[Options, Path, Decider] | None = None  # of a process that decides
+_task: tuple[Options, Path] | None = None  # of a process that decides
 
 
 def _start(options: Options, folder: Path) -> None:
     """Prepare a process: it leaves signals to its parent, and ends when the parent does."""
-    global _state
+    global _task
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, signal.SIG_IGN)
     threading.Thread(target=_end_with_parent, daemon=True).start()
     pa.set_cpu_count(1)
     pa.set_io_thread_count(1)
-    decider = Decider(
+    _task = options, folder
+
+
+@cache
+def _decider(options: Options) -> Decider:
+    return Decider(
         options.policy,
         options.against,
         decision_texts=options.decision_texts,
         rows_as_json=options.output_format != PARQUET,
     )
-    _state = options, folder, decider
 
 
 def _end_with_parent() -> None:
@@ -331,8 +338,9 @@ def _end_with_parent() -> None:
 
 def _decide_chunk(chunk: Chunk) -> int:
     """Decide a chunk into a part file; return the number of its rows."""
-    assert _state is not None
-    options, folder, decider = _state
+    assert _task is not None
+    options, folder = _task
+    decider = _decider(options)
     parts = Parts(folder, options)
     summary = Summary()
     unfinished = folder / f"{chunk.number:08}.{os.getpid()}.unfinished"
@@ -347,7 +355,7 @@ def _decide_chunk(chunk: Chunk) -> int:
 
 
 @contextmanager
-def _writer(path: Path, options: Options, decider: Decider) -> Iterator[Callable[[Any], None]]:
+def _writer(path: Path, options: Options, decider: Decider) -> Iterator[Callable[[Decided], object]]:
     if options.output_format == PARQUET:  # Arrow's own format is quick to write and to read
         compressed = pa.ipc.IpcWriteOptions(compression="lz4")
         with pa.ipc.new_file(str(path), decider.schema, options=compressed) as writer:

@@ -105,7 +105,8 @@ class Summary:
                 f"row {self.rows + int(each.removeprefix('row '))}" if each.startswith("row ") else each
                 for each in flip["look_at"]
             ]
-            self._add_flip((flip["outcome_against"], flip["outcome"]), {**flip, "look_at": shifted}, most_ids)
+            flip["look_at"] = shifted
+            self._add_flip((flip["outcome_against"], flip["outcome"]), flip, most_ids)
         for name in ("rows", "questions", "not_decided", "units", "visits"):
             setattr(self, name, getattr(self, name) + later[name])
         self.outcomes.update(later["outcomes"])

@@ -132,7 +132,7 @@ class Client(ABC):
         return self._decide_batches(each_as_text(texts, checked_text))
 
     def decide_checked(self, requests: list[RequestText]) -> list[Decision]:
-        """Decide requests that `checked_text` returned, and return the decisions in the same order; see `decide_many`."""
+        """Decide requests that `checked_text` returned; return the decisions in the same order. See `decide_many`."""
         return self._decide_batches(requests)
 
     def _decide_one(self, request: RequestText) -> Decision:
