@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import shutil
 import signal
 import socket
 import subprocess
@@ -81,7 +82,12 @@ class Cluster:
 
 @contextlib.contextmanager
 def running_cluster(directory: Path, workers: int = 2) -> Iterator[Cluster]:
-    """Start a master and workers, ready for applications, and stop them with all their processes afterwards."""
+    """Start a master and workers, ready for applications, and stop them with all their processes afterwards.
+
+    Raises `RuntimeError` if there is no Java, or if Spark does not start.
+    """
+    if not os.environ.get("JAVA_HOME") and not shutil.which("java"):
+        raise RuntimeError("Spark needs Java 17 or newer. Install it, or set JAVA_HOME.")
     port = _free_port()
     log = directory / "master.log"
     master = _start("master.Master", ["--port", str(port)], log)
