@@ -56,7 +56,9 @@ class Cluster:
         self.workers[index].wait()
 
     def processes_of(self, index: int) -> list[psutil.Process]:
-        """Return the process of a worker and all below it."""
+        """Return the process of a worker and all below it; none if it was killed."""
+        if self.workers[index].poll() is not None:
+            return []  # by now, another process may have its number
         try:
             worker = psutil.Process(self.workers[index].pid)
             return [worker, *worker.children(recursive=True)]
