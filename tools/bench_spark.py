@@ -9,6 +9,7 @@ from __future__ import annotations
 import argparse
 import datetime
 import json
+import operator
 import os
 import platform
 import shutil
@@ -49,12 +50,12 @@ Spark {spark}. The cluster was on this machine, with two workers of one core eac
 
 {table}
 
-- **bulk, 1 process** and **Spark, 1 core**, **2 cores** are requests a second from Parquet or text files to a Parquet
-  file, after the start.
+- **bulk, 1 process** and **Spark, 1 core**, **2 cores** are requests a second from Parquet or text files to Parquet
+  files, after the start.
 - **slope** is the rate with 2 cores divided by that with 1. A Spark task uses Python and the JVM at the same time,
   which is more than one core if another one is free.
-- **time per request** is the processor time of Spark's executors (JVM and Python) divided by that of `bulk`, for the
-  same requests. Aim: at most {aim}.
+- **of bulk**, **of Spark** are the processor times for one request. Those of Spark are its executors', JVM and Python.
+- **ratio** is the processor time of Spark with 1 core divided by that of `bulk`. Aim: at most {aim}.
 """
 
 
@@ -218,17 +219,17 @@ def texts_in(file: Path, kind: Input) -> Iterator[pa.Array]:
 
 def table_of(results: dict[str, list[Round]]) -> str:
     lines = [
-        "| requests | bulk, 1 process | Spark, 1 core | Spark, 2 cores | slope | time per request |",
-        "| --- | --: | --: | --: | --: | --: |",
+        "| | bulk, 1 process | Spark, 1 core | 2 cores | slope | of bulk | of Spark, 1 core | 2 cores | ratio |",
+        "| --- | --: | --: | --: | --: | --: | --: | --: | --: |",
     ]
     for name, rounds in results.items():
-        bulk = statistics.median(each.requests / each.bulk.wall for each in rounds)
-        one = statistics.median(each.requests / each.one.wall for each in rounds)
-        two = statistics.median(each.requests / each.two.wall for each in rounds)
-        processor = statistics.median(each.two.processor / each.bulk.processor for each in rounds)
-        lines.append(
-            f"| {name} | {bulk:,.0f}/s | {one:,.0f}/s | {two:,.0f}/s | {two / one:.2f} | {processor:.2f} times |"
-        )
+        ways = (operator.attrgetter(way) for way in ("bulk", "one", "two"))
+        runs = [[(each.requests, way(each)) for each in rounds] for way in ways]
+        rates = [statistics.median(requests / run.wall for requests, run in way) for way in runs]
+        micros = [statistics.median(run.processor / requests * 1e6 for requests, run in way) for way in runs]
+        cells = [f"{rate:,.0f}/s" for rate in rates] + [f"{rates[2] / rates[1]:.2f}"]
+        cells += [f"{each:,.1f} µs" for each in micros] + [f"{micros[1] / micros[0]:.2f}"]
+        lines.append(f"| {name} | {' | '.join(cells)} |")
     return "\n".join(lines)
 
 
