@@ -65,7 +65,7 @@ FIRST_DAY = date(2026, 1, 1)
 
 
 def claims(count: int, seed: int = 1) -> Iterator[dict[str, Any]]:
-    """Yield claims, each a request of the type `pediatric_ot_claim`, of which some are not valid."""
+    """Yield claims: requests of the type `pediatric_ot_claim`, of which some are not valid."""
     chance = random.Random(seed)
     weekdays = [day.isoformat() for n in range(365) if (day := FIRST_DAY + timedelta(n)).weekday() < 5]
 

@@ -14,6 +14,7 @@ from tests.cli.command import COMMAND, environment, run
 COMMANDS = (
     "decide",
     "batch",
+    "bulk",
     "explain",
     "validate",
     "replay",

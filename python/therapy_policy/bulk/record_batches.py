@@ -33,8 +33,8 @@ MAX_REMEMBERED = 200_000  # lines, questions or decisions, in one process; then 
 MAX_REMEMBERED_BYTES = 128 << 20
 
 _NULL = Question(checked_text("null"), None, None)  # how a line that is not JSON is decided
-# Where an ID and a date were. Lines that have marks have no other backslash.
-_ID_MARK, _DATE_MARK = b"\\i", b"\\d"
+# For an ID and a date. Lines that have marks have no other backslash. A key with an ID has a quote more at its end.
+_ID_MARK, _DATE_MARK = b'\\i"', b"\\d"
 _HEAD_BYTES = 1 << 16
 _TO_THE_END = 1 << 24  # far above the largest request; Arrow computes wrongly with much larger numbers
 _OWN = ""  # the month of a line is that of its own date
@@ -165,10 +165,10 @@ class Decider:
             plain = pc.and_(plain, pc.equal(pc.count_substring(lines, cut.name), cut.times))
         if b"\\" in text:
             plain = pc.and_(plain, pc.invert(pc.match_substring(lines, "\\")))
-        keys = pc.if_else(valid, cut.around(_ID_MARK, after), lines)
-        ids = pc.if_else(valid, ids, None).cast(pa.string())
+        keys = _where(valid, cut.around(_ID_MARK, after), lines)
+        ids = _where(valid, ids, None).cast(pa.string())
         keys, dates = self._without_dates(keys, text)
-        return pc.if_else(plain, keys, None), ids, dates
+        return _where(plain, keys, None), ids, dates
 
     def _without_dates(self, keys: pa.Array, text: bytes) -> tuple[pa.Array, pa.Array]:
         """Take the date out of each key that has only one; return the keys and the dates."""
@@ -188,13 +188,13 @@ class Decider:
             here = pc.and_(here, pc.starts_with(after, '"'))
             here = pc.and_(here, pc.match_substring_regex(date, "^[0-9-]{10}$"))
             dates = pc.if_else(here, pc.if_else(here, date, b"").cast(pa.string()), dates)
-            without = pc.if_else(here, cut.around(_DATE_MARK, after), without)
+            without = _where(here, cut.around(_DATE_MARK, after), without)
         known = dates.dictionary_encode()
         starts = [each and self.questions.start_of_period(each) for each in known.dictionary.to_pylist()]
         starts = pa.array(starts, pa.binary()).take(known.indices)
         valid = pc.is_valid(starts)
-        keys = pc.if_else(valid, pc.binary_join_element_wise(without, starts, b"\n"), keys)
-        return keys, pc.if_else(valid, dates, None)
+        keys = _where(valid, pc.binary_join_element_wise(without, starts, b"\n"), keys)
+        return keys, _where(valid, dates, None)
 
     def _resolve(self, keys: list[bytes]) -> tuple[pa.Array, pa.Array]:
         """Return the code of each key and the month of its date."""
@@ -345,11 +345,14 @@ class _Cut:
         return pc.binary_join_element_wise(self.before, f'{self.name}:"'.encode() + mark, rest, b"")
 
     def value_and_rest(self) -> tuple[pa.Array, pa.Array]:
-        """Return the value, and the line behind it, which starts with the quote."""
+        """Return the value, and the line behind its quote, with a quote at the end."""
         parts = pc.split_pattern(pc.binary_join_element_wise(self.rest, b'"', b""), '"', max_splits=1)
-        return pc.list_element(parts, 0), pc.binary_join_element_wise(
-            b'"', pc.binary_slice(pc.list_element(parts, 1), 0, -1), b""
-        )
+        return pc.list_element(parts, 0), pc.list_element(parts, 1)
+
+
+def _where(condition: pa.Array, value: pa.Array, other: pa.Array | None) -> pa.Array:
+    """Return `value` where a condition without nulls is true, and `other` elsewhere."""
+    return value if pc.all(condition).as_py() else pc.if_else(condition, value, other)
 
 
 def _common_end(names: list[str]) -> str:
@@ -358,20 +361,24 @@ def _common_end(names: list[str]) -> str:
 
 def _bytes_of(lines: pa.Array) -> bytes:
     """Return the text of all lines, one behind the other."""
-    joined = pc.binary_join(pa.ListArray.from_arrays(pa.array([0, len(lines)], pa.int32()), lines), b"")
-    text: bytes = joined[0].as_py()
-    return text
+    if not len(lines):
+        return b""
+    _, offsets, text = lines.buffers()
+    ends = pa.Array.from_buffers(pa.int32(), len(lines) + 1, [None, offsets], offset=lines.offset)
+    first, last = ends[0].as_py(), ends[len(lines)].as_py()
+    return text.slice(first, last - first).to_pybytes() if text else b""
 
 
 def _text_of_key(key: bytes) -> bytes:
-    key = key.replace(_ID_MARK, PLACEHOLDER.encode())
-    if _DATE_MARK not in key:
-        return key
-    line, _, start = key.rpartition(b"\n")
-    return line.replace(_DATE_MARK, start)
+    start = b""
+    if _DATE_MARK in key:
+        key, _, start = key.rpartition(b"\n")
+    if _ID_MARK in key:
+        key = key[:-1].replace(_ID_MARK, f'{PLACEHOLDER}"'.encode())
+    return key.replace(_DATE_MARK, start)
 
 
-_MARK = "\0"  # in place of the request's ID
+_MARK = "\0"  # for the ID
 _ID_IN_JSON = '"request_id":"\\u0000"'  # never inside a string, where its quotes would have backslashes
 
 

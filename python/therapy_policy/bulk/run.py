@@ -242,7 +242,11 @@ def _lines(source: str, chunk: Chunk) -> pa.Array:
             text += opened.readline(MAX_REQUEST_BYTES + 1)
     if MARK in text:
         return pa.array([line.removeprefix(MARK) for line in text.removesuffix(b"\n").split(b"\n")], pa.binary())
-    return pc.split_pattern(pa.array([text.removesuffix(b"\n")], pa.binary()), "\n").values
+    whole = pa.Array.from_buffers(
+        pa.binary(), 1, [None, pa.array([0, len(text)], pa.int32()).buffers()[1], pa.py_buffer(text)]
+    )
+    lines = pc.split_pattern(whole, "\n").values
+    return lines.slice(0, len(lines) - 1) if text.endswith(b"\n") else lines
 
 
 def _skip_line(opened: IO[bytes]) -> None:
