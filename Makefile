@@ -4,6 +4,7 @@
 
 PYTHON ?= python3
 VENV := .venv
+VENV_SPARK := .venv-spark
 BIN := $(VENV)/bin
 COMMAND := $(BIN)/therapy-policy
 WORKERS ?= $(shell $(PYTHON) -c 'import os; print((os.cpu_count() or 1) + 1)')  # one more, because some tests wait
@@ -13,6 +14,7 @@ REVIEW := $(COMMAND) review --output build/review --sign-offs build/unsigned
 QUICK_TESTS := tests/contract tests/policy tests/client/test_both_engines.py tests/client/test_request_text.py \
 	tests/cli/test_explain.py tests/cli/test_validate.py tests/proof/test_oracle.py tests/properties/test_differential.py
 PIP = $(BIN)/python -m pip install --quiet --disable-pip-version-check
+PIP_SPARK = $(VENV_SPARK)/bin/python -m pip install --quiet --disable-pip-version-check
 LOCK = UV_CUSTOM_COMPILE_COMMAND='make lock' $(BIN)/uv pip compile pyproject.toml --quiet --universal \
 	--python-version 3.11 --generate-hashes --no-emit-index-url --no-annotate
 VERSION = $(shell sed -n 's/^version = "\(.*\)"/\1/p' pyproject.toml)
@@ -20,7 +22,7 @@ BUILD = buildah build --format docker
 OPA_PATH = $$($(BIN)/python -m therapy_policy.toolchain.opa)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test test-opas test-quick fmt lint prose generate lock sbom fresh deploy-check deploy-manifests image rego-test python-test signed review proof classes mutants bench soak clean
+.PHONY: help setup demo test test-opas test-spark test-quick fmt lint prose generate lock sbom fresh deploy-check deploy-manifests image rego-test python-test signed review proof classes mutants bench bench-spark soak clean
 
 help:  ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1\t\2/' | expand -t 26
@@ -45,6 +47,16 @@ test: lint fresh rego-test python-test $(if $(REQUIRE_SIGNED),signed)  ## everyt
 
 test-opas: setup  ## what depends on OPA, on the other versions that it may be (toolchain/opa.py); CI runs it
 	@$(BIN)/python -m tools.other_opas
+
+test-spark: $(VENV_SPARK)/installed  ## decisions on a Spark cluster of two workers; needs Java 17; CI runs it
+	$(VENV_SPARK)/bin/python -m pytest -q tests_spark
+
+$(VENV_SPARK)/installed: pyproject.toml requirements-spark.lock
+	@echo "Installing the project and Spark (a download of 450 MB) into $(VENV_SPARK) …" >&2
+	@$(PYTHON) -m venv $(VENV_SPARK)
+	@$(PIP_SPARK) --require-hashes --requirement requirements-spark.lock
+	@$(PIP_SPARK) --no-deps --no-build-isolation --editable .
+	@touch $@
 
 test-quick: setup  ## an answer in under a minute: types, Rego tests, and a selection of the Python tests
 	$(BIN)/ruff check --quiet .
@@ -71,6 +83,8 @@ prose: setup  ## plain words (styles/words.yaml) in everything that a person rea
 lock: setup  ## choose versions again for new dependencies in pyproject.toml (UPGRADE=1: the newest of all)
 	@$(LOCK) $(if $(UPGRADE),--upgrade) --output-file requirements.lock
 	@$(LOCK) $(if $(UPGRADE),--upgrade) --output-file requirements-dev.lock --extra dev
+	@$(LOCK) $(if $(UPGRADE),--upgrade) --output-file requirements-spark.lock --extra spark --extra test-spark \
+		--constraint requirements-dev.lock
 	@$(BIN)/python -c 'import tomllib; print(*tomllib.load(open("pyproject.toml", "rb"))["build-system"]["requires"])' | \
 		$(subst pyproject.toml,- --constraint requirements-dev.lock,$(LOCK)) --output-file requirements-build.lock
 
@@ -129,8 +143,11 @@ mutants: setup  ## change the rules and parameters in every way, one at a time, 
 bench: setup  ## measure what a decision costs, side by side with a trivial rule and other engines, in 3 minutes
 	@$(BIN)/python -m bench
 
+bench-spark: $(VENV_SPARK)/installed  ## measure how the rate on Spark grows with cores, beside that of `bulk`
+	@$(VENV_SPARK)/bin/python -m tools.bench_spark
+
 soak: setup  ## the sidecar under load and faults, in about 5 minutes; writes figures into docs/operations.md
 	@$(BIN)/python -m tools.soak
 
 clean:  ## remove what was installed and cached here
-	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	rm -rf $(VENV) $(VENV_SPARK) .mypy_cache .ruff_cache .pytest_cache .hypothesis

@@ -18,6 +18,8 @@ PROJECT, BUILD = PYPROJECT["project"], PYPROJECT["build-system"]
 LOCKS = {
     "requirements.lock": PROJECT["dependencies"],
     "requirements-dev.lock": PROJECT["dependencies"] + PROJECT["optional-dependencies"]["dev"],
+    "requirements-spark.lock": PROJECT["dependencies"]
+    + [each for extra in ("bulk", "spark", "test-spark") for each in PROJECT["optional-dependencies"][extra]],
     "requirements-build.lock": BUILD["requires"],
 }
 
@@ -39,6 +41,8 @@ def locked(name: str) -> dict[str, list[str]]:
 def test_each_dependency_is_locked_to_an_allowed_version(name: str) -> None:
     versions = locked(name)
     for requirement in map(Requirement, LOCKS[name]):
+        if requirement.name == PROJECT["name"]:  # an extra that includes another one
+            continue
         package = re.sub(r"[-_.]+", "-", requirement.name).lower()
         assert versions.get(package), f"run `make lock`: {package} is not in {name}"
         for version in versions[package]:
@@ -49,6 +53,12 @@ def test_each_dependency_is_locked_to_an_allowed_version(name: str) -> None:
 def test_the_package_has_the_same_versions_as_its_tests(name: str) -> None:
     for package, versions in locked(name).items():
         assert locked("requirements-dev.lock")[package] == versions
+
+
+def test_spark_has_the_same_versions_of_what_it_shares_with_the_other_tests() -> None:
+    others = locked("requirements-dev.lock")
+    for package, versions in locked("requirements-spark.lock").items():
+        assert others.get(package, versions) == versions
 
 
 def test_the_same_sources_give_the_same_wheel(tmp_path: Path) -> None:
