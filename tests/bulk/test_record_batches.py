@@ -13,7 +13,7 @@ from therapy_policy.bulk.arrow_schema import decision_schema, request_schema
 from therapy_policy.bulk.columns import texts_of_columns
 from therapy_policy.bulk.record_batches import Decider, Policy, decide_batches
 from therapy_policy.client.decision import Decision
-from therapy_policy.client.request_text import RequestText
+from therapy_policy.client.request_text import MAX_REQUEST_BYTES, RequestText
 from therapy_policy.errors import EngineError
 
 ROUTES = [
@@ -106,3 +106,10 @@ def test_threads_do_not_read_the_columns_of_each_other() -> None:
 
     with ThreadPoolExecutor(2) as threads:
         assert [*threads.map(texts_name_only, ["maui", "kauai"])] == [True, True]
+
+
+def test_a_request_that_is_too_long_is_invalid_also_if_it_is_not_without_its_id(decider: Decider) -> None:
+    text = json.dumps({"request_type": "referral_route", "request_id": "r" * 64, "island": "oahu"})
+    lines = pa.array([text.ljust(MAX_REQUEST_BYTES), text.ljust(MAX_REQUEST_BYTES + 1)])
+
+    assert decider.decide(lines).columns(decider.schema)["outcome"].to_pylist() == ["routed", "invalid_request"]
