@@ -449,6 +449,8 @@ def bulk(
         loaded = _bundle(name)
         return Policy(loaded.wasm, json.dumps(loaded.data).encode())
 
+    if summary is not None:
+        _check_summary(Path(summary), file, output)
     options = Options(
         source=file,
         output_format=output_format(output),
@@ -472,6 +474,14 @@ def bulk(
     if counts.not_decided:
         return NO_ENGINE
     return INVALID if counts.outcomes["invalid_request"] else DECIDED
+
+
+def _check_summary(summary: Path, source: str, output: str) -> None:
+    """Raise an error, before a long run, if its summary could not be written or would replace another of its files."""
+    if not summary.parent.is_dir() or summary.is_dir():
+        raise FileNotUsable(f"{summary} cannot be written. Give --summary a file name in a directory that exists.")
+    if summary.resolve() in (Path(source).resolve(), Path(output).resolve()):
+        raise FileNotUsable(f"{summary} is the input or the output. Give --summary another name.")
 
 
 @app.command(epilog="Example: `therapy-policy explain examples/pediatric_ot_claim.json`")

@@ -231,8 +231,20 @@ def test_an_empty_input_has_an_empty_output(tmp_path: Path) -> None:
         (["bad.parquet", "--output", "out.jsonl"], b"is not a Parquet file"),
         (["in.jsonl", "--output", "-", "--resume"], b"cannot be resumed"),
         (["-", "--output", "out.jsonl", "--resume"], b"Only a file can be resumed"),
+        (["in.jsonl", "--output", "out.jsonl", "--summary", "none/s.json"], b"none/s.json cannot be written"),
+        (["in.jsonl", "--output", "out.jsonl", "--summary", "./in.jsonl"], b"is the input or the output"),
     ],
-    ids=["ending", "same file", "no file", "no parquet file", "bad parquet file", "stdout", "stdin"],
+    ids=[
+        "ending",
+        "same file",
+        "no file",
+        "no parquet file",
+        "bad parquet file",
+        "stdout",
+        "stdin",
+        "no directory",
+        "summary",
+    ],
 )
 def test_what_cannot_work_is_refused(arguments: list[str], message: bytes, tmp_path: Path) -> None:
     write_lines(tmp_path / "in.jsonl", [CLAIM])
@@ -243,6 +255,7 @@ def test_what_cannot_work_is_refused(arguments: list[str], message: bytes, tmp_p
     assert result.returncode == 2
     assert message in result.stderr
     assert b"Traceback" not in result.stderr
+    assert not (tmp_path / "out.jsonl").exists()
 
 
 def test_schema_prints_the_columns() -> None:

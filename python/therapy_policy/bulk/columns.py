@@ -2,12 +2,15 @@
 
 A null in a column, or in a struct, is a field that the request does not have. DuckDB writes the requests of all known
 types. Python writes the few others: those with a value in a column, or in a struct, that their type does not have, and
-those without a required field, for which a null is not the same.
+those without a required field, for which a null is not the same. A row with a value that cannot be written, such as a
+date after the year 9999, becomes a text that is not a request. It costs no other row its decision.
 """
 
 from __future__ import annotations
 
 import json
+import threading
+from collections.abc import Iterable, Iterator
 from datetime import date
 from functools import cache
 from typing import Any
@@ -18,28 +21,43 @@ import pyarrow.compute as pc
 
 from therapy_policy.bulk.arrow_schema import REQUEST_TYPE, fields_of_types, required_fields
 
+NOT_A_REQUEST = "null"
+
 
 def texts_of_columns(batch: pa.RecordBatch) -> pa.Array:
     """Return the JSON text of each row."""
     if not batch.num_rows:
         return pa.array([], pa.string())
     if batch.schema.get_field_index(REQUEST_TYPE) < 0 or not pa.types.is_string(batch.schema.field(REQUEST_TYPE).type):
-        return pa.array(map(_text_of_row, batch.to_pylist()), pa.string())
-    connection = _connection()
-    connection.register("requests", pa.Table.from_batches([batch]).rename_columns([*_sql_names(batch.schema).values()]))
-    texts = connection.sql(_query(batch.schema)).to_arrow_table()["text"].combine_chunks()
-    connection.unregister("requests")
+        return pa.array(_texts_of_rows(batch, range(len(batch))), pa.string())
+    try:
+        texts = _texts_by_sql(batch)
+    except duckdb.NotSupportedError:  # a column of a type that DuckDB does not have
+        return pa.array(_texts_of_rows(batch, range(len(batch))), pa.string())
     rest = pc.or_(pc.is_null(texts), pc.fill_null(pc.match_substring_regex(texts, _lacks_required()), False))
     if pc.any(rest).as_py():
-        texts = pc.replace_with_mask(
-            texts, rest, pa.array(map(_text_of_row, batch.filter(rest).to_pylist()), texts.type)
-        )
+        rows = pc.indices_nonzero(rest).to_pylist()
+        texts = pc.replace_with_mask(texts, rest, pa.array(_texts_of_rows(batch, rows), texts.type))
     return texts
 
 
-@cache
-def _connection() -> duckdb.DuckDBPyConnection:
-    return duckdb.connect(config={"threads": 1, "preserve_insertion_order": True})
+def _texts_by_sql(batch: pa.RecordBatch) -> pa.Array:
+    connection = _connections.of_thread
+    connection.register("requests", pa.Table.from_batches([batch]).rename_columns([*_sql_names(batch.schema).values()]))
+    try:
+        return connection.sql(_query(batch.schema)).to_arrow_table()["text"].combine_chunks()
+    finally:
+        connection.unregister("requests")
+
+
+class _Connections(threading.local):
+    """A connection for each thread: in a common one, a thread could read the requests of another."""
+
+    def __init__(self) -> None:
+        self.of_thread = duckdb.connect(config={"threads": 1, "preserve_insertion_order": True})
+
+
+_connections = _Connections()
 
 
 @cache
@@ -83,6 +101,16 @@ def _is_within(kind: pa.DataType, published: pa.DataType) -> bool:
         return is_list and _is_within(kind.value_type, published.value_type)
     plain = (pa.types.is_integer, pa.types.is_boolean, pa.types.is_string, pa.types.is_large_string, pa.types.is_date32)
     return any(is_plain(kind) for is_plain in plain)
+
+
+def _texts_of_rows(batch: pa.RecordBatch, rows: Iterable[int]) -> Iterator[str]:
+    for row in rows:
+        try:
+            (values,) = batch.slice(row, 1).to_pylist()
+        except (ValueError, OverflowError):  # of a value that Python does not have, or of bytes that are not UTF-8
+            yield NOT_A_REQUEST
+        else:
+            yield _text_of_row(values)
 
 
 def _text_of_row(row: dict[str, Any]) -> str:

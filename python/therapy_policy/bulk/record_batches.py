@@ -24,7 +24,7 @@ from therapy_policy.bulk.arrow_schema import AGAINST_COLUMNS, DECISION_COLUMNS, 
 from therapy_policy.bulk.question import PLACEHOLDER, Question, Questions
 from therapy_policy.client.decision import Client, Decision
 from therapy_policy.client.embedded import EmbeddedClient
-from therapy_policy.client.request_text import RequestText, checked_text
+from therapy_policy.client.request_text import MAX_REQUEST_BYTES, RequestText, checked_text
 from therapy_policy.errors import EngineError, RequestNotJson, RequestTooLarge
 from therapy_policy.files import packaged_file
 
@@ -161,6 +161,8 @@ class Decider:
         ids, after = cut.value_and_rest()
         valid = pc.and_(pc.equal(cut.times, 1), pc.match_substring_regex(ids, self._valid_id))
         plain = pc.or_(valid, pc.equal(cut.times, 0))
+        if len(text) > MAX_REQUEST_BYTES:  # without its ID, a line that is too long may not be
+            plain = pc.and_(plain, pc.less_equal(pc.binary_length(lines), MAX_REQUEST_BYTES))
         if cut.has_other_spellings(text):  # then a line without the usual one may have another
             plain = pc.and_(plain, pc.equal(pc.count_substring(lines, cut.name), cut.times))
         if b"\\" in text:
