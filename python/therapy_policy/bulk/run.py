@@ -44,7 +44,7 @@ from therapy_policy.bulk.columns import texts_of_columns
 from therapy_policy.bulk.record_batches import MAX_ROWS, Decided, Decider, Policy
 from therapy_policy.bulk.summary import Summary
 from therapy_policy.client.request_text import MAX_REQUEST_BYTES
-from therapy_policy.errors import EngineNotAvailable, FileNotUsable
+from therapy_policy.errors import EngineNotAvailable, FileNotUsable, InputDamaged
 from therapy_policy.files import packaged_file, progress_bar, stoppable
 from therapy_policy.inputs import Record, open_input
 from therapy_policy.wording import count_of
@@ -131,6 +131,8 @@ def run(
         with progress_bar(source.total, visible=target != "-" or not sys.stdout.isatty()) as advance:
             whole = stack.enter_context(Whole(parts, write_out if output is None else None))
             numbers = _decide_all(source.chunks, parts, whole, workers or _processors(), advance)
+        if source.identity is not None and source.identity != _identity_of_file(os.stat(options.source)):
+            raise FileNotUsable(f"{options.source} changed while it was read. Run it again with --force.")
         summary = Summary()
         for number in range(numbers):
             summary.add(parts.summary(number), options.most_ids)
@@ -197,8 +199,12 @@ def _open_parquet(name: str, stack: ExitStack) -> _Source:
     if len({*names}) < len(names):
         raise FileNotUsable(f"{name} has two columns with the same name. Rename one.")
     groups = [opened.metadata.row_group(n) for n in range(opened.metadata.num_row_groups)]
-    identity = {"input_bytes": status.st_size, "input_modified_ns": status.st_mtime_ns}
-    return _Source(_row_groups(groups), sum(each.total_byte_size for each in groups), status, identity)
+    size = sum(each.total_byte_size for each in groups)
+    return _Source(_row_groups(groups), size, status, _identity_of_file(status))
+
+
+def _identity_of_file(status: os.stat_result) -> dict[str, int]:
+    return {"input_bytes": status.st_size, "input_modified_ns": status.st_mtime_ns}
 
 
 def _row_groups(groups: Sequence[Any]) -> Iterator[Chunk]:
@@ -210,18 +216,27 @@ def _row_groups(groups: Sequence[Any]) -> Iterator[Chunk]:
             yield Chunk(next(numbers), size, row_group=index, first_row=first, rows=rows)
 
 
+def _read_row_group(source: str, number: int) -> Iterator[pa.RecordBatch]:
+    try:
+        with pq.ParquetFile(source) as opened:
+            yield from opened.iter_batches(MAX_ROWS, row_groups=[number], use_threads=False)
+    except (OSError, pa.ArrowException) as problem:
+        if isinstance(problem, OSError) and problem.errno is not None:
+            raise
+        raise InputDamaged(f"{source} is damaged: row group {number} cannot be read. Get an intact copy.") from None
+
+
 def _batches(source: str, chunk: Chunk) -> Iterator[pa.Array]:
     """Yield the JSON texts of a chunk."""
     if chunk.row_group is not None:
-        with pq.ParquetFile(source) as opened:
-            at = 0
-            for batch in opened.iter_batches(MAX_ROWS, row_groups=[chunk.row_group], use_threads=False):
-                first, end = max(at, chunk.first_row), min(at + len(batch), chunk.first_row + chunk.rows)
-                if first < end:
-                    yield texts_of_columns(batch.slice(first - at, end - first))
-                at += len(batch)
-                if at >= chunk.first_row + chunk.rows:
-                    break
+        at = 0
+        for batch in _read_row_group(source, chunk.row_group):
+            first, end = max(at, chunk.first_row), min(at + len(batch), chunk.first_row + chunk.rows)
+            if first < end:
+                yield texts_of_columns(batch.slice(first - at, end - first))
+            at += len(batch)
+            if at >= chunk.first_row + chunk.rows:
+                break
         return
     lines = pa.array(chunk.texts, pa.binary()) if chunk.texts is not None else _lines(source, chunk)
     for first in range(0, len(lines), MAX_ROWS):

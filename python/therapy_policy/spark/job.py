@@ -71,12 +71,13 @@ def job(
             raise
         raise FileNotUsable(f"{target} already exists. Give another name, or use --force.") from None
     by_outcome = ["outcome", "flips"] if other else ["outcome"]
-    counts = spark.read.parquet(target).groupBy(*by_outcome).count().orderBy("count", ascending=False).collect()
+    written = spark.read.parquet(target)
+    counts = written.groupBy(*by_outcome).count().orderBy("count", ascending=False).collect()
     print(f"{sum(row['count'] for row in counts):,} decisions -> {target}")
     for row in counts:
         flips = " that flip" if other and row["flips"] else ""
         print(f"{row['count']:>15,} {row['outcome'] or 'not decided'}{flips}")
-    return NO_ENGINE if any(row["outcome"] is None for row in counts) else DECIDED
+    return NO_ENGINE if written.where("not_decided IS NOT NULL").head(1) else DECIDED
 
 
 def _lines(spark: SparkSession, source: str) -> DataFrame:
