@@ -12,6 +12,8 @@ from http.server import BaseHTTPRequestHandler
 from pathlib import Path
 from typing import Any
 
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 from tests.client.servers import Misbehave, run
@@ -182,7 +184,9 @@ def test_without_httpx_the_error_says_what_to_install() -> None:
     )
 
 
-def test_the_examples_in_the_guide(sidecar: SidecarClient) -> None:
+def test_the_examples_in_the_guide(sidecar: SidecarClient, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    pq.write_table(pa.table({"request_type": ["referral_route"], "island": ["oahu"]}), tmp_path / "claims.parquet")
+    monkeypatch.chdir(tmp_path)
     guide = (Path(__file__).parents[2] / "docs" / "engineers.md").read_text(encoding="utf-8")
     examples = re.findall(r"^```python\n(.*?)^```", guide, re.MULTILINE | re.DOTALL)
     code = "\n".join(examples).replace("http://127.0.0.1:8181", sidecar._endpoint.url)

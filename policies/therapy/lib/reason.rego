@@ -132,8 +132,7 @@ _interpretation_or_null(null)
 
 _interpretation_or_null(id) if data.therapy.register.interpretations[id]
 
-# A request that is not valid, or a policy that cannot be used, has one effect, so that neither can lead to an approval.
-# A denial cites a clause.
+# Two codes have one effect each, so that neither can lead to an approval. A denial cites a clause.
 _effect_allowed(code, entry) if {
 	entry.effect in object.get(_only_effects, code, {"scope", "pend", "info"})
 } else if {
@@ -142,6 +141,8 @@ _effect_allowed(code, entry) if {
 	count(entry.clauses) > 0
 }
 
+# METADATA
+# title: A request that is not valid is never approved, and a policy that cannot be used approves nothing
 _only_effects := {"REQUEST_INVALID": {"invalid"}, "POLICY_VALUE_UNUSABLE": {"pend"}}
 
 # METADATA

@@ -200,7 +200,7 @@ def _changed_metadata(old: Rego, new: Rego) -> Iterator[ChangedRule]:
         same = before.get((rule.package, rule.content))
         if same and same.metadata != rule.metadata:
             yield ChangedRule("metadata", rule.file, ".".join(rule.package), rule.name, rule.title or "")
-    pages_before = {page.package: page for page in old.pages}
+    metadata_before = {(page.package, page.file): page.metadata for page in old.pages}
     for page in new.pages:
-        if page.package in pages_before and pages_before[page.package].metadata != page.metadata:
+        if metadata_before.get((page.package, page.file), page.metadata) != page.metadata:
             yield ChangedRule("metadata", page.file, ".".join(page.package), "", page.title)
