@@ -94,9 +94,10 @@ _at_fault(each) if each.code == "POLICY_VALUE_UNUSABLE"
 
 # METADATA
 # title: The entry of a registered code in the register
-# description: A policy at fault says so even if the register has no usable entry for that.
 _entry(code) := data.therapy.register.reason_codes[code] if code != "POLICY_VALUE_UNUSABLE"
 
+# METADATA
+# title: A policy at fault says so even if the register has no usable entry for that
 _entry("POLICY_VALUE_UNUSABLE") := data.therapy.register.reason_codes.POLICY_VALUE_UNUSABLE if {
 	_is_registered("POLICY_VALUE_UNUSABLE")
 } else := {
