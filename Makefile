@@ -45,10 +45,10 @@ demo: setup  ## decide every example and explain the decisions
 test: lint fresh rego-test python-test $(if $(REQUIRE_SIGNED),signed)  ## everything that must pass; CI runs it
 	@echo "all tests passed" >&2
 
-test-opas: setup  ## what depends on OPA, on the other versions that it may be (toolchain/opa.py); CI runs it
+test-opas: setup  ## what depends on OPA, on the other versions that it may be (toolchain/opa.py)
 	@$(BIN)/python -m tools.other_opas
 
-test-spark: $(VENV_SPARK)/installed  ## decisions on a Spark cluster of two workers; needs Java 17; CI runs it
+test-spark: $(VENV_SPARK)/installed  ## decisions on a Spark cluster of two workers; needs Java 17
 	$(VENV_SPARK)/bin/python -m pytest -q tests_spark
 
 $(VENV_SPARK)/installed: pyproject.toml requirements-spark.lock
@@ -95,7 +95,7 @@ sbom: setup  ## write the bill of materials of an installation (CycloneDX), into
 		--pyproject pyproject.toml --output-reproducible --output-file build/sbom.json
 	@echo build/sbom.json
 
-deploy-check: setup  ## check deploy/ with helm, promtool and systemd; CI runs it (the first run builds for 8 minutes)
+deploy-check: setup  ## check deploy/ with helm, promtool and systemd (the first run builds for 8 minutes)
 	@$(BIN)/python -m tools.deploy_check
 
 deploy-manifests: setup  ## write the manifests that the Helm chart renders, into deploy/kubernetes
