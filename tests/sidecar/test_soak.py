@@ -12,7 +12,8 @@ import pytest
 
 from tests.running import RunningSidecar
 from therapy_policy import EmbeddedClient
-from tools.soak.__main__ import PAGE, with_section
+from tools.sections import with_section
+from tools.soak.__main__ import HEADING, PAGE
 from tools.soak.callers import Callers, Question, questions_of
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -52,4 +53,6 @@ def test_it_notices_a_wrong_decision(sidecar: RunningSidecar, questions: list[Qu
 def test_new_figures_replace_the_last_ones() -> None:
     page = "# Page\n\n## Under load and faults\n\nlast\n\n## When X, do Y\n\nrest\n"
     section = "## Under load and faults\n\nnew\n"
-    assert with_section(page, section) == "# Page\n\n## Under load and faults\n\nnew\n\n## When X, do Y\n\nrest\n"
+    assert (
+        with_section(page, HEADING, section) == "# Page\n\n## Under load and faults\n\nnew\n\n## When X, do Y\n\nrest\n"
+    )

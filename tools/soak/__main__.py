@@ -37,6 +37,7 @@ from therapy_policy.sidecar.front import PLACES
 from therapy_policy.toolchain.go import program
 from therapy_policy.toolchain.nginx import nginx_for_tests
 from therapy_policy.toolchain.opa import find_opa
+from tools.sections import write_section
 from tools.soak.callers import BATCH, DECIDED, Question, questions_of
 from tools.soak.faults import (
     TOXICS,
@@ -142,7 +143,7 @@ def main() -> int:
         console.print(f"error: {problem}", markup=False)
     if not options.short:
         text = section(rounds, results, length, problems)
-        PAGE.write_text(with_section(PAGE.read_text(encoding="utf-8"), text), encoding="utf-8")
+        write_section(PAGE, HEADING, text)
         progress(f"written to {PAGE.relative_to(ROOT)}")
     return 1 if problems else 0
 
@@ -247,15 +248,6 @@ def section(rounds: list[Round], results: list[Result], length: Length, problems
         missed="" if goodput >= AIM_GOODPUT and milliseconds < AIM_MILLISECONDS else " This is a missed aim.",
         faults=fault_table(results),
     )
-
-
-def with_section(page: str, text: str) -> str:
-    """Return the page with the new section in place of the last one."""
-    before, heading, rest = page.partition(HEADING)
-    _, next_heading, after = rest.partition("\n## ")
-    if not heading:
-        raise SystemExit(f"error: {PAGE} has no heading {HEADING.strip()}")
-    return before + text + next_heading + after
 
 
 def as_json(rounds: list[Round], results: list[Result], problems: list[str]) -> dict[str, Any]:
