@@ -30,10 +30,11 @@ POLICIES = ROOT / "policies"
 CLASSES = ROOT / "proof/results/classes.json"
 FIGURES = ROOT / "python/therapy_policy/review/figures.json"
 MEASURED = tuple(ROOT / f"docs/{name}.md" for name in ("benchmarks", "classes", "proof"))
-SECTIONS = (  # the figures of `make soak`, and those that were measured and written by hand
+SECTIONS = (  # the figures of `make soak` and `make bench-spark`, and those that were measured and written by hand
     (ROOT / "docs/operations.md", "### What one request can cost"),
     (ROOT / "docs/operations.md", "## Under load and faults"),
     (ROOT / "deploy/README.md", "## Memory and processor"),
+    (ROOT / "docs/spark.md", "## Measured"),
 )
 GUIDES, TRIED = ROOT / "docs/changes.md", "## What was tried"  # its examples name versions; what was tried stays
 NOT_PROVEN = "> **Not proven for this version.**"
