@@ -224,28 +224,26 @@ class Validators:
             return [*lines, f"every answer in {value} {{\nanswer in {{true, false, null}}\n}}"]
         for field, inner in fields.items():
             if field != "request_type":
-                place = f"{value}.{field}"
-                lines += self.conditions(
-                    inner, place if field in required else f'object.get({value}, "{field}", null)', depth, place
-                )
+                or_null = None if field in required else f'object.get({value}, "{field}", null)'
+                lines += self.conditions(inner, f"{value}.{field}", depth, or_null)
         return lines
 
-    def conditions(self, form_name: str, value: str, depth: int, place: str = "") -> list[str]:
+    def conditions(self, form_name: str, value: str, depth: int, or_null: str | None = None) -> list[str]:
         """Conditions that hold only if the value is of the form; `depth` tells the variables of `every` apart.
 
-        `place` is the value too, and undefined if it is not stated.
+        `or_null` is the value too, but null where it is not stated and `value` is undefined.
         """
         form = self.forms[form_name]
         null = ["null"] if form["may_be_null"] else []
         if form["kind"] == "one_of":
-            return [f"{value} in {listed([*form['values'], *([None] if null else [])], '{', '}')}"]
+            return [f"{or_null or value} in {listed([*form['values'], *([None] if null else [])], '{', '}')}"]
         if form["kind"] == "yes_or_no":
-            return [f"{value} in {{{', '.join(['true', 'false', *null])}}}"]
+            return [f"{or_null or value} in {{{', '.join(['true', 'false', *null])}}}"]
         if not null:
             return self.body(form_name, value, depth)
         stated = f"stated_{depth}"
         body = "\n".join(self.body(form_name, stated, depth + 1))
-        return [f"every {stated} in [value | value := {place}; value != null] {{\n{body}\n}}"]
+        return [f"every {stated} in [value | value := {value}; value != null] {{\n{body}\n}}"]
 
     def body(self, form_name: str, value: str, depth: int) -> list[str]:
         form = self.forms[form_name]

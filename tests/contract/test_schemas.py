@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime
 import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,7 @@ from therapy_policy import EmbeddedClient
 from therapy_policy.policy import bundles
 
 SCHEMAS = Path(__file__).parents[2] / "schemas"
+POLICIES = Path(__file__).parents[2] / "policies"
 REQUEST = json.loads((SCHEMAS / "request.json").read_text(encoding="utf-8"))
 OF_DECISIONS = json.loads((SCHEMAS / "decision.json").read_text(encoding="utf-8"))
 DECISION = Draft7Validator(OF_DECISIONS)
@@ -97,3 +99,16 @@ def is_date(text: str) -> bool:
 
 
 CLIENT = EmbeddedClient()
+
+
+def test_the_mask_knows_a_place_for_each_field_that_is_not_plain() -> None:
+    """`bulk` takes free texts out by `plain_fields`, and the decision log by the places in free_texts.rego."""
+    found = set()
+    for line in (POLICIES / "therapy/request/free_texts.rego").read_text(encoding="utf-8").splitlines():
+        if place := re.match(r"\s*\{\[\[(.*?)\], text\]", line):
+            name = [step for step in place[1].split(", ") if not step.startswith("i_")][-1]
+            several = re.search(rf"some {name} in (\[.*?\])", line)
+            found |= {*json.loads(several[1] if several else f"[{name}]")}
+    tables = json.loads((POLICIES / "therapy/request/data.json").read_text(encoding="utf-8"))
+    assert found == tables["fields"].keys() - tables["plain_fields"].keys()
+    assert found

@@ -4,8 +4,9 @@ Two requests that ask the same get the same decision, except for the `request_id
 many requests ask is decided once. Three things are taken out:
 
 - `request_id` becomes `PLACEHOLDER`.
-- What a free text says: it becomes a token, as in the sidecar's decision log and by the same list, the policy's
-  `plain_fields`. Equal texts get equal tokens.
+- What a free text says: it becomes a token, as in the sidecar's decision log. Equal texts get equal tokens. The fields
+  that never hold one are the policy's `plain_fields`. They and the places that the log's mask knows are made from the
+  same schema.
 - Each date becomes one of the first days of its period. A period starts on each date in the policy's parameters.
   Several dates of one request stay as many dates, in the same order.
 
