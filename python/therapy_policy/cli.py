@@ -372,7 +372,7 @@ def batch(
     return INVALID if tally.outcomes["invalid_request"] else DECIDED
 
 
-@app.command(epilog="Example: `therapy-policy bulk claims.parquet --output decisions.parquet --against 2.0.1`")
+@app.command(epilog="Example: `therapy-policy bulk claims.parquet --output decisions.parquet --against old.tar.gz`")
 def bulk(
     file: Annotated[
         str,
@@ -444,10 +444,7 @@ def bulk(
     from therapy_policy.bulk.run import run as run_bulk
 
     def policy(name: str | None) -> Policy:
-        if name is None:
-            return Policy()
-        loaded = _bundle(name)
-        return Policy(loaded.wasm, json.dumps(loaded.data).encode())
+        return Policy() if name is None else Policy.of(_bundle(name))
 
     if summary is not None:
         _check_summary(Path(summary), file, output)

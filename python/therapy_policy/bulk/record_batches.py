@@ -15,7 +15,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Iterator, Sequence
 from functools import reduce
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -27,6 +27,9 @@ from therapy_policy.client.embedded import EmbeddedClient
 from therapy_policy.client.request_text import MAX_REQUEST_BYTES, RequestText, checked_text
 from therapy_policy.errors import EngineError, RequestNotJson, RequestTooLarge
 from therapy_policy.files import packaged_file
+
+if TYPE_CHECKING:
+    from therapy_policy.policy.bundles import Bundle
 
 MAX_ROWS = 16_384  # decided at a time
 MAX_REMEMBERED = 200_000  # lines, questions or decisions, in one process; then all are forgotten
@@ -45,6 +48,11 @@ class Policy(NamedTuple):
 
     wasm: bytes | None = None
     data: bytes | None = None  # JSON, already checked
+
+    @classmethod
+    def of(cls, bundle: Bundle) -> Policy:
+        """Return the policy of a bundle."""
+        return cls(bundle.wasm, json.dumps(bundle.data).encode())
 
     def client(self) -> EmbeddedClient:
         return EmbeddedClient(self.wasm, self.data, checked=False)
@@ -290,10 +298,18 @@ def decide_batches(
 
     decider = Decider(policy, against, decision_texts=decision_texts)
     for batch in batches:
-        for start in range(0, batch.num_rows, MAX_ROWS):
-            part = batch.slice(start, MAX_ROWS)
+        for part in in_parts(batch):
             texts = part.column(text_column) if text_column is not None else texts_of_columns(part)
             yield decider.decide(texts).columns(decider.schema)
+
+
+Rows = TypeVar("Rows", pa.Array, pa.RecordBatch)
+
+
+def in_parts(rows: Rows) -> Iterator[Rows]:
+    """Yield the rows, as many at a time as are decided together."""
+    for first in range(0, len(rows), MAX_ROWS):
+        yield rows.slice(first, MAX_ROWS)
 
 
 def _decide_each(client: Client, questions: list[RequestText]) -> Sequence[Decision | str]:

@@ -41,7 +41,7 @@ import pyarrow.parquet as pq
 from therapy_policy import nesting
 from therapy_policy.bulk.arrow_schema import decision_schema
 from therapy_policy.bulk.columns import texts_of_columns
-from therapy_policy.bulk.record_batches import MAX_ROWS, Decided, Decider, Policy
+from therapy_policy.bulk.record_batches import MAX_ROWS, Decided, Decider, Policy, in_parts
 from therapy_policy.bulk.summary import Summary
 from therapy_policy.client.request_text import MAX_REQUEST_BYTES
 from therapy_policy.errors import EngineNotAvailable, FileNotUsable, InputDamaged
@@ -158,9 +158,7 @@ def _open_source(name: str, stack: ExitStack) -> _Source:
     if name.endswith(PARQUET):
         return _open_parquet(name, stack)
     opened = stack.enter_context(open_input(name))
-    identity = None
-    if opened.size is not None and opened.modified_ns is not None:
-        identity = {"input_bytes": opened.size, "input_modified_ns": opened.modified_ns}
+    identity = None if opened.size is None else _identity_of_file(opened.status)
     records = opened.records(MAX_REQUEST_BYTES)
     if name != "-" and opened.size is not None and opened.progress_bytes is not None and not opened.in_arrays:
         return _Source(_ranges(opened.size), opened.size, opened.status, identity)
@@ -239,8 +237,7 @@ def _batches(source: str, chunk: Chunk) -> Iterator[pa.Array]:
                 break
         return
     lines = pa.array(chunk.texts, pa.binary()) if chunk.texts is not None else _lines(source, chunk)
-    for first in range(0, len(lines), MAX_ROWS):
-        yield lines.slice(first, MAX_ROWS)
+    yield from in_parts(lines)
 
 
 def _lines(source: str, chunk: Chunk) -> pa.Array:

@@ -6,7 +6,6 @@ get it, and what `job.py` beside this file does.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import lru_cache
 from typing import TYPE_CHECKING
@@ -15,7 +14,7 @@ import pyarrow as pa
 
 from therapy_policy.bulk.arrow_schema import REQUEST_TYPE, decision_schema, request_schema
 from therapy_policy.bulk.columns import texts_of_columns
-from therapy_policy.bulk.record_batches import MAX_ROWS, Decider, Policy
+from therapy_policy.bulk.record_batches import Decider, Policy, in_parts
 
 if TYPE_CHECKING:
     from pyspark.sql import Column, DataFrame
@@ -58,9 +57,8 @@ def decide(
     selected = [asked.alias("asked")] + ([functions.struct(*map(column, keep)).alias("kept")] if keep else [])
     kept = [requests.schema[name] for name in keep]
     schema = StructType([*kept, *from_arrow_schema(decisions).fields])
-    deciding = _deciding(
-        Policy() if bundle is None else _policy(bundle), None if against is None else _policy(against), decision_texts
-    )
+    policy = Policy() if bundle is None else Policy.of(bundle)
+    deciding = _deciding(policy, None if against is None else Policy.of(against), decision_texts)
     return requests.select(*selected).mapInArrow(deciding, schema)
 
 
@@ -82,10 +80,6 @@ def _fields(columns: Sequence[str], text_column: str | None, keep: Sequence[str]
     return [name for name in columns if name in known]
 
 
-def _policy(bundle: Bundle) -> Policy:
-    return Policy(bundle.wasm, json.dumps(bundle.data).encode())
-
-
 def _deciding(
     policy: Policy, against: Policy | None, decision_texts: bool
 ) -> Callable[[Iterable[pa.RecordBatch]], Iterator[pa.RecordBatch]]:
@@ -94,8 +88,7 @@ def _deciding(
     def decide_partition(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
         decider = _decider(policy, against, decision_texts)
         for whole in batches:
-            for start in range(0, whole.num_rows, MAX_ROWS):
-                batch = whole.slice(start, MAX_ROWS)
+            for batch in in_parts(whole):
                 asked, *kept = batch.columns
                 texts = texts_of_columns(pa.RecordBatch.from_struct_array(asked)) if _is_struct(asked) else asked
                 decisions = decider.decide(texts).columns(decider.schema)
