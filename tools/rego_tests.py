@@ -22,7 +22,7 @@ from therapy_policy.toolchain.opa import opa_environment
 ROOT = Path(__file__).resolve().parent.parent
 POLICIES = ROOT / "policies"
 RESULTS = ROOT / "build/rego_tests.json"
-GENERATED = {"therapy/request/well_formed.rego"}
+GENERATED = {"therapy/request/free_texts.rego", "therapy/request/well_formed.rego"}
 STRICT_EVAL = ("eval", "--bundle", ".", "--strict-builtin-errors", "--format=json")
 
 

@@ -146,6 +146,15 @@ test_an_evaluated_request_of_a_type_without_free_texts_is_kept if {
 	masked({"input": {"requests": [claim]}, "result": [{"outcome": "denied"}]})["/input"] == {"requests": [claim]}
 }
 
+# The mark by which `serve` knows that the mask has seen an entry: a field replaced by itself.
+test_what_is_kept_as_it_was_is_marked if {
+	patches := log.mask with input as {"input": claim, "result": {"outcome": "denied"}}
+	patches == {
+		{"op": "upsert", "path": "/input/request_type", "value": "pediatric_ot_claim"},
+		{"op": "upsert", "path": "/result/outcome", "value": "denied"},
+	}
+}
+
 test_of_an_evaluated_request_of_another_type_the_input_is_replaced[request_type] if {
 	some request_type in ["pt_treatment_plan", "pt_extension", "unknown"]
 	patches := masked({"input": {"request_type": request_type, "plan_of_care": {}}, "result": {"outcome": "denied"}})

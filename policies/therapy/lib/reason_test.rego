@@ -445,6 +445,7 @@ broken_faults := {
 	"info": {"POLICY_VALUE_UNUSABLE": object.union(fault, {"effect": "info"})},
 	"scope": {"POLICY_VALUE_UNUSABLE": object.union(fault, {"effect": "scope"})},
 	"deny": {"POLICY_VALUE_UNUSABLE": object.union(fault, {"effect": "deny", "clauses": ["A-1"]})},
+	"effect of an invalid request": {"POLICY_VALUE_UNUSABLE": object.union(fault, {"effect": "invalid"})},
 	"no message": {"POLICY_VALUE_UNUSABLE": object.remove(fault, ["message"])},
 }
 

@@ -514,6 +514,15 @@ test_nothing_is_authorized_without_a_limit_of_units if {
 	determination.authorized == {}
 }
 
+test_no_code_is_listed_without_a_ceiling_of_codes[name] if {
+	some name, ceiling in {"null": null, "a text": "97530", "a list": ["97530"]}
+	determination := claim.determination with input as claimed([["97530", 1]])
+		with data.therapy.ceiling.procedure_codes as ceiling
+	table.summary(determination.reasons) == ["POLICY_VALUE_UNUSABLE"]
+	determination.outcome == "pended"
+	determination.authorized.units == 0
+}
+
 test_authorized_under[name] if {
 	some name, case in {
 		"an evaluation": {"lines": [["97165", 1]], "under": ["OT-4"]},
