@@ -58,9 +58,9 @@ SHARES = """
 ## What takes the time in the sidecar
 
 Form is the check that a request is valid, rules are those of its type, decision is what they have in common: the
-reasons with their texts, and the outcome. Each of them and the mask is evaluated by itself, and OPA's own timer of the
-evaluation is read: the shortest of many, so that no other program counts. OPA itself is the rest of the processor
-time: HTTP, JSON, authorization, the log and the collection of garbage.
+reasons with their texts, and the outcome. Each of them and the mask is asked by itself, in turn with the whole, of an
+OPA that neither authorizes nor logs. The share of each is the processor time by which its answer costs more than that
+of the part before. OPA itself is the rest: HTTP, JSON, authorization and the log.
 
 {shares}
 """
@@ -77,7 +77,8 @@ MISSED = """
 ## What bounds the aims that are missed
 
 For the sidecar, these are the expressions that take most of the evaluation of a decision and its mask, by OPA's
-profiler. For the embedded engine, they are the functions that take most of the time of a call, by Python's profiler.
+profiler. For the embedded engine, they are the functions that take most of the time of a call, by Python's profiler,
+and for bulk, those of one of its processes, after its start.
 """
 
 
@@ -90,7 +91,7 @@ def main() -> int:
     options = parser.parse_args()
     rounds, requests = options.rounds, options.requests
     parts = (options.only,) if options.only else PARTS
-    opa, examples = find_opa(), cases()
+    opa, examples, share = find_opa(), cases(), min(1.0, requests / REQUESTS)
     figures: list[Figure] = []
     sections = []
     with tempfile.TemporaryDirectory() as directory:
@@ -105,13 +106,15 @@ def main() -> int:
         if "embedded" in parts:
             figures += embedded.measure(opa, scratch, examples, rounds, requests)
         if "bulk" in parts:
-            figures += bulk.measure(opa, scratch, share=min(1.0, requests / REQUESTS))
+            figures += bulk.measure(opa, scratch, share)
         if "start-up" in parts:
             figures += start_up.measure(rounds)
     if "rivals" in parts:
         sections.append(RIVALS.format(rivals=rivals.measure(rounds), lines=rivals.LINES))
     if missed := list(dict.fromkeys(figure.name for figure in figures if figure.reached is False)):
-        sections.append(MISSED + "".join(f"\n### {name}\n\n{why}\n" for name, why in reasons(missed, opa).items()))
+        sections.append(
+            MISSED + "".join(f"\n### {name}\n\n{why}\n" for name, why in reasons(missed, opa, share).items())
+        )
     report = page(figures, sections, opa, rounds, requests)
     print(report)
     if not options.only:
@@ -120,7 +123,7 @@ def main() -> int:
     return 0
 
 
-def reasons(missed: list[str], opa: Path) -> dict[str, str]:
+def reasons(missed: list[str], opa: Path, share: float) -> dict[str, str]:
     """A profile of each request whose aim is missed."""
     progress("profiles …")
     profiled: dict[str, Callable[[], str]] = {}
@@ -128,7 +131,11 @@ def reasons(missed: list[str], opa: Path) -> dict[str, str]:
         profiled[f"sidecar, {name}"] = partial(profiles.of_sidecar, opa, request)
         profiled[embedded.single(name)] = partial(profiles.of_embedded, request, batch=False)
         profiled[embedded.batched(name)] = partial(profiles.of_embedded, request, batch=True)
-    return {name: profiled[name]() for name in missed if name in profiled}
+    for kind, lines in bulk.samples(share).items():
+        profiled |= {
+            name: partial(profiles.of_bulk, lines) for name in missed if name.startswith("bulk") and kind in name
+        }
+    return {name: profiled[name]() for name in missed}
 
 
 def page(figures: list[Figure], sections: list[str], opa: Path, rounds: int, requests: int) -> str:

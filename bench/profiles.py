@@ -8,7 +8,7 @@ import pstats
 import subprocess
 import tarfile
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -76,6 +76,25 @@ def of_embedded(request: Request, *, batch: bool) -> str:
             profile = _profiled(lambda: client.decide_many(many), 3)
         else:
             profile = _profiled(lambda: client.decide(request), 100)
+    return _slowest(profile)
+
+
+def of_bulk(lines: Sequence[bytes]) -> str:
+    """The functions that take most of the time of a process of `bulk` that decides these lines."""
+    import pyarrow as pa
+
+    from therapy_policy.bulk.record_batches import Decider, Policy, in_parts
+
+    decider = Decider(Policy())
+
+    def decide() -> None:
+        for part in in_parts(pa.array(lines, pa.binary())):
+            decider.decide(part).columns(decider.schema)
+
+    return _slowest(_profiled(decide, 1, before=lambda: decider.decide(pa.array([b"{}"]))))
+
+
+def _slowest(profile: dict[Any, Any]) -> str:
     whole = sum(own for _, _, own, *_ in profile.values())
     rows = []
     for (file, line, function), (_, calls, own, *_) in sorted(profile.items(), key=lambda item: -item[1][2])[
@@ -86,12 +105,12 @@ def of_embedded(request: Request, *, batch: bool) -> str:
     return table(["where", "function", "calls", "share of the time"], rows)
 
 
-def _profiled(call: Callable[[], object], times: int) -> dict[Any, Any]:
-    """Profile a call, in a thread of its own. For the main thread, the client works in another one."""
+def _profiled(call: Callable[[], object], times: int, before: Callable[[], object] | None = None) -> dict[Any, Any]:
+    """Profile a call after another one, in a thread of its own. For the main thread, the client works in another."""
     profile = cProfile.Profile()
 
     def work() -> None:
-        call()
+        (before or call)()
         profile.enable()
         for _ in range(times):
             call()

@@ -12,7 +12,7 @@ import statistics
 import subprocess
 import threading
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from functools import partial
 from pathlib import Path
@@ -67,17 +67,13 @@ class Opa:
         self._connection.timeout = ANSWER_SECONDS
 
     def ask(self, path: str, value: object) -> dict[str, Any]:
-        """Send a value as input to a rule, and return the answer: `result`, and `metrics` if the path asks for them."""
+        """Send a value as input to a rule, and return the answer."""
         body = json.dumps({"input": value})
         self._connection.request("POST", f"/v1/data/{path}", body, {"Content-Type": "application/json"})
         answer: dict[str, Any] = json.loads(self._connection.getresponse().read())
         if "result" not in answer:
             raise SystemExit(f"error: in the benchmark, OPA has no result for {path}: {answer}")
         return answer
-
-    def evaluation_seconds(self, path: str, value: object) -> float:
-        """The time of evaluation alone, by OPA's own clock."""
-        return float(self.ask(f"{path}?metrics", value)["metrics"]["timer_rego_query_eval_ns"]) / 1e9
 
     def seconds(self, path: str, value: object, requests: int) -> float:
         """The processor seconds for each of the given number of requests."""
@@ -104,10 +100,12 @@ def measure(
         for request in cases.values():  # the first requests take longer
             shipped.seconds("therapy/decision", request, requests)
             trivial.seconds("therapy/decision", request, requests)
-        calls = {}
+        parts = run("parts", _open(scratch), ["--bundle", str(BUNDLE), str(_parts_bundle(scratch))])
+        calls: dict[tuple[str, str], Callable[[], float]] = {}
         for name, request in cases.items():
             calls[name, "shipped"] = partial(shipped.seconds, "therapy/decision", request, requests)
             calls[name, "trivial"] = partial(trivial.seconds, "therapy/decision", request, requests)
+            calls |= _calls_of_parts(name, request, parts, max(1, requests // 2))
         times = in_turn(calls, rounds)
         batch = {"requests": different(cases["approved visit"], BATCH)}
         one_of_batch = statistics.median(shipped.seconds("therapy/decisions", batch, 1) for _ in range(rounds)) / BATCH
@@ -123,24 +121,21 @@ def measure(
                 times["approved visit", "shipped"],
             )
         )
-        progress("what takes the time in the sidecar …")
-        parts = run("parts", _open(scratch), ["--bundle", str(BUNDLE), str(_parts_bundle(scratch))])
-        shares = _shares(cases, {name: times[name, "shipped"] for name in cases}, parts, max(1, requests // 2))
-    return figures, shares
+    return figures, _shares(list(cases), times)
 
 
-def _shares(cases: Mapping[str, Request], processor_seconds: Mapping[str, float], opa: Opa, requests: int) -> str:
-    calls = {}
-    for name, request in cases.items():
-        event = {"path": "therapy/decision", "input": request, "result": opa.ask("therapy/decision", request)["result"]}
-        for part in ("nothing", "form", "rules", "decision"):
-            calls[name, part] = partial(opa.evaluation_seconds, f"parts/{part}", request)
-        calls[name, "nothing to mask"] = partial(opa.evaluation_seconds, "parts/nothing", event)
-        calls[name, "mask"] = partial(opa.evaluation_seconds, "parts/mask", event)
-    in_turn(calls, min(WARM_UP, requests))
-    times = in_turn(calls, requests, min)
+def _calls_of_parts(name: str, request: Request, opa: Opa, requests: int) -> dict[tuple[str, str], Callable[[], float]]:
+    event = {"path": "therapy/decision", "input": request, "result": opa.ask("therapy/decision", request)["result"]}
+    asked = {part: (f"parts/{part}", request) for part in ("nothing", "form", "rules", "decision")}
+    asked |= {"nothing to mask": ("parts/nothing", event), "mask": ("parts/mask", event)}
+    for path, value in asked.values():
+        opa.seconds(path, value, WARM_UP)
+    return {(name, part): partial(opa.seconds, path, value, requests) for part, (path, value) in asked.items()}
+
+
+def _shares(names: Sequence[str], times: Mapping[tuple[str, str], float]) -> str:
     rows = []
-    for name in cases:
+    for name in names:
         parts = {
             "form": times[name, "form"] - times[name, "nothing"],
             "rules": times[name, "rules"] - times[name, "form"],
@@ -148,7 +143,7 @@ def _shares(cases: Mapping[str, Request], processor_seconds: Mapping[str, float]
             "mask": times[name, "mask"] - times[name, "nothing to mask"],
         }
         parts = {part: max(seconds, 0.0) for part, seconds in parts.items()}
-        whole = processor_seconds[name]
+        whole = times[name, "shipped"]
         parts = {"OPA itself": whole - sum(parts.values())} | parts
         rows.append(
             [name, in_words(whole), *(f"{in_words(parts[part])}, {parts[part] / whole:.0%}" for part in SHARES)]
