@@ -2,7 +2,7 @@
 
 What is written once in policies/ and schemas/ is turned here into what else needs it: the validators in Rego and the
 tables that they look things up in, one schema for each request type, the manifest, the page of reason codes in docs/,
-and the compiled bundle that the Python package ships.
+the FHIR Questionnaires, and the compiled bundle that the Python package ships.
 """
 
 from __future__ import annotations
@@ -26,6 +26,7 @@ import yaml
 from therapy_policy.policy.bundles import Bundle, build
 from therapy_policy.policy.check import ceiling_for_rules, check_directory
 from therapy_policy.toolchain.opa import find_opa
+from tools.questionnaires import questionnaires
 from tools.validators import Validators
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -73,7 +74,7 @@ def generate(root: Path) -> list[Path]:
     made = [*schemas(root), *validators(root), *tables(root), ceiling(root)]
     subprocess.run([opa, "fmt", "--write", root / "policies/therapy/request"], check=True)
     made += [manifest(root), reason_codes(root), glossary(root)]
-    return [*made, *bundles(root), *check_files(root)]
+    return [*made, *bundles(root), *check_files(root), *forms(root)]
 
 
 def read_yaml(path: Path) -> Any:
@@ -269,6 +270,17 @@ def check_files(root: Path) -> list[Path]:
         shutil.copyfile(root / name, root / package / name)
     write_json(root / package / "ceiling.json", read_yaml(root / "policies/ceiling.yaml"), indent=2)
     return [package / name for name in (*schemas, "ceiling.json")]
+
+
+def forms(root: Path) -> list[Path]:
+    """The FHIR Questionnaires, as data of the Python package."""
+    schema = json.loads((root / "schemas/request.json").read_text(encoding="utf-8"))
+    version = read_yaml(root / "policies/therapy/register/policy/data.yaml")["version"]
+    made = []
+    for name, content in questionnaires(schema, version).items():
+        made.append(Path(f"python/therapy_policy/policy/packaged/questionnaires/{name}.json"))
+        write_json(root / made[-1], content, indent=2)
+    return made
 
 
 if __name__ == "__main__":

@@ -530,6 +530,111 @@ def validate(
     return INVALID if errors else DECIDED
 
 
+@app.command(epilog="Example: `therapy-policy questionnaire pt_referral`")
+def questionnaire(
+    request_type: Annotated[
+        str, typer.Argument(metavar="REQUEST_TYPE", help="pt_referral, pt_treatment_plan or pt_extension.")
+    ],
+    base: Annotated[
+        str | None,
+        typer.Option(
+            "--base", metavar="URL", help="Your FHIR server, for the canonical URL: URL/Questionnaire/pt-referral."
+        ),
+    ] = None,
+) -> int:
+    """Print the FHIR R4 Questionnaire with which a provider states a request.
+
+    The linkId of each question is the path of its field in the request, without positions in lists. The plan's own
+    facts, `request_id` and `benefit_status`, are not asked. The version is the version of the policy.
+
+    Exit status: 0 done, 2 a usage error.
+    """
+    from therapy_policy.interop.questionnaire import REQUEST_TYPES
+    from therapy_policy.interop.questionnaire import questionnaire as questionnaire_of
+
+    for each in REQUEST_TYPES:
+        if each == request_type:
+            _print_json(questionnaire_of(each, base))
+            return DECIDED
+    raise typer.BadParameter(f"REQUEST_TYPE is {', '.join(REQUEST_TYPES[:-1])} or {REQUEST_TYPES[-1]}")
+
+
+@app.command(epilog="Example: `therapy-policy questionnaire-response examples/pt_referral.json`")
+def questionnaire_response(
+    file: RequestFile,
+    base: Annotated[
+        str | None, typer.Option("--base", metavar="URL", help="The URL that `questionnaire` was given, if any.")
+    ] = None,
+) -> int:
+    """Print the QuestionnaireResponse that states the same as a request; `request-from` turns it back.
+
+    The response leaves out what the plan states, `request_id` and `benefit_status`, and what says nothing, for example
+    null.
+
+    Exit status: 0 done, 2 a file that does not hold a valid request of a type with a questionnaire, or a usage error.
+    """
+    from therapy_policy.client.validation import parse
+    from therapy_policy.interop.questionnaire import response_of
+
+    try:
+        response = response_of(parse(checked_text(read_request(file, MAX_REQUEST_BYTES)).text), base)
+    except RequestError as problem:
+        raise _not_a_request(file, problem) from None
+    _print_json(response)
+    return DECIDED
+
+
+@app.command(
+    epilog="Example: `therapy-policy request-from --questionnaire-response response.json --benefit-status covered`"
+)
+def request_from(
+    questionnaire_response: Annotated[
+        str,
+        typer.Option(
+            "--questionnaire-response",
+            metavar="FILE",
+            help="A FHIR R4 QuestionnaireResponse as JSON; - reads standard input.",
+        ),
+    ],
+    request_id: Annotated[
+        str | None, typer.Option("--request-id", metavar="ID", help="Your reference for the request.")
+    ] = None,
+    benefit_status: Annotated[
+        str | None,
+        typer.Option(
+            "--benefit-status",
+            metavar="STATUS",
+            help="What you know of the member's benefits: covered, not_covered or unverified. Default: not stated, "
+            "so that the request pends.",
+        ),
+    ] = None,
+) -> int:
+    """Print the request that a provider's QuestionnaireResponse states, ready for `decide`.
+
+    Only answers count: what nobody answered is not stated, and no fact comes from a diagnosis code. The response must
+    be completed or amended, and answer the questionnaire of this policy (versions that differ in the patch number ask
+    the same). Each error has its place in the response, and no text of it.
+
+    Exit status: 0 done, 1 an error in the response, 2 a file or usage error.
+    """
+    from therapy_policy.client.validation import parse
+    from therapy_policy.interop.questionnaire import request_of
+
+    try:
+        response = parse(checked_text(read_request(questionnaire_response, MAX_REQUEST_BYTES)).text)
+    except RequestError as problem:
+        raise FileNotUsable(
+            f"{display_name(questionnaire_response)} does not hold a questionnaire response: {problem.problem}. "
+            "Correct it and try again."
+        ) from None
+    try:
+        request = request_of(response, request_id=request_id, benefit_status=benefit_status)
+    except RequestError as problem:
+        raise typer.BadParameter(f"--request-id or --benefit-status: {problem.problem}") from None
+    _print_json(request)
+    return DECIDED
+
+
 @app.command(epilog="Example: `therapy-policy replay sidecar.log --bundle policies`")
 def replay(
     log: Annotated[

@@ -22,6 +22,7 @@
         BundleNotVerified         2  a bundle without a signature that is accepted, or older than allowed
         PolicyNotReadable         2
         PolicyNotUsable           2  a policy that `check` has findings about
+      QuestionnaireResponseInvalid  1  a questionnaire response does not state a request
       PolicyNotAccepted           1  the policy does not meet a condition for a release
       PolicyNotSigned             1  an interpretation or the release is not signed
     Stopped               128 + signal  a signal stopped the command (a BaseException, like KeyboardInterrupt)
@@ -32,6 +33,7 @@ No message contains anything from a request, because its text may be about a pat
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 
 DECIDED = 0
@@ -172,6 +174,34 @@ class PolicyNotUsable(BundleNotUsable):
     def __str__(self) -> str:
         lines = "\n".join(map(str, self.findings))
         return f"{self.name} cannot be used. `therapy-policy check` has findings to correct:\n{lines}"
+
+
+@dataclass(frozen=True)
+class ResponseError:
+    """One error in a questionnaire response, which is not an exception by itself.
+
+    `place` is a JSON Pointer (RFC 6901) into the response. `link_id` is the question that it is about, or None.
+    """
+
+    place: str
+    link_id: str | None
+    problem: str
+
+    def __str__(self) -> str:
+        return f"{self.place or 'the response'}: {f'{self.link_id} ' if self.link_id else ''}{self.problem}"
+
+
+class QuestionnaireResponseInvalid(TherapyPolicyError):
+    """A questionnaire response does not state a request. `errors` has every error, none with a text of the response."""
+
+    exit_status = INVALID
+
+    def __init__(self, errors: Sequence[ResponseError]) -> None:
+        super().__init__(errors)
+        self.errors = errors
+
+    def __str__(self) -> str:
+        return "\n".join(["The questionnaire response does not state a request:", *map(str, self.errors)])
 
 
 class PolicyNotAccepted(TherapyPolicyError):

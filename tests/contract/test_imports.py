@@ -18,6 +18,7 @@ TABLE = (
     {"tools"},
     {"therapy_policy.__main__"},
     {"therapy_policy.cli", "therapy_policy.spark"},
+    {"therapy_policy.interop"},
     {"therapy_policy.change", "therapy_policy.review", "therapy_policy.bulk"},
     {"therapy_policy.explain"},
     {"therapy_policy.classes"},

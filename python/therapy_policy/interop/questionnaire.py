@@ -1,0 +1,341 @@
+"""FHIR R4 questionnaires for what a provider states, and their responses as requests and back.
+
+The three Questionnaires are generated from schemas/request.json. The linkId of an item is the JSON Pointer of its field
+in the request, without positions in lists, so a response states a request field by field and nothing else does. What
+nobody answered is not stated in the request, and pends.
+
+A request and its response state the same, and each can be made from the other. FHIR has no empty lists and no empty
+texts, so two lists have the option `none`, and an empty text is an answer whose value is absent. The request comes back
+as `stated` returns it.
+
+The plan's own facts, `request_id` and `benefit_status`, are not asked of a provider.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from functools import cache
+from typing import Any, Literal
+
+from therapy_policy.client.validation import validation_errors
+from therapy_policy.errors import QuestionnaireResponseInvalid, RequestError, ResponseError
+from therapy_policy.files import packaged_json
+
+Json = dict[str, Any]
+
+RequestType = Literal["pt_referral", "pt_treatment_plan", "pt_extension"]
+REQUEST_TYPES: tuple[RequestType, ...] = ("pt_referral", "pt_treatment_plan", "pt_extension")
+OF_THE_PLAN = ("request_id", "benefit_status")
+
+DATA_ABSENT_REASON = "http://hl7.org/fhir/StructureDefinition/data-absent-reason"
+ATTESTED = ("completed", "amended")
+
+# The value of an answer, by the type of its question: its name in FHIR, and what it is.
+VALUES = {
+    "boolean": ("valueBoolean", "true or false"),
+    "integer": ("valueInteger", "a whole number"),
+    "date": ("valueDate", "a date"),
+    "text": ("valueString", "a text"),
+    "choice": ("valueCoding", "one of the options, without a system"),
+    "open-choice": ("valueString", "a text"),
+}
+ELEMENTS_OF_ITEM = {"linkId", "definition", "text", "answer", "item", "_linkId", "_definition", "_text"}
+ELEMENTS = {"id", "extension"}  # of every element; what an extension says changes no answer
+
+
+def questionnaire(request_type: RequestType, base: str | None = None) -> Json:
+    """Return the FHIR R4 Questionnaire of a request type, as JSON.
+
+    `base` is the address of the plan's FHIR server, such as https://fhir.plan.example/r4, for the canonical URL.
+    """
+    content: Json = packaged_json(f"questionnaires/{request_type}.json")
+    if base is not None:
+        content["url"] = f"{base.rstrip('/')}/Questionnaire/{content['id']}"
+    return content
+
+
+@cache
+def _questionnaire(request_type: RequestType) -> Json:
+    return questionnaire(request_type)
+
+
+def request_of(response: Any, *, request_id: str | None = None, benefit_status: str | None = None) -> Json:
+    """Return the request that a QuestionnaireResponse states, as JSON.
+
+    `request_id` and `benefit_status` are what the plan adds; without `benefit_status`, the request pends.
+
+    Raises `QuestionnaireResponseInvalid` with every error in the response, and `RequestError` if what the plan adds is
+    invalid.
+    """
+    reading = _Reading()
+    request_type = _answered(response, reading)
+    if request_type is None:
+        raise QuestionnaireResponseInvalid(reading.errors)
+    added = {"request_id": request_id, "benefit_status": benefit_status}
+    request: Json = {"request_type": request_type}
+    request |= {name: value for name, value in added.items() if value is not None}
+    request |= reading.group(response, _questionnaire(request_type)["item"], "", "")
+    invalid = validation_errors(request)
+    for error in invalid:
+        if (place := reading.places.get(error.path)) is not None:
+            reading.wrong(place, error.path, f"expected {error.expected}, found {error.found}")
+    if reading.errors:
+        raise QuestionnaireResponseInvalid(reading.errors)
+    for error in invalid:
+        raise RequestError(f"{error.path} is {error.found}, not {error.expected}")
+    return request
+
+
+def response_of(request: Any, base: str | None = None) -> Json:
+    """Return the QuestionnaireResponse that states the same as a request, as JSON.
+
+    Raises `RequestError` if the request is invalid, or of a type without a questionnaire.
+    """
+    fields = stated(request)
+    form = questionnaire(fields["request_type"], base)
+    return {
+        "resourceType": "QuestionnaireResponse",
+        "questionnaire": f"{form['url']}|{form['version']}",
+        "status": "completed",
+        "item": _items(fields, form["item"]),
+    }
+
+
+def stated(request: Any) -> Json:
+    """Return a request without what says nothing: null, and lists that are empty where that is no answer.
+
+    The decision on it is the same. Raises `RequestError` as `response_of` does.
+    """
+    for error in validation_errors(request):
+        raise RequestError(f"{error.path or 'it'} is {error.found}, not {error.expected}")
+    request_type = request["request_type"]
+    if request_type not in REQUEST_TYPES:
+        raise RequestError(f"a request of its type has no questionnaire, only {', '.join(REQUEST_TYPES)}")
+    added = {name: request[name] for name in OF_THE_PLAN if request.get(name) is not None}
+    return {"request_type": request_type, **added, **_stated(request, _questionnaire(request_type)["item"])}
+
+
+def _stated(fields: Mapping[str, Any], questions: list[Json]) -> Json:
+    result: Json = {}
+    for question in questions:
+        name = _name(question)
+        value: Any = fields.get(name)
+        if value is None or (value == [] and question["type"] != "open-choice"):
+            continue
+        if question["type"] == "group":
+            inner = question["item"]
+            value = [_stated(each, inner) for each in value] if _repeats(question) else _stated(value, inner)
+        result[name] = int(value) if question["type"] == "integer" else value
+    return result
+
+
+def _name(question: Json) -> str:
+    """The name of a question's field in its object."""
+    name: str = question["linkId"].rpartition("/")[2]
+    return name
+
+
+def _repeats(question: Json) -> bool:
+    return bool(question.get("repeats"))
+
+
+# --- a request as a response
+
+
+def _items(fields: Json, questions: list[Json]) -> list[Json]:
+    made: list[Json] = []
+    for question in questions:
+        if (value := fields.get(_name(question))) is None:
+            continue
+        values = value if _repeats(question) else [value]
+        if question["type"] == "group":
+            made += [_group(question, each) for each in values]
+        else:
+            answers = [_answer(question, each) for each in values] or [dict(question["answerOption"][0])]
+            made.append({"linkId": question["linkId"], "answer": answers})
+    return made
+
+
+def _group(question: Json, fields: Json) -> Json:
+    inner = _items(fields, question["item"])
+    return {"linkId": question["linkId"]} | ({"item": inner} if inner else {})
+
+
+def _answer(question: Json, value: Any) -> Json:
+    if value == "":
+        return {"_valueString": {"extension": [{"url": DATA_ABSENT_REASON, "valueCode": "unknown"}]}}
+    if question["type"] == "choice":
+        return dict(next(each for each in question["answerOption"] if each["valueCoding"]["code"] == value))
+    return {VALUES[question["type"]][0]: value}
+
+
+# --- a response as a request
+
+_CANONICAL = re.compile(r"(?:.*/)?Questionnaire/(?P<id>[a-z-]+)(?:\|(?P<version>\S+))?")
+_UNUSABLE = object()
+_NONE = object()
+
+
+def _answered(response: Any, reading: _Reading) -> RequestType | None:
+    """Return which questionnaire a response answers, or None; add what is wrong with the response as a whole."""
+    if not isinstance(response, dict) or response.get("resourceType") != "QuestionnaireResponse":
+        reading.wrong("", None, "expected a FHIR QuestionnaireResponse as JSON")
+        return None
+    for name in ("implicitRules", "modifierExtension"):
+        if name in response:
+            reading.wrong(f"/{name}", None, "can change what the answers mean, and is not understood")
+    if response.get("status") not in ATTESTED:
+        reading.wrong("/status", None, f"expected {' or '.join(ATTESTED)}: nobody vouches for the answers yet")
+    canonical = response.get("questionnaire")
+    matched = _CANONICAL.fullmatch(canonical) if isinstance(canonical, str) else None
+    identity = matched["id"].replace("-", "_") if matched else None
+    request_type = next((each for each in REQUEST_TYPES if each == identity), None)
+    if matched is None or request_type is None:
+        one_of = ", ".join(f"Questionnaire/{_questionnaire(each)['id']}" for each in REQUEST_TYPES)
+        reading.wrong("/questionnaire", None, f"expected the canonical URL, with its version, of {one_of}")
+        return None
+    ours = str(_questionnaire(request_type)["version"])
+    # A patch version of the policy changes only wording, so its questions mean the same.
+    if _minor(matched["version"] or "") != _minor(ours):
+        what = "it answers the questionnaire of another policy" if matched["version"] else "it has no version"
+        reading.wrong("/questionnaire", None, f"{what}; this policy is {ours}")
+        return None
+    return request_type
+
+
+def _minor(version: str) -> str:
+    return version.rpartition(".")[0]
+
+
+@dataclass
+class _Reading:
+    """Reads the answers of a response. `places` has the place in the response of each field of the request."""
+
+    errors: list[ResponseError] = field(default_factory=list)
+    places: dict[str, str] = field(default_factory=dict)
+
+    def wrong(self, place: str, link_id: str | None, problem: str) -> None:
+        self.errors.append(ResponseError(place, link_id, problem))
+
+    def group(self, holder: Json, questions: list[Json], place: str, pointer: str) -> Json:
+        """Return the fields that the items of the response, or of one of its groups, state."""
+        by_link_id = {question["linkId"]: question for question in questions}
+        fields: Json = {}
+        seen: set[str] = set()
+        items = holder.get("item", [])
+        if not isinstance(items, list):
+            self.wrong(f"{place}/item", None, "expected a list")
+            return fields
+        for at, item in enumerate(items):
+            here = f"{place}/item/{at}"
+            link_id = item.get("linkId") if isinstance(item, dict) else None
+            question = by_link_id.get(link_id) if isinstance(link_id, str) else None
+            if question is None:
+                self.wrong(f"{here}/linkId", None, "the questionnaire has no such question at this place")
+                continue
+            link_id, name = question["linkId"], _name(question)
+            self.check_elements(item, ELEMENTS_OF_ITEM, here, link_id)
+            if name in seen and not (question["type"] == "group" and _repeats(question)):
+                self.wrong(here, link_id, "is answered a second time")
+                continue
+            seen.add(name)
+            of_field = f"{pointer}/{name}"
+            if question["type"] != "group":
+                value = self.answers(item, question, here, of_field)
+                if value is None:
+                    seen.discard(name)
+                elif value is not _UNUSABLE:
+                    fields[name] = value
+                    self.places[of_field] = here
+                continue
+            self.places.setdefault(of_field, here)
+            if "answer" in item:
+                self.wrong(f"{here}/answer", link_id, "is a group, which has no answer of its own")
+            if _repeats(question):
+                elements = fields.setdefault(name, [])
+                of_field = f"{of_field}/{len(elements)}"
+                self.places[of_field] = here
+                elements.append(self.group(item, question["item"], here, of_field))
+            else:
+                fields[name] = self.group(item, question["item"], here, of_field)
+        for question in questions:
+            if question.get("required") and _name(question) not in seen:
+                self.wrong(place, question["linkId"], "is required, and has no answer")
+        return fields
+
+    def answers(self, item: Json, question: Json, here: str, pointer: str) -> Any:
+        """Return what an item states: a value, a list, None if nothing, or `_UNUSABLE` after adding an error."""
+        link_id, given = question["linkId"], item.get("answer", [])
+        if "item" in item:
+            self.wrong(f"{here}/item", link_id, "is a question, which has no items of its own")
+            return _UNUSABLE
+        if not isinstance(given, list):
+            self.wrong(f"{here}/answer", link_id, "expected a list")
+            return _UNUSABLE
+        if len(given) > 1 and not _repeats(question):
+            self.wrong(f"{here}/answer/1", link_id, "has a second answer, and takes only one")
+            return _UNUSABLE
+        values = [self.value(answer, question, f"{here}/answer/{at}") for at, answer in enumerate(given)]
+        if _UNUSABLE in values:
+            return _UNUSABLE
+        if _NONE in values:
+            if len(values) > 1:
+                self.wrong(f"{here}/answer", link_id, "has the answer none, and others")
+                return _UNUSABLE
+            return []
+        if not _repeats(question):
+            return values[0] if values else None
+        self.places |= {f"{pointer}/{at}": f"{here}/answer/{at}" for at in range(len(values))}
+        return values or None
+
+    def value(self, answer: Any, question: Json, here: str) -> Any:
+        """Return the value of an answer: None or, for a text, "" if it is absent for a reason."""
+        link_id, kind = question["linkId"], question["type"]
+        name, what = VALUES[kind]
+        if not isinstance(answer, dict):
+            self.wrong(here, link_id, f"expected an answer with {name}")
+            return _UNUSABLE
+        values = {each for each in answer if each.startswith("value")}
+        self.check_elements(answer, {*values, f"_{name}"}, here, link_id)
+        if not values and _is_absent(answer.get(f"_{name}")):
+            return "" if name == "valueString" else None
+        options = [each["valueCoding"]["code"] for each in question.get("answerOption", ())]
+        if kind == "open-choice" and values == {"valueCoding"}:
+            if _code(answer["valueCoding"]) in options:
+                return _NONE
+        elif values == {name}:
+            value = _code(answer[name]) if kind == "choice" else answer[name]
+            if _is_of(kind, value) and (kind != "choice" or value in options):
+                return value
+        wanted = f"{what}, or the option none" if kind == "open-choice" else what
+        self.wrong(here, link_id, f"expected {name}: {wanted}")
+        return _UNUSABLE
+
+    def check_elements(self, element: Json, known: set[str], here: str, link_id: str) -> None:
+        if "modifierExtension" in element:
+            self.wrong(f"{here}/modifierExtension", link_id, "can change what the answer means, and is not understood")
+        if element.keys() - known - ELEMENTS - {"modifierExtension"}:
+            self.wrong(here, link_id, "has an element that FHIR R4 does not have there, or that is not understood")
+
+
+def _is_absent(value: Any) -> bool:
+    extensions = value.get("extension") if isinstance(value, dict) else None
+    return isinstance(extensions, list) and any(
+        isinstance(each, dict) and each.get("url") == DATA_ABSENT_REASON for each in extensions
+    )
+
+
+def _code(coding: Any) -> Any:
+    """The code of a Coding that is of no code system, as those of the options are."""
+    return coding.get("code") if isinstance(coding, dict) and "system" not in coding else None
+
+
+def _is_of(kind: str, value: Any) -> bool:
+    match kind:
+        case "boolean":
+            return isinstance(value, bool)
+        case "integer":
+            return isinstance(value, int) and not isinstance(value, bool)
+    return isinstance(value, str)
