@@ -680,6 +680,40 @@ def replay(
     return DECIDED
 
 
+@app.command(epilog="Example: `therapy-policy metrics sidecar.log --received received.csv`")
+def metrics(
+    log: Annotated[
+        str, typer.Argument(metavar="LOG", help="The sidecar's log, or the output of batch; - reads standard input.")
+    ],
+    received: Annotated[
+        str | None,
+        typer.Option(
+            "--received",
+            metavar="FILE",
+            help="The prior authorization requests that you received, as CSV or JSON Lines: request_id, received_at, "
+            "answered_at, expedited, answer, extended, approved_after_appeal.",
+        ),
+    ] = None,
+    as_json: AsJson = False,
+) -> int:
+    """Print the yearly prior authorization metrics of CMS-0057-F: counts, percentages, mean and median times.
+
+    The log has what the policy decided; the last decision on a `request_id` counts. FILE has what only you know, and is
+    what is counted. Times are such as 2026-03-02T08:15:00-10:00, and flags are true or false. Your `answer` (approved,
+    partially_approved or denied) is needed where a person answered, and replaces what the policy decided.
+
+    A figure is printed only if every request that it is about has its data. If not, the report names what is missing
+    and where. Nothing is estimated. A request that was denied in part counts as denied.
+
+    Exit status: 0 every figure has its data, 1 some figure has no data, 2 a file or usage error.
+    """
+    from therapy_policy.interop.metrics import metrics as metrics_of
+
+    report = metrics_of(log, received)
+    _print_report(report, as_json)
+    return DECIDED if report.complete else INVALID
+
+
 @app.command(epilog="Example: `therapy-policy source-check page.txt`")
 def source_check(
     file: Annotated[

@@ -20,6 +20,7 @@ COMMANDS = (
     "questionnaire",
     "questionnaire-response",
     "request-from",
+    "metrics",
     "replay",
     "source-check",
     "check",

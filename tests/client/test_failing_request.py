@@ -19,7 +19,8 @@ from tests.cli.command import run as run_command
 from tests.client.servers import AwaitedClient, MisbehavingServer, reply
 from therapy_policy import EmbeddedClient, EngineError, EngineNotAvailable, EngineTimeout, SidecarClient
 from therapy_policy.bulk.batch import decide_lines
-from therapy_policy.bulk.replay import LoggedDecision, LogPosition, ReplayReport, compare_with_log
+from therapy_policy.bulk.decision_log import LogPosition
+from therapy_policy.bulk.replay import LoggedDecision, ReplayReport, compare_with_log
 
 MARK = "fails"
 CLIENTS = [SidecarClient, AwaitedClient]

@@ -12,25 +12,34 @@ A logged value with anything else in their place does not count as a decision.
 from __future__ import annotations
 
 import json
-import re
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import asdict, dataclass, field, replace
 from itertools import zip_longest
-from typing import Any, NoReturn, cast, get_args
+from typing import Any
 
-from therapy_policy import nesting
 from therapy_policy.bulk.batch import CHUNK_BYTES, CHUNK_LINES, decide_lines
+from therapy_policy.bulk.decision_log import (
+    CUT_OFF,
+    DAMAGED,
+    MAX_LINE_BYTES,
+    REQUEST_ID,
+    LogPosition,
+    as_decision,
+    is_entry,
+    matches,
+    may_be_entry,
+    parsed,
+    why_not_json,
+)
 from therapy_policy.bulk.log_lines import log_texts
-from therapy_policy.client.decision import Authorized, Client, Decision, Line, Outcome, Reason
+from therapy_policy.client.decision import Client, Decision, Line, Reason
 from therapy_policy.client.request_text import MAX_REQUEST_BYTES, request_text
 from therapy_policy.errors import FileNotUsable, InputDamaged, RequestNotJson, RequestTooLarge
 from therapy_policy.files import display_name, packaged_json, progress_bar, stoppable
 from therapy_policy.inputs import Record, open_input
 from therapy_policy.policy.bundles import ENTRY_POINTS, Bundle
 from therapy_policy.wording import count_of
-
-MAX_LINE_BYTES = 64 << 20  # the largest batch, with an error in every field, gets an answer of about 25 MB
 
 ONE, MANY = ENTRY_POINTS
 
@@ -39,8 +48,6 @@ REFUSED = "refused"
 LEFT_OUT = "left_out"
 NO_DECISION = "no_decision"
 TOO_LARGE = "too_large"
-CUT_OFF = "cut_off"
-DAMAGED = "damaged"
 FAILED = "failed"
 REASONS_NOT_REPLAYABLE = {
     REFUSED: "rejected as invalid; the log keeps only the request type",
@@ -54,25 +61,6 @@ REASONS_NOT_REPLAYABLE = {
 
 # A kind of difference between two decisions: `what` differs, then its details.
 Difference = tuple[tuple[str, str | int | None], ...]
-
-
-@dataclass(frozen=True)
-class LogPosition:
-    """The position of a decision in the log, counted from 1: its line; in an array, its event; in a batch, its request.
-
-    The line is the first one, if the platform split the entry.
-    """
-
-    line: int
-    request: int | None = None
-    event: int | None = None
-
-    def as_dict(self) -> dict[str, int | None]:
-        return {"line": self.line, "request": self.request} | ({"event": self.event} if self.event else {})
-
-    def __str__(self) -> str:
-        event = f", event {self.event:,}" if self.event else ""
-        return f"line {self.line:,}{event}" + (f", request {self.request:,}" if self.request else "")
 
 
 @dataclass
@@ -161,7 +149,7 @@ class ReplayReport:
         if differences:
             self.different += 1
             if self.each is not None and any(map(_more_than_words, differences)):
-                request_id = then["request_id"] if _matches(_REQUEST_ID, then["request_id"]) else None
+                request_id = then["request_id"] if matches(REQUEST_ID, then["request_id"]) else None
                 self.each.append(
                     DifferentDecision(place, request_id, then["policy_version"], then["outcome"], now["outcome"])
                 )
@@ -303,10 +291,10 @@ def _read_opa_log(
         place = LogPosition(logged.line, event=logged.element)
         of_text: list[LoggedDecision] = []
         try:
-            value = _parsed(logged.text)
+            value = parsed(logged.text)
         except ValueError as problem:
-            why = CUT_OFF if logged.incomplete else _why_not_json(logged.text, problem)
-            if why is None or (logged.incomplete and not _may_be_entry(logged.text)):
+            why = CUT_OFF if logged.incomplete else why_not_json(logged.text, problem)
+            if why is None or (logged.incomplete and not may_be_entry(logged.text)):
                 report.skip(logged.line, not_json=True)
             else:
                 report.cannot_replay(DAMAGED if logged.damaged else why, place)
@@ -318,14 +306,14 @@ def _read_opa_log(
                 )
             # OPA uploads its log as arrays of entries, which a collector may keep one per line.
             entries = value if isinstance(value, list) else [value]
-            if not any(map(_is_entry, entries)):
+            if not any(map(is_entry, entries)):
                 report.skip(logged.line, not_json=False)
             elif logged.damaged:
                 report.cannot_replay(DAMAGED, place)
             else:
-                report.entries += sum(map(_is_entry, entries))
+                report.entries += sum(map(is_entry, entries))
                 for number, entry in enumerate(entries, start=1):
-                    if _is_entry(entry):
+                    if is_entry(entry):
                         in_array = replace(place, event=number) if isinstance(value, list) else place
                         of_text += _read_entry(entry, in_array, report)
         yield of_text, logged.size
@@ -342,28 +330,6 @@ def _counted(records: Iterator[Record], report: ReplayReport) -> Iterator[Record
         report.cannot_replay(CUT_OFF, LogPosition(report.lines))
 
 
-def _why_not_json(text: bytes, problem: ValueError) -> str | None:
-    """Why a text is not an entry: it is cut off, or damaged; None if nothing suggests that it was one."""
-    if not _may_be_entry(text):
-        return None
-    if len(text) > MAX_LINE_BYTES:
-        return DAMAGED
-    whole = text.strip().startswith(b"{") and text.strip().endswith(b"}")
-    ends_early = isinstance(problem, json.JSONDecodeError) and (
-        problem.pos >= len(problem.doc.rstrip()) or problem.msg.startswith("Unterminated string")
-    )
-    return DAMAGED if whole and not ends_early else CUT_OFF
-
-
-def _may_be_entry(text: bytes) -> bool:
-    # An entry is cut off at its end or, after log rotation, at its start.
-    return text.lstrip().startswith(b"{") or text.rstrip().endswith(b"}")
-
-
-def _is_entry(value: object) -> bool:
-    return isinstance(value, dict) and "decision_id" in value and value.get("path") in ENTRY_POINTS
-
-
 def _read_entry(entry: dict[str, Any], place: LogPosition, report: ReplayReport) -> Iterator[LoggedDecision]:
     result, request_or_batch = entry.get("result"), entry.get("input")
     if entry["path"] == ONE:
@@ -376,7 +342,7 @@ def _read_entry(entry: dict[str, Any], place: LogPosition, report: ReplayReport)
     else:
         pairs = [(place, None, result)]
     for place, request, answer in pairs:
-        then = _as_decision(answer)
+        then = as_decision(answer)
         if then is None:
             report.cannot_replay(NO_DECISION, place)
         elif then["outcome"] == "invalid_request":
@@ -406,17 +372,17 @@ def _read_batch_output(
         report.lines = number
         of_line: list[LoggedDecision] = []
         try:
-            value = _parsed(decided.text)
+            value = parsed(decided.text)
         except ValueError as problem:
-            report.cannot_replay(_why_not_json(decided.text, problem) or DAMAGED, LogPosition(number))
+            report.cannot_replay(why_not_json(decided.text, problem) or DAMAGED, LogPosition(number))
         else:
-            if _is_entry(value):
+            if is_entry(value):
                 raise FileNotUsable(
                     f"Line {number:,} of {display_name(log)} is an entry of OPA's log, which contains its own request. "
                     "Leave out --requests."
                 )
             report.entries += 1
-            if (then := _as_decision(value)) is not None:
+            if (then := as_decision(value)) is not None:
                 of_line = [LoggedDecision(LogPosition(number), request.text, then)]
             else:
                 report.cannot_replay(NO_DECISION, LogPosition(number))
@@ -428,64 +394,6 @@ def _not_of_this_batch(shorter: str, number: int, what: str, longer: str, more: 
         f"{display_name(shorter)} has {count_of(number - 1, what)} and {display_name(longer)} has more {more}. "
         "Give --requests the input of the batch, unchanged."
     )
-
-
-def _parsed(line: bytes) -> Any:
-    """Parse a line as JSON; raise `ValueError` if it is not JSON, or is longer or deeper than OPA writes."""
-    if len(line) > MAX_LINE_BYTES:
-        raise ValueError("too long")
-    return nesting.loads(line.decode("utf-8-sig"), parse_constant=_refuse_constant)
-
-
-def _refuse_constant(name: str) -> NoReturn:
-    raise ValueError(name)
-
-
-_OUTCOMES = get_args(Outcome)
-_STATUSES = ("authorized", "partially_authorized", "denied", "pended")
-_REQUEST_ID = re.compile(r"[A-Za-z0-9._:-]{1,64}")
-_CODE = re.compile(r"[A-Z][A-Z0-9_]{0,63}")
-_CLAUSE = re.compile(r"[A-Z]{1,8}-[0-9]{1,3}")
-_PROCEDURE_CODE = re.compile(r"[0-9A-Z]{5}")
-_VERSION = re.compile(r"[0-9]+\.[0-9]+\.[0-9]+[0-9A-Za-z.+-]{0,40}")
-
-
-def _as_decision(value: Any) -> Decision | None:
-    """Return a logged value as a decision, if every part that may be reported has the right form; else None."""
-    if not (
-        _has_fields(value, Decision)
-        and value["outcome"] in _OUTCOMES
-        and _matches(_VERSION, value["policy_version"])
-        and _has_fields(value["authorized"], Authorized)
-        and _all_match(_PROCEDURE_CODE, value["authorized"]["procedure_codes"])
-        and isinstance(value["lines"], list)
-        and isinstance(value["reasons"], list)
-    ):
-        return None
-    for line in value["lines"]:
-        if not (_has_fields(line, Line) and line["status"] in _STATUSES and _all_match(_CODE, line["reasons"])):
-            return None
-    for reason in value["reasons"]:
-        if not (
-            _has_fields(reason, Reason)
-            and _matches(_CODE, reason["code"])
-            and _all_match(_CLAUSE, reason["clauses"])
-            and isinstance(reason["path"], str)
-        ):
-            return None
-    return cast(Decision, value)
-
-
-def _has_fields(value: Any, form: Any) -> bool:
-    return isinstance(value, dict) and value.keys() == form.__required_keys__
-
-
-def _matches(pattern: re.Pattern[str], value: Any) -> bool:
-    return isinstance(value, str) and pattern.fullmatch(value) is not None
-
-
-def _all_match(pattern: re.Pattern[str], values: Any) -> bool:
-    return isinstance(values, list) and all(_matches(pattern, value) for value in values)
 
 
 # --- differences

@@ -104,7 +104,7 @@ def response_of(request: Any, base: str | None = None) -> Json:
 
 
 def stated(request: Any) -> Json:
-    """Return a request without what says nothing: null, and lists that are empty where that is no answer.
+    """Return a request without what says nothing: null, and empty lists, except where an empty list is an answer.
 
     The decision on it is the same. Raises `RequestError` as `response_of` does.
     """

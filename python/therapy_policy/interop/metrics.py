@@ -1,0 +1,480 @@
+"""The yearly measures of prior authorization that CMS-0057-F asks payers to publish, and when an answer is due.
+
+A decision log has what the policy decided. What it does not have comes from the plan's own list of the requests that it
+received: when each came in, when it was answered, whether it was expedited, and what else happened to it. The list is
+what is counted. A figure is printed only if the list and the log have all data for it, and is named if they do not:
+nothing is estimated.
+
+The measures, and what each is a share of, are those of CMS' report of Medicaid managed care programs (MCPAR, D1.XIII.3
+to 15): approved means approved in full, and a request that was denied in part counts as denied.
+https://github.com/Enterprise-CMCS/macpro-mdct-mcr,
+services/app-api/forms/routes/mcpar/plan-level-indicators/prior-authorization.ts
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from statistics import fmean, median
+from typing import Any, Literal
+
+from therapy_policy import nesting
+from therapy_policy.bulk.decision_log import (
+    MAX_LINE_BYTES,
+    REQUEST_ID,
+    as_decision,
+    is_entry,
+    matches,
+    parsed,
+    why_not_json,
+)
+from therapy_policy.bulk.log_lines import log_texts
+from therapy_policy.client.decision import Decision
+from therapy_policy.errors import FileNotUsable, InputDamaged
+from therapy_policy.files import display_name, progress_bar, stoppable
+from therapy_policy.inputs import Record, open_input
+from therapy_policy.wording import count_of
+
+# CMS-0057-F (89 FR 8758), since 2026-01-01; it does not limit the time of health plans on the federal exchanges.
+# https://www.cms.gov/priorities/burden-reduction/overview/interoperability/frequently-asked-questions/prior-authorization-api
+# Of the two ways to count seven calendar days, this is the one that ends first.
+STANDARD = timedelta(days=7)
+EXPEDITED = timedelta(hours=72)
+
+Answer = Literal["approved", "partially_approved", "denied"]
+ANSWERS: tuple[Answer, ...] = ("approved", "partially_approved", "denied")
+OF_OUTCOME: dict[str, Answer] = {
+    "authorized": "approved",
+    "partially_authorized": "partially_approved",
+    "denied": "denied",
+}
+SECONDS = {"days": 86_400, "hours": 3_600}
+MAX_ROW_BYTES = 1 << 16
+NOT_IN_A_LOG = "the list of items and services that require prior authorization, which the plan publishes itself"
+
+
+def due_at(received_at: datetime, *, expedited: bool) -> datetime:
+    """Return when the answer to a request is due: 72 hours after it was received if it is expedited, else 7 days.
+
+    `received_at` needs a time zone. A request for more information does not stop the clock.
+    """
+    if received_at.utcoffset() is None:
+        raise ValueError("received_at has no time zone")
+    return received_at + (EXPEDITED if expedited else STANDARD)
+
+
+# --- what the plan knows
+
+
+@dataclass
+class Received:
+    """A request that the plan received, at `line` of its list; None is what the list does not state."""
+
+    line: int
+    received_at: datetime | None = None
+    answered_at: datetime | None = None
+    expedited: bool | None = None
+    answer: Answer | None = None
+    extended: bool | None = None
+    approved_after_appeal: bool | None = None
+    outcome: str | None = None  # of the policy's decision; None if the log does not have one, or has several
+
+    @property
+    def elapsed(self) -> timedelta | None:
+        return self.answered_at - self.received_at if self.received_at and self.answered_at else None
+
+
+def _instant(text: str) -> datetime:
+    instant = datetime.fromisoformat(text)
+    if instant.utcoffset() is None:
+        raise ValueError
+    return instant
+
+
+def _flag(text: str) -> bool:
+    return {"true": True, "false": False}[text.lower()]
+
+
+def _as_answer(text: str) -> Answer:
+    return next(each for each in ANSWERS if each == text)
+
+
+# How each column is read, and what may be in it. Other columns are ignored.
+COLUMNS: dict[str, tuple[Callable[[str], Any], str]] = {
+    "received_at": (_instant, "a date and time with its time zone, such as 2026-03-02T08:15:00-10:00"),
+    "answered_at": (_instant, "a date and time with its time zone, such as 2026-03-05T14:00:00-10:00"),
+    "expedited": (_flag, "true or false"),
+    "answer": (_as_answer, "approved, partially_approved or denied"),
+    "extended": (_flag, "true or false"),
+    "approved_after_appeal": (_flag, "true or false"),
+}
+
+
+def read_received(name: str) -> dict[str, Received]:
+    """Read a list of received requests, CSV with a header or JSON Lines; return them by `request_id`.
+
+    Raises `FileNotUsable` with the line and the column of what is wrong, and never with what is there.
+    """
+    received: dict[str, Received] = {}
+    for line, row in _rows(name):
+        identity = str(row.get("request_id"))
+        if row.get("request_id") is None or not matches(REQUEST_ID, identity):
+            raise _wrong(name, line, "request_id", "a reference of 1 to 64 letters, digits and . _ : -")
+        if identity in received:
+            raise _wrong(name, line, "request_id", f"one that is not also on line {received[identity].line:,}")
+        request = received[identity] = Received(line)
+        for column, (read, expected) in COLUMNS.items():
+            value = row.get(column)
+            if isinstance(value, bool):
+                value = str(value)
+            if value is None or value == "":
+                continue
+            try:
+                setattr(request, column, read(value))
+            except (KeyError, StopIteration, TypeError, ValueError, AttributeError):
+                raise _wrong(name, line, column, expected) from None
+        if (elapsed := request.elapsed) is not None and elapsed < timedelta():
+            raise _wrong(name, line, "answered_at", "a time after received_at")
+    if not received:
+        raise FileNotUsable(f"{display_name(name)} has no requests. Give the requests that the plan received.")
+    return received
+
+
+def _wrong(name: str, line: int, column: str, expected: str) -> FileNotUsable:
+    return FileNotUsable(f"{display_name(name)}, line {line:,}, {column}: expected {expected}.")
+
+
+def _rows(name: str) -> Iterator[tuple[int, dict[str, Any]]]:
+    with open_input(name) as source:
+        if source.stream.peek(1).lstrip()[:1] == b"{":
+            for record in source.lines(MAX_ROW_BYTES):
+                if record.text.strip():
+                    yield record.line, _object(name, record)
+            return
+        try:
+            with io.TextIOWrapper(source.stream, "utf-8", newline="") as text:
+                rows = csv.DictReader(text, strict=True)
+                if "request_id" not in (rows.fieldnames or ()):
+                    raise FileNotUsable(
+                        f"{display_name(name)} has no column request_id. Give CSV whose first line names the columns "
+                        f"(request_id, {', '.join(COLUMNS)}), or JSON Lines with these fields."
+                    )
+                for row in rows:
+                    yield rows.line_num, row
+        except (csv.Error, UnicodeDecodeError):
+            raise FileNotUsable(f"{display_name(name)} is not CSV in UTF-8. Save it as CSV again.") from None
+
+
+def _object(name: str, record: Record) -> dict[str, Any]:
+    try:
+        value = nesting.loads(record.text.decode())
+    except ValueError:
+        value = None
+    if not isinstance(value, dict):
+        raise FileNotUsable(f"{display_name(name)}, line {record.line:,}: expected a JSON object.")
+    return value
+
+
+# --- what the policy decided
+
+
+@dataclass
+class LoggedOutcomes:
+    """The decisions of a log: how many of each request type and outcome, and the last outcome of each `request_id`.
+
+    An outcome is None if decisions on requests of several types have the same `request_id`.
+    """
+
+    counts: Counter[tuple[str, str]] = field(default_factory=Counter)
+    by_id: dict[str, tuple[str, str | None]] = field(default_factory=dict)
+    without_id: int = 0
+    not_read: int = 0  # entries that are cut off, damaged, or without a decision of this policy
+
+    @property
+    def decisions(self) -> int:
+        return self.counts.total()
+
+    def add(self, decision: Decision) -> None:
+        request_type = str(decision["request_type"])
+        self.counts[request_type, decision["outcome"]] += 1
+        identity = decision["request_id"]
+        if not matches(REQUEST_ID, identity):
+            self.without_id += 1
+            return
+        assert identity is not None
+        earlier = self.by_id.get(identity)
+        same_type = earlier is None or earlier[0] == request_type
+        self.by_id[identity] = (request_type, decision["outcome"] if same_type else None)
+
+
+def read_log(log: str) -> LoggedOutcomes:
+    """Read the decisions of OPA's log, as the sidecar writes it, or of the output of a batch; `-` is standard input.
+
+    Raises `FileNotUsable` if there are none, `Stopped` or `OSError`.
+    """
+    outcomes = LoggedOutcomes()
+    with stoppable(), open_input(log) as opened, progress_bar(opened.progress_bytes, visible=True) as advance:
+        for text in log_texts(_until_damage(opened.records(MAX_LINE_BYTES), outcomes), MAX_LINE_BYTES):
+            advance(text.size, outcomes.decisions)
+            try:
+                value = parsed(text.text)
+            except ValueError as problem:
+                outcomes.not_read += text.incomplete or why_not_json(text.text, problem) is not None
+                continue
+            for entry in value if isinstance(value, list) else [value]:
+                for result in _results(entry):
+                    if (decision := as_decision(result)) is None or text.damaged:
+                        outcomes.not_read += 1
+                    else:
+                        outcomes.add(decision)
+    if not outcomes.decisions:
+        raise FileNotUsable(
+            f"{display_name(log)} holds no decisions. Give the log of the sidecar, or a batch's output."
+        )
+    return outcomes
+
+
+def _until_damage(records: Iterable[Record], outcomes: LoggedOutcomes) -> Iterator[Record]:
+    try:
+        yield from records
+    except InputDamaged:
+        outcomes.not_read += 1
+
+
+def _results(entry: Any) -> list[Any]:
+    if is_entry(entry):
+        result = entry.get("result")
+        return result if isinstance(result, list) else [result]
+    return [entry] if isinstance(entry, dict) and entry.keys() == Decision.__required_keys__ else []
+
+
+# --- the measures
+
+
+@dataclass(frozen=True)
+class Share:
+    """How many requests of how many."""
+
+    count: int
+    of: int
+
+    @property
+    def percent(self) -> float | None:
+        return round(100 * self.count / self.of, 2) if self.of else None
+
+    def as_dict(self) -> dict[str, Any]:
+        return {"count": self.count, "of": self.of, "percent": self.percent}
+
+    def __str__(self) -> str:
+        percent = "" if self.percent is None else f"{self.percent:>9.2f} %"
+        return f"{self.count:>9,}{percent}"
+
+
+@dataclass(frozen=True)
+class Time:
+    """The mean and the median time from receipt to answer of `count` requests, in `unit`."""
+
+    mean: float
+    median: float
+    unit: str
+    count: int
+
+    def as_dict(self) -> dict[str, Any]:
+        return {"mean": self.mean, "median": self.median, "unit": self.unit, "count": self.count}
+
+    def __str__(self) -> str:
+        return f"mean {self.mean:.2f} {self.unit}, median {self.median:.2f} {self.unit}"
+
+
+@dataclass
+class Measures:
+    """The measures of the standard requests, of the expedited ones, or of all; `figures` has those with data."""
+
+    name: str
+    received: int
+    figures: dict[str, Share | Time] = field(default_factory=dict)
+
+    def as_dict(self) -> dict[str, Any]:
+        return {"received": self.received, **{name: figure.as_dict() for name, figure in self.figures.items()}}
+
+
+# What each figure is called.
+TITLES = {
+    "approved": "approved in full",
+    "denied": "denied, in full or in part",
+    "partially_approved": "of these, denied in part",
+    "not_answered": "not answered",
+    "approved_after_appeal": "approved after appeal",
+    "answered_in_time": "answered when due or before",
+    "approved_after_extension": "approved after the time was extended",
+    "time_to_answer": "from receipt to answer",
+}
+
+
+@dataclass
+class Report:
+    """The measures, and the figures that have no data."""
+
+    logged: LoggedOutcomes
+    measures: list[Measures] = field(default_factory=list)
+    no_data: list[str] = field(default_factory=list)
+    not_in_log: int | None = None  # requests of the plan's list; None without a list
+    not_in_list: int | None = None  # decisions with another request_id than those of the list
+
+    @property
+    def complete(self) -> bool:
+        """Whether every figure that a log and a list can give has its data."""
+        return not self.no_data
+
+    def as_dict(self) -> dict[str, Any]:
+        by_type: dict[str, dict[str, int]] = {}
+        for (request_type, outcome), count in sorted(self.logged.counts.items()):
+            by_type.setdefault(request_type, {})[outcome] = count
+        return {
+            "log": {
+                "decisions": self.logged.decisions,
+                "by_type": by_type,
+                "without_request_id": self.logged.without_id,
+                "not_read": self.logged.not_read,
+            },
+            "received_not_in_log": self.not_in_log,
+            "in_log_not_received": self.not_in_list,
+            **{each.name: each.as_dict() for each in self.measures},
+            "no_data": [*self.no_data, NOT_IN_A_LOG],
+        }
+
+    def as_lines(self) -> list[str]:
+        """The report as text, line by line."""
+        lines = [f"{count_of(self.logged.decisions, 'decision')} in the log"]
+        lines += [
+            f"{count:>9,}  {request_type} {outcome}"
+            for (request_type, outcome), count in sorted(self.logged.counts.items())
+        ]
+        for count, what in (
+            (self.logged.not_read, "in the log cannot be read, because an entry is cut off, damaged or not a decision"),
+            (self.logged.without_id, "in the log without a request_id, which cannot be found in the list"),
+            (self.not_in_list or 0, "request_ids in the log, not counted because they are not in the list"),
+            (self.not_in_log or 0, "requests in the list without a decision in the log"),
+        ):
+            if count:
+                lines.append(f"{count:>9,}  {what}")
+        for each in self.measures:
+            lines += ["", f"{each.name.capitalize()}: {count_of(each.received, 'request')} received"]
+            lines += [f"{figure}  {TITLES[name]}" for name, figure in each.figures.items() if isinstance(figure, Share)]
+            lines += [
+                f"  {TITLES[name]}: {figure} ({count_of(figure.count, 'request')})"
+                for name, figure in each.figures.items()
+                if isinstance(figure, Time)
+            ]
+        return [*lines, "", "No data for:", *(f"  - {each}" for each in (*self.no_data, NOT_IN_A_LOG))]
+
+
+def metrics(log: str, received: str | None) -> Report:
+    """Return the measures of a decision log and of the plan's list of received requests; `-` is standard input.
+
+    Raises `FileNotUsable`, `Stopped` or `OSError`.
+    """
+    if log == "-" and received == "-":
+        raise FileNotUsable("Standard input cannot be both the log and the list. Give one of them as a file.")
+    requests = None if received is None else read_received(received)
+    report = Report(read_log(log))
+    if requests is None:
+        report.no_data.append(
+            "every measure: a log does not say when a request was received and answered, or whether it was expedited. "
+            "Give --received"
+        )
+        return report
+    outcomes = report.logged.by_id
+    report.not_in_log = len(requests.keys() - outcomes.keys())
+    report.not_in_list = len(outcomes.keys() - requests.keys())
+    for identity, request in requests.items():
+        _, request.outcome = outcomes.get(identity, ("", None))
+        if request.answer is None and request.outcome is not None:
+            request.answer = OF_OUTCOME.get(request.outcome)
+    _Counting(report, list(requests.values())).count()
+    return report
+
+
+@dataclass
+class _Counting:
+    """Adds the measures of requests to a report, and what has no data."""
+
+    report: Report
+    requests: list[Received]
+
+    def count(self) -> None:
+        everything = self.requests
+        # Nothing about standard or expedited requests is known while one may be either.
+        if self.has_all("standard and expedited requests", everything, "expedited"):
+            standard = [each for each in everything if not each.expedited]
+            expedited = [each for each in everything if each.expedited]
+            self.of_kind("standard", standard, "days")
+            self.of_kind("expedited", expedited, "hours")
+        whole = self.add("all", everything)
+        answered = self.has_answers("all", everything)
+        if self.has_all("approved after the time was extended", everything, "extended") and answered:
+            approved = sum(each.extended is True and each.answer == "approved" for each in everything)
+            whole["approved_after_extension"] = Share(approved, len(everything))
+
+    def add(self, name: str, requests: list[Received]) -> dict[str, Share | Time]:
+        measures = Measures(name, len(requests))
+        self.report.measures.append(measures)
+        return measures.figures
+
+    def of_kind(self, name: str, requests: list[Received], unit: str) -> None:
+        figures = self.add(name, requests)
+        answers = Counter(each.answer for each in requests)
+        known = self.has_answers(name, requests)
+        if known:
+            partly = answers["partially_approved"]
+            figures["approved"] = Share(answers["approved"], len(requests))
+            figures["denied"] = Share(answers["denied"] + partly, len(requests))
+            figures["partially_approved"] = Share(partly, len(requests))
+            figures["not_answered"] = Share(answers[None], len(requests))
+        if name == "standard" and self.has_all("standard: approved after appeal", requests, "approved_after_appeal"):
+            appealed = sum(each.approved_after_appeal is True for each in requests)
+            figures["approved_after_appeal"] = Share(appealed, len(requests))
+        answered = [each for each in requests if each.answer]
+        about = f"{name}: time from receipt to answer, and answers when due"
+        if not known or not self.has_all(about, answered, "received_at", "answered_at"):
+            return
+        in_time = sum(
+            each.answered_at <= due_at(each.received_at, expedited=name == "expedited")
+            for each in answered
+            if each.answered_at and each.received_at
+        )
+        figures["answered_in_time"] = Share(in_time, len(requests))
+        if elapsed := [each.elapsed.total_seconds() / SECONDS[unit] for each in answered if each.elapsed is not None]:
+            figures["time_to_answer"] = Time(round(fmean(elapsed), 2), round(median(elapsed), 2), unit, len(elapsed))
+
+    def has_all(self, what: str, requests: list[Received], *columns: str) -> bool:
+        """Whether the list has these columns for all these requests; what is missing is reported."""
+        complete = True
+        for column in columns:
+            if missing := [each for each in requests if getattr(each, column) is None]:
+                complete = False
+                self.no_data.append(_missing(what, column, missing))
+        return complete
+
+    def has_answers(self, name: str, requests: list[Received]) -> bool:
+        """Whether the answer to each request is known, or that there is none yet."""
+        unknown = [
+            each for each in requests if each.answer is None and (each.answered_at is not None or each.outcome is None)
+        ]
+        if unknown:
+            self.no_data.append(
+                f"{_missing(f'{name}: answers', 'answer', unknown)}, which the log does not answer either"
+            )
+        return not unknown
+
+    @property
+    def no_data(self) -> list[str]:
+        return self.report.no_data
+
+
+def _missing(what: str, column: str, missing: list[Received]) -> str:
+    return f"{what}: {count_of(len(missing), 'request')} without {column} in the list (first: line {missing[0].line:,})"

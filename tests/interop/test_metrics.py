@@ -1,0 +1,225 @@
+"""`therapy-policy metrics`: the figures of CMS-0057-F, each with all of its data or named as missing."""
+
+from __future__ import annotations
+
+import json
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.cli.command import EXAMPLES, one_error, run
+from therapy_policy import EmbeddedClient, FileNotUsable
+from therapy_policy.interop.metrics import Report, due_at, metrics, read_received
+
+SECRET = "Xylophone"
+REFERRAL: dict[str, Any] = json.loads((EXAMPLES / "pt_referral.json").read_text(encoding="utf-8"))
+HEADER = "request_id,received_at,answered_at,expedited,answer,extended,approved_after_appeal,member"
+
+
+def at(day: int, hour: int = 8) -> str:
+    return f"2026-03-{day:02}T{hour:02}:00:00-10:00"
+
+
+# Standard: a and b approved, c denied, d pended and then denied in part by a person, e pended. Expedited: f approved.
+ROWS = {
+    "a": (at(2), at(3), "false", "", "false", "false"),
+    "b": (at(2), at(8), "false", "", "true", "false"),
+    "c": (at(2), at(4), "False", "", "false", "true"),
+    "d": (at(2), at(13), "false", "partially_approved", "false", "false"),
+    "e": (at(2), "", "false", "", "false", "false"),
+    "f": (at(2), at(2, 14), "TRUE", "", "false", "false"),
+}
+
+
+@pytest.fixture(scope="module")
+def log(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """OPA's log: one entry for each request, then all of them in a batch; `a` was pended at first."""
+    denied = REFERRAL | {"condition": {"category": "other"}}
+    pended = REFERRAL | {"expected_improvement": None}
+    asked = [("a", pended), ("a", REFERRAL), ("b", REFERRAL), ("c", denied), ("d", pended), ("e", pended)]
+    asked += [("f", REFERRAL), ("not_received", REFERRAL)]
+    with EmbeddedClient() as client:
+        decisions = [client.decide(request | {"request_id": name}) for name, request in asked]
+        without_id = client.decide({**REFERRAL, "request_id": None})
+    entries: list[Any] = [{"decision_id": "1", "path": "therapy/decision", "result": each} for each in decisions]
+    entries.append({"decision_id": "2", "path": "therapy/decisions", "result": [*decisions, without_id]})
+    path = tmp_path_factory.mktemp("metrics") / "sidecar.log"
+    path.write_text('{"msg": "Server started"}\n' + "".join(json.dumps(each) + "\n" for each in entries), "utf-8")
+    return path
+
+
+def received(directory: Path, changes: dict[str, tuple[str, ...]] | None = None, header: str = HEADER) -> str:
+    rows = [",".join((name, *row, SECRET)) for name, row in (ROWS | (changes or {})).items()]
+    (directory / "received.csv").write_text("\n".join([header, *rows]) + "\n", encoding="utf-8")
+    return str(directory / "received.csv")
+
+
+def figures(report: Report) -> dict[str, Any]:
+    assert SECRET not in json.dumps(report.as_dict()) + "".join(report.as_lines())
+    return report.as_dict()
+
+
+def share(count: int, of: int, percent: float) -> dict[str, Any]:
+    return {"count": count, "of": of, "percent": percent}
+
+
+def test_every_figure(log: Path, tmp_path: Path) -> None:
+    report = metrics(str(log), received(tmp_path))
+    assert report.complete
+    whole = figures(report)
+    assert whole["standard"] == {
+        "received": 5,
+        "approved": share(2, 5, 40.0),
+        "denied": share(2, 5, 40.0),
+        "partially_approved": share(1, 5, 20.0),
+        "not_answered": share(1, 5, 20.0),
+        "approved_after_appeal": share(1, 5, 20.0),
+        "answered_in_time": share(3, 5, 60.0),
+        "time_to_answer": {"mean": 5.0, "median": 4.0, "unit": "days", "count": 4},
+    }
+    assert whole["expedited"] == {
+        "received": 1,
+        "approved": share(1, 1, 100.0),
+        "denied": share(0, 1, 0.0),
+        "partially_approved": share(0, 1, 0.0),
+        "not_answered": share(0, 1, 0.0),
+        "answered_in_time": share(1, 1, 100.0),
+        "time_to_answer": {"mean": 6.0, "median": 6.0, "unit": "hours", "count": 1},
+    }
+    assert whole["all"] == {"received": 6, "approved_after_extension": share(1, 6, 16.67)}
+    assert (whole["in_log_not_received"], whole["received_not_in_log"]) == (1, 0)
+    assert whole["log"]["by_type"] == {"pt_referral": {"authorized": 9, "denied": 2, "pended": 6}}
+    assert (whole["log"]["decisions"], whole["log"]["without_request_id"], whole["log"]["not_read"]) == (17, 1, 0)
+    assert len(whole["no_data"]) == 1  # the list of items and services
+
+
+@pytest.mark.parametrize(
+    ("name", "row", "absent", "kept"),
+    [
+        # What is not known of one request is not known of all.
+        ("a", (at(2), at(3), "", "", "false", "false"), {"standard", "expedited"}, {"all"}),
+        ("a", ("", at(3), "false", "", "false", "false"), {"time_to_answer", "answered_in_time"}, {"approved"}),
+        ("a", (at(2), "", "false", "", "false", "false"), {"time_to_answer", "answered_in_time"}, {"approved"}),
+        ("a", (at(2), at(3), "false", "", "", "false"), {"approved_after_extension"}, {"approved", "time_to_answer"}),
+        ("a", (at(2), at(3), "false", "", "false", ""), {"approved_after_appeal"}, {"approved", "time_to_answer"}),
+        # A person answered, and nobody says how; nothing at all is known of a request that is not in the log.
+        ("d", (at(2), at(13), "false", "", "false", "false"), {"denied", "time_to_answer"}, {"approved_after_appeal"}),
+        ("g", (at(2), "", "false", "", "false", "false"), {"denied", "time_to_answer"}, {"approved_after_appeal"}),
+    ],
+)
+def test_a_figure_without_its_data_is_named_instead(
+    log: Path, tmp_path: Path, name: str, row: tuple[str, ...], absent: set[str], kept: set[str]
+) -> None:
+    report = metrics(str(log), received(tmp_path, {name: row}))
+    assert not report.complete
+    whole = figures(report)
+    printed = {*whole, *whole.get("standard", {}), *whole["all"]}
+    assert not absent & printed
+    assert kept <= printed
+    line = 2 + list(ROWS | {name: row}).index(name)
+    assert any("1 request without " in each and f"line {line}" in each for each in whole["no_data"])
+
+
+def test_without_a_list_only_the_log_is_counted(log: Path) -> None:
+    report = metrics(str(log), None)
+    assert not report.complete
+    assert figures(report).keys() == {"log", "received_not_in_log", "in_log_not_received", "no_data"}
+    assert "--received" in report.as_lines()[-2]
+
+
+def test_a_column_that_is_missing_is_named(log: Path, tmp_path: Path) -> None:
+    report = metrics(str(log), received(tmp_path, header=HEADER.replace("extended", "extnded")))
+    assert [each for each in report.no_data if "6 requests without extended" in each]
+    assert report.measures[0].figures["approved"]
+
+
+def test_one_request_id_for_requests_of_two_types_has_no_outcome(log: Path, tmp_path: Path) -> None:
+    with EmbeddedClient() as client:
+        visit = client.decide(json.loads((EXAMPLES / "pt_visit.json").read_text("utf-8")) | {"request_id": "a"})
+    both = tmp_path / "both.log"
+    both.write_bytes(log.read_bytes() + json.dumps(visit).encode() + b"\n")
+    report = metrics(str(both), received(tmp_path))
+    assert "approved" not in report.measures[0].figures
+    assert [each for each in report.no_data if "line 2" in each and "which the log does not answer" in each]
+
+
+def test_json_lines_a_batchs_output_and_a_log_that_is_cut_off(log: Path, tmp_path: Path) -> None:
+    names = HEADER.split(",")
+    rows = [dict(zip(names, (name, *row), strict=False)) for name, row in ROWS.items()]
+    for row in rows:
+        row["expedited"] = row["expedited"].lower() == "true"  # type: ignore[assignment]
+    (tmp_path / "received.jsonl").write_text("\n".join(map(json.dumps, rows)) + "\n", encoding="utf-8")
+    entries = [json.loads(line) for line in log.read_text("utf-8").splitlines()[1:-1]]
+    (tmp_path / "out.jsonl").write_text("".join(json.dumps(each["result"]) + "\n" for each in entries), "utf-8")
+    of_batch = metrics(str(tmp_path / "out.jsonl"), str(tmp_path / "received.jsonl")).as_dict()
+    of_log = metrics(str(log), received(tmp_path)).as_dict()
+    assert {name: of_batch[name] for name in ("standard", "expedited", "all")} == {
+        name: of_log[name] for name in ("standard", "expedited", "all")
+    }
+    (tmp_path / "cut.log").write_bytes(log.read_bytes()[:-100])
+    cut = metrics(str(tmp_path / "cut.log"), received(tmp_path))
+    assert cut.as_dict()["log"]["not_read"] == 1
+    assert any("cannot be read" in line for line in cut.as_lines())
+
+
+@pytest.mark.parametrize(
+    ("row", "line", "column"),
+    [
+        (("2026-03-02T08:00:00", at(3), "false", "", "", ""), 2, "received_at"),  # without a time zone
+        ((SECRET, at(3), "false", "", "", ""), 2, "received_at"),
+        ((at(2), at(1), "false", "", "", ""), 2, "answered_at"),
+        ((at(2), at(3), SECRET, "", "", ""), 2, "expedited"),
+        ((at(2), at(3), "false", "authorized", "", ""), 2, "answer"),
+    ],
+)
+def test_an_error_in_the_list_has_its_line_and_column(
+    tmp_path: Path, row: tuple[str, ...], line: int, column: str
+) -> None:
+    with pytest.raises(FileNotUsable) as raised:
+        read_received(received(tmp_path, {"a": row}))
+    assert f"line {line}, {column}: expected" in str(raised.value)
+    assert SECRET not in str(raised.value)
+
+
+@pytest.mark.parametrize(
+    ("text", "problem"),
+    [
+        (f"id,received_at\n{SECRET},{at(2)}\n", "has no column request_id"),
+        ("request_id\na\na\n", "line 3, request_id: expected one that is not also on line 2"),
+        (f"request_id\n{SECRET} Smith\n", "line 2, request_id: expected a reference"),
+        ("request_id\n", "has no requests"),
+        (f'{{"request_id": "a"}}\n{{"{SECRET}\n', "line 2: expected a JSON object"),
+        ('{"request_id": "a", "received_at": 1}\n', "line 1, received_at: expected a date and time"),
+        (f'request_id\n"{SECRET}', "is not CSV"),
+    ],
+)
+def test_a_list_that_cannot_be_read(tmp_path: Path, text: str, problem: str) -> None:
+    (tmp_path / "list").write_text(text, encoding="utf-8")
+    with pytest.raises(FileNotUsable) as raised:
+        read_received(str(tmp_path / "list"))
+    assert problem in str(raised.value)
+    assert SECRET not in str(raised.value)
+
+
+def test_when_an_answer_is_due() -> None:
+    at_noon = datetime.fromisoformat("2026-02-27T12:00:00-10:00")
+    assert due_at(at_noon, expedited=True) == datetime.fromisoformat("2026-03-02T12:00:00-10:00")
+    assert due_at(at_noon, expedited=False) == at_noon + timedelta(days=7)
+    assert due_at(at_noon, expedited=False).utcoffset() == at_noon.utcoffset()
+    with pytest.raises(ValueError, match="no time zone"):
+        due_at(at_noon.replace(tzinfo=None), expedited=True)
+
+
+def test_the_command(log: Path, tmp_path: Path) -> None:
+    complete = run("metrics", log, "--received", received(tmp_path))
+    assert complete.returncode == 0, complete.stderr
+    text = complete.stdout.decode()
+    assert "Standard: 5 requests received" in text
+    assert "        2    40.00 %  approved in full" in text
+    assert "from receipt to answer: mean 5.00 days, median 4.00 days (4 requests)" in text
+    incomplete = run("metrics", "-", "--json", stdin=log.read_bytes())
+    assert incomplete.returncode == 1
+    assert json.loads(incomplete.stdout)["log"]["decisions"] == 17
+    assert "Standard input" in one_error(run("metrics", "-", "--received", "-"))
