@@ -1,0 +1,44 @@
+"""The commands of docs/interoperability.md print what the page shows."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+from tests.cli.command import EXAMPLES, ROOT, environment
+
+PAGE = (ROOT / "docs/interoperability.md").read_text(encoding="utf-8")
+
+
+def commands() -> list[tuple[str, str]]:
+    """Each command of the page, in order, and the output that is shown below it."""
+    found: list[tuple[str, str]] = []
+    for block in re.findall(r"^```console\n(.*?)^```", PAGE, re.MULTILINE | re.DOTALL):
+        for text in re.split(r"^\$ ", block, flags=re.MULTILINE)[1:]:
+            command, _, output = re.sub(r"\\\n *", "", text).partition("\n")
+            found.append((command, output))
+    return found
+
+
+def test_the_commands_print_what_is_shown(tmp_path: Path) -> None:
+    (tmp_path / "examples").symlink_to(EXAMPLES)
+    (csv,) = re.findall(r"^```csv\n(.*?)^```", PAGE, re.MULTILINE | re.DOTALL)
+    (tmp_path / "received.csv").write_text(csv, encoding="utf-8")
+    command_line = f'therapy-policy() {{ "{sys.executable}" -m therapy_policy "$@"; }}; '
+    assert len(commands()) == 9
+    for command, output in commands():
+        done = subprocess.run(
+            ["bash", "-c", command_line + command],
+            cwd=tmp_path,
+            env=environment(),
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            timeout=60,
+        )
+        if output:
+            assert done.stdout.rstrip() == output.rstrip(), command
+        else:
+            assert done.returncode == 0, done.stdout
