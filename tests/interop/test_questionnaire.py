@@ -365,14 +365,91 @@ def test_another_patch_version_asks_the_same() -> None:
     assert request_of(response)["request_type"] == "pt_referral"
 
 
-def test_an_answer_without_a_value_is_no_answer() -> None:
-    absent = {
-        "extension": [{"url": "http://hl7.org/fhir/StructureDefinition/data-absent-reason", "valueCode": "masked"}]
-    }
-    path = "/item/3/item/0/answer/0"
-    request = request_of(changed(path, {"_valueBoolean": absent}))
-    assert "measurable" not in request["expected_improvement"]
-    assert errors_in(changed(path, {"_valueBoolean": {}})) == [(path, "/expected_improvement/measurable")]
+URL_OF_REASON = "http://hl7.org/fhir/StructureDefinition/data-absent-reason"
+DECLINED = {"extension": [{"url": URL_OF_REASON, "valueCode": "asked-declined"}]}
+MEASURABLE = "/item/3/item/0/answer/0"
+
+
+@pytest.mark.parametrize("answer", [{"_valueBoolean": DECLINED}, DECLINED])
+def test_an_answer_without_a_value_is_no_answer(answer: dict[str, Any]) -> None:
+    assert "measurable" not in request_of(changed(MEASURABLE, answer))["expected_improvement"]
+    assert errors_in(changed("/item/0/answer/0", {"_valueDate": DECLINED})) == [("", "/referral_date")]
+
+
+def test_a_text_that_the_provider_declined_to_give_is_not_stated() -> None:
+    summary, issues = f"{DOCUMENTATION}/11/answer", f"{DOCUMENTATION}/12/answer"
+    for path, answers, name, value in (
+        (summary, [{"_valueString": DECLINED}], "response_summary", None),
+        (issues, [{"_valueString": DECLINED}], "limiting_issues", None),
+        (issues, [{"_valueString": DECLINED}, {"valueString": "swelling"}], "limiting_issues", ["swelling"]),
+    ):
+        documentation = request_of(changed(path, answers, "pt_extension"))["documentation"]
+        assert documentation.get(name) == value
+    goal_id = f"{DOCUMENTATION}/0/item/0/answer/0"
+    assert errors_in(changed(goal_id, {"_valueString": DECLINED}, "pt_extension")) == [
+        (f"{DOCUMENTATION}/0", "/documentation/goals/goal_id")
+    ]
+
+
+def test_only_the_mark_of_an_empty_text_is_an_empty_text() -> None:
+    request = example("pt_extension")
+    request["documentation"] |= {"response_summary": "", "limiting_issues": [""]}
+    response = response_of(request)
+    assert URL_OF_REASON not in json.dumps(response)
+    documentation = request_of(response)["documentation"]
+    assert (documentation["response_summary"], documentation["limiting_issues"]) == ("", [""])
+    both = response["item"][3]["item"][11]["answer"][0]["_valueString"]
+    both["extension"] += DECLINED["extension"]
+    assert "response_summary" not in request_of(response)["documentation"]
+
+
+@pytest.mark.parametrize(
+    ("path", "value", "place"),
+    [
+        (MEASURABLE, {"_valueBoolean": {}}, MEASURABLE),
+        (MEASURABLE, {"valueBoolean": True, "_valueBoolean": DECLINED}, MEASURABLE),
+        (MEASURABLE, {"valueBoolean": True, **DECLINED}, MEASURABLE),
+        (MEASURABLE, {"valueBoolean": True, "_valueBoolean": {"modifierExtension": []}}, MEASURABLE),
+        (MEASURABLE, {"valueBoolean": True, "_valueBoolean": SECRET}, MEASURABLE),
+        ("/item/3/item/0/extension", DECLINED["extension"], "/item/3/item/0"),
+        ("/item/3/extension", DECLINED["extension"], "/item/3"),
+    ],
+)
+def test_a_value_with_a_reason_why_it_is_absent_is_an_error(path: str, value: Any, place: str) -> None:
+    errors = errors_in(changed(path, value))
+    assert [each[0] for each in errors] == [place]
+
+
+@pytest.mark.parametrize(
+    ("more", "valid"),
+    [
+        ({"display": SECRET, "version": "1", "userSelected": True, "id": "a"}, True),
+        ({"extension": [{"url": "https://plan.example/x", "valueString": SECRET}]}, True),
+        (DECLINED, False),
+        ({"_code": DECLINED}, False),
+        ({"modifierExtension": []}, False),
+        ({"text": SECRET}, False),
+        ({"system": None}, False),
+    ],
+)
+def test_a_coding_is_an_option_and_nothing_else(more: dict[str, Any], valid: bool) -> None:
+    path = "/item/1/answer/0"
+    response = changed(path, {"valueCoding": {"code": "none", **more}})
+    if valid:
+        assert request_of(response)["specialty"] == "none"
+    else:
+        assert errors_in(response) == [(path, "/specialty")]
+    none = {"answer": [{"valueCoding": {"code": "none", **more}}]}
+    issues = changed(f"{DOCUMENTATION}/12", {"linkId": "/documentation/limiting_issues", **none}, "pt_extension")
+    if valid:
+        assert request_of(issues)["documentation"]["limiting_issues"] == []
+    else:
+        assert errors_in(issues) == [(f"{DOCUMENTATION}/12/answer/0", "/documentation/limiting_issues")]
+
+
+def test_a_coding_has_its_reason_to_be_absent_beside_it() -> None:
+    path = "/item/1/answer/0"
+    assert {*errors_in(changed(path, {"_valueCoding": DECLINED}))} == {(path, "/specialty")}
 
 
 WHOLE = response_of(example("pt_extension"))

@@ -5,14 +5,16 @@ in the request, without positions in lists, so a response states a request field
 nobody answered is not stated in the request, and pends.
 
 A request and its response state the same, and each can be made from the other. FHIR has no empty lists and no empty
-texts, so two lists have the option `none`, and an empty text is an answer whose value is absent. The request comes back
-as `stated` returns it.
+texts, so two lists have the option `none`, and an empty text is an answer with the extension `EMPTY_TEXT` instead of a
+value. Only `response_of` writes that extension; an answer with a data-absent-reason is no answer. The request comes
+back as `stated` returns it.
 
 The plan's own facts, `request_id` and `benefit_status`, are not asked of a provider.
 """
 
 from __future__ import annotations
 
+import copy
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -30,6 +32,9 @@ REQUEST_TYPES: tuple[RequestType, ...] = ("pt_referral", "pt_treatment_plan", "p
 OF_THE_PLAN = ("request_id", "benefit_status")
 
 DATA_ABSENT_REASON = "http://hl7.org/fhir/StructureDefinition/data-absent-reason"
+EMPTY_TEXT = {
+    "extension": [{"url": "https://therapy-policy.example/fhir/StructureDefinition/empty-text", "valueBoolean": True}]
+}
 ATTESTED = ("completed", "amended")
 
 # The value of an answer, by the type of its question: its name in FHIR, and what it is.
@@ -42,7 +47,8 @@ VALUES = {
     "open-choice": ("valueString", "a text"),
 }
 ELEMENTS_OF_ITEM = {"linkId", "definition", "text", "answer", "item", "_linkId", "_definition", "_text"}
-ELEMENTS = {"id", "extension"}  # of every element; what an extension says changes no answer
+ELEMENTS_OF_CODING = {"code", "display", "version", "userSelected"}  # without a system, as the options are
+ELEMENTS = {"id", "extension"}  # of every element; other extensions than the two above change no answer
 
 
 def questionnaire(request_type: RequestType, base: str | None = None) -> Json:
@@ -165,7 +171,7 @@ def _group(question: Json, fields: Json) -> Json:
 
 def _answer(question: Json, value: Any) -> Json:
     if value == "":
-        return {"_valueString": {"extension": [{"url": DATA_ABSENT_REASON, "valueCode": "unknown"}]}}
+        return {"_valueString": copy.deepcopy(EMPTY_TEXT)}
     if question["type"] == "choice":
         return dict(next(each for each in question["answerOption"] if each["valueCoding"]["code"] == value))
     return {VALUES[question["type"]][0]: value}
@@ -241,6 +247,9 @@ class _Reading:
                 self.wrong(here, link_id, "is answered a second time")
                 continue
             seen.add(name)
+            if _is_absent(item) and (item.get("answer") or item.get("item")):
+                self.wrong(here, link_id, "has an answer, and a reason why it has none")
+                continue
             of_field = f"{pointer}/{name}"
             if question["type"] != "group":
                 value = self.answers(item, question, here, of_field)
@@ -277,30 +286,44 @@ class _Reading:
         if len(given) > 1 and not _repeats(question):
             self.wrong(f"{here}/answer/1", link_id, "has a second answer, and takes only one")
             return _UNUSABLE
-        values = [self.value(answer, question, f"{here}/answer/{at}") for at, answer in enumerate(given)]
+        read = {at: self.value(answer, question, f"{here}/answer/{at}") for at, answer in enumerate(given)}
+        places = [at for at, value in read.items() if value is not None]
+        values = [read[at] for at in places]
         if _UNUSABLE in values:
             return _UNUSABLE
         if _NONE in values:
-            if len(values) > 1:
+            if len(given) > 1:
                 self.wrong(f"{here}/answer", link_id, "has the answer none, and others")
                 return _UNUSABLE
             return []
         if not _repeats(question):
             return values[0] if values else None
-        self.places |= {f"{pointer}/{at}": f"{here}/answer/{at}" for at in range(len(values))}
+        self.places |= {f"{pointer}/{n}": f"{here}/answer/{at}" for n, at in enumerate(places)}
         return values or None
 
     def value(self, answer: Any, question: Json, here: str) -> Any:
-        """Return the value of an answer: None or, for a text, "" if it is absent for a reason."""
+        """Return the value of an answer, None if it is absent for a reason, or `_NONE` or `_UNUSABLE`."""
         link_id, kind = question["linkId"], question["type"]
         name, what = VALUES[kind]
         if not isinstance(answer, dict):
             self.wrong(here, link_id, f"expected an answer with {name}")
             return _UNUSABLE
         values = {each for each in answer if each.startswith("value")}
-        self.check_elements(answer, {*values, f"_{name}"}, here, link_id)
-        if not values and _is_absent(answer.get(f"_{name}")):
-            return "" if name == "valueString" else None
+        about = {} if name == "valueCoding" else {f"_{name}": answer.get(f"_{name}", {})}
+        self.check_elements(answer, {*values, *about}, here, link_id)
+        absent = _is_absent(answer)
+        for element in about.values():
+            if not isinstance(element, dict) or element.keys() - ELEMENTS:
+                self.wrong(here, link_id, f"has an element in _{name} that FHIR R4 does not have there")
+                return _UNUSABLE
+            absent = absent or _is_absent(element)
+        if absent:
+            if not values:
+                return None
+            self.wrong(here, link_id, "has a value, and a reason why it has none")
+            return _UNUSABLE
+        if not values and about.get("_valueString") == EMPTY_TEXT:
+            return ""
         options = [each["valueCoding"]["code"] for each in question.get("answerOption", ())]
         if kind == "open-choice" and values == {"valueCoding"}:
             if _code(answer["valueCoding"]) in options:
@@ -328,8 +351,10 @@ def _is_absent(value: Any) -> bool:
 
 
 def _code(coding: Any) -> Any:
-    """The code of a Coding that is of no code system, as those of the options are."""
-    return coding.get("code") if isinstance(coding, dict) and "system" not in coding else None
+    """The code of a Coding that says nothing else than which option it is; None for any other value."""
+    if not isinstance(coding, dict) or coding.keys() - ELEMENTS_OF_CODING - ELEMENTS or _is_absent(coding):
+        return None
+    return coding.get("code")
 
 
 def _is_of(kind: str, value: Any) -> bool:
