@@ -42,7 +42,7 @@ demo: setup  ## decide every example and explain the decisions
 	@PATH="$(abspath $(BIN)):$$PATH" $(BIN)/python -m tools.demo
 
 # make test REQUIRE_SIGNED=1 also asks that every interpretation and the release are signed.
-test: lint fresh rego-test python-test $(if $(REQUIRE_SIGNED),signed)  ## everything that must pass; CI runs it
+test: lint fresh rego-test python-test $(if $(REQUIRE_SIGNED),signed)  ## everything that must pass; CI runs it first
 	@echo "all tests passed" >&2
 
 test-opas: setup  ## what depends on OPA, on the other versions that it may be (toolchain/opa.py)
