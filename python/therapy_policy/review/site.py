@@ -32,6 +32,7 @@ from therapy_policy.policy.registers import APPLIES_TO, EFFECTS, KINDS, VISIBLE_
 from therapy_policy.policy.rego import Mention
 from therapy_policy.policy.sign_offs import points_of, release_of
 from therapy_policy.policy.source_checks import last_source_check
+from therapy_policy.review.decision_tables import DecisionTables
 from therapy_policy.review.figures import Figures, RegoTest
 from therapy_policy.review.reading import OutcomeBranch, Page, Passage, PolicyView, TitledRule
 from therapy_policy.review.requests import Field, Layout, fields, in_words, layout
@@ -198,6 +199,11 @@ class Site:
         self.digest = hashlib.sha256(bundle.archive).hexdigest()
         self.points = {point.subject: point for point in points_of(bundle, records)}
         self.release = self.points.pop(release_of(bundle))
+
+    @cached_property
+    def tables(self) -> DecisionTables:
+        """The decision tables of the request types, with their numbers."""
+        return DecisionTables(self.policy, self.figures)
 
     def files(self) -> dict[str, bytes]:
         """All files of the site, by name, in order."""
