@@ -163,12 +163,9 @@ def test_the_origin_of_every_number_in_a_message_is_found() -> None:
     rules = {(rule.file, rule.row): rule for rule in policy.bundle.rego.rules}
     missing = []
     for parameter, readers in policy.readers.items():
-        traced = {
-            (rule.file, rule.row)
-            for rule in rules.values()
-            if parameter in {value.parameter for value in values_from(policy, tracing.read_by(rule))}
-        }
-        missing += [
-            (parameter, reader.title) for reader in readers if reader.codes and (reader.page, reader.row) not in traced
-        ]
+        for reader in readers:
+            if reader.codes:
+                values = values_from(policy, tracing.read_by(rules[reader.page, reader.row]))
+                if parameter not in {value.parameter for value in values}:
+                    missing.append((parameter, reader.title))
     assert missing == []
