@@ -4,20 +4,11 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Mapping
-from typing import Any
-
-import pytest
 
 from therapy_policy import EmbeddedClient
-from therapy_policy.files import packaged_json
-from therapy_policy.policy import bundles
 from therapy_policy.review.decision_tables import DecisionTables, Row
-from therapy_policy.review.figures import Figures
 from therapy_policy.review.policy_values import values_from
-from therapy_policy.review.reading import PolicyView
 from therapy_policy.review.site import HERE
-from therapy_policy.review.tracing import Tracing
 
 # Facts of a request, which no policy can say beforehand.
 OF_THE_REQUEST = {
@@ -30,33 +21,6 @@ OF_THE_REQUEST = {
     "requested",
     "used",
 }
-
-
-def policy_view(parameters: Mapping[str, Any] | None = None) -> PolicyView:
-    """The packaged policy, with other parameters if they are given."""
-    policy = PolicyView(
-        bundles.packaged_bundle(), packaged_json("request.schema.json")["properties"]["request_type"]["enum"]
-    )
-    if parameters is not None:
-        vars(policy)["therapy"] = policy.therapy | {"parameters": parameters}
-    return policy
-
-
-@pytest.fixture(scope="module")
-def tables() -> DecisionTables:
-    return DecisionTables(policy_view(), Figures())
-
-
-@pytest.fixture(scope="module")
-def changed() -> DecisionTables:
-    """The tables of a policy with more treatment visits from 2027-01-01 on."""
-    parameters = dict(policy_view().therapy["parameters"])
-    visits = parameters["outpatient_pt"]["initial_visits"]
-    value = visits["periods"][0]["value"]
-    later = value | {"nonacute": value["nonacute"] | {"treatment": 8}}
-    periods = [*visits["periods"], {"from": "2027-01-01", "value": later}]
-    parameters["outpatient_pt"] = parameters["outpatient_pt"] | {"initial_visits": visits | {"periods": periods}}
-    return DecisionTables(policy_view(parameters), Figures())
 
 
 def row(tables: DecisionTables, request_type: str, code: str) -> Row:
@@ -156,10 +120,9 @@ def test_a_decision_gives_the_values_that_the_table_says(tables: DecisionTables)
     assert compared > 10
 
 
-def test_the_origin_of_every_number_in_a_message_is_found() -> None:
+def test_the_origin_of_every_number_in_a_message_is_found(tables: DecisionTables) -> None:
     """Each parameter that the readers name for a rule with facts is found by tracing, too."""
-    policy = policy_view()
-    tracing = Tracing(policy)
+    policy, tracing = tables.policy, tables.tracing
     rules = {(rule.file, rule.row): rule for rule in policy.bundle.rego.rules}
     missing = []
     for parameter, readers in policy.readers.items():

@@ -34,6 +34,7 @@ OUTCOMES = {  # where the words for a sentence are not those of the name
 }
 ON_A_PART = {"line": "the line is", "units": "the units beyond the limit are"}
 EFFECT_ON_A_PART = {"deny": "denied", "pend": "pended"}
+GRANTED = "row-granted"  # the anchor of the row for requests that no reason decides
 NO_REASON = "No reason applies to the request as a whole"
 INFORMATIONAL = "Informational only"
 PLACEHOLDER = re.compile(r"\{(\w+)\}")
@@ -72,6 +73,9 @@ class Condition:
     description: str
     values: tuple[PolicyValue, ...]
     rule: TitledRule
+    clauses: tuple[str, ...] = ()
+    message: Message = Message(())
+    remedy: Message = Message(())
 
 
 @dataclass(frozen=True)
@@ -94,7 +98,7 @@ class Row:
 
     number: int  # counted from 1 in its table
     anchor: str  # of the row on the page of its request type
-    conditions: tuple[Condition, ...]  # any of them is enough
+    conditions: tuple[Condition, ...]  # any of them is enough; of the last row, what else the rules say
     outcomes: tuple[str, ...]  # the outcome that follows; several where it depends on the request
     code: str | None
     effect: str | None  # of the reason code
@@ -117,6 +121,11 @@ class Row:
     def rules(self) -> tuple[TitledRule, ...]:
         """The rules of its conditions."""
         return tuple(condition.rule for condition in self.conditions)
+
+    @property
+    def granting(self) -> bool:
+        """Whether it says what happens to a request that no other row decides."""
+        return self.anchor == GRANTED
 
     @property
     def result(self) -> str:
@@ -214,16 +223,17 @@ class DecisionTables:
         giving = self._giving(code, rules or self.policy.rules_of_code[code])
         message, remedy = self._texts(code, giving)
         decided = tuple(self.figures.decided_by(code, kind))
-        given = [origin for rule in giving for rego in self._rego_of(rule)[:1] for origin in self.tracing.clauses(rego)]
+        conditions = tuple(self._condition(rule, code) for rule in giving)
+        given = {clause for condition in conditions for clause in condition.clauses}
         return Row(
             number=0,
             anchor=f"row-{code}",
-            conditions=tuple(self._condition(rule, code) for rule in giving),
+            conditions=conditions,
             outcomes=tuple(outcome for outcome, _ in decided) if entry["applies_to"] != "request" else (),
             code=code,
             effect=entry["effect"],
             applies_to=entry["applies_to"],
-            clauses=tuple(entry["clauses"]) or clauses_from(self.policy, given),
+            clauses=tuple(clause for clause in self.policy.clauses if clause in given),
             interpretation=entry["interpretation"],
             message=message,
             remedy=remedy,
@@ -252,7 +262,7 @@ class DecisionTables:
         ]
         decided = tuple(self.figures.decided_by(None, kind))
         return self._row(
-            "row-granted",
+            GRANTED,
             rules,
             outcomes=tuple(outcome for outcome, _ in decided),
             clauses=clauses_from(self.policy, origins),
@@ -317,7 +327,11 @@ class DecisionTables:
         unusable = {origin.name for origin in facts if origin.kind == "constant"}
         read = [] if rule.name == DETERMINATION else [each for rego in regos for each in self.tracing.read_by(rego)]
         values = parts_read(self.policy, (origin for origin in read if origin.name not in unusable))
-        return Condition(rule.title, rule.description, values, rule)
+        if not code:
+            return Condition(rule.title, rule.description, values, rule)
+        given = [origin for rego in regos[:1] for origin in self.tracing.clauses(rego)]
+        clauses = tuple(self.policy.codes[code]["clauses"]) or clauses_from(self.policy, given)
+        return Condition(rule.title, rule.description, values, rule, clauses, *self._texts(code, [rule]))
 
     # --- Messages
 

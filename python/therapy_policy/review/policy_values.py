@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from therapy_policy.policy.parameters import Parameter
@@ -21,6 +21,7 @@ class DatedText:
     text: str
     start: str | None  # YYYY-MM-DD; None for the first date that a request can have
     end: str | None  # YYYY-MM-DD; None while no other value follows
+    value: Any = field(compare=False)  # as the policy has it; of a table, the names of its entries
 
     @property
     def when(self) -> str:
@@ -135,18 +136,16 @@ def clauses_from(policy: PolicyView, origins: Iterable[Origin]) -> tuple[str, ..
 
 
 def _value(policy: PolicyView, parameter: Parameter, steps: Steps, *, counted: bool) -> PolicyValue:
-    texts: dict[str, list[DatedText]] = {}
+    dated: dict[str, list[DatedText]] = {}
     cited = dict(parameter.entries)
     for period in parameter.periods:
-        leaves = {key: _text(leaf, counted=counted) for key, leaf in _leaves(period.value, steps)}
+        leaves = {key: _plain(leaf, counted=counted) for key, leaf in _leaves(period.value, steps)}
         start = period.start if period.start > policy.first_date else None
-        for key in dict.fromkeys([*texts, *leaves]):
-            text, earlier = leaves.get(key, "none"), texts.setdefault(key, [])
-            if earlier and earlier[-1].text == text:
-                earlier[-1] = DatedText(text, earlier[-1].start, period.end)
-            else:
-                earlier.append(DatedText(text, start, period.end))
-    entries = tuple(Entry(in_words(key), key, cited.get(key), tuple(each)) for key, each in texts.items())
+        for key in dict.fromkeys([*dated, *leaves]):
+            value, earlier = leaves.get(key), dated.setdefault(key, [])
+            same = earlier.pop() if earlier and earlier[-1].value == value else None
+            earlier.append(DatedText(_text(value), same.start if same else start, period.end, value))
+    entries = tuple(Entry(in_words(key), key, cited.get(key), tuple(each)) for key, each in dated.items())
     named = [step for step in steps if step != ANY]
     part = in_words(named[-1]) if named and entries else ""
     return PolicyValue(parameter.name, parameter.title, parameter.clauses, part, entries)
@@ -171,15 +170,17 @@ def _is_table(value: dict[str, Any]) -> bool:
     return all(isinstance(each, dict) for each in value.values())
 
 
-def _text(leaf: Any, *, counted: bool) -> str:
-    if counted:
-        return str(len(leaf))
-    if leaf is None:
+def _plain(leaf: Any, *, counted: bool) -> Any:
+    """A part of a value without the fields of its entries: of a table, their names; or their number."""
+    names = list(leaf) if isinstance(leaf, dict) and _is_table(leaf) else leaf
+    return len(names) if counted else names
+
+
+def _text(value: Any) -> str:
+    if value is None:
         return "none"
-    if isinstance(leaf, dict):
-        if _is_table(leaf):
-            return ", ".join(map(in_words, leaf))
-        return ", ".join(f"{in_words(name)} {_text(each, counted=False)}" for name, each in leaf.items())
-    if isinstance(leaf, list):
-        return ", ".join(map(in_words, leaf))
-    return in_words(leaf)
+    if isinstance(value, dict):
+        return ", ".join(f"{in_words(name)} {_text(each)}" for name, each in value.items())
+    if isinstance(value, list):
+        return ", ".join(map(in_words, value))
+    return in_words(value)
