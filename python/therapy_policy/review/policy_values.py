@@ -90,6 +90,11 @@ class PolicyValue:
         return replace(self, entries=entries or self.entries)
 
     @property
+    def is_list(self) -> bool:
+        """Whether it is a whole list, whose entries are not told apart."""
+        return any(isinstance(dated.value, list) for each in self.entries for dated in each.periods)
+
+    @property
     def name(self) -> str:
         """Its title, with the part, such as "Initial visits of a referral, by tier: treatment"."""
         return f"{self.title}: {self.part}" if self.part else self.title
@@ -116,8 +121,14 @@ def parts_read(policy: PolicyView, origins: Iterable[Origin]) -> tuple[PolicyVal
     return values_from(policy, (replace(origin, counted=False) for origin in origins))
 
 
-def whole_value(policy: PolicyView, parameter: Parameter) -> PolicyValue:
-    """Return a parameter as a whole."""
+def whole_value(policy: PolicyView, parameter: Parameter, clause: str) -> PolicyValue:
+    """Return a parameter as a whole; if entries of it cite the clause, those alone."""
+    if clause in dict(parameter.entries).values():
+        periods = (
+            replace(period, value={name: each for name, each in period.value.items() if each.get(CLAUSE) == clause})
+            for period in parameter.periods
+        )
+        parameter = replace(parameter, periods=tuple(periods))
     return _value(policy, parameter, (), counted=False)
 
 
