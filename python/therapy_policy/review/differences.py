@@ -1,7 +1,7 @@
 """What differs between two policies, for a page: numbers before and after, other decisions, new words, changed rules.
 
-The record of a release has each change as a line of text, and `therapy-policy diff` has it as JSON. Both become the same
-parts here, which the same macros show (templates/differences.html).
+The record of a release has each change as a line of text, and `therapy-policy diff` has it as JSON. Here both become
+the same parts, which the same macros show (templates/differences.html).
 """
 
 from __future__ import annotations
@@ -57,9 +57,7 @@ class Change:
     """A change of the data, or the number of changes where a record only counts them."""
 
     area: str
-    subject: str = (
-        ""  # a parameter, a reason code, a clause, an interpretation or a request type; empty if only counted
-    )
+    subject: str = ""  # such as a parameter, a reason code, a clause or a request type; empty if only counted
     part: str = ""  # below the subject, such as nonacute.treatment
     start: str | None = None  # YYYY-MM-DD, the first date that it applies to
     through: str | None = None  # YYYY-MM-DD
@@ -151,7 +149,9 @@ _PERIOD = re.compile(r"from (\d{4}-\d\d-\d\d)(?: through (\d{4}-\d\d-\d\d))?")
 
 def differences_of_record(release: Release, names: Names) -> Differences:
     """Read what the record of a release says of the one before it."""
-    changes, rules, counts = [], [], []
+    changes: list[Change] = []
+    rules: list[ChangedRule] = []
+    counts: list[tuple[str, int]] = []
     hows = {text: how for how, text in RULE_CHANGES.items()}
     for line in release.changes:
         area, _, rest = line.partition(": ")
