@@ -22,7 +22,6 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup, escape
 
 from therapy_policy import explain, nesting, wording
-from therapy_policy.client.decision import Decision
 from therapy_policy.errors import OutputNotUsable, PolicyNotReadable
 from therapy_policy.files import packaged_json
 from therapy_policy.policy import bundles
@@ -30,18 +29,20 @@ from therapy_policy.policy.bundles import Bundle
 from therapy_policy.policy.parameters import Parameter
 from therapy_policy.policy.registers import APPLIES_TO, EFFECTS, KINDS, VISIBLE_IN
 from therapy_policy.policy.rego import Mention
+from therapy_policy.policy.releases import releases_of
 from therapy_policy.policy.sign_offs import points_of, release_of
 from therapy_policy.policy.source_checks import last_source_check
-from therapy_policy.review.figures import Figures, RegoTest
+from therapy_policy.review.clause_pages import ClausePage
+from therapy_policy.review.examples import Example, worked_examples
+from therapy_policy.review.figures import Figures
 from therapy_policy.review.reading import OutcomeBranch, Page, Passage, PolicyView, TitledRule
-from therapy_policy.review.requests import Field, Layout, fields, in_words, layout
+from therapy_policy.review.requests import Field, fields, in_words
 from therapy_policy.review.try_it import try_it_files
 from therapy_policy.toolchain.node import render_svg
 
 HERE = resources.files("therapy_policy.review")
 MARKER = "therapy-policy-review.json"
 EVERY_REQUEST = "every_request"  # the page of the rules for every request type
-TESTS_OF_PARAMETERS = "therapy/parameters/parameters_test.rego"
 
 # The heading over the reasons of each effect in a decision table.
 GROUP_TITLES = {
@@ -52,46 +53,6 @@ GROUP_TITLES = {
 }
 
 Report = Callable[[str], None]
-
-
-@dataclass(frozen=True)
-class Example:
-    """A worked example, and the decision of the bundle."""
-
-    id: str
-    title: str
-    request: Any
-    decision: Decision
-    deciding: Any  # the deciding reason, or None
-    authorized_under: tuple[tuple[str, str, tuple[str, ...]], ...]  # clauses, with the entries of a parameter for each
-
-    @property
-    def request_type(self) -> str:
-        """The request type that the request gives."""
-        return str(self.request["request_type"])
-
-    @property
-    def layout(self) -> Layout:
-        """The layout of the request without its type, which is the heading above it."""
-        return layout({name: value for name, value in self.request.items() if name != "request_type"})
-
-    @property
-    def codes(self) -> set[str]:
-        """The codes of its reasons."""
-        return {reason["code"] for reason in self.decision["reasons"]}
-
-    @property
-    def clauses(self) -> set[str]:
-        """The clauses that its decision cites or authorizes under."""
-        return {clause for reason in self.decision["reasons"] for clause in reason["clauses"]} | {
-            clause for clause, _, _ in self.authorized_under
-        }
-
-    @property
-    def deciding_clauses(self) -> set[str]:
-        """The clauses that decide it: those of the deciding reason, or those that something is authorized under."""
-        of_reason = set(self.deciding["clauses"]) if self.deciding else set()
-        return of_reason | {clause for clause, _, _ in self.authorized_under}
 
 
 @dataclass(frozen=True)
@@ -191,6 +152,7 @@ class Site:
         """
         self.bundle = bundle
         self.last_source_check = None if records is None else last_source_check(records)
+        self.releases = [] if records is None else releases_of(records)
         self.report = report
         self.schema = packaged_json("request.schema.json")
         self.policy = PolicyView(bundle, self.schema["properties"]["request_type"]["enum"])
@@ -205,6 +167,10 @@ class Site:
             "index.html": ("index.html", {"flow": self.flow}),
             "clauses.html": ("clauses.html", {}),
             **{
+                f"clause-{clause}.html": ("clause.html", {"clause": page, "within": "clauses.html"})
+                for clause, page in self.clause_pages.items()
+            },
+            **{
                 f"{kind}.html": ("request_type.html", {"kind": kind, "groups": self.groups(kind)})
                 for kind in self.policy.request_types
             },
@@ -217,10 +183,11 @@ class Site:
             "try.html": ("try.html", {}),
         }
         files: dict[str, bytes] = {
-            name: self.environment.get_template(template).render(here=name, **more).encode()
+            name: self.environment.get_template(template).render({"here": name, "within": None} | more).encode()
             for name, (template, more) in pages.items()
         }
-        files["style.css"] = (HERE / "style.css").read_bytes()
+        files["icon.svg"] = (HERE / "icon.svg").read_bytes()
+        files["style.css"] = (HERE / "style.css").read_bytes() + self.sheet.encode()
         examples = [{"title": each.title, "request": each.request} for each in self.examples]
         for name, content in try_it_files(self.bundle, self.schema, examples, self.report).items():
             files[name] = content.encode() if isinstance(content, str) else content
@@ -232,6 +199,16 @@ class Site:
             "sha256": {name: hashlib.sha256(content).hexdigest() for name, content in files.items()},
         }
         return files | {MARKER: (json.dumps(about, indent=1) + "\n").encode()}
+
+    @property
+    def sheet(self) -> str:
+        """The style of a printed sheet, which names the version, the digest and the number of the page."""
+        name = f"Therapy policy {self.bundle.version} · SHA-256 {self.digest}"
+        return (
+            "@page{margin:16mm 15mm 18mm;"
+            f'@bottom-left{{content:"{name}";font:7pt sans-serif}}'
+            '@bottom-right{content:"page " counter(page) " of " counter(pages);font:7pt sans-serif}}\n'
+        )
 
     @cached_property
     def environment(self) -> Environment:
@@ -250,8 +227,10 @@ class Site:
             "grouped": lambda number: f"{number:,}",
             "counted": wording.count_of,
             "place": wording.field_in_words,
-            "path": lambda path: Markup("/<wbr>").join(path.split("/")),
+            "breaking": breaking,
+            "anchor": anchor,
             "effect_of": lambda code: self.policy.codes[code]["effect"],
+            "lower_first": lambda text: text[:1].lower() + text[1:],
             "json": lambda value: json.dumps(value, indent=2, ensure_ascii=False),
         }
         environment.tests["contains"] = lambda values, wanted: wanted in values
@@ -270,6 +249,11 @@ class Site:
             "GROUP_TITLES": GROUP_TITLES,
         }
         return environment
+
+    @cached_property
+    def clause_pages(self) -> dict[str, ClausePage]:
+        """What the page of each clause says."""
+        return {clause: ClausePage(self, clause) for clause in self.policy.clauses}
 
     # --- For the templates
 
@@ -321,11 +305,10 @@ class Site:
         return bool(self.policy.therapy.get("request", {}).get("forms") == ours)
 
     def places(self, rule: TitledRule) -> list[tuple[str, str]]:
-        """The pages of the site that show a rule: the title of each page, and the address of the line."""
-        line = f"{self.policy.pages[rule.page].anchor}-{rule.row}"
+        """The pages of the site that show a rule: the title of each page, and the address of the rule on it."""
         types = self.policy.types_of[rule.page]
-        return [(self.title_of(kind), f"{kind}.html#{line}") for kind in types] or [
-            ("Every request", f"{EVERY_REQUEST}.html#{line}")
+        return [(self.title_of(kind), f"{kind}.html#{anchor(rule)}") for kind in types] or [
+            ("Every request", f"{EVERY_REQUEST}.html#{anchor(rule)}")
         ]
 
     def place(self, page: Page) -> str:
@@ -377,18 +360,6 @@ class Site:
         """The entries of parameters that cite a clause."""
         return [entry for each in self.parameters_of_clause(clause) for entry, cited in each.entries if cited == clause]
 
-    def tests_of_clause(self, clause: str) -> list[RegoTest]:
-        """The tests of a clause: those that name its codes or, if it has none, its entries of parameters.
-
-        An entry is an everyday word, so it counts only in the tests of pages that read the parameter, and in the tests
-        of the parameters themselves.
-        """
-        if codes := self.codes_of_clause(clause):
-            return self.figures.tests_naming(codes)
-        files = {rule.page.replace(".rego", "_test.rego") for rule in self.rules_of_clause(clause)}
-        tests = self.figures.tests_naming(self.entries_of_clause(clause))
-        return [test for test in tests if test.file in files | {TESTS_OF_PARAMETERS}]
-
     @property
     def number_of_rules(self) -> int:
         """The number of rules with a title."""
@@ -419,52 +390,10 @@ class Site:
         """The worked examples of a request type."""
         return [example for example in self.examples if example.request_type == kind]
 
-    # --- Examples
-
     @cached_property
     def examples(self) -> list[Example]:
         """The worked examples, each with a new decision."""
-        examples = json.loads((HERE / "examples.json").read_text(encoding="utf-8"))
-        with self.bundle.client() as client:
-            decisions = client.decide_many(each["request"] for each in examples)
-        return [
-            Example(
-                each["id"],
-                each["title"],
-                each["request"],
-                decision,
-                self.policy.deciding_reason(decision),
-                tuple(self._authorized_under(each["request"], decision)),
-            )
-            for each, decision in zip(examples, decisions, strict=True)
-        ]
-
-    def _authorized_under(self, request: Any, decision: Decision) -> Iterator[tuple[str, str, tuple[str, ...]]]:
-        """The clauses under which something is authorized or routed, each with a parameter and its entries.
-
-        They belong to the procedure codes with an authorized unit, and to the entries that a field of the request
-        names, if the allowed values of the field are the names of the entries.
-        """
-        if self.policy.deciding_reason(decision) and decision["outcome"] != "partially_authorized":
-            return
-        pages = self.policy.pages_of(request["request_type"])
-        read = {name for page in pages for name in page.parameters}
-        for parameter in self.policy.parameters.values():
-            if parameter.name in read:
-                entries = dict(parameter.entries)
-                chosen = set(decision["authorized"]["procedure_codes"]) | set(self._choices(request, set(entries)))
-                for clause in self.policy.clauses:
-                    if used := tuple(sorted(name for name in chosen & set(entries) if entries[name] == clause)):
-                        yield clause, parameter.name, used
-
-    def _choices(self, request: Any, entries: set[str]) -> Iterator[str]:
-        """The values of the fields whose allowed values, by the schema, are exactly the entries."""
-        for field in fields(self.schema, request["request_type"]):
-            value = request
-            for step in field.steps:
-                value = value.get(step) if isinstance(value, dict) else None
-            if isinstance(value, str) and field.choices == entries:
-                yield value
+        return worked_examples(self.policy, self.schema)
 
     # --- Decision tables
 
@@ -500,18 +429,21 @@ class Site:
             rules = self.policy.rules_of_part(kind, branch.part)
             return ReasonGroup(branch.outcome, rules[0].title if rules else "", rules, [])
         rest = rows_with(None, "line", "units")
+        return ReasonGroup(None, "No reason applies to the request as a whole", self.granting_rules(kind), rest)
+
+    def granting_rules(self, kind: str) -> list[TitledRule]:
+        """The rules that say what a request gets to which no reason applies."""
         elsewhere = [
             rule
-            for other in self.policy.branches
-            if other.outcome and other.part
-            for rule in self.policy.rules_of_part(kind, other.part)
+            for branch in self.policy.branches
+            if branch.outcome and branch.part
+            for rule in self.policy.rules_of_part(kind, branch.part)
         ]
-        authorizing = [
+        return [
             rule
             for rule in self.policy.rules_of_part(kind)
             if not rule.codes and rule.name != "reasons" and rule not in elsewhere
         ]
-        return ReasonGroup(None, "No reason applies to the request as a whole", authorizing, rest)
 
     def _row(self, kind: str, code: str) -> Row:
         pages = {page.path for page in self.policy.pages_of(kind)}
@@ -591,6 +523,17 @@ class Site:
             label = f"  {in_words(way['outcome'])}" + (f"\\l  while {way['while']}\\l" if way.get("while") else "")
             lines.append(f"{quoted(way['from'])} -> {quoted(way['to'])} [label={quoted(label)}];")
         return "\n".join([*lines, "}"])
+
+
+def anchor(rule: TitledRule) -> str:
+    """The name of the anchor of a rule in words, such as outpatient_pt.visit-46, or else of its page."""
+    page = rule.page.removesuffix(".rego").removeprefix("therapy/").replace("/", ".")
+    return f"{page}-{rule.row}" if rule.name else page
+
+
+def breaking(name: str) -> Markup:
+    """A name such as OT_CODE_NOT_LISTED or therapy/lib/units.rego, which breaks after its marks only."""
+    return Markup(re.sub(r"([_/])", r"\1<wbr>", str(escape(name))))
 
 
 def columns_of(entries: Mapping[str, Mapping[str, Any]]) -> list[str]:
