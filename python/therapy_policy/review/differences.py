@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import re
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from itertools import groupby
@@ -26,6 +27,7 @@ CLAUSES, INTERPRETATIONS = AREAS["register", "clauses"], AREAS["register", "inte
 FIELDS, RULES = AREAS["request", "forms"], "Rules"
 GENERATED = "Tables"
 
+MAX_REASONS = 6  # of a decision on a card; the others are counted
 LONG = 120  # characters of a text of an invented request that a page shows
 
 # How a rule changed, as the heading above the rules that did.
@@ -65,6 +67,11 @@ class Change:
     after: Any = NOTHING
     wording: bool = False
     count: str = ""  # such as "new wording in 65 places"
+
+    @property
+    def has_values(self) -> bool:
+        """Whether a value before or after is known."""
+        return self.before is not NOTHING or self.after is not NOTHING
 
 
 @dataclass(frozen=True)
@@ -117,12 +124,12 @@ class Differences:
 
     @property
     def numbers(self) -> list[Change]:
-        """The numbers and lists that changed."""
-        return [change for change in self.changes if change.area == NUMBERS and not change.wording and not change.count]
+        """The numbers and lists that changed, with their values."""
+        return [change for change in self.changes if _is_number(change)]
 
     def areas(self) -> list[tuple[str, list[Change]]]:
         """The other changes of the data that people read, by area."""
-        shown = [change for change in self.changes if change not in self.numbers and change.area != GENERATED]
+        shown = [change for change in self.changes if not _is_number(change) and change.area != GENERATED]
         shown = [change for change in shown if (change.subject, change.part) != ("policy", "version")]
         return [(area, list(of_area)) for area, of_area in groupby(shown, lambda change: change.area)]
 
@@ -136,6 +143,10 @@ class Differences:
             if rules or counted:
                 found.append((heading, titles, sum(not rule.title for rule in rules), counted))
         return found
+
+
+def _is_number(change: Change) -> bool:
+    return change.area == NUMBERS and change.has_values and not change.wording
 
 
 # --- From the record of a release ------------------------------------------------------------------------------------
@@ -327,7 +338,7 @@ class Names:
         what = " › ".join(filter(None, [self.subject_in_words(change), self.part_in_words(change)]))
         dates = f" ({dates})" if (dates := self.dates_in_words(change)) else ""
         before, after = value_layout(change.before), value_layout(change.after)
-        if change.before is NOTHING and change.after is NOTHING:
+        if not change.has_values:
             how = change.count or "new wording"
         elif change.before is NOTHING:
             how = f"added: {after.text}" if after.kind == "text" else "added"
@@ -339,6 +350,11 @@ class Names:
             how = "changed"
         return f"{what}{dates}: {how}"
 
+    def grouped(self, changes: Iterable[Change]) -> list[str]:
+        """Return changes without values in one line each; several with the same words are counted."""
+        lines = Counter(self.change_in_words(change) if change.subject else change.count for change in changes)
+        return [line if number == 1 else f"{line} ({number} times)" for line, number in lines.items()]
+
     def dates_in_words(self, change: Change) -> str:
         """Return the dates that a change applies to; empty if it has none."""
         if change.start is None:
@@ -346,6 +362,21 @@ class Names:
         if change.start <= self._first_date:
             return f"every date through {change.through}" if change.through else "every date"
         return f"from {change.start}" + (f" through {change.through}" if change.through else "")
+
+
+def for_templates(names: Names, link_to: Callable[[Change], str | None]) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Return the filters and the global names that templates/differences.html uses.
+
+    `link_to` gives the address of what a change belongs to, or None.
+    """
+    filters = {
+        "words": in_words,
+        "counted": count_of,
+        "is_there": lambda value: value is not NOTHING,
+        "value": value_layout,
+        "json": lambda value: json.dumps(value, indent=2, ensure_ascii=False),
+    }
+    return filters, {"names": names, "link_to": link_to, "MAX_REASONS": MAX_REASONS}
 
 
 def name_in_words(path: str) -> str:

@@ -7,7 +7,7 @@ none of them; then nothing is known of its releases, and the pages say so.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -22,6 +22,7 @@ from therapy_policy.policy.sign_offs import SignOff, read_sign_offs
 from therapy_policy.review.differences import (
     CLAUSES,
     CODES,
+    FIELDS,
     INTERPRETATIONS,
     NUMBERS,
     Change,
@@ -29,6 +30,14 @@ from therapy_policy.review.differences import (
     Names,
     differences_of_record,
 )
+from therapy_policy.review.reading import PolicyView
+
+# What both policies decided for a record.
+DECIDED = {
+    "every class": "Both policies decided every class of requests that the change can affect.",
+    "sample": "Both policies decided only a sample of the classes of requests.",
+    "nothing": "Nothing: there was no release to compare it with.",
+}
 
 
 @dataclass(frozen=True)
@@ -52,10 +61,29 @@ class Version:
         return WHY.get(self.release.change, "the first release")
 
     @property
-    def is_signed(self) -> bool:
-        """Whether the newest verdict confirms this very text."""
-        last = self.verdicts[-1] if self.verdicts else None
-        return bool(last and last.verdict == "confirmed" and last.digest == self.release.text_digest)
+    def signers(self) -> list[str]:
+        """The names of the people who confirmed its text, the oldest signature first."""
+        digest = self.release.text_digest
+        confirmed = (each for each in self.verdicts if each.verdict == "confirmed" and each.digest == digest)
+        return list(dict.fromkeys(each.reviewer.name for each in confirmed))
+
+    @property
+    def not_recorded(self) -> list[str]:
+        """What a reader may ask and the record does not say, in sentences."""
+        release, differences = self.release, self.differences
+        sentences = {
+            "Who accepted it.": True,
+            "What the policy contained: a first release is compared with nothing.": release.previous is None,
+            "Why a decision changed: it has both outcomes and the smallest request, and no reasons.": release.flips,
+            "Which changes those are that it only counts.": differences.rule_counts
+            or any(change.count for change in differences.changes),
+            "The words before and after, where only words changed.": any(
+                change.wording and not change.has_values for change in differences.changes
+            ),
+            "What a rule said before.": differences.rules or differences.rule_counts,
+            "The commit of the policy: it was committed together with the record.": release.git_revision is None,
+        }
+        return [sentence for sentence, applies in sentences.items() if applies]
 
 
 @dataclass(frozen=True)
@@ -127,6 +155,23 @@ class Versions:
             NUMBERS: {name for name, clauses in self._names.clauses_of_parameters.items() if clause in clauses},
             INTERPRETATIONS: {each["interpretation"] for each in codes.values()} - {None},
         }
+
+
+def links_to(policy: PolicyView) -> Callable[[Change], str | None]:
+    """Return a function that gives the address of what a change belongs to; None if the policy no longer has it."""
+    pages: dict[str, tuple[Collection[str], str]] = {
+        NUMBERS: (policy.parameters, "numbers.html#{}"),
+        CODES: (policy.codes, "reasons.html#{}"),
+        CLAUSES: (policy.clauses, "clause-{}.html"),
+        INTERPRETATIONS: (policy.interpretations, "interpretations.html#{}"),
+        FIELDS: (policy.request_types, "{}.html"),
+    }
+
+    def link_to(change: Change) -> str | None:
+        known, address = pages.get(change.area, ((), ""))
+        return address.format(change.subject) if change.subject in known else None
+
+    return link_to
 
 
 def _concerns(change: Change, clause: str, subjects: set[str]) -> bool:
