@@ -272,7 +272,15 @@ class Site:
     @property
     def status(self) -> list[Line]:
         """The state of the policy, for the first page."""
-        return status(self.bundle, self.versions, self.figures, self.points, self.release, self.last_source_check)
+        return status(
+            self.bundle,
+            self.versions,
+            self.figures,
+            self.points,
+            self.release,
+            self.last_source_check,
+            self.names,
+        )
 
     # --- For the templates
 

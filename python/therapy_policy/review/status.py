@@ -13,6 +13,7 @@ from typing import Literal
 from therapy_policy.policy.bundles import Bundle
 from therapy_policy.policy.sign_offs import Point
 from therapy_policy.policy.source_checks import SourceCheck
+from therapy_policy.review.differences import Names
 from therapy_policy.review.figures import Figures, Proof
 from therapy_policy.review.versions import Version, Versions
 from therapy_policy.wording import count_of
@@ -45,6 +46,7 @@ def status(
     points: Mapping[str, Point],
     release: Point,
     source_check: SourceCheck | None,
+    names: Names,
 ) -> list[Line]:
     """Return the lines, the most important first; `points` has the interpretations."""
     return [
@@ -52,7 +54,7 @@ def status(
         _proof(bundle.digest, figures.proof, figures.classes_digest),
         *_signed(points, release, known=versions.known),
         _source(source_check, known=versions.known),
-        _last_change(versions),
+        _last_change(versions, names),
     ]
 
 
@@ -122,32 +124,34 @@ def _source(check: SourceCheck | None, *, known: bool) -> Line:
     return Line(label, "Last check not known", NO_RECORDS, address, "wait")
 
 
-def _last_change(versions: Versions) -> Line:
+def _last_change(versions: Versions, names: Names) -> Line:
     last = versions.this or versions.newest
     if last is None:
         detail = "No release is recorded." if versions.known else NO_RECORDS
         return Line("Last change", "Not known", detail, "versions.html", "wait")
     detail = f"Version {last.release.version}, {last.release.accepted_on}."
     if last.differences.flips:
-        return Line("Last change", "Decisions changed", f"{detail} {flips_in_words(last)}", last.address)
+        return Line("Last change", "Decisions changed", f"{detail} {flips_in_words(last, names)}", last.address)
     earlier = versions.all[: versions.all.index(last)]
     if deciding := next((each for each in reversed(earlier) if each.differences.flips), None):
         version = deciding.release.version
-        detail += f" The last version that changed decisions is {version}: {flips_in_words(deciding)}"
+        detail += f" The last version that changed decisions is {version}: {flips_in_words(deciding, names)}"
     value = "The first release" if last.release.previous is None else "No decision changed"
     return Line("Last change", value, detail, last.address)
 
 
-def flips_in_words(version: Version) -> str:
+def flips_in_words(version: Version, names: Names) -> str:
     """Return how many classes of requests a release decides differently, by request type, as a sentence."""
     flips = version.release.flips
     classes = Counter[str]()
     for flip in flips:
         if flip["found_by"] == "classes":
             classes[flip["request_type"]] += flip["count"]
-    others = sorted({flip["request_type"] for flip in flips} - set(classes))
-    parts = [f"{count_of(number, 'class', 'classes')} of {kind.replace('_', ' ')}" for kind, number in classes.items()]
-    parts += [f"some requests of {kind.replace('_', ' ')}" for kind in others]
+    others = dict.fromkeys(flip["request_type"] for flip in flips if flip["request_type"] not in classes)
+    parts = [
+        f"{count_of(number, 'class', 'classes')} of {names.type_in_words(kind)}" for kind, number in classes.items()
+    ]
+    parts += [f"some requests of {names.type_in_words(kind)}" for kind in others]
     return f"{_listed(parts)} decided differently." if parts else "some decisions differ."
 
 

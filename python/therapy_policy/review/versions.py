@@ -78,7 +78,7 @@ class Version:
             "Which changes those are that it only counts.": differences.rule_counts
             or any(change.count for change in differences.changes),
             "The words before and after, where only words changed.": any(
-                change.wording and not change.has_values for change in differences.changes
+                change.wording and not change.has_values for _, changes in differences.areas() for change in changes
             ),
             "What a rule said before.": differences.rules or differences.rule_counts,
             "The commit of the policy: it was committed together with the record.": release.git_revision is None,
