@@ -34,6 +34,7 @@ from therapy_policy.policy.sign_offs import points_of, release_of
 from therapy_policy.policy.source_checks import last_source_check
 from therapy_policy.review.clause_pages import ClausePage
 from therapy_policy.review.decision_tables import DecisionTables
+from therapy_policy.review.differences import Names, for_templates
 from therapy_policy.review.examples import Example, worked_examples
 from therapy_policy.review.figures import Figures
 from therapy_policy.review.glossary import glossary, link_terms
@@ -41,8 +42,10 @@ from therapy_policy.review.matrix import MATRIX_EFFECTS, Matrix
 from therapy_policy.review.reading import OutcomeBranch, Page, Passage, PolicyView, TitledRule
 from therapy_policy.review.requests import Field, fields, in_words
 from therapy_policy.review.search import search_files
+from therapy_policy.review.status import NO_RECORDS, Line, status
 from therapy_policy.review.table_files import table_as_csv, table_as_dmn
 from therapy_policy.review.try_it import try_it_files
+from therapy_policy.review.versions import DECIDED, Versions, links_to
 from therapy_policy.toolchain.node import render_svg
 
 HERE = resources.files("therapy_policy.review")
@@ -158,6 +161,8 @@ class Site:
         self.bundle = bundle
         self.last_source_check = None if records is None else last_source_check(records)
         self.releases = [] if records is None else releases_of(records)
+        self.names = Names(bundle.data, packaged_json("request.schema.json"))
+        self.versions = Versions(bundle, records, self.names)
         self.report = report
         self.schema = packaged_json("request.schema.json")
         self.policy = PolicyView(bundle, self.schema["properties"]["request_type"]["enum"])
@@ -179,7 +184,7 @@ class Site:
     def files(self) -> dict[str, bytes]:
         """All files of the site, by name, in order."""
         pages: dict[str, tuple[str, dict[str, Any]]] = {
-            "index.html": ("index.html", {"flow": self.flow}),
+            "index.html": ("index.html", {"flow": self.flow, "status": self.status}),
             "clauses.html": ("clauses.html", {}),
             **{
                 f"clause-{clause}.html": ("clause.html", {"clause": page, "within": "clauses.html"})
@@ -198,6 +203,12 @@ class Site:
             "glossary.html": ("glossary.html", {"terms": glossary()}),
             "search.html": ("search.html", {}),
             "try.html": ("try.html", {}),
+            "versions.html": ("versions.html", {}),
+            **{
+                version.address: ("version.html", {"version": version, "within": "versions.html"})
+                for version in self.versions.all
+            },
+            "proof.html": ("proof.html", {}),
         }
         rendered = {
             name: self.environment.get_template(template).render({"here": name, "within": None} | more)
@@ -264,6 +275,9 @@ class Site:
             "lower_first": lambda text: text[:1].lower() + text[1:],
             "json": lambda value: json.dumps(value, indent=2, ensure_ascii=False),
         }
+        filters, names = for_templates(self.names, links_to(self.policy))
+        environment.filters |= filters
+        environment.globals |= names | {"DECIDED": DECIDED, "NO_RECORDS": NO_RECORDS}
         environment.tests["contains"] = lambda values, wanted: wanted in values
         environment.globals |= {
             "site": self,
@@ -286,6 +300,19 @@ class Site:
         """What the page of each clause says."""
         return {clause: ClausePage(self, clause) for clause in self.policy.clauses}
 
+    @property
+    def status(self) -> list[Line]:
+        """The state of the policy, for the first page."""
+        return status(
+            self.bundle,
+            self.versions,
+            self.figures,
+            self.points,
+            self.release,
+            self.last_source_check,
+            self.names,
+        )
+
     # --- For the templates
 
     @property
@@ -299,6 +326,8 @@ class Site:
                     ("index.html", "Overview"),
                     ("clauses.html", "Clauses of the source"),
                     ("matrix.html", "Traceability matrix"),
+                    ("versions.html", "Versions"),
+                    ("proof.html", "Proof"),
                 ],
             ),
             ("Decisions", [*types, (f"{EVERY_REQUEST}.html", "Every request")]),
