@@ -35,7 +35,8 @@ from therapy_policy.policy.source_checks import last_source_check
 from therapy_policy.review.figures import Figures, RegoTest
 from therapy_policy.review.reading import OutcomeBranch, Page, Passage, PolicyView, TitledRule
 from therapy_policy.review.requests import Field, Layout, fields, in_words, layout
-from therapy_policy.review.try_it import try_it_files
+from therapy_policy.review.signing import Signing
+from therapy_policy.review.try_it import policy_before, try_it_files
 from therapy_policy.toolchain.node import render_svg
 
 HERE = resources.files("therapy_policy.review")
@@ -191,6 +192,7 @@ class Site:
         """
         self.bundle = bundle
         self.last_source_check = None if records is None else last_source_check(records)
+        self.records = records
         self.report = report
         self.schema = packaged_json("request.schema.json")
         self.policy = PolicyView(bundle, self.schema["properties"]["request_type"]["enum"])
@@ -198,6 +200,7 @@ class Site:
         self.digest = hashlib.sha256(bundle.archive).hexdigest()
         self.points = {point.subject: point for point in points_of(bundle, records)}
         self.release = self.points.pop(release_of(bundle))
+        self.before = policy_before(bundle, records)
 
     def files(self) -> dict[str, bytes]:
         """All files of the site, by name, in order."""
@@ -214,7 +217,8 @@ class Site:
             "interpretations.html": ("interpretations.html", {}),
             "examples.html": ("examples.html", {}),
             "glossary.html": ("glossary.html", {"terms": glossary()}),
-            "try.html": ("try.html", {}),
+            "try.html": ("try.html", {"before": self.before}),
+            "sign.html": ("sign.html", {"signing": Signing(self.bundle, self.records)}),
         }
         files: dict[str, bytes] = {
             name: self.environment.get_template(template).render(here=name, **more).encode()
@@ -222,7 +226,7 @@ class Site:
         }
         files["style.css"] = (HERE / "style.css").read_bytes()
         examples = [{"title": each.title, "request": each.request} for each in self.examples]
-        for name, content in try_it_files(self.bundle, self.schema, examples, self.report).items():
+        for name, content in try_it_files(self.bundle, self.schema, examples, self.before, self.report).items():
             files[name] = content.encode() if isinstance(content, str) else content
         files = dict(sorted(files.items()))
         about = {
@@ -290,6 +294,7 @@ class Site:
                 ],
             ),
             ("Try it", [("examples.html", "Worked examples"), ("try.html", "Try a request")]),
+            ("Sign", [("sign.html", "Sign the policy")]),
         ]
 
     def title_of(self, kind: str) -> str:
