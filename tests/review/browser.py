@@ -146,7 +146,8 @@ def watched_page(browser: Browser, *, width: int = 1280, javascript: bool = True
             watched.complaints.append(message.text)
 
     def fail(request: Request) -> None:
-        watched.complaints.append(f"{request.url}: {request.failure}")
+        if request.failure != "net::ERR_ABORTED":  # such as the icon, when a test opens the next page
+            watched.complaints.append(f"{request.url}: {request.failure}")
 
     context.route(lambda url: not url.startswith("file:"), refuse)
     watched.page.on("websocket", lambda socket: watched.requests.append(socket.url))

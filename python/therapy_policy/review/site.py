@@ -221,10 +221,11 @@ class Site:
             "sign.html": ("sign.html", {"signing": Signing(self.bundle, self.records)}),
         }
         files: dict[str, bytes] = {
-            name: self.environment.get_template(template).render(here=name, **more).encode()
+            name: self.environment.get_template(template).render({"here": name, "within": None} | more).encode()
             for name, (template, more) in pages.items()
         }
-        files["style.css"] = (HERE / "style.css").read_bytes()
+        files["icon.svg"] = (HERE / "icon.svg").read_bytes()
+        files["style.css"] = (HERE / "style.css").read_bytes() + self.sheet.encode()
         examples = [{"title": each.title, "request": each.request} for each in self.examples]
         for name, content in try_it_files(self.bundle, self.schema, examples, self.before, self.report).items():
             files[name] = content.encode() if isinstance(content, str) else content
@@ -236,6 +237,15 @@ class Site:
             "sha256": {name: hashlib.sha256(content).hexdigest() for name, content in files.items()},
         }
         return files | {MARKER: (json.dumps(about, indent=1) + "\n").encode()}
+
+    @property
+    def sheet(self) -> str:
+        """The style of a printed sheet, which names the version, the digest and the number of the page."""
+        return (
+            "@page{margin:16mm 15mm 18mm;"
+            f'@bottom-left{{content:"Therapy policy {self.bundle.version} · SHA-256 {self.digest}";font:7pt sans-serif}}'
+            '@bottom-right{content:"page " counter(page) " of " counter(pages);font:7pt sans-serif}}\n'
+        )
 
     @cached_property
     def environment(self) -> Environment:
