@@ -140,13 +140,13 @@
         ),
       );
     });
-    return table("Service lines", LINE_COLUMNS, rows);
+    return table("Service lines", LINE_COLUMNS, rows, "try-lines");
   }
 
-  function table(caption, columns, rows) {
+  function table(caption, columns, rows, kind) {
     return make(
       "table",
-      { class: "usa-table usa-table--borderless try-table" },
+      { class: `usa-table usa-table--borderless try-table ${kind}` },
       make("caption", {}, caption),
       make("thead", {}, make("tr", {}, ...columns.map((name) => make("th", { scope: "col" }, name)))),
       make("tbody", {}, ...rows),
@@ -210,18 +210,25 @@
       const [old, current] = rowsOf.map((rows) => rows[index][1]);
       if (!old.length && !current.length) return [];
       const differs = !sameText(old, current);
-      const cells = [old, current].map((texts, column) =>
-        make("td", { "data-label": column ? "now" : "before" }, ...texts.map((text) => make("p", {}, printable(text)))),
+      const cells = [old, current].map((texts) =>
+        make("td", {}, ...(texts.length ? texts : ["–"]).map((text) => make("p", {}, printable(text)))),
       );
       const tag = differs ? make("span", { class: "usa-tag" }, "differs") : null;
-      return [make("tr", { class: differs ? "try-differs" : null }, make("th", { scope: "row" }, name, tag && " ", tag), ...cells)];
+      const kind = differs ? "try-differs" : null;
+      return [
+        make("tr", { class: kind }, make("th", { scope: "rowgroup", colspan: 2 }, capitalized(name), tag && " ", tag)),
+        make("tr", { class: kind }, ...cells),
+      ];
     });
-    const versions = [`version ${before.decision.policy_version || "unknown"}, before`, `version ${now.decision.policy_version}, now`];
-    const differing = body.filter((row) => row.matches(".try-differs")).map((row) => row.firstChild.firstChild.textContent);
+    const versions = [
+      `Before: version ${before.decision.policy_version || "unknown"}`,
+      `Now: version ${now.decision.policy_version}`,
+    ];
+    const differing = body.filter((row) => row.matches(".try-differs:has(th)")).map((row) => row.firstChild.firstChild.textContent.toLowerCase());
     const summary = isSame
       ? "Both versions decide this request in the same way."
       : `The two versions differ in: ${differing.join(", ") || "the decision as JSON"}.`;
-    return { summary, table: table("The decision of the policy before, and the decision now", ["", ...versions], body) };
+    return { summary, table: table("The decision of the policy before, and the decision now", versions, body, "try-beside") };
   }
 
   function rows(decision, policy) {

@@ -269,7 +269,7 @@
   };
 
   // What is around a field, for those who hear its label alone.
-  const placeIn = (around) => unseen((around ?? []).map((each) => `, ${each}`).join(""));
+  const placeIn = (around) => unseen(around?.length ? ` (${around.join(", ")})` : "");
 
   // The text of a label or a legend, with the place for those who hear it alone.
   function nameOf(label, around) {

@@ -12,6 +12,7 @@
   const on = byId("sign-on");
   const points = [...form.querySelectorAll(".sign-verdict")].map((element) => ({
     element,
+    group: element.querySelector("fieldset"),
     subject: element.dataset.subject,
     newest: element.dataset.newest ?? "",
     comment: element.querySelector("textarea"),
@@ -30,8 +31,10 @@
   function show(problem, described, text) {
     problem.hidden = !text;
     problem.textContent = text ?? "";
-    described.toggleAttribute("aria-invalid", false);
-    if (text) described.setAttribute("aria-invalid", "true");
+    if (described.matches("input, select")) {
+      described.toggleAttribute("aria-invalid", false);
+      if (text) described.setAttribute("aria-invalid", "true");
+    }
     const ids = (described.getAttribute("aria-describedby") ?? "").split(" ").filter((id) => id && id !== problem.id);
     if (text) ids.push(problem.id);
     if (ids.length) described.setAttribute("aria-describedby", ids.join(" "));
@@ -62,7 +65,7 @@
     for (const point of points) {
       const lacks = point.verdict() === "to_change" && point.comment.value.trim() === "";
       const text = lacks ? "Say what to change." : !point.verdict() && point.comment.value.trim() ? "Choose a verdict, too, or clear the comment." : null;
-      if (show(point.problem, lacks || !text ? point.comment : point.element, text)) wrong.push(lacks ? point.comment : point);
+      if (show(point.problem, point.group, text)) wrong.push(lacks ? point.comment : point);
     }
     if (show(byId("sign-by-problem"), by, problemOfPerson())) wrong.push(by);
     if (show(byId("sign-on-problem"), on, problemOfDay(given))) wrong.push(on);
