@@ -42,9 +42,10 @@ from therapy_policy.review.matrix import MATRIX_EFFECTS, Matrix
 from therapy_policy.review.reading import OutcomeBranch, Page, Passage, PolicyView, TitledRule
 from therapy_policy.review.requests import Field, fields, in_words
 from therapy_policy.review.search import search_files
+from therapy_policy.review.signing import Signing
 from therapy_policy.review.status import NO_RECORDS, Line, status
 from therapy_policy.review.table_files import table_as_csv, table_as_dmn
-from therapy_policy.review.try_it import try_it_files
+from therapy_policy.review.try_it import policy_before, try_it_files
 from therapy_policy.review.versions import DECIDED, Versions, links_to
 from therapy_policy.toolchain.node import render_svg
 
@@ -163,6 +164,7 @@ class Site:
         self.releases = [] if records is None else releases_of(records)
         self.names = Names(bundle.data, packaged_json("request.schema.json"))
         self.versions = Versions(bundle, records, self.names)
+        self.records = records
         self.report = report
         self.schema = packaged_json("request.schema.json")
         self.policy = PolicyView(bundle, self.schema["properties"]["request_type"]["enum"])
@@ -170,6 +172,7 @@ class Site:
         self.digest = hashlib.sha256(bundle.archive).hexdigest()
         self.points = {point.subject: point for point in points_of(bundle, records)}
         self.release = self.points.pop(release_of(bundle))
+        self.before = policy_before(bundle, records)
 
     @cached_property
     def tables(self) -> DecisionTables:
@@ -202,13 +205,14 @@ class Site:
             "matrix.html": ("matrix.html", {"matrix": self.matrix, "MATRIX_EFFECTS": MATRIX_EFFECTS}),
             "glossary.html": ("glossary.html", {"terms": glossary()}),
             "search.html": ("search.html", {}),
-            "try.html": ("try.html", {}),
             "versions.html": ("versions.html", {}),
             **{
                 version.address: ("version.html", {"version": version, "within": "versions.html"})
                 for version in self.versions.all
             },
             "proof.html": ("proof.html", {}),
+            "try.html": ("try.html", {"before": self.before}),
+            "sign.html": ("sign.html", {"signing": Signing(self.bundle, self.records)}),
         }
         rendered = {
             name: self.environment.get_template(template).render({"here": name, "within": None} | more)
@@ -223,7 +227,7 @@ class Site:
         files["icon.svg"] = (HERE / "icon.svg").read_bytes()
         files["style.css"] = (HERE / "style.css").read_bytes() + self.sheet.encode()
         examples = [{"title": each.title, "request": each.request} for each in self.examples]
-        for name, content in try_it_files(self.bundle, self.schema, examples, self.report).items():
+        for name, content in try_it_files(self.bundle, self.schema, examples, self.before, self.report).items():
             files[name] = content.encode() if isinstance(content, str) else content
         files = dict(sorted(files.items()))
         about = {
@@ -341,6 +345,7 @@ class Site:
                 ],
             ),
             ("Try it", [("examples.html", "Worked examples"), ("try.html", "Try a request")]),
+            ("Sign", [("sign.html", "Sign the policy")]),
         ]
 
     def title_of(self, kind: str) -> str:
