@@ -3,23 +3,23 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from therapy_policy import wording
 from therapy_policy.policy.parameters import Parameter
-from therapy_policy.policy.releases import Release
+from therapy_policy.review.decision_tables import Message, Row
 from therapy_policy.review.examples import Example
 from therapy_policy.review.figures import RegoTest
-from therapy_policy.review.reading import TitledRule
+from therapy_policy.review.policy_values import PolicyValue, whole_value
+from therapy_policy.review.versions import ClauseHistory
 
 if TYPE_CHECKING:
     from therapy_policy.review.site import Site
 
 TESTS_OF_PARAMETERS = "therapy/parameters/parameters_test.rego"
-AREA_OF_RULES = "Rules"
 
 
 @dataclass(frozen=True)
@@ -27,7 +27,8 @@ class Grant:
     """What a request type gets under a clause."""
 
     request_type: str
-    rules: tuple[TitledRule, ...]  # that grant it; none if the page of the request type says it as a whole
+    row: Row  # of its decision table
+    under: bool  # whether the approval cites the clause; otherwise the clause is a condition for it
     examples: tuple[Example, ...]  # that are authorized or routed under the clause
 
 
@@ -36,18 +37,12 @@ class ClauseReason:
     """A reason that cites a clause."""
 
     code: str
+    message: Message  # with the values of the policy
+    remedy: Message
     shared_with: tuple[str, ...]  # the other clauses that it cites
     fields: tuple[str, ...]  # the fields that it names in the worked examples, in words
     outcomes: tuple[str, ...]  # the outcomes that it decides in a class of requests
     request_types: tuple[str, ...]
-
-
-@dataclass(frozen=True)
-class Change:
-    """What a release changed about a clause."""
-
-    release: Release
-    lines: tuple[str, ...]
 
 
 class ClausePage:
@@ -73,6 +68,7 @@ class ClausePage:
         return [
             ClauseReason(
                 code,
+                *self.site.tables.message(code),
                 tuple(each for each in self.site.policy.codes[code]["clauses"] if each != self.id),
                 tuple(self._fields([code])),
                 tuple(self._outcomes(code)),
@@ -102,14 +98,16 @@ class ClausePage:
 
     @cached_property
     def grants(self) -> list[Grant]:
-        """What is authorized or routed under it, by request type."""
+        """What is authorized or routed under it, or only if it is met, by request type."""
         grants = []
-        for kind in self.site.policy.request_types:
+        for kind, table in self.site.tables.tables.items():
             examples = tuple(example for example in self.site.same_type(kind) if self.id in example.authorized_under)
-            granting = self.site.granting_rules(kind)
-            own = tuple(rule for rule in granting if rule in self.rules)
-            if examples or own:
-                grants.append(Grant(kind, own or tuple(granting), examples))
+            for row in table.rows:
+                of_conditions = {
+                    clause for condition in row.conditions for value in condition.values for clause in value.clauses
+                }
+                if row.granting and (self.id in row.clauses or self.id in of_conditions):
+                    grants.append(Grant(kind, row, self.id in row.clauses, examples))
         return grants
 
     @cached_property
@@ -117,6 +115,11 @@ class ClausePage:
         """The other clauses that the entries of its numbers and lists cite, if it has no entries of its own."""
         cited = {clause for each in self.parameters for _, clause in each.entries}
         return [] if self.entries else [clause for clause in self.site.policy.clauses if clause in cited - {self.id}]
+
+    @cached_property
+    def numbers(self) -> list[PolicyValue]:
+        """Its numbers and lists, each with its own entries only, if it has any."""
+        return [whole_value(self.site.policy, parameter, self.id) for parameter in self.parameters]
 
     # --- Examples
 
@@ -176,25 +179,6 @@ class ClausePage:
     # --- History
 
     @cached_property
-    def changes(self) -> list[Change]:
+    def history(self) -> list[ClauseHistory]:
         """What the releases changed about it, newest first."""
-        names = [self.id, *self.codes, *self.interpretations, *(each.name for each in self.parameters)]
-        titles = [rule.title for rule in self.rules]
-        changes = []
-        for release in reversed(self.site.releases):
-            lines = tuple(_lines_about(release.changes, names, titles))
-            if lines:
-                changes.append(Change(release, lines))
-        return changes
-
-
-def _lines_about(changes: Sequence[str], names: Sequence[str], titles: Sequence[str]) -> Iterator[str]:
-    """The lines of a release record that name one of these things, without values and names of files."""
-    for line in changes:
-        area, _, rest = line.partition(": ")
-        if area == AREA_OF_RULES:
-            if title := next((title for title in titles if f"“{title}”" in line), None):
-                yield f"Rule “{title}”: {line.rpartition(': ')[2].replace('METADATA', 'its description')}"
-        elif name := next((name for name in names if rest == name or rest.startswith((f"{name}:", f"{name}."))), None):
-            what = rest.removeprefix(name).lstrip(":. ")
-            yield f"{name}: {'added' if what.startswith('added') else what}"
+        return self.site.versions.history_of_clause(self.id)[::-1]

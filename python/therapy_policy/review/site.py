@@ -12,7 +12,6 @@ import os
 import re
 import tempfile
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
 from functools import cached_property
 from importlib import resources
 from pathlib import Path
@@ -29,17 +28,16 @@ from therapy_policy.policy.bundles import Bundle
 from therapy_policy.policy.parameters import Parameter
 from therapy_policy.policy.registers import APPLIES_TO, EFFECTS, KINDS, VISIBLE_IN
 from therapy_policy.policy.rego import Mention
-from therapy_policy.policy.releases import releases_of
 from therapy_policy.policy.sign_offs import points_of, release_of
 from therapy_policy.policy.source_checks import last_source_check
 from therapy_policy.review.clause_pages import ClausePage
-from therapy_policy.review.decision_tables import DecisionTables
+from therapy_policy.review.decision_tables import GROUP_TITLES, DecisionTables
 from therapy_policy.review.differences import Names, for_templates
 from therapy_policy.review.examples import Example, worked_examples
 from therapy_policy.review.figures import Figures
 from therapy_policy.review.glossary import glossary, link_terms
 from therapy_policy.review.matrix import MATRIX_EFFECTS, Matrix
-from therapy_policy.review.reading import OutcomeBranch, Page, Passage, PolicyView, TitledRule
+from therapy_policy.review.reading import Page, Passage, PolicyView, TitledRule
 from therapy_policy.review.requests import Field, fields, in_words
 from therapy_policy.review.search import search_files
 from therapy_policy.review.signing import Signing
@@ -53,35 +51,7 @@ HERE = resources.files("therapy_policy.review")
 MARKER = "therapy-policy-review.json"
 EVERY_REQUEST = "every_request"  # the page of the rules for every request type
 
-# The heading over the reasons of each effect in a decision table.
-GROUP_TITLES = {
-    "invalid": "The request does not match the published format",
-    "scope": "The request is outside the rules",
-    "deny": "A reason to deny the request",
-    "pend": "A reason to pend the request",
-}
-
 Report = Callable[[str], None]
-
-
-@dataclass(frozen=True)
-class Row:
-    """A row of a decision table: a reason code of a request type."""
-
-    code: str
-    rules: list[TitledRule]
-    decided: list[tuple[str, int]]  # outcomes, with the number of classes that the code decides
-    examples: list[Example]
-
-
-@dataclass(frozen=True)
-class ReasonGroup:
-    """Rows of a decision table with the same outcome."""
-
-    outcome: str | None
-    title: str
-    rules: list[TitledRule]
-    rows: list[Row]
 
 
 # --- The whole site --------------------------------------------------------------------------------------------------
@@ -161,7 +131,6 @@ class Site:
         """
         self.bundle = bundle
         self.last_source_check = None if records is None else last_source_check(records)
-        self.releases = [] if records is None else releases_of(records)
         self.names = Names(bundle.data, packaged_json("request.schema.json"))
         self.versions = Versions(bundle, records, self.names)
         self.records = records
@@ -194,8 +163,8 @@ class Site:
                 for clause, page in self.clause_pages.items()
             },
             **{
-                f"{kind}.html": ("request_type.html", {"kind": kind, "groups": self.groups(kind)})
-                for kind in self.policy.request_types
+                f"{kind}.html": ("request_type.html", {"kind": kind, "table": table})
+                for kind, table in self.tables.tables.items()
             },
             f"{EVERY_REQUEST}.html": ("every_request.html", {}),
             "numbers.html": ("numbers.html", {}),
@@ -466,66 +435,6 @@ class Site:
     def examples(self) -> list[Example]:
         """The worked examples, each with a new decision."""
         return worked_examples(self.policy, self.schema)
-
-    # --- Decision tables
-
-    def groups(self, kind: str) -> list[ReasonGroup]:
-        """The decision table of a request type, in the order in which the policy checks."""
-        rows = {code: self._row(kind, code) for code in self.policy.codes_of(kind)}
-        used: set[str] = set()
-        groups = []
-        for branch in self.policy.branches:
-            group = self._group(kind, branch, {code: row for code, row in rows.items() if code not in used})
-            used |= {row.code for row in group.rows}
-            if group.rows or group.rules or branch.outcome is None:
-                groups.append(group)
-        informational = [row for code, row in rows.items() if code not in used]
-        if informational:
-            groups.append(ReasonGroup(None, "Informational only", [], informational))
-        return groups
-
-    def _group(self, kind: str, branch: OutcomeBranch, rows: Mapping[str, Row]) -> ReasonGroup:
-        def rows_with(effect: str | None, *applies_to: str) -> list[Row]:
-            entries = self.policy.codes
-            return [
-                row
-                for code, row in rows.items()
-                if effect in (None, entries[code]["effect"])
-                and entries[code]["effect"] != "info"
-                and entries[code]["applies_to"] in applies_to
-            ]
-
-        if branch.effect:
-            return ReasonGroup(branch.outcome, GROUP_TITLES[branch.effect], [], rows_with(branch.effect, "request"))
-        if branch.outcome:
-            rules = self.policy.rules_of_part(kind, branch.part)
-            return ReasonGroup(branch.outcome, rules[0].title if rules else "", rules, [])
-        rest = rows_with(None, "line", "units")
-        return ReasonGroup(None, "No reason applies to the request as a whole", self.granting_rules(kind), rest)
-
-    def granting_rules(self, kind: str) -> list[TitledRule]:
-        """The rules that say what a request gets to which no reason applies."""
-        elsewhere = [
-            rule
-            for branch in self.policy.branches
-            if branch.outcome and branch.part
-            for rule in self.policy.rules_of_part(kind, branch.part)
-        ]
-        return [
-            rule
-            for rule in self.policy.rules_of_part(kind)
-            if not rule.codes and rule.name != "reasons" and rule not in elsewhere
-        ]
-
-    def _row(self, kind: str, code: str) -> Row:
-        pages = {page.path for page in self.policy.pages_of(kind)}
-        rules = self.policy.rules_of_code[code]
-        return Row(
-            code,
-            [rule for rule in rules if rule.page in pages] or rules,
-            self.figures.decided_by(code, kind),
-            [example for example in self.same_type(kind) if code in example.codes],
-        )
 
     # --- Rego
 
