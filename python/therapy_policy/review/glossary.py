@@ -15,10 +15,12 @@ from therapy_policy.review.search import VOID
 FILE = resources.files("therapy_policy.review") / "glossary.md"
 OUTCOME = "Outcome: "  # before the name of an outcome, which pages write in words
 # Not in what people click, in code, in headings and in the names of rows and columns.
-WITHOUT_LINKS = frozenset(
-    ("a", "button", "caption", "code", "dt", "h1", "h2", "h3", "h4", "label", "nav", "noscript", "option", "pre")
-    + ("script", "select", "style", "summary", "svg", "textarea", "th", "var")
-)
+WITHOUT_LINKS = {"a", "button", "caption", "code", "dt", "h1", "h2", "h3", "h4", "label", "nav", "noscript", "option"}
+WITHOUT_LINKS |= {"pre", "script", "select", "style", "summary", "svg", "textarea", "th", "var"}
+
+
+SILENT = re.compile(r'class="(?:usa-tag|none)')  # what names an outcome, or says that there is nothing
+IDIOMS = ("took effect", "take effect", "takes effect", "in effect", "no effect", "into effect")  # not the term
 
 
 @dataclass(frozen=True)
@@ -57,7 +59,7 @@ def link_terms(html: str, terms: Sequence[Term], page: str = "glossary.html") ->
             if closing and name == "main":
                 in_main = False
             if name not in VOID and not piece.endswith("/>"):
-                _track(open_, name, closing=closing, silent=name in WITHOUT_LINKS or 'class="usa-tag' in piece)
+                _track(open_, name, closing=closing, silent=name in WITHOUT_LINKS or bool(SILENT.search(piece)))
         elif in_main and anchors and not any(silent for _, silent in open_):
             piece = _linked(piece, anchors, page)
         pieces.append(piece)
@@ -76,8 +78,8 @@ def _linked(text: str, anchors: dict[str, str], page: str) -> str:
     """The text with links for those terms that it uses, which are then taken out of `anchors`."""
     parts, at = [], 0
     words = "|".join(re.escape(term) for term in sorted(anchors, key=len, reverse=True))
-    for match in re.finditer(rf"(?<![\w/-])({words})(?:s|es)?(?![\w-])", text, re.IGNORECASE):
-        if anchor := anchors.pop(match[1].lower(), None):
+    for match in re.finditer(rf"(?<![\w/-])(?:{'|'.join(IDIOMS)}|({words})(?:s|es)?)(?![\w-])", text, re.IGNORECASE):
+        if match[1] and (anchor := anchors.pop(match[1].lower(), None)):
             link = f'<a class="tp-term" href="{page}#{anchor}">{match[0]}</a>'
             parts += [text[at : match.start()], link]
             at = match.end()

@@ -113,7 +113,8 @@ def values_from(policy: PolicyView, origins: Iterable[Origin]) -> tuple[PolicyVa
             value = _value(policy, policy.parameters[origin.name], origin.steps, counted=origin.counted)
             if value.entries:
                 found.setdefault((value.name, value.in_words), value)
-    return tuple(found.values())
+    whole = {value.parameter for value in found.values() if not value.part}
+    return tuple(value for value in found.values() if not value.part or value.parameter not in whole)
 
 
 def parts_read(policy: PolicyView, origins: Iterable[Origin]) -> tuple[PolicyValue, ...]:

@@ -44,7 +44,7 @@
     const pattern = new RegExp(`(${escaped.join("|")})`, "gi");
     const first = Math.max(text.search(pattern), 0);
     const start = first > AROUND ? text.indexOf(" ", first - AROUND) + 1 : 0;
-    const end = Math.min(text.length, first + 2 * AROUND);
+    const end = first + 2 * AROUND < text.length ? text.lastIndexOf(" ", first + 2 * AROUND) : text.length;
     paragraph.append(start ? "… " : "");
     text
       .slice(start, end)
