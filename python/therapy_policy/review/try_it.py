@@ -1,7 +1,7 @@
 """The files of the page on which people try a request: the compiled policies, and the engine that runs them.
 
-A page that is opened as a file can load scripts from its folder but cannot fetch data. So a policy is a script, too. The
-one of the release before is as large as this one; the page loads it only when someone asks to compare.
+A page that is opened as a file can load scripts from its folder but cannot fetch data. So a policy is a script, too.
+The one of the release before is as large as this one; the page loads it only when someone asks to compare.
 """
 
 from __future__ import annotations
@@ -73,7 +73,9 @@ def policy_before(bundle: Bundle, records: Path | None) -> PolicyBefore:
         releases = releases_of(records) if records else []
         older = [each for each in releases if version_number(each.version) < version_number(bundle.version)]
         if not older or records is None:
-            return PolicyBefore(None, "There is no record of a release before this one, so there is nothing to compare.")
+            return PolicyBefore(
+                None, "There is no record of a release before this one, so there is nothing to compare."
+            )
         return PolicyBefore(load_release(older[-1], records), "")
     except TherapyPolicyError:
         return PolicyBefore(
