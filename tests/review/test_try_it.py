@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import base64
 import io
 import json
 import re
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -12,16 +14,24 @@ import pytest
 from playwright.sync_api import Browser, Locator, Page, expect
 from rich.console import Console
 
-from tests.cli.command import EXAMPLES, as_printed
+from tests.cli.command import EXAMPLES, ROOT, as_printed, run
 from tests.review.browser import Watched, watched_page
 from therapy_policy import Decision, EmbeddedClient, SidecarClient
 from therapy_policy.client.decision import Client
 from therapy_policy.explain import explain
 from therapy_policy.files import packaged_json
-from therapy_policy.review.try_it import PACKAGE
+from therapy_policy.policy import bundles
+from therapy_policy.policy.releases import releases_of, version_number
+from therapy_policy.review.site import Site
+from therapy_policy.review.try_it import PACKAGE, policy_before
 
 WORKED: list[dict[str, Any]] = json.loads((PACKAGE / "examples.json").read_text(encoding="utf-8"))
 PUBLISHED = sorted(EXAMPLES.glob("*.json"))
+BEFORE = [
+    release.version
+    for release in releases_of(ROOT)
+    if version_number(release.version) < version_number(bundles.packaged_bundle().version)
+][-1]
 SCHEMA = packaged_json("request.schema.json")
 TITLES = {
     kind: SCHEMA["definitions"][kind]["title"] for kind in SCHEMA["properties"]["request_type"]["enum"]
@@ -392,6 +402,322 @@ def test_what_was_filled_in_is_kept_for_each_type(page: Page) -> None:
     expect(page.get_by_label("Service date")).to_have_value("2026-03-12")
     assert json.loads(asked_on(page))["service_date"] == "2026-03-12"
 
+
+# --- words for the field at hand
+
+ADVICE = {
+    ("pt_visit", "service_date"): {
+        "2026-02-30": "There is no February 30.",
+        "2026-04-31": "There is no April 31.",
+        "2026-02-29": "There is no February 29 in 2026.",
+        "2026-13-01": "There is no month 13. The months are 01 to 12.",
+        "1899-12-31": "The year must be from 1900 to 2099.",
+        "June 1, 2026": "Write June 1, 2026 as 2026-06-01.",
+        "Sept. 9th, 2026": "Write September 9, 2026 as 2026-09-09.",
+        "1 June 2026": "Write June 1, 2026 as 2026-06-01.",
+        "2026/6/1": "Write June 1, 2026 as 2026-06-01.",
+        "20260601": "Write June 1, 2026 as 2026-06-01.",
+        "2026-06-01T00:00:00Z": "Write June 1, 2026 as 2026-06-01.",
+        "6/1/2026": "If this is June 1, 2026, write it as 2026-06-01.",
+        "31.12.2026": "If this is December 31, 2026, write it as 2026-12-31.",
+        "6/31/2026": "There is no June 31.",
+        "6/1/26": "Write the year with four digits, as in 2026-06-01.",
+        " 2026-06-01": "Remove the space.",
+        "2026- 06- 01": "Remove the 2 spaces.",
+        "２０２６-06-01": "Write 2026-06-01 in plain digits.",
+        "soon": "Write the year, the month and the day in digits, as in 2026-06-01.",
+        "": "Choose a date.",
+        None: "Choose a date.",
+    },
+    ("pt_visit", "progress_note_number"): {
+        "7 ": "Remove the space.",
+        "four": "Write four as 4.",
+        "07": "Write 07 as 7.",
+        "1,000": "Remove the comma.",
+        "+7": "Remove the plus sign.",
+        "７": "Write 7 in plain digits.",
+        "7": "7 is here as a text. Enter it as a number.",
+        "many": "Enter a whole number from 1 to 999, in digits.",
+        1000: "Enter a number from 1 to 999.",
+        2.5: "Enter a whole number, without a fraction.",
+    },
+    ("pt_visit", "request_id"): {
+        "2026 03": "Remove the space.",
+        "a#1": "Remove the character #.",
+        "x" * 66: "Shorten this by 2 characters; 64 is the most.",
+    },
+    ("pt_visit", "tier"): {
+        "Acute": "Choose acute from the list.",
+        "chronic": "Choose one of these: acute, nonacute.",
+        None: "Choose one.",
+    },
+    ("pt_visit", "plan_of_care_complete"): {"yes": "Choose yes or no."},
+    ("pediatric_ot_claim", "service_lines/0/procedure_code"): {
+        "97 530": "Remove the space.",
+        "9753": "Enter 5 characters; there are 4 now.",
+        "9753a": "Write it in capital letters: 9753A.",
+    },
+}
+
+
+ADVICE_ON = """([kind, place, text]) => {
+  let form = FORM_FIELDS.formOfType(kind);
+  for (const step of place.split("/")) {
+    form = FORM_FIELDS.formOf(/^[0-9]+$/.test(step) ? form.items : form.properties[step]);
+  }
+  return FORM_ADVICE.advice(form, FORM_JSON.parseJson(text));
+}"""
+
+
+@pytest.mark.parametrize(("kind", "place"), ADVICE)
+def test_a_problem_is_said_in_words_for_the_value(kind: str, place: str, page: Page, client: EmbeddedClient) -> None:
+    request = json.loads((EXAMPLES / f"{kind}.json").read_text(encoding="utf-8"))
+    *around, name = place.split("/")
+    inside = request
+    for step in around:
+        inside = inside[int(step) if step.isdecimal() else step]
+    for value, words in ADVICE[kind, place].items():
+        inside[name] = value
+        refused = [reason["path"] for reason in client.decide(request)["reasons"] if reason["effect"] == "invalid"]
+        assert refused == [f"/{place}"], value
+        assert page.evaluate(ADVICE_ON, [kind, place, json.dumps(value)]) == words, value
+
+
+def test_a_date_is_chosen_from_a_calendar_and_odd_text_stays(page: Page) -> None:
+    choose_type(page, "referral_route")
+    choose_type(page, "pt_visit")
+    date = page.get_by_label("Service date")
+    expect(date).to_have_attribute("type", "date")
+    date.focus()
+    page.keyboard.type("02302026")
+    decide(page)
+    assert "this date is not complete, or the calendar does not have it" in described(date).lower()
+    assert json.loads(asked_on(page))["service_date"] == ""
+    put_json(page, '{"request_type": "pt_visit", "service_date": "June 1, 2026"}')
+    expect(date).to_have_value("June 1, 2026")
+    expect(date).to_have_attribute("type", "text")
+    date.fill("2026-06-01")
+    date.blur()
+    expect(date).to_have_attribute("type", "date")
+    expect(date).to_have_value("2026-06-01")
+    assert json.loads(asked_on(page))["service_date"] == "2026-06-01"
+
+
+def test_a_label_says_what_it_is_a_part_of(page: Page) -> None:
+    put_json(page, (EXAMPLES / "pt_extension.json").read_text(encoding="utf-8"))
+    for kind in ("pt_visit", "pt_extension", "pediatric_ot_claim"):
+        put_json(page, (EXAMPLES / f"{kind}.json").read_text(encoding="utf-8"))
+        expect(page.locator("#try-decision")).to_contain_text(kind)
+        labels = page.locator("#try-fields label:not(.usa-radio__label)").all_text_contents()
+        assert [label for label in labels if labels.count(label) > 1] == []
+    page.get_by_role("button", name="Remove service line 1", exact=True).click()
+    expect(page.get_by_label("Units (service line 1)")).to_be_visible()
+    expect(page.get_by_label("Modifier 1 (service line 1)", exact=True)).to_be_visible()
+
+
+def test_examples_are_those_of_the_chosen_type(page: Page) -> None:
+    for kind in TITLES:
+        choose_type(page, kind)
+        offered = page.locator("#try-example option").all_text_contents()
+        assert offered == [each["title"] for each in WORKED if each["request"]["request_type"] == kind]
+
+
+# --- what the page adds to the words of the command
+
+
+def load_example(page: Page, name: str) -> None:
+    [example] = [each for each in WORKED if each["id"] == name]
+    choose_type(page, example["request"]["request_type"])
+    page.get_by_label("Example").select_option(label=example["title"])
+    page.get_by_role("button", name="Load the example").click()
+    expect(page.locator("#try-outcome")).not_to_contain_text("No decision yet")
+
+
+def test_an_approval_names_its_clause_and_number(page: Page) -> None:
+    load_example(page, "referral-chronic")
+    facts = page.locator("#try-explanation dl").first
+    expect(facts).to_contain_text("under clause PT-3")
+    expect(facts).to_contain_text("Initial visits of a referral, by tier: nonacute: evaluation 1, treatment 5")
+    expect(facts).to_contain_text("Maximum units of 15 minutes in one visit: 4")
+    for link in facts.get_by_role("link").all():
+        file, anchor = (link.get_attribute("href") or "").split("#")
+        assert f'id="{anchor}"' in (Path(page.url.removeprefix("file://")).parent / file).read_text(encoding="utf-8")
+    load_example(page, "claim-activities-and-self-care")
+    expect(facts).to_contain_text("97530: hands-on practice of everyday tasks")
+    expect(facts).not_to_contain_text("97110")
+
+
+def test_authorized_in_part_lists_what_and_why_apart(page: Page) -> None:
+    put_json(page, (EXAMPLES / "pediatric_ot_claim.json").read_text(encoding="utf-8"))
+    granted, refused = page.locator(".try-apart > section").all()
+    assert granted.inner_text().split("\n\n")[-1].split("\n")[-3:] == [
+        "Line 1, 97129: 1 unit (15 minutes)",
+        "Line 2, 97130: 1 unit (15 minutes) of the 2 requested",
+        "Line 3, 97530: 2 units (30 minutes)",
+    ]
+    expect(refused).to_contain_text("Line 2, 97130: 1 unit (15 minutes), partially authorized")
+    expect(refused).to_contain_text("This line is over the visit's unit limit: 2 requested, 1 of 4 remaining for it.")
+    expect(refused).to_contain_text("Line 4, 97140: 1 unit (15 minutes), denied")
+    expect(refused).to_contain_text("(clause OT-3)")
+    load_example(page, "visit-long")
+    expect(granted).to_contain_text("4 units (60 minutes), 1 treatment visit")
+    expect(refused).to_contain_text("The request is over the visit's unit limit: 6 requested, 4 of 4 remaining.")
+
+
+CUT_OFF = """() => {
+  const cut = (each) => getComputedStyle(each).overflow !== "visible" || getComputedStyle(each).maxHeight !== "none";
+  const parts = [...document.querySelectorAll("#try-result, #try-result *")].filter(
+    (each) => !each.closest(".usa-sr-only, thead, input, textarea"),
+  );
+  const right = document.getElementById("try-result").getBoundingClientRect().right + 1;
+  return parts
+    .filter((each) => cut(each) || each.getBoundingClientRect().right > right)
+    .map((each) => `${each.tagName} ${each.className}: ${each.textContent.slice(0, 60)}`);
+}"""
+
+
+@pytest.mark.parametrize("width", [320, 768, 1280, 1920])
+def test_no_decision_is_cut_off(width: int, browser: Browser, try_page: Path) -> None:
+    with watched_page(browser, width=width) as watched:
+        page = watched.open(try_page)
+        page.get_by_text("Also decide by the policy before").click()
+        for path in PUBLISHED:
+            put_json(page, path.read_text(encoding="utf-8"))
+            expect(page.locator("#try-decision")).to_contain_text(path.stem.replace("bad_request", "invalid_request"))
+            expect(page.locator("#try-same")).to_be_visible()
+            open_details(page, "The decision as JSON")
+            assert page.evaluate(CUT_OFF) == [], path
+            assert page.evaluate("() => document.documentElement.scrollWidth") == width, path
+            stays = page.locator("#try-result").evaluate("each => getComputedStyle(each).position") == "sticky"
+            assert not stays or page.locator("#try-result").evaluate("each => each.scrollHeight < window.innerHeight")
+
+
+def test_the_policy_before_is_beside_this_one(page: Page, watched: Watched, try_page: Path) -> None:
+    loaded = "() => [...document.scripts].some((each) => each.src.endsWith('policy-before.js'))"
+    load_example(page, "claim-long-session")
+    assert not page.evaluate(loaded)
+    page.get_by_text("Also decide by the policy before").click()
+    expect(page.locator("#try-same")).to_have_text("Both versions decide this request in the same way.")
+    assert page.evaluate(loaded)
+    expect(page.locator("#try-comparison th").first).to_contain_text(f"Before: version {BEFORE}")
+    expect(page.locator("#try-comparison")).to_contain_text(
+        "Line 3, 97535: 0 units (0 minutes) of the 2 requested, pended"
+    )
+    page.get_by_text("Also decide by the policy before").click()
+    expect(page.locator("#try-comparison")).to_be_empty()
+
+
+def test_two_policies_that_differ(browser: Browser, try_page: Path, tmp_path: Path) -> None:
+    folder = shutil.copytree(try_page.parent, tmp_path / "site")
+    script = folder / "policy-before.js"
+    text = script.read_text(encoding="utf-8")
+    changed = text.replace('"treatment": 5', '"treatment": 3')
+    assert changed != text
+    script.write_text(changed, encoding="utf-8")
+    with watched_page(browser) as watched:
+        page = watched.open(folder / try_page.name)
+        page.get_by_text("Also decide by the policy before").click()
+        load_example(page, "referral-chronic")
+        expect(page.locator("#try-same")).to_have_text("The two versions differ in: authorized.")
+        differs = page.locator("#try-comparison tr.try-differs").last
+        expect(differs).to_contain_text("1 evaluation visit, 3 treatment visits")
+        expect(differs).to_contain_text("1 evaluation visit, 5 treatment visits")
+        script.unlink()
+        page.reload()
+        page.get_by_text("Also decide by the policy before").click()
+        load_example(page, "referral-chronic")
+        expect(page.locator("#try-comparison")).to_contain_text("policy-before.js of these pages is missing")
+        watched.complaints.clear()
+
+
+def test_where_there_is_no_policy_before_the_page_says_so(tmp_path: Path) -> None:
+    bundle = bundles.packaged_bundle()
+    assert "no record of a release" in policy_before(bundle, None).why
+    shutil.copytree(ROOT / "releases", tmp_path / "releases")
+    assert "could not be found" in policy_before(bundle, tmp_path).why
+    site = Site(bundle, lambda step: None, tmp_path)
+    page = site.environment.get_template("try.html").render(here="try.html", within=None, before=site.before)
+    assert "could not be found when these pages were made" in page
+    assert (policy_before(bundle, ROOT).version, policy_before(bundle, ROOT).why) == (BEFORE, "")
+
+
+# --- links, files, paper
+
+
+def test_a_link_holds_the_request_and_opens_it(
+    page: Page, watched: Watched, try_page: Path, client: EmbeddedClient
+) -> None:
+    text = (EXAMPLES / "bad_request.json").read_text(encoding="utf-8").replace("2026-03-1008", "日本 ✓ <b>")
+    put_json(page, text)
+    page.get_by_role("button", name="Make a link").click()
+    link = page.get_by_label("Link to this request").input_value()
+    assert link.split("#")[0] == try_page.as_uri()
+    assert re.fullmatch(r"request=[A-Za-z0-9_-]+", link.split("#")[1])
+    page.get_by_role("button", name="Copy the link").click()
+    expect(page.locator("#try-note")).to_have_text(re.compile("copied|copy it with the keyboard"))
+    page.goto("about:blank")
+    page.goto(link)
+    expect_decision(page, text, client)
+    assert asked_on(page) == text
+    expect(page.get_by_label("Service date")).to_have_value("2026-02-30")
+    expect(page.locator("#try-link-problem")).to_be_hidden()
+    page.get_by_label("Service date").fill("2026-03-02")
+    expect(page.get_by_label("Link to this request")).to_be_hidden()  # it would hold an earlier request
+
+
+def test_a_link_that_cannot_be_opened_says_so(page: Page, try_page: Path) -> None:
+    def encoded(text: str) -> str:
+        return base64.urlsafe_b64encode(text.encode()).decode().rstrip("=")
+
+    cut = encoded('{"request_type": "referral_route", "island": "oahu"}')[:-6]
+    deep = encoded("[" * 101 + "]" * 101)
+    for fragment, words in {
+        "request=": "The link may have been cut",
+        "request=%": "The link may have been cut",
+        "request=____": "The link may have been cut",
+        f"request={cut}": "The link may have been cut",
+        f"request={deep}": "nested more than 100 levels deep",
+    }.items():
+        page.goto("about:blank")
+        page.goto(f"{try_page.as_uri()}#{fragment}")
+        expect(page.locator("#try-link-problem")).to_contain_text(words)
+        expect(page.locator("#try-outcome")).to_contain_text("No decision yet")
+    page.goto("about:blank")
+    page.goto(f"{try_page.as_uri()}#main")
+    expect(page.locator("#try-link-problem")).to_be_hidden()
+
+
+def test_a_saved_request_is_a_file_that_the_command_takes(page: Page, tmp_path: Path) -> None:
+    load_example(page, "visit-long")
+    with page.expect_download() as download:
+        page.get_by_role("button", name="Save the request as a file").click()
+    assert download.value.suggested_filename == "pt_visit.json"
+    file = tmp_path / "pt_visit.json"
+    download.value.save_as(file)
+    text = file.read_text(encoding="utf-8")
+    assert text == json.dumps(json.loads(text), indent=2, ensure_ascii=False) + "\n"
+    result = run("decide", file)
+    assert json.loads(result.stdout) == json.loads(decision_on(page))
+
+
+def test_on_paper_the_request_and_the_decision_are_whole(page: Page, watched: Watched) -> None:
+    load_example(page, "claim-long-session")
+    page.evaluate("() => { window.print = () => { document.title = 'printed'; }; }")
+    page.get_by_role("button", name="Print", exact=True).click()
+    assert page.title() == "printed"
+    page.emulate_media(media="print")
+    try:
+        expect(page.locator("#try-form")).to_be_hidden()
+        expect(page.get_by_role("button", name="Print", exact=True)).to_be_hidden()
+        asked = page.locator("#try-asked").inner_text()
+        assert "service lines › 3 › procedure code" in asked
+        assert "97535" in asked
+        expect(page.locator("#try-explanation")).to_contain_text("Not authorized, and why")
+    finally:
+        page.emulate_media(media="null")
+
+
+# --- nothing gets in or out
 
 HTML = "<img src=x onerror=\"document.title='run'\"><script>document.title='run'</script>&amp;<b>bold</b>"
 

@@ -1,7 +1,7 @@
 """The files of the page on which people try a request: the compiled policies, and the engine that runs them.
 
-A page that is opened as a file can load scripts from its folder but cannot fetch data. So a policy is a script, too. The
-one of the release before is as large as this one; the page loads it only when someone asks to compare.
+A page that is opened as a file can load scripts from its folder but cannot fetch data. So a policy is a script, too.
+The one of the release before is as large as this one; the page loads it only when someone asks to compare.
 """
 
 from __future__ import annotations

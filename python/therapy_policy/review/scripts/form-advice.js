@@ -148,7 +148,7 @@
     if (SMALL_NUMBERS.includes(text.toLowerCase())) return `Write ${text} as ${SMALL_NUMBERS.indexOf(text.toLowerCase())}.`;
     if (/^[0-9]+$/.test(text) && text === value && !/^0[0-9]/.test(text)) return `${text} is here as a text. Enter it as a number.`;
     if (/^0+[0-9]+$/.test(text)) return `Write ${text} as ${Number(text)}.`;
-    if (/^[0-9]+$/.test(text.replace(BLANK, ""))) return removeBlanks(text);
+    if (/^[0-9]+$/.test(value.replace(BLANK, ""))) return removeBlanks(value);
     if (/^[0-9]{1,3}(,[0-9]{3})+$/.test(text)) return "Remove the comma.";
     if (/^\+[0-9]+$/.test(text)) return "Remove the plus sign.";
     if (/^[0-9]+$/.test(plain)) return `Write ${plain} in plain digits.`;

@@ -131,7 +131,7 @@
         String(line.line), line.procedure_code, String(line.units_requested), String(line.units_authorized),
         inWords(line.status),
       ].map((text) => [text]);
-      cells.push(line.reasons.map((code) => make("code", {}, code)));
+      cells.push(line.reasons.flatMap((code, index) => [index ? " " : null, make("code", {}, code)].filter(Boolean)));
       return make(
         "tr",
         {},

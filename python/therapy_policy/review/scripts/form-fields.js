@@ -432,5 +432,5 @@
     return control(formOfType(type), formOfType(type).title, true, value);
   }
 
-  window.FORM_FIELDS = { requestTypes, formOfType, controlOfRequest };
+  window.FORM_FIELDS = { requestTypes, formOf, formOfType, controlOfRequest };
 })();

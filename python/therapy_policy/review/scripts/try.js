@@ -387,7 +387,8 @@
   form.addEventListener("submit", async (event) => {
     event.preventDefault();
     // A date that is begun gives no `input` event.
-    if ([...form.querySelectorAll('input[type="date"]')].some((input) => input.validity.badInput)) changed();
+    const isBegun = [...form.querySelectorAll('input[type="date"]')].some((input) => input.validity.badInput);
+    if (isBegun && !formIsBehind) changed();
     await decide();
     outcome.focus();
   });
