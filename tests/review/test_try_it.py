@@ -41,9 +41,19 @@ def expect_decision(page: Page, text: str | bytes, client: Client) -> Decision:
     return decision
 
 
+WORDS = """() => {
+  const others = [...document.querySelectorAll("[data-page-only]")];
+  others.forEach((each) => (each.hidden = true));
+  const texts = ["try-outcome", "try-explanation"].map((id) => document.getElementById(id).innerText);
+  others.forEach((each) => (each.hidden = false));
+  return texts.join(" ");
+}"""
+
+
 def words_of_page(page: Page) -> list[str]:
-    shown = [page.locator(place).inner_text() for place in ("#try-outcome", "#try-explanation")]
-    return " ".join(shown).split()
+    """The words of the page that the command prints, too."""
+    text: str = page.evaluate(WORDS)
+    return text.split()
 
 
 def words_of_command(decision: Decision) -> list[str]:
@@ -51,7 +61,7 @@ def words_of_command(decision: Decision) -> list[str]:
     with console.capture() as captured:
         explain(decision, console)
     lines = (re.sub(r"^ *[0-9]+\. ", "", line).rstrip() for line in captured.get().splitlines())
-    return " ".join(re.sub(r"  \((/.*)\)$", r" \1", line) for line in lines).split()
+    return " ".join(re.sub(r"  \(/.*\)$", "", line) for line in lines).split()
 
 
 def choose_type(page: Page, kind: str) -> None:
@@ -83,6 +93,7 @@ def asked_on(page: Page) -> str:
 
 def test_every_worked_example(page: Page, asking_sidecar: SidecarClient) -> None:
     for example in WORKED:
+        choose_type(page, example["request"]["request_type"])
         page.get_by_label("Example").select_option(label=example["title"])
         page.get_by_role("button", name="Load the example").click()
         expect_decision(page, json.dumps(example["request"]), asking_sidecar)
@@ -118,12 +129,21 @@ def label_of(name: str) -> str:
     return words[:1].upper() + words[1:]
 
 
+def named(label: str) -> re.Pattern[str]:
+    """The whole name of a field: its label, what it is a part of, and whether it is optional."""
+    return re.compile(rf"^{re.escape(label)}( \([^()]*\))*$")
+
+
+def group_of(place: Page | Locator, label: str) -> Locator:
+    return place.get_by_role("group", name=named(label))
+
+
 def fill(group: Locator, label: str, value: Any) -> None:
     """Fill in what has a label in a group, as a person does."""
-    inner = group.get_by_role("group", name=label, exact=True)
-    field = group.get_by_label(re.compile(rf"^{label}( \(optional\))?$"))
+    inner = group_of(group, label)
+    field = group.get_by_label(named(label))
     if isinstance(value, bool):
-        inner.get_by_label("yes" if value else "no", exact=True).check()
+        inner.get_by_text("Yes" if value else "No", exact=True).click()
     elif isinstance(value, dict):
         state(inner)
         fill_object(inner, value)
@@ -143,10 +163,19 @@ def fill(group: Locator, label: str, value: Any) -> None:
         field.fill(str(value))
 
 
+def box_of(group: Locator) -> Locator:
+    """The box of a group to say that the request states it."""
+    return group.locator("> .usa-checkbox > input")
+
+
 def state(group: Locator) -> None:
-    stated = group.get_by_role("checkbox", name="stated").first
-    if stated.count() and stated.locator("xpath=../..").get_attribute("class") == group.get_attribute("class"):
-        stated.check()
+    box = box_of(group)
+    if box.count() and not box.is_checked():
+        toggle(box)
+
+
+def toggle(box: Locator) -> None:
+    box.locator("xpath=../label").click()
 
 
 def test_with_the_keyboard_alone(page: Page, client: EmbeddedClient) -> None:
@@ -164,21 +193,21 @@ def test_with_the_keyboard_alone(page: Page, client: EmbeddedClient) -> None:
     keyboard.type("Pediatric")
     for label, text in {
         "Benefit status": "covered",
-        "Service date": "2026-03-12",
+        "Service date": "03122026",  # the parts of a date, as the browser asks for them
         "Medical necessity": "established",
     }.items():
         tab_to(label)
         keyboard.type(text)
     tab_to("Units already authorized")
     keyboard.type("0")
-    tab_to("Procedure code")
+    tab_to("Procedure code (service line 1)")
     keyboard.type("97530")
-    tab_to("Units")
+    tab_to("Units (service line 1)")
     keyboard.type("3")
     tab_to("Add a service line")
     keyboard.press("Enter")
     keyboard.type("97140")  # the new line has the focus
-    tab_to("Units")
+    tab_to("Units (service line 2)")
     keyboard.type("1")
     tab_to("Decide")
     keyboard.press("Enter")
@@ -187,7 +216,7 @@ def test_with_the_keyboard_alone(page: Page, client: EmbeddedClient) -> None:
     assert decision["outcome"] == "partially_authorized"
     tab_to("service lines › 2 › procedure code")
     keyboard.press("Enter")
-    expect(page.get_by_label("Procedure code").nth(1)).to_be_focused()
+    expect(page.get_by_label("Procedure code (service line 2)")).to_be_focused()
     keyboard.press("Control+A")
     keyboard.type("97110")
     expect(page.locator("#try-outcome")).to_contain_text("is authorized.")
@@ -254,7 +283,7 @@ def described(field: Locator) -> str:
 
 def test_nothing_is_wrong_before_it_is_asked(page: Page) -> None:
     expect(page.locator("#try-outcome")).to_contain_text("No decision yet")
-    page.get_by_label("Units", exact=True).fill("four")
+    page.get_by_label(named("Units")).fill("four")
     page.wait_for_timeout(600)
     expect(page.locator("#try-outcome")).to_contain_text("No decision yet")
     assert page.locator('[aria-invalid="true"]').count() == 0
@@ -262,35 +291,47 @@ def test_nothing_is_wrong_before_it_is_asked(page: Page) -> None:
 
 def test_a_wrong_entry_is_told_at_its_field(page: Page) -> None:
     choose_type(page, "pt_visit")
-    units = page.get_by_label("Units", exact=True)
+    units = page.get_by_label("Units (visit)", exact=True)
     units.fill("four")
     decide(page)
     expect(units).to_have_attribute("aria-invalid", "true")
-    assert "a whole number from 1 to 99, in plain digits" in described(units)
+    assert "Write four as 4." in described(units)
     date = page.get_by_label("Service date")
-    assert "missing" in described(date)
+    assert "Choose a date." in described(date)
     assert page.get_by_label("Progress note number").get_attribute("aria-invalid") is None
     units.fill("4")
     expect(units).not_to_have_attribute("aria-invalid", "true")
-    assert "missing" not in described(units)
-    assert "missing" in described(date)
+    assert "Write" not in described(units)
+    assert "Choose a date." in described(date)
 
 
 def test_each_wrong_place_has_its_field(page: Page, client: EmbeddedClient) -> None:
     text = (EXAMPLES / "bad_request.json").read_text(encoding="utf-8")
     put_json(page, text)
     decision = expect_decision(page, text, client)
-    problems = page.locator(".try-problem:visible").all_inner_texts()
-    assert sorted(problems) == sorted(f"{reason['message']} {reason['remedy']}" for reason in decision["reasons"])
+    assert sorted(page.locator(".try-problem:visible").all_inner_texts()) == sorted(
+        [
+            "Choose one of these: covered, not covered, unverified.",
+            "There is no February 30.",
+            "Choose one of these: acute, nonacute.",
+            "Write this number in plain digits, without e.",
+            "4 is here as a text. Enter it as a number.",
+            "Enter a whole number from 0 to 99.",
+            "Fill in this part.",
+            "Choose yes or no.",
+            "This field is not part of this request type. Send the request without this field.",
+        ]
+    )
+    assert len(decision["reasons"]) == 9
 
     # What no input could hold stays as it is until a person enters something else, or removes it.
     fill(page.get_by_role("group", name=TITLES["pt_visit"]), "Service date", "2026-03-02")
     kept = json.loads(asked_on(page))
     assert (kept["member_number"], kept["tier"], kept["visit"]["units"]) == ("withheld", "chronic", "4")
     assert '"number": 7e0' in asked_on(page)
-    page.get_by_role("group", name="member_number").get_by_role("button", name="Remove it").click()
+    group_of(page, "member_number").get_by_role("button", name="Remove it").click()
     for label in ("Benefit status", "Tier", "Units", "Plan of care complete"):
-        page.get_by_role("group", name=label, exact=True).get_by_role("button", name="Enter something else").click()
+        group_of(page, label).get_by_role("button", name="Enter something else").click()
     for label, value in {"Tier": "acute", "Units": "4", "Number": "2", "Units already authorized": "0"}.items():
         fill(page.get_by_role("group", name=TITLES["pt_visit"]), label, value)
     fill(page.get_by_role("group", name=TITLES["pt_visit"]), "Prior visits", {"evaluation": 1, "treatment": 0})
@@ -304,21 +345,21 @@ def test_not_stated_and_stated_as_none_differ(page: Page, client: EmbeddedClient
     text = (EXAMPLES / "pt_extension.json").read_text(encoding="utf-8")
     put_json(page, text)
     expect_decision(page, text, client)
-    issues = page.get_by_role("group", name="Limiting issues", exact=True)
+    issues = group_of(page, "Limiting issues")
     issues.get_by_role("button", name="Remove limiting issues 1").click()
     page.wait_for_function(
         "() => JSON.parse(document.getElementById('try-json').value).documentation.limiting_issues.length === 0"
     )
     decide(page)
     assert expect_decision(page, asked_on(page), client)["reasons"][0]["code"] == "EXT_READY_FOR_CLINICAL_REVIEW"
-    issues.get_by_label("stated").uncheck()
+    toggle(box_of(issues))
     decide(page)
     assert "limiting_issues" not in json.loads(asked_on(page))["documentation"]
     assert expect_decision(page, asked_on(page), client)["reasons"][0]["code"] == "EXT_RESPONSE_SUMMARY_MISSING"
-    page.get_by_role("group", name="Documentation", exact=True).get_by_label("stated").first.uncheck()
+    toggle(box_of(group_of(page, "Documentation")))
     decide(page)
     assert "documentation" not in json.loads(asked_on(page))
-    page.get_by_role("group", name="Documentation", exact=True).get_by_label("stated").first.check()
+    toggle(box_of(group_of(page, "Documentation")))
     decide(page)
     assert json.loads(asked_on(page))["documentation"]["goals"] == json.loads(text)["documentation"]["goals"]
 
@@ -327,7 +368,7 @@ def test_what_is_left_empty(page: Page, client: EmbeddedClient) -> None:
     """A text may be blank, a code may not; neither is taken for something missing."""
     choose_type(page, "pt_treatment_plan")
     fill(page.get_by_role("group", name=TITLES["pt_treatment_plan"], exact=True), "Plan of care", {})
-    interventions = page.get_by_role("group", name="Planned interventions", exact=True)
+    interventions = group_of(page, "Planned interventions")
     fill(interventions.locator(".."), "Planned interventions", [""])
     decide(page)
     assert json.loads(asked_on(page))["plan_of_care"] == {"planned_interventions": [""]}
@@ -335,13 +376,13 @@ def test_what_is_left_empty(page: Page, client: EmbeddedClient) -> None:
     assert "/plan_of_care/planned_interventions/0" not in places
 
     choose_type(page, "pediatric_ot_claim")
-    page.get_by_role("group", name="Modifiers", exact=True).get_by_label("stated").check()
-    page.get_by_role("button", name="Add a modifier").click()
+    toggle(box_of(group_of(page, "Modifiers")))
+    page.get_by_role("button", name="Add a modifier (service line 1)", exact=True).click()
     decide(page)
     assert json.loads(asked_on(page))["service_lines"] == [{"modifiers": [None]}]
     places = {reason["path"] for reason in expect_decision(page, asked_on(page), client)["reasons"]}
     assert "/service_lines/0/modifiers/0" in places
-    expect(page.get_by_label("Modifier 1", exact=True)).to_have_attribute("aria-invalid", "true")
+    expect(page.get_by_label("Modifier 1 (service line 1)", exact=True)).to_have_attribute("aria-invalid", "true")
 
 
 def test_what_was_filled_in_is_kept_for_each_type(page: Page) -> None:
@@ -368,7 +409,7 @@ def test_html_is_shown_as_text(page: Page, client: EmbeddedClient) -> None:
     expect_decision(page, text, client)
     assert HTML in page.locator("#try-explanation").inner_text()
     put_json(page, json.dumps({"request_type": "pt_treatment_plan", "plan_of_care": {"diagnosis": HTML}}))
-    expect(page.get_by_label("Diagnosis")).to_have_value(HTML)
+    expect(page.get_by_label("Diagnosis (plan of care)")).to_have_value(HTML)
     assert page.locator("#try img, #try script, #try b").count() == 0
     assert page.title() == title
 

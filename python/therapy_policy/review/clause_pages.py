@@ -11,11 +11,12 @@ from typing import TYPE_CHECKING, Any
 from therapy_policy import wording
 from therapy_policy.policy.parameters import Parameter
 from therapy_policy.policy.releases import Release
+from therapy_policy.review.examples import Example
 from therapy_policy.review.figures import RegoTest
 from therapy_policy.review.reading import TitledRule
 
 if TYPE_CHECKING:
-    from therapy_policy.review.site import Example, Site
+    from therapy_policy.review.site import Site
 
 TESTS_OF_PARAMETERS = "therapy/parameters/parameters_test.rego"
 AREA_OF_RULES = "Rules"

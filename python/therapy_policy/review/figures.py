@@ -104,6 +104,17 @@ class Figures:
                 tests.append(RegoTest(title, test["file"], test["row"], tuple(cases)))
         return tests
 
+    def tests_without(self, words: Iterable[str], file: str) -> list[RegoTest]:
+        """The tests in a file that name none of these words, with those cases that do not either."""
+        unwanted, tests = set(words), []
+        for test in self._all["tests"]:
+            if test["file"] == file and not unwanted & set(test["names"]):
+                cases = [case for case, names in test["cases"].items() if not unwanted & set(names)]
+                if cases or not test["cases"]:
+                    title = test["name"].removeprefix("test_").replace("_", " ")
+                    tests.append(RegoTest(title, test["file"], test["row"], tuple(cases)))
+        return tests
+
     def tests_of_page(self, path: str) -> tuple[int, int, float | None]:
         """The tests in the test file of a page, their cases, and the percentage of its lines that all tests cover."""
         in_file = [test for test in self._all["tests"] if test["file"] == path.replace(".rego", "_test.rego")]

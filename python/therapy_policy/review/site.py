@@ -33,13 +33,19 @@ from therapy_policy.policy.releases import releases_of
 from therapy_policy.policy.sign_offs import points_of, release_of
 from therapy_policy.policy.source_checks import last_source_check
 from therapy_policy.review.clause_pages import ClausePage
+from therapy_policy.review.decision_tables import DecisionTables
 from therapy_policy.review.differences import Names, for_templates
 from therapy_policy.review.examples import Example, worked_examples
 from therapy_policy.review.figures import Figures
+from therapy_policy.review.glossary import glossary, link_terms
+from therapy_policy.review.matrix import MATRIX_EFFECTS, Matrix
 from therapy_policy.review.reading import OutcomeBranch, Page, Passage, PolicyView, TitledRule
 from therapy_policy.review.requests import Field, fields, in_words
+from therapy_policy.review.search import search_files
+from therapy_policy.review.signing import Signing
 from therapy_policy.review.status import NO_RECORDS, Line, status
-from therapy_policy.review.try_it import try_it_files
+from therapy_policy.review.table_files import table_as_csv, table_as_dmn
+from therapy_policy.review.try_it import policy_before, try_it_files
 from therapy_policy.review.versions import DECIDED, Versions, links_to
 from therapy_policy.toolchain.node import render_svg
 
@@ -158,6 +164,7 @@ class Site:
         self.releases = [] if records is None else releases_of(records)
         self.names = Names(bundle.data, packaged_json("request.schema.json"))
         self.versions = Versions(bundle, records, self.names)
+        self.records = records
         self.report = report
         self.schema = packaged_json("request.schema.json")
         self.policy = PolicyView(bundle, self.schema["properties"]["request_type"]["enum"])
@@ -165,6 +172,17 @@ class Site:
         self.digest = hashlib.sha256(bundle.archive).hexdigest()
         self.points = {point.subject: point for point in points_of(bundle, records)}
         self.release = self.points.pop(release_of(bundle))
+        self.before = policy_before(bundle, records)
+
+    @cached_property
+    def tables(self) -> DecisionTables:
+        """The decision tables of the request types, with their numbers."""
+        return DecisionTables(self.policy, self.figures)
+
+    @cached_property
+    def matrix(self) -> Matrix:
+        """The traceability matrix."""
+        return Matrix(self)
 
     def files(self) -> dict[str, bytes]:
         """All files of the site, by name, in order."""
@@ -184,23 +202,32 @@ class Site:
             "reasons.html": ("reasons.html", {}),
             "interpretations.html": ("interpretations.html", {}),
             "examples.html": ("examples.html", {}),
+            "matrix.html": ("matrix.html", {"matrix": self.matrix, "MATRIX_EFFECTS": MATRIX_EFFECTS}),
             "glossary.html": ("glossary.html", {"terms": glossary()}),
-            "try.html": ("try.html", {}),
+            "search.html": ("search.html", {}),
             "versions.html": ("versions.html", {}),
             **{
                 version.address: ("version.html", {"version": version, "within": "versions.html"})
                 for version in self.versions.all
             },
             "proof.html": ("proof.html", {}),
+            "try.html": ("try.html", {"before": self.before}),
+            "sign.html": ("sign.html", {"signing": Signing(self.bundle, self.records)}),
         }
-        files: dict[str, bytes] = {
-            name: self.environment.get_template(template).render({"here": name, "within": None} | more).encode()
+        rendered = {
+            name: self.environment.get_template(template).render({"here": name, "within": None} | more)
             for name, (template, more) in pages.items()
         }
+        linked = {name: link_terms(html, glossary()) for name, html in rendered.items()}
+        linked["glossary.html"] = rendered["glossary.html"]
+        files = {name: html.encode() for name, html in linked.items()}
+        files |= search_files(rendered, self.report)
+        files |= {f"downloads/{name}": content for name, content in self.downloads().items()}
+        files["matrix.js"] = (HERE / "matrix.js").read_bytes()
         files["icon.svg"] = (HERE / "icon.svg").read_bytes()
         files["style.css"] = (HERE / "style.css").read_bytes() + self.sheet.encode()
         examples = [{"title": each.title, "request": each.request} for each in self.examples]
-        for name, content in try_it_files(self.bundle, self.schema, examples, self.report).items():
+        for name, content in try_it_files(self.bundle, self.schema, examples, self.before, self.report).items():
             files[name] = content.encode() if isinstance(content, str) else content
         files = dict(sorted(files.items()))
         about = {
@@ -210,6 +237,14 @@ class Site:
             "sha256": {name: hashlib.sha256(content).hexdigest() for name, content in files.items()},
         }
         return files | {MARKER: (json.dumps(about, indent=1) + "\n").encode()}
+
+    def downloads(self) -> dict[str, bytes]:
+        """The matrix and the decision tables as files for other programs, by name."""
+        files = {"matrix.csv": self.matrix.as_csv(), "matrix.xlsx": self.matrix.as_xlsx()}
+        for kind, table in self.tables.tables.items():
+            files[f"{kind}.csv"] = table_as_csv(table)
+            files[f"{kind}.dmn"] = table_as_dmn(table, self.title_of(kind), self.bundle.version)
+        return files
 
     @property
     def sheet(self) -> str:
@@ -294,6 +329,7 @@ class Site:
                 [
                     ("index.html", "Overview"),
                     ("clauses.html", "Clauses of the source"),
+                    ("matrix.html", "Traceability matrix"),
                     ("versions.html", "Versions"),
                     ("proof.html", "Proof"),
                 ],
@@ -309,6 +345,7 @@ class Site:
                 ],
             ),
             ("Try it", [("examples.html", "Worked examples"), ("try.html", "Try a request")]),
+            ("Sign", [("sign.html", "Sign the policy")]),
         ]
 
     def title_of(self, kind: str) -> str:
@@ -590,14 +627,3 @@ def placeholders(text: str | None) -> Markup:
         html += Markup("<var>[{}]</var>").format(match[1].replace("_", " "))
         at = match.end()
     return html + escape((text or "")[at:])
-
-
-def glossary() -> list[tuple[str, str, Markup]]:
-    """The terms of glossary.md: the anchor of each, the term, and its meaning as HTML."""
-    terms = []
-    for paragraph in (HERE / "glossary.md").read_text(encoding="utf-8").split("\n\n"):
-        if match := re.fullmatch(r"\*\*(.+?)\.\*\* (.+)", paragraph.strip(), re.DOTALL):
-            anchor = re.sub(r"\W+", "-", match[1].lower())
-            meaning = Markup(re.sub(r"`([^`]+)`", r"<code>\1</code>", escape(match[2])))
-            terms.append((anchor, match[1], meaning))
-    return terms
