@@ -14,6 +14,7 @@ from rich.table import Table
 from rich.text import Text
 
 from therapy_policy.change.diff import FEW, FOUND_BY, RULE_CHANGES, Document
+from therapy_policy.files import packaged_json
 from therapy_policy.wording import authorized_in_words, count_of, printable
 
 PERIODS = {"added": " (new period)", "removed": " (period removed)"}
@@ -221,21 +222,28 @@ def _same_at_the_beginning(one: str, another: str) -> int:
 
 def html_page(document: Document) -> str:
     """Return the document as one HTML page without external resources."""
-    from jinja2 import Environment
+    from jinja2 import Environment, PackageLoader
+    from markupsafe import Markup
 
-    template = (resources.files("therapy_policy.change") / "page.html.jinja").read_text(encoding="utf-8")
-    environment = Environment(autoescape=True, trim_blocks=True, lstrip_blocks=True)
-    environment.filters["as_text"] = lambda value, function: function(value)
-    functions = (
-        by_area,
-        kind_lines,
-        bundle_as_text,
-        change_as_text,
-        coverage_as_text,
-        kind_as_text,
-        outcomes_as_text,
-        rule_as_text,
-        shared_as_text,
-        type_as_text,
+    from therapy_policy.review.differences import Names, differences_of_document, for_templates
+
+    names = Names(packaged_json("data.json"), packaged_json("request.schema.json"))
+    environment = Environment(
+        loader=PackageLoader("therapy_policy.review"), autoescape=True, trim_blocks=True, lstrip_blocks=True
     )
-    return environment.from_string(template).render(document=document, **{each.__name__: each for each in functions})
+    filters, of_differences = for_templates(names, lambda change: None)
+    environment.filters |= filters | {"grouped": lambda number: f"{number:,}"}
+    environment.globals |= of_differences
+    lines = [f"{change['area']}: {change_as_text(change)}" for change in document["data"]]
+    lines += [f"Rules: {rule_as_text(rule)}" for rule in document["rules"]]
+    style = (resources.files("therapy_policy.review") / "style.css").read_text(encoding="utf-8")
+    return environment.get_template("diff.html").render(
+        document=document,
+        differences=differences_of_document(document, names, lines),
+        example_flips=[
+            {"name": each["name"], "old": each["old_outcome"], "new": each["new_outcome"]}
+            for each in document["examples"]["flips"]
+        ],
+        bundle_as_text=bundle_as_text,
+        style=Markup(style),
+    )

@@ -400,7 +400,14 @@ def value_layout(value: Any) -> Layout:
 def _readable(value: Any) -> Any:
     if isinstance(value, dict):
         return {name: _readable(each) for name, each in value.items() if each is not None and name != "order"}
-    return [_readable(each) for each in value] if isinstance(value, list) else value
+    return _inline([_readable(each) for each in value]) if isinstance(value, list) else value
+
+
+def _inline(values: list[Any]) -> Any:
+    """A list of plain values as one text."""
+    if not values or any(isinstance(each, dict | list) for each in values):
+        return values
+    return ", ".join(map(in_words, values))
 
 
 def request_layout(request: Any) -> Layout:
@@ -424,4 +431,4 @@ def _counted(value: Any) -> Any:
         )
     if len(runs) == 1 and len(value) > 3:
         return {f"{len(value)} elements, all alike": _counted(value[0])}
-    return [_counted(each) for each in value]
+    return _inline([_counted(each) for each in value])

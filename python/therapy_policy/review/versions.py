@@ -32,6 +32,12 @@ from therapy_policy.review.differences import (
 )
 from therapy_policy.review.reading import PolicyView
 
+RULE_HOW = {
+    "added": "added",
+    "removed": "removed",
+    "changed": "written differently",
+    "metadata": "new title or description",
+}
 # What both policies decided for a record.
 DECIDED = {
     "every class": "Both policies decided every class of requests that the change can affect.",
@@ -125,11 +131,11 @@ class Versions:
         digest = self._bundle.digest_of_everything
         return next((each for each in self.all if each.release.text_digest == digest), None)
 
-    def history_of_clause(self, clause: str) -> list[ClauseHistory]:
+    def history_of_clause(self, clause: str, rule_titles: Collection[str] = ()) -> list[ClauseHistory]:
         """List the releases that changed something of a clause, oldest first, as their records say.
 
-        That is its text, the reason codes that cite it, the numbers and lists that come from it, and the
-        interpretations that these codes cite. Which those are, the policy of this site says.
+        That is its text, the reason codes that cite it, the numbers and lists that come from it, the interpretations
+        that these codes cite, and the rules with these titles. Which those are, the policy of this site says.
         """
         subjects = self._subjects_of_clause(clause)
         found = []
@@ -137,8 +143,10 @@ class Versions:
             changes = [each for each in version.differences.changes if each.area in subjects]
             named = [each for each in changes if _concerns(each, clause, subjects[each.area])]
             counted = [f"{each.area}: {each.count}" for each in changes if not each.subject]
-            if named or counted:
+            rules = [rule for rule in version.differences.rules if rule.title in rule_titles]
+            if named or counted or rules:
                 words = dict.fromkeys(self._names.change_in_words(each) for each in named)
+                words |= dict.fromkeys(f"Rule “{rule.title}”: {RULE_HOW[rule.how]}" for rule in rules)
                 release = version.release
                 found.append(
                     ClauseHistory(release.version, release.accepted_on, version.address, tuple(words), tuple(counted))
