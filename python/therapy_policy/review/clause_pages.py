@@ -13,7 +13,7 @@ from therapy_policy.policy.parameters import Parameter
 from therapy_policy.review.decision_tables import Message, Row
 from therapy_policy.review.examples import Example
 from therapy_policy.review.figures import RegoTest
-from therapy_policy.review.policy_values import PolicyValue, whole_value
+from therapy_policy.review.policy_values import PolicyValue, each_entry
 from therapy_policy.review.versions import ClauseHistory
 
 if TYPE_CHECKING:
@@ -119,7 +119,7 @@ class ClausePage:
     @cached_property
     def numbers(self) -> list[PolicyValue]:
         """Its numbers and lists, each with its own entries only, if it has any."""
-        return [whole_value(self.site.policy, parameter, self.id) for parameter in self.parameters]
+        return [each_entry(self.site.policy, parameter, self.id) for parameter in self.parameters]
 
     # --- Examples
 

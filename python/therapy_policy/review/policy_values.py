@@ -133,6 +133,25 @@ def whole_value(policy: PolicyView, parameter: Parameter, clause: str) -> Policy
     return _value(policy, parameter, (), counted=False)
 
 
+def each_entry(policy: PolicyView, parameter: Parameter, clause: str) -> PolicyValue:
+    """Return a parameter with the fields of its entries; if entries of it cite the clause, those alone."""
+    names = list(dict.fromkeys(name for name, cited in parameter.entries if cited == clause))
+    if not names:
+        return _value(policy, parameter, (), counted=False)
+    entries: list[Entry] = []
+    for name in names:
+        periods = (replace(period, value=_fields(period.value.get(name))) for period in parameter.periods)
+        [entry] = _value(policy, replace(parameter, periods=tuple(periods)), (), counted=False).entries
+        entries.append(replace(entry, name=in_words(name), key=name, clause=clause))
+    return PolicyValue(parameter.name, parameter.title, parameter.clauses, "", tuple(entries))
+
+
+def _fields(entry: dict[str, Any] | None) -> str | None:
+    if entry is None:
+        return None
+    return ", ".join(f"{in_words(name)}: {_text(each)}" for name, each in entry.items() if name != CLAUSE and each)
+
+
 def clauses_from(policy: PolicyView, origins: Iterable[Origin]) -> tuple[str, ...]:
     """Return the clauses among the origins of something, in the order of the source."""
     found: set[str] = set()
