@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 import yaml
-from playwright.sync_api import Browser, Locator, Page, expect
+from playwright.sync_api import Browser, Dialog, Locator, Page, expect
 
 from tests.cli.command import ROOT, run
 from tests.review.browser import Watched, watched_page
@@ -76,7 +76,7 @@ def page(watched: Watched, sign_page: Path) -> Iterator[Page]:
 
 
 def point(page: Page, subject: str) -> Locator:
-    return page.locator(f"#{subject.replace(' ', '-')}")
+    return page.locator(f"""[id="{subject.replace(" ", "-")}"]""")
 
 
 def choose(page: Page, subject: str, verdict: str, comment: str = "") -> None:
@@ -201,8 +201,13 @@ def test_what_is_filled_in_stays_on_the_page_and_nowhere_else(page: Page, sign_p
     assert page.url.endswith("#INT-9")
     expect(page.get_by_label(f"Comment on {OPEN}", exact=True)).to_have_value("Too narrow")
     assert page.evaluate("() => [localStorage.length, sessionStorage.length, document.cookie]") == [0, 0, ""]
-    questions = []
-    page.on("dialog", lambda dialog: (questions.append(dialog.type), dialog.accept()))
+    questions: list[str] = []
+
+    def leave(dialog: Dialog) -> None:
+        questions.append(dialog.type)
+        dialog.accept()
+
+    page.once("dialog", leave)
     page.reload()
     assert questions == ["beforeunload"]
     expect(page.get_by_label(f"Comment on {OPEN}", exact=True)).to_have_value("")

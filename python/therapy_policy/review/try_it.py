@@ -44,7 +44,7 @@ POLICY_BEFORE = "policy-before.js"
 
 # The address of each entry that a decision names, with its name in place of {}.
 PAGES = {
-    "clauses": "clauses.html#{}",
+    "clauses": "clause-{}.html",
     "interpretations": "interpretations.html#{}",
     "reason_codes": "reasons.html#{}",
     "numbers": "numbers.html#{}",
