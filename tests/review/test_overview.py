@@ -89,7 +89,7 @@ def test_the_figures_have_the_last_proof() -> None:
     written = json.loads((ROOT / "python/therapy_policy/review/figures.json").read_text(encoding="utf-8"))
     assert written["proof"] == proof, "run `make generate` and commit what it writes"
     assert [part["name"] for part in proof["parts"]] == ["requests compared", "request classes decided", "mutants run"]
-    with pytest.raises(ValueError, match="proof.md"):
+    with pytest.raises(ValueError, match="does not name the policy"):
         proof_of("# Proof\n")
 
 

@@ -50,8 +50,7 @@ def version_page(site: Path, version: str) -> Tag:
 
 
 def rows(found: Tag, label: str) -> list[list[str]]:
-    region = found.find(attrs={"aria-label": label})
-    assert isinstance(region, Tag), label
+    [region] = found.select(f'[aria-label="{label}"]')
     return [[text(cell) for cell in row.select("th, td")] for row in region.select("tbody tr")]
 
 
@@ -270,12 +269,25 @@ def test_a_policy_that_nobody_accepted_says_so(records: Path, tmp_path: Path) ->
 
 
 def document() -> dict[str, Any]:
-    decision = {"outcome": "pended", "authorized": dict.fromkeys(("units", "evaluation_visits", "treatment_visits"), 0)}
-    decision |= {"reasons": [{"message": "The visit <is> late.", "clauses": ["PT-9"]}]}
-    decision["authorized"] |= {"procedure_codes": [], "max_units_per_visit": 0}
-    kind = {"old_outcome": "authorized", "new_outcome": "pended", "found_by": "classes", "count": 1200, "shared": {}}
-    kind |= {"reasons_removed": [], "reasons_added": ["PT_LATE"], "reasons_changed": [], "other_changes": []}
-    kind |= {"authorizes_more": False, "passed": False}
+    authorized = dict.fromkeys(("units", "evaluation_visits", "treatment_visits", "max_units_per_visit"), 0)
+    decision = {
+        "outcome": "pended",
+        "authorized": {**authorized, "procedure_codes": []},
+        "reasons": [{"message": "The visit <is> late.", "clauses": ["PT-9"]}],
+    }
+    kind: dict[str, Any] = {
+        "old_outcome": "authorized",
+        "new_outcome": "pended",
+        "found_by": "classes",
+        "count": 1200,
+        "shared": {},
+        "reasons_removed": [],
+        "reasons_added": ["PT_LATE"],
+        "reasons_changed": [],
+        "other_changes": [],
+        "authorizes_more": False,
+        "passed": False,
+    }
     request = {"request_type": "pt_visit", "service_date": "2027-01-01", "list": ["a"] * 51}
     place = "outpatient_pt.initial_visits, from 2027-01-01, nonacute.treatment"
     number = {"area": "Numbers, codes and lists", "place": place, "old": 5, "new": 8, "wording": False}
