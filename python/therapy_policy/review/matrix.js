@@ -53,5 +53,6 @@
   form.addEventListener("input", filter);
   form.addEventListener("reset", () => setTimeout(filter));
   form.hidden = false;
+  document.getElementById("matrix-without").hidden = true;
   filter();
 }

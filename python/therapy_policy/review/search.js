@@ -32,9 +32,12 @@
     }),
   );
 
+  // What has the words as its name, or starts with them, comes first; then the best match.
   const found = (words) => {
     const all = index.search(words, { combineWith: "AND" });
-    return all.length ? all : index.search(words);
+    const name = words.toLowerCase();
+    const rank = ({ title }) => 2 * (title.toLowerCase() === name) + title.toLowerCase().startsWith(`${name} `);
+    return (all.length ? all : index.search(words)).sort((a, b) => rank(b) - rank(a) || b.score - a.score);
   };
 
   // The text around the first word that was found, with all such words marked.
@@ -101,6 +104,7 @@
   document.getElementById("search").addEventListener("keydown", go);
   input.value = new URLSearchParams(location.search).get("q") ?? "";
   document.getElementById("search").hidden = false;
+  document.getElementById("search-without").hidden = true;
   show();
   input.focus();
 }
