@@ -405,7 +405,7 @@ def test_what_was_filled_in_is_kept_for_each_type(page: Page) -> None:
 
 # --- words for the field at hand
 
-ADVICE = {
+ADVICE: dict[tuple[str, str], dict[Any, str]] = {
     ("pt_visit", "service_date"): {
         "2026-02-30": "There is no February 30.",
         "2026-04-31": "There is no April 31.",

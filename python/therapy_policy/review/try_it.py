@@ -185,9 +185,8 @@ def _details(entry: Any) -> str:
     if not isinstance(entry, dict):
         return ", ".join(map(in_words, entry)) if isinstance(entry, list) else in_words(entry)
     stated = {name: each for name, each in entry.items() if name != "clause" and each is not None}
-    if list(stated) == ["service"]:  # its name says nothing more
-        return in_words(stated["service"])
-    return ", ".join(f"{in_words(name)} {in_words(each)}" for name, each in stated.items())
+    service = [in_words(stated.pop("service"))] if "service" in stated else []  # speaks for itself, without its name
+    return ", ".join([*service, *(f"{in_words(name)} {in_words(each)}" for name, each in stated.items())])
 
 
 def _engine(modules: Path) -> str:
