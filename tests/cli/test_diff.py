@@ -312,7 +312,8 @@ def test_a_negation_that_is_dropped_flips_both_ways_and_makes_a_page(
 def test_a_list_that_gets_a_code_shows_the_code(policy: Path, edited: Edit) -> None:
     def from_2027(parameters: Any) -> None:
         periods = parameters["pediatric_ot"]["procedure_codes"]["periods"]
-        fewer = {code: entry for code, entry in periods[0]["value"].items() if code != "97535"}
+        fewer = copy.deepcopy(periods[0]["value"])
+        del fewer["97535"]
         periods.append({"from": "2027-01-01", "value": fewer})
 
     without = edited((PARAMETERS, from_2027))

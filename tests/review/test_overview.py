@@ -45,8 +45,8 @@ def test_each_line_leads_to_the_page_that_says_more(site: Path) -> None:
     expected = lines(ROOT)
     assert [text(each.select(".tp-status__label")[0]) for each in shown] == list(expected)
     for each, line in zip(shown, expected.values(), strict=True):
-        [link] = each.select("a")
-        assert (text(link), text(each.select(".tp-status__detail")[0])) == (line.value, line.detail)
+        [link] = each.select(".tp-status__value a")
+        assert (text(link), each.select(".tp-status__detail")[0].get_text()) == (line.value, line.detail)
         file, _, anchor = str(link["href"]).partition("#")
         more = BeautifulSoup((site / file).read_text(encoding="utf-8"), "html.parser")
         assert not anchor or more.find(id=anchor)

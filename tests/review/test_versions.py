@@ -60,7 +60,7 @@ def rows(found: Tag, label: str) -> list[list[str]]:
 def test_each_release_has_a_page_with_its_record(site: Path) -> None:
     listed = page((site / "versions.html").read_text(encoding="utf-8")).main
     assert listed
-    links = [str(link["href"]) for link in listed.select("tbody a")]
+    links = [str(link["href"]) for link in listed.select('tbody a[href^="version-"]')]
     assert links == [f"version-{release.version}.html" for release in reversed(RELEASES)]
     for release in RELEASES:
         found = version_page(site, release.version)
@@ -70,7 +70,7 @@ def test_each_release_has_a_page_with_its_record(site: Path) -> None:
         lines = [line.get_text() for line in found.select(".tp-lines li")]
         assert lines == list(release.changes)
         for title in (line.split("“")[1].split("”")[0] for line in release.changes if "“" in line):
-            assert title in shown(found) or title.endswith(".rego")
+            assert "".join(title.split()) in "".join(shown(found).split()) or title.endswith(".rego")
 
 
 def test_numbers_are_on_top_then_decisions(site: Path) -> None:
