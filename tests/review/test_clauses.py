@@ -66,9 +66,7 @@ def sections_of(file: Path) -> dict[str, str]:
 
 def parameters(tree: dict[str, Any]) -> list[dict[str, Any]]:
     return [
-        parameter
-        for value in tree.values()
-        for parameter in ([value] if "periods" in value else parameters(value))
+        parameter for value in tree.values() for parameter in ([value] if "periods" in value else parameters(value))
     ]
 
 
