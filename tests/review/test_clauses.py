@@ -114,9 +114,9 @@ def test_a_clause_answers_the_three_questions(clause: str, site: Path) -> None:
         assert "nothing to test" in tested
 
 
-def test_a_plan_of_care_is_granted_under_its_clause_without_a_number(site: Path) -> None:
+def test_a_plan_of_care_is_authorized_under_its_clause_without_a_number(site: Path) -> None:
     page = sections_of(site / "clause-PT-8.html")
-    assert "What is granted under PT-8" in page["What happens"]
+    assert "What is authorized under PT-8" in page["What happens"]
     assert "authorized" in page["What happens"]
     assert "A complete plan of care" in page["What happens"]
     assert "What the request contains decides: " in page["Under which number"]
