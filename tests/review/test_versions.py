@@ -260,7 +260,7 @@ def test_a_bundle_without_records_says_that_nothing_is_known() -> None:
 
 def test_a_policy_that_nobody_accepted_says_so(records: Path, tmp_path: Path) -> None:
     (records / f"releases/{packaged_bundle().version}.yaml").unlink()
-    assert "is none of these releases: nobody has accepted it" in text(page(version_html(records)))
+    assert "is not one of these releases: nobody has accepted it" in text(page(version_html(records)))
     (tmp_path / "empty").mkdir()
     assert "nobody has accepted a release" in text(page(version_html(tmp_path / "empty")))
 

@@ -88,7 +88,7 @@ class Grant:
 
     @property
     def in_words(self) -> str:
-        """What is granted, such as "treatment visits: 5 (nonacute) or 11 (acute)"."""
+        """What is authorized, such as "treatment visits: 5 (nonacute) or 11 (acute)"."""
         return f"{self.name}: {self.amount}"
 
 
@@ -336,7 +336,7 @@ class DecisionTables:
     # --- Messages
 
     def _rego_of(self, rule: TitledRule) -> list[RegoRule]:
-        """The definition with the title, and those of the same name without one, such as the one after a default."""
+        """The definition with the title, and those with that name and without one, such as the one after a default."""
         rules = [each for each in self.policy.bundle.rego.rules if each.file == rule.page and each.name == rule.name]
         titled = [each for each in rules if each.row == rule.row]
         return [*titled, *(each for each in rules if not each.title)] if titled else []

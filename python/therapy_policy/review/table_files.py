@@ -21,7 +21,7 @@ COLUMNS = (
     "Condition",
     "Numbers and lists, with their dates",
     "What follows",
-    "What is granted",
+    "What is authorized",
     "Reason code",
     "Effect",
     "Clauses",
@@ -179,7 +179,7 @@ class _Dmn:
         table = Xml.SubElement(decision, "decisionTable", id="outcome_table", hitPolicy="FIRST")
         self._column(table, "outcome_findings", FINDINGS, "tFindings")
         Xml.SubElement(table, "output", id="outcome_output", label="Outcome", typeRef="string")
-        for annotation in ("Row", "Clauses", "What follows", "What is granted"):
+        for annotation in ("Row", "Clauses", "What follows", "What is authorized"):
             Xml.SubElement(table, "annotation", name=annotation)
         for group in self.table.groups:
             for row in _deciding(group):
