@@ -128,8 +128,8 @@ signed: setup
 python-test: setup
 	$(BIN)/pytest -n $(WORKERS) --dist worksteal -q
 
-review: setup  ## write the policy as a website to read and sign, into build/review
-	@$(COMMAND) review --output build/review
+review: setup  ## write the policy as a website to read and sign, into build/review and build/review.zip
+	@$(COMMAND) review --output build/review --zip build/review.zip
 
 proof: setup  ## the deep proof: 100,000 requests an engine, every class, every mutant
 	@$(BIN)/python -m proof.prove

@@ -125,7 +125,7 @@ def as_lines(bundle: Bundle, verdicts: Sequence[Verdict], root: Path) -> Iterato
     for verdict in verdicts:
         yield f"{verdict.subject}, policy {bundle.version}"
         if verdict.subject == release_of(bundle):
-            yield from _lines_of_release(bundle, root)
+            yield from (f"  {line}" for line in lines_of_release(bundle, root))
         else:
             yield from _lines_of_interpretation(bundle, verdict.subject)
         yield f"  SHA-256 of this text: {digest_of(bundle, verdict.subject)}"
@@ -133,15 +133,16 @@ def as_lines(bundle: Bundle, verdicts: Sequence[Verdict], root: Path) -> Iterato
         yield ""
 
 
-def _lines_of_release(bundle: Bundle, root: Path) -> Iterator[str]:
+def lines_of_release(bundle: Bundle, root: Path | None) -> Iterator[str]:
+    """Describe what a sign-off of the release covers; `root` has the records, None if there are none."""
     register = bundle.data["therapy"]["register"]
     rules = sum(rule.title is not None for rule in bundle.rego.rules)
-    yield "  All rules, numbers, lists and words of the policy:"
+    yield "All rules, numbers, lists and words of the policy:"
     for name, thing in (("clauses", "clause"), ("reason_codes", "reason code")):
-        yield f"    {count_of(len(register[name]), thing)}"
-    yield f"    {count_of(rules, 'rule')} with a title, on {count_of(len(bundle.rego.pages), 'page')}"
+        yield f"  {count_of(len(register[name]), thing)}"
+    yield f"  {count_of(rules, 'rule')} with a title, on {count_of(len(bundle.rego.pages), 'page')}"
     interpretations = [point for point in points_of(bundle, root) if not point.subject.startswith("release ")]
-    yield from (f"    interpretations: {line}" for line in summary_lines(interpretations))
+    yield from (f"  interpretations: {line}" for line in summary_lines(interpretations))
 
 
 def _lines_of_interpretation(bundle: Bundle, name: str) -> Iterator[str]:
