@@ -251,6 +251,12 @@ def test_a_file_of_verdicts(root: Path, name: str, dump: Callable[[object], str]
         ("v.json", '[{"subject": "INT-1", "verdict": "confirmed", "comment": "\\ud800"}]', "not text in UTF-8"),
         ("v.json", "[", "v.json: This is not JSON"),
         ("missing.yaml", None, "missing.yaml cannot be read"),
+        (
+            "v.yaml",
+            f"- {{subject: INT-1, verdict: confirmed, digest: {'0' * 64}}}\n",
+            "the text of INT-1 is not the one that the verdict is on",
+        ),
+        ("v.yaml", "- {subject: INT-1, verdict: confirmed, digest: abc}\n", "v.yaml:1: `digest` is"),
     ],
 )
 def test_a_file_of_verdicts_that_cannot_be_used(root: Path, name: str, text: str | None, named: str) -> None:

@@ -140,6 +140,8 @@ def test_the_file_is_signed_by_the_command(page: Page, project: Path, tmp_path: 
     command = page.locator("#sign-command").inner_text()
     assert command == f"therapy-policy sign-off --from {file.name} --by first.reviewer --on 2026-03-02"
     shutil.copyfile(file, root / file.name)
+    digests = {each["subject"]: each["digest"] for each in json.loads(file.read_text(encoding="utf-8"))}
+    assert digests == {subject: digest_of(packaged_bundle(), subject) for subject in (OPEN, CHANGED)}
     result = run(*command.split()[1:], "--yes", cwd=root)
     assert result.returncode == 0, result.stderr.decode()
     shown = result.stdout.decode()

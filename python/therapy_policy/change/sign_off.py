@@ -41,6 +41,7 @@ class Verdict:
     subject: str  # INT-1 or release 1.1.0
     verdict: str
     comment: str | None
+    digest: str | None = None  # SHA-256 of the text that the person read before, 64 hex digits
 
 
 def verdicts_on(subjects: Sequence[str], verdict: str, comment: str | None) -> list[Verdict]:
@@ -66,7 +67,10 @@ def verdicts_in(file: Path) -> list[Verdict]:
         verdicts = read_record(file, str(file), "verdicts").value
     except FileNotUsable as problem:
         raise FileNotUsable(f"The verdicts cannot be used:\n{problem}") from None
-    return [Verdict(" ".join(_subjects([each["subject"]])), each["verdict"], each.get("comment")) for each in verdicts]
+    return [
+        Verdict(" ".join(_subjects([each["subject"]])), each["verdict"], each.get("comment"), each.get("digest"))
+        for each in verdicts
+    ]
 
 
 def _subjects(names: Sequence[str]) -> list[str]:
@@ -96,8 +100,11 @@ def check(bundle: Bundle, root: Path, verdicts: Sequence[Verdict], reviewer: str
             problems.append(f"{printable(subject)} is there twice")
         if problem := unknown(subject, bundle, root):
             problems.append(problem)
-        elif subject.startswith("release "):
-            problems += _problems_of_release(subject, bundle, root)
+        else:
+            if subject.startswith("release "):
+                problems += _problems_of_release(subject, bundle, root)
+            if subject == release_of(bundle) or not subject.startswith("release "):
+                problems += _changed_since_read(subject, bundle, verdicts)
         if (newest := earlier.get(subject, [])[-1:]) and day < newest[0].date:
             problems.append(f"{subject} has a newer verdict, of {newest[0].date}")
     if problems:
@@ -118,6 +125,12 @@ def _problems_of_release(subject: str, bundle: Bundle, root: Path) -> Iterator[s
         return
     if read_release(root / name).text_digest != bundle.digest_of_everything:
         yield f"the policy has changed since {name} was written; run therapy-policy accept first"
+
+
+def _changed_since_read(subject: str, bundle: Bundle, verdicts: Sequence[Verdict]) -> Iterator[str]:
+    read = {verdict.digest for verdict in verdicts if verdict.subject == subject} - {None}
+    if read - {digest_of(bundle, subject)}:
+        yield f"the text of {subject} is not the one that the verdict is on; read it again and give a new verdict"
 
 
 def as_lines(bundle: Bundle, verdicts: Sequence[Verdict], root: Path) -> Iterator[str]:

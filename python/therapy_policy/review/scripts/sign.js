@@ -14,6 +14,7 @@
     element,
     group: element.querySelector("fieldset"),
     subject: element.dataset.subject,
+    digest: element.dataset.digest,
     newest: element.dataset.newest ?? "",
     comment: element.querySelector("textarea"),
     problem: element.querySelector(".usa-error-message"),
@@ -87,6 +88,7 @@
       subject: point.subject,
       verdict: point.verdict(),
       ...(point.comment.value.trim() ? { comment: point.comment.value.trim() } : {}),
+      digest: point.digest,
     }));
     const person = by.value.trim();
     const name = `verdicts-${person.replace(/[^A-Za-z0-9._-]/g, "-")}-${on.value}.json`;
