@@ -44,5 +44,5 @@ def test_the_job_writes_what_the_embedded_client_decides(cluster: Cluster, tmp_p
 
     again = submit(cluster, *options)
     assert again.returncode == 2
-    # Spark may log into the same line.
-    assert f"error: {output} already exists. Give another name, or use --force." in again.stderr
+    # spark-submit writes what the job writes to standard error to its standard output.
+    assert f"error: {output} already exists. Give another name, or use --force." in again.stdout
