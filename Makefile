@@ -22,7 +22,7 @@ BUILD = buildah build --format docker
 OPA_PATH = $$($(BIN)/python -m therapy_policy.toolchain.opa)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test test-opas test-spark test-quick fmt lint prose generate lock sbom fresh deploy-check deploy-manifests image rego-test python-test signed review proof classes mutants bench bench-spark soak clean
+.PHONY: help setup demo test test-opas test-spark test-quick fmt lint prose generate lock sbom fresh deploy-check deploy-manifests image rego-test python-test signed review lighthouse proof classes mutants bench bench-spark soak clean
 
 help:  ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1\t\2/' | expand -t 26
@@ -130,6 +130,9 @@ python-test: setup
 
 review: setup  ## write the policy as a website to read and sign, into build/review and build/review.zip
 	@$(COMMAND) review --output build/review --zip build/review.zip
+
+lighthouse: review  ## what Lighthouse says of the review site, in a minute; run it on a quiet machine
+	@$(BIN)/python -m tests.review.lighthouse build/review
 
 proof: setup  ## the deep proof: 100,000 requests an engine, every class, every mutant
 	@$(BIN)/python -m proof.prove

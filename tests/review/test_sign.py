@@ -190,8 +190,13 @@ def test_what_is_missing_is_said_at_its_place(page: Page) -> None:
     expect(page.locator("#sign-on-problem")).to_have_text(f"{CHANGED} has a newer verdict, of 2026-02-02.")
     on.fill("2026-02-02")
     assert json.loads(save(page).read_text(encoding="utf-8")) == [
-        {"subject": CHANGED, "verdict": "confirmed"},
-        {"subject": OPEN, "verdict": "confirmed", "comment": "A comment alone"},
+        {"subject": CHANGED, "verdict": "confirmed", "digest": digest_of(packaged_bundle(), CHANGED)},
+        {
+            "subject": OPEN,
+            "verdict": "confirmed",
+            "comment": "A comment alone",
+            "digest": digest_of(packaged_bundle(), OPEN),
+        },
     ]
     expect(page.locator("#sign-next")).to_be_visible()
     choose(page, OPEN, "Ask for a change", "Another one")

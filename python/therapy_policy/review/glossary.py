@@ -19,7 +19,7 @@ WITHOUT_LINKS = {"a", "button", "caption", "code", "dt", "h1", "h2", "h3", "h4",
 WITHOUT_LINKS |= {"pre", "script", "select", "style", "summary", "svg", "textarea", "th", "var"}
 
 
-SILENT = re.compile(r'class="(?:usa-tag|none)')  # what names an outcome, or says that there is nothing
+SILENT = re.compile(r'class="(?:usa-tag|none|tp-status__label)')  # an outcome, "nothing", or a label
 IDIOMS = ("took effect", "take effect", "takes effect", "in effect", "no effect", "into effect")  # not the term
 
 
