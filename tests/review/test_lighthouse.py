@@ -1,4 +1,4 @@
-"""Lighthouse gives the site full marks for accessibility. `make lighthouse` measures performance, on a quiet machine."""
+"""Lighthouse gives full marks for accessibility. `make lighthouse` measures performance, on a quiet machine."""
 
 from __future__ import annotations
 
