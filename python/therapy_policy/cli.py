@@ -743,7 +743,7 @@ def diff(
     """
     from therapy_policy.change.diff import diff as compare
     from therapy_policy.change.diff import examples
-    from therapy_policy.change.render import html_page, print_report
+    from therapy_policy.change.render import print_report
     from therapy_policy.classes import REQUEST_TYPES
     from therapy_policy.files import stoppable
 
@@ -755,6 +755,8 @@ def diff(
         bundles = _bundle(old), _bundle(new)
         document = compare(*bundles, request_type or list(REQUEST_TYPES), examples(), quick=quick)
     if html is not None:
+        from therapy_policy.review.diff_page import html_page
+
         with open(html, "w", encoding="utf-8") as file:
             file.write(html_page(document))
     if as_json:

@@ -14,7 +14,7 @@ from bs4 import BeautifulSoup, Tag
 
 from tests.cli.command import ROOT
 from tests.review.browser import Watched
-from therapy_policy.change.render import html_page
+from therapy_policy.review.diff_page import html_page
 from therapy_policy.files import packaged_json
 from therapy_policy.policy.bundles import packaged_bundle
 from therapy_policy.policy.releases import Release, releases_of

@@ -1,11 +1,10 @@
-"""Render the comparison of two policies for people: as text for a terminal, and as a web page."""
+"""Render the comparison of two policies as text for a terminal."""
 
 from __future__ import annotations
 
 import json
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from importlib import resources
 from typing import Any
 
 from rich.console import Console
@@ -14,16 +13,12 @@ from rich.table import Table
 from rich.text import Text
 
 from therapy_policy.change.diff import FEW, FOUND_BY, RULE_CHANGES, Document
-from therapy_policy.files import packaged_json
 from therapy_policy.wording import authorized_in_words, count_of, printable
 
 PERIODS = {"added": " (new period)", "removed": " (period removed)"}
 MAX_TEXT = 300  # characters of a value that are shown
 AROUND = 40  # characters that are shown around a difference in a long text
 MAX_KINDS = 12  # kinds of flips of a request type that are printed; the others are counted
-
-
-# --- As text ---------------------------------------------------------------------------------------------------------
 
 
 def print_report(document: Document, console: Console) -> None:
@@ -215,35 +210,3 @@ def differing_parts(old: str, new: str) -> tuple[str, str]:
 
 def _same_at_the_beginning(one: str, another: str) -> int:
     return next((n for n, (a, b) in enumerate(zip(one, another, strict=False)) if a != b), min(len(one), len(another)))
-
-
-# --- As a page -------------------------------------------------------------------------------------------------------
-
-
-def html_page(document: Document) -> str:
-    """Return the document as one HTML page without external resources."""
-    from jinja2 import Environment, PackageLoader
-    from markupsafe import Markup
-
-    from therapy_policy.review.differences import Names, differences_of_document, for_templates
-
-    names = Names(packaged_json("data.json"), packaged_json("request.schema.json"))
-    environment = Environment(
-        loader=PackageLoader("therapy_policy.review"), autoescape=True, trim_blocks=True, lstrip_blocks=True
-    )
-    filters, of_differences = for_templates(names, lambda change: None)
-    environment.filters |= filters | {"grouped": lambda number: f"{number:,}"}
-    environment.globals |= of_differences
-    lines = [f"{change['area']}: {change_as_text(change)}" for change in document["data"]]
-    lines += [f"Rules: {rule_as_text(rule)}" for rule in document["rules"]]
-    style = (resources.files("therapy_policy.review") / "style.css").read_text(encoding="utf-8")
-    return environment.get_template("diff.html").render(
-        document=document,
-        differences=differences_of_document(document, names, lines),
-        example_flips=[
-            {"name": each["name"], "old": each["old_outcome"], "new": each["new_outcome"]}
-            for each in document["examples"]["flips"]
-        ],
-        bundle_as_text=bundle_as_text,
-        style=Markup(style),
-    )
