@@ -14,10 +14,10 @@ from bs4 import BeautifulSoup, Tag
 
 from tests.cli.command import ROOT
 from tests.review.browser import Watched
-from therapy_policy.review.diff_page import html_page
 from therapy_policy.files import packaged_json
 from therapy_policy.policy.bundles import packaged_bundle
 from therapy_policy.policy.releases import Release, releases_of
+from therapy_policy.review.diff_page import html_page
 from therapy_policy.review.differences import Names, differences_of_record
 from therapy_policy.review.site import Site
 from therapy_policy.review.versions import Versions

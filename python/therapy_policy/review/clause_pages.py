@@ -6,16 +6,16 @@ import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any, Protocol
+from typing import Any
 
 from therapy_policy import wording
 from therapy_policy.policy.parameters import Parameter
-from therapy_policy.review.decision_tables import DecisionTables, Message, Row
+from therapy_policy.review.decision_tables import Message, Row
 from therapy_policy.review.examples import Example
-from therapy_policy.review.figures import Figures, RegoTest
+from therapy_policy.review.figures import RegoTest
 from therapy_policy.review.policy_values import PolicyValue, each_entry
-from therapy_policy.review.reading import PolicyView, TitledRule
-from therapy_policy.review.versions import ClauseHistory, Versions
+from therapy_policy.review.site_parts import SiteParts
+from therapy_policy.review.versions import ClauseHistory
 
 TESTS_OF_PARAMETERS = "therapy/parameters/parameters_test.rego"
 
@@ -43,30 +43,10 @@ class ClauseReason:
     request_types: tuple[str, ...]
 
 
-class _Site(Protocol):
-    """What a page needs of `site.Site`, which makes the pages."""
-
-    policy: PolicyView
-    figures: Figures
-    versions: Versions
-
-    @property
-    def tables(self) -> DecisionTables: ...
-    @property
-    def examples(self) -> list[Example]: ...
-    def same_type(self, kind: str) -> list[Example]: ...
-    def codes_of_clause(self, clause: str) -> list[str]: ...
-    def parameters_of_clause(self, clause: str) -> list[Parameter]: ...
-    def rules_of_clause(self, clause: str) -> list[TitledRule]: ...
-    def entries_of_clause(self, clause: str) -> list[str]: ...
-    def interpretations_of_clause(self, clause: str) -> list[str]: ...
-    def types_of_code(self, code: str) -> list[str]: ...
-
-
 class ClausePage:
     """What the page of a clause says."""
 
-    def __init__(self, site: _Site, clause: str) -> None:
+    def __init__(self, site: SiteParts, clause: str) -> None:
         """Read what the policy, its figures and its releases have about a clause."""
         self.site = site
         self.id = clause

@@ -6,7 +6,6 @@ import io
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING
 
 import xlsxwriter
 
@@ -18,10 +17,8 @@ from therapy_policy.review.figures import RegoTest
 from therapy_policy.review.policy_values import PolicyValue, parts_read, whole_value
 from therapy_policy.review.reading import DETERMINATION, TitledRule
 from therapy_policy.review.requests import in_words
+from therapy_policy.review.site_parts import SiteParts
 from therapy_policy.review.table_files import csv_of
-
-if TYPE_CHECKING:
-    from therapy_policy.review.site import Site
 
 GRANTS = "grants"  # the effect of a row that leads to an approval
 USES = "uses"  # the effect of a rule without a reason of its own, such as one that shares out units
@@ -68,7 +65,7 @@ class MatrixRow:
 class Matrix:
     """The matrix of one policy."""
 
-    def __init__(self, site: Site) -> None:
+    def __init__(self, site: SiteParts) -> None:
         """Put together what the site knows about each clause."""
         self.site = site
         self.rows = [row for clause in [*site.policy.clauses, None] for row in self._rows(clause)]
