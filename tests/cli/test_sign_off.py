@@ -513,7 +513,7 @@ def test_the_site_shows_who_signed(root: Path) -> None:
         entry = page.find(id=name)
         assert entry
         assert words in " ".join(entry.get_text(" ").split())
-        assert [badge["class"][1] for badge in entry.select("dl.facts .badge")] == ([state] if state else [])
+        assert [badge["class"][1] for badge in entry.select("dl.facts .usa-tag")] == ([state] if state else [])
         assert (f"therapy-policy sign-off {name}" in entry.get_text()) == (state != "signed")
     overview = BeautifulSoup((output / "index.html").read_text(encoding="utf-8"), "html.parser")
     words = " ".join(overview.get_text(" ").split())
