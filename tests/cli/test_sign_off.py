@@ -253,7 +253,7 @@ def test_a_file_of_verdicts(root: Path, name: str, dump: Callable[[object], str]
         ("missing.yaml", None, "missing.yaml cannot be read"),
         (
             "v.yaml",
-            f"- {{subject: INT-1, verdict: confirmed, digest: {'0' * 64}}}\n",
+            f"- {json.dumps({'subject': 'INT-1', 'verdict': 'confirmed', 'digest': '0' * 64})}\n",
             "the text of INT-1 is not the one that the verdict is on",
         ),
         ("v.yaml", "- {subject: INT-1, verdict: confirmed, digest: abc}\n", "v.yaml:1: `digest` is"),
