@@ -31,7 +31,6 @@ REGISTER = THERAPY["register"]
 TYPES = json.loads((ROOT / "schemas/request.json").read_text(encoding="utf-8"))["properties"]["request_type"]["enum"]
 EXAMPLES = json.loads((ROOT / "python/therapy_policy/review/examples.json").read_text(encoding="utf-8"))
 MARKER = "therapy-policy-review.json"
-PARAMETER_TESTS = "therapy/parameters/parameters_test.rego"
 
 
 def write(output: Path, *more: str | Path) -> Path:
@@ -72,12 +71,6 @@ def changed(tmp_path_factory: pytest.TempPathFactory) -> Path:
         text.replace("title: Units beyond the limit of a visit are denied", f"title: {MARKUP} units"), encoding="utf-8"
     )
     return write(directory / "site", "--bundle", policies)
-
-
-def main(path: Path) -> Tag:
-    found = page(path).select_one("main")
-    assert found
-    return found
 
 
 @cache
@@ -122,10 +115,6 @@ def names(site: Path) -> list[str]:
     return sorted(path.name for path in site.glob("*.html"))
 
 
-def files(site: Path) -> dict[str, bytes]:
-    return {path.relative_to(site).as_posix(): path.read_bytes() for path in site.rglob("*") if path.is_file()}
-
-
 PAGES = sorted(
     [
         "clauses",
@@ -147,7 +136,6 @@ PAGES = sorted(
         *(f"version-{release.version}" for release in releases_of(ROOT)),
     ]
 )
-SCRIPTS = {"matrix.html", "search.html", "sign.html", "try.html"}
 
 
 # --- The whole of it -------------------------------------------------------------------------------------------------
@@ -245,6 +233,7 @@ def parameters(tree: Any = None, path: str = "") -> dict[str, Any]:
 @pytest.mark.parametrize(
     ("name", "ids"),
     [
+        ("clauses", REGISTER["clauses"]),
         ("reasons", REGISTER["reason_codes"]),
         ("interpretations", REGISTER["interpretations"]),
         ("numbers", parameters()),
@@ -259,6 +248,7 @@ def test_everything_is_there_and_linked(site: Path, name: str, ids: Any) -> None
         if other not in lists and not (name == "clauses" and other.startswith("clause-"))
         for link in main(site / other).select("a[href]")
     }
+    unlinked = set()
     for id in ids:
         found = part(site / f"{name}.html", id)
         if name == "clauses":
@@ -320,15 +310,16 @@ def test_a_reason_code_says_all_that_the_register_does(site: Path, code: str) ->
 
 
 def test_every_line_of_rego_is_there_with_its_number(site: Path) -> None:
-    texts = bundles.packaged_bundle().texts
-    sources = {path: dict(enumerate(rego.splitlines(), start=1)) for path, rego in texts.items()}
     seen = set()
     for name in [*TYPES, "every_request"]:
         here = page(site / f"{name}.html")
         for section in here.select(".rego"):
             path = next(path for path in bundles.packaged_bundle().texts if says(section, path))
             seen.add(path)
-            assert all(not line for number, line in sources[path].items() if number not in shown)
+            written = bundles.packaged_bundle().texts[path].splitlines()
+            shown = {int(str(line["data-line"])): line.get_text() for line in section.select(".line")}
+            assert all(written[number - 1] == line for number, line in shown.items())
+            assert all(not line for number, line in enumerate(written, start=1) if number not in shown)
     assert seen == bundles.packaged_bundle().texts.keys()
 
 
@@ -452,12 +443,13 @@ def test_a_decision_table_is_in_the_order_of_the_outcome(site: Path) -> None:
             found.append(" ".join(map(text, last[0].select(".usa-tag"))))
         return found
 
-    invalid, out, last = "invalid request", "not applicable", ""
-    assert order("pediatric_ot_claim") == [invalid, "denied", "denied", "pended", last, "authorized"]
-    assert order("pt_referral") == [invalid, out, "denied", "pended", last, "", "authorized"]
-    assert order("pt_visit") == [invalid, out, "denied", "pended", last, "authorized"]
-    assert order("pt_continuation") == [invalid, out, "denied", "pended", last, "authorized"]
-    assert order("referral_route") == [invalid, "pended", last, "routed"]
+    invalid, out, last = "invalid request", "not applicable", "authorized"
+    assert order("pediatric_ot_claim") == [invalid, "denied", "denied", "pended", last]
+    assert order("pt_referral") == [invalid, out, "denied", "pended", last, ""]
+    assert order("pt_visit") == [invalid, out, "denied", "pended", last]
+    assert order("pt_extension") == [invalid, out, "denied", "pended", ""]
+    assert order("pt_continuation") == [invalid, out, "denied", "pended", last]
+    assert order("referral_route") == [invalid, "pended", "routed"]
 
 
 @pytest.mark.parametrize("name", TYPES)
