@@ -170,7 +170,7 @@ assert ".zip/" in therapy_policy.__file__
 with EmbeddedClient() as client:
     print(len({client.decide(each)["outcome"] for each in examples().values()}))
 print(packaged_bundle().version, directory_of_records(None))
-print(Figures().number_of_tests > 100, (site.HERE / "style.css").is_file(), (try_it.PACKAGE / "try.js").is_file())
+print(Figures().number_of_tests > 100, (site.HERE / "style.css").is_file(), (try_it.PACKAGE / "scripts/try.js").is_file())
 print("svg" in render_svg("digraph {}"))
 """
     variables = {name: os.environ[name] for name in ("PATH", "HOME", "XDG_CACHE_HOME") if name in os.environ}
