@@ -31,6 +31,7 @@ REGISTER = THERAPY["register"]
 TYPES = json.loads((ROOT / "schemas/request.json").read_text(encoding="utf-8"))["properties"]["request_type"]["enum"]
 EXAMPLES = json.loads((ROOT / "python/therapy_policy/review/examples.json").read_text(encoding="utf-8"))
 MARKER = "therapy-policy-review.json"
+AUTHORIZED_ROW = "row-granted"
 
 
 def write(output: Path, *more: str | Path) -> Path:
@@ -279,7 +280,7 @@ def test_a_clause_says_what_becomes_of_it(site: Path, id: str) -> None:
     if entry["kind"] in {"rule", "attested"}:
         assert rules
         for rule in rules:
-            assert rule.select('a[href*=".html#"][aria-label*=", on the page "]'), "each rule where it stands"
+            assert rule.select('a[href*=".html#"][aria-label*=", on the page "]'), "each rule where it is"
         assert re.search(r"[1-9][0-9]* cases? in [1-9]", text(found)), "how it is tested"
         assert f"{id} decides these, or they are authorized under it:" in text(found)
         assert found.select('#examples ~ ul a[href^="examples.html#"]')
@@ -439,7 +440,7 @@ def test_a_decision_table_is_in_the_order_of_the_outcome(site: Path) -> None:
     def order(name: str) -> list[str]:
         found = []
         for body in page(site / f"{name}.html").select("table.decisions tbody"):
-            last = body.select('#row-granted td[data-label="What follows"]') or body.select(".group")
+            last = body.select(f'#{AUTHORIZED_ROW} td[data-label="What follows"]') or body.select(".group")
             found.append(" ".join(map(text, last[0].select(".usa-tag"))))
         return found
 
