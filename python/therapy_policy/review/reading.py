@@ -48,6 +48,11 @@ class Passage:
     parameters: tuple[str, ...]  # the names of the parameters that the lines read, each once
 
 
+def anchor_of(page: str) -> str:
+    """The name of the anchor of a page of rules, such as outpatient_pt.visit, by its path in the bundle."""
+    return page.removesuffix(".rego").removeprefix("therapy/").replace("/", ".")
+
+
 @dataclass(frozen=True)
 class Page:
     """One page of Rego."""
@@ -62,7 +67,7 @@ class Page:
     @property
     def anchor(self) -> str:
         """The name of its anchor on the site, such as outpatient_pt.visit."""
-        return self.path.removesuffix(".rego").removeprefix("therapy/").replace("/", ".")
+        return anchor_of(self.path)
 
     @property
     def rules(self) -> list[TitledRule]:

@@ -37,7 +37,7 @@ from therapy_policy.review.examples import Example, worked_examples
 from therapy_policy.review.figures import Figures
 from therapy_policy.review.glossary import glossary, link_terms
 from therapy_policy.review.matrix import MATRIX_EFFECTS, Matrix
-from therapy_policy.review.reading import Page, Passage, PolicyView, TitledRule
+from therapy_policy.review.reading import Page, Passage, PolicyView, TitledRule, anchor_of
 from therapy_policy.review.requests import Field, fields, in_words
 from therapy_policy.review.search import search_files
 from therapy_policy.review.signing import Signing
@@ -155,6 +155,7 @@ class Site:
 
     def files(self) -> dict[str, bytes]:
         """All files of the site, by name, in order."""
+        terms = glossary()
         pages: dict[str, tuple[str, dict[str, Any]]] = {
             "index.html": ("index.html", {"flow": self.flow, "status": self.status}),
             "clauses.html": ("clauses.html", {}),
@@ -172,7 +173,7 @@ class Site:
             "interpretations.html": ("interpretations.html", {}),
             "examples.html": ("examples.html", {}),
             "matrix.html": ("matrix.html", {"matrix": self.matrix, "MATRIX_EFFECTS": MATRIX_EFFECTS}),
-            "glossary.html": ("glossary.html", {"terms": glossary()}),
+            "glossary.html": ("glossary.html", {"terms": terms}),
             "search.html": ("search.html", {}),
             "versions.html": ("versions.html", {}),
             **{
@@ -187,7 +188,7 @@ class Site:
             name: self.environment.get_template(template).render({"here": name, "within": None} | more)
             for name, (template, more) in pages.items()
         }
-        linked = {name: link_terms(html, glossary()) for name, html in rendered.items()}
+        linked = {name: link_terms(html, terms) for name, html in rendered.items()}
         linked["glossary.html"] = rendered["glossary.html"]
         files = {name: html.encode() for name, html in linked.items()}
         files |= search_files(rendered, self.report)
@@ -508,7 +509,7 @@ class Site:
 
 def anchor(rule: TitledRule) -> str:
     """The name of the anchor of a rule in words, such as outpatient_pt.visit-46, or else of its page."""
-    page = rule.page.removesuffix(".rego").removeprefix("therapy/").replace("/", ".")
+    page = anchor_of(rule.page)
     return f"{page}-{rule.row}" if rule.name else page
 
 
