@@ -203,11 +203,11 @@ def test_dark_windows_are_dark_and_paper_is_light(site: Path, watched: Watched) 
     assert max(page.evaluate(background)) < 64
     page.emulate_media(color_scheme="dark", media="print")
     assert min(page.evaluate(background)) == 255
-    page.emulate_media(color_scheme="light", media="screen")
+    page.emulate_media(color_scheme="null", media="null")  # as the browser has it, for the tests after this one
 
 
 # The most sheets that a page may need.
-SHEETS = {"index.html": 6, "clause-PT-4.html": 8, "pt_visit.html": 14, "matrix.html": 28, "version-2.0.0.html": 12}
+SHEETS = {"index.html": 6, "clause-PT-4.html": 6, "pt_visit.html": 14, "matrix.html": 28, "version-2.0.0.html": 12}
 
 
 def test_each_printed_sheet_names_its_policy(site: Path, watched: Watched) -> None:
