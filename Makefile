@@ -22,7 +22,7 @@ BUILD = buildah build --format docker
 OPA_PATH = $$($(BIN)/python -m therapy_policy.toolchain.opa)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test test-opas test-spark test-quick fmt lint prose generate lock sbom fresh deploy-check deploy-manifests image rego-test python-test signed review proof classes mutants bench bench-spark soak clean
+.PHONY: help setup demo test test-opas test-spark test-quick fmt lint prose generate lock sbom fresh deploy-check deploy-manifests image rego-test python-test signed review lighthouse proof classes mutants bench bench-spark soak clean
 
 help:  ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1\t\2/' | expand -t 26
@@ -42,7 +42,7 @@ demo: setup  ## decide every example and explain the decisions
 	@PATH="$(abspath $(BIN)):$$PATH" $(BIN)/python -m tools.demo
 
 # make test REQUIRE_SIGNED=1 also asks that every interpretation and the release are signed.
-test: lint fresh rego-test python-test $(if $(REQUIRE_SIGNED),signed)  ## everything that must pass; CI runs it
+test: lint fresh rego-test python-test $(if $(REQUIRE_SIGNED),signed)  ## everything that must pass; CI runs it first
 	@echo "all tests passed" >&2
 
 test-opas: setup  ## what depends on OPA, on the other versions that it may be (toolchain/opa.py)
@@ -128,8 +128,11 @@ signed: setup
 python-test: setup
 	$(BIN)/pytest -n $(WORKERS) --dist worksteal -q
 
-review: setup  ## write the policy as a website to read and sign, into build/review
-	@$(COMMAND) review --output build/review
+review: setup  ## write the policy as a website to read and sign, into build/review and build/review.zip
+	@$(COMMAND) review --output build/review --zip build/review.zip
+
+lighthouse: review  ## what Lighthouse says of the review site, in a minute; run it on a quiet machine
+	@$(BIN)/python -m tests.review.lighthouse build/review
 
 proof: setup  ## the deep proof: 100,000 requests an engine, every class, every mutant
 	@$(BIN)/python -m proof.prove

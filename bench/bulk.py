@@ -7,6 +7,7 @@ import random
 import statistics
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from contextlib import closing
 from functools import partial
@@ -24,6 +25,9 @@ COMMAND = [sys.executable, "-m", "therapy_policy.cli", "bulk"]
 ALL_DIFFERENT, OT_CLAIMS = "requests that all differ", "OT claims"
 DIFFERENT, DIFFERENT_PROFILED, DIFFERENT_AIM = 60_000, 6_000, 20_000  # requests; per second
 CLAIMS, CLAIMS_PROFILED, CLAIMS_AIM = 1_000_000, 200_000, 300_000
+TIMES = 10  # the claims again, so that the start counts for little
+LEAST_FOR_MEMORY, MOST_BYTES = CLAIMS * TIMES, 2 << 30
+POLL_SECONDS = 0.2
 
 
 def available() -> bool:
@@ -41,26 +45,58 @@ def measure(opa: Path, scratch: Path, share: float) -> list[Figure]:
         trivial = 1 / statistics.median(seconds_of(call) for _ in range(200))
     file = scratch / "bulk.jsonl"
 
-    def figure(name: str, size: int, aim: int) -> Figure:
+    def run(name: str, size: int, aim: int) -> list[Figure]:
         progress(f"bulk: {size:,} {name} …")
         output, summary = scratch / "bulk.parquet", scratch / "summary.json"
-        run = [*COMMAND, str(file), "--output", str(output), "--summary", str(summary)]
-        rate = size / seconds_of(lambda: subprocess.run(run, capture_output=True))
+        command = [*COMMAND, str(file), "--output", str(output), "--summary", str(summary)]
+        peak = 0
+        begun = time.perf_counter()
+        with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as process:
+            while process.poll() is None:
+                peak = max(peak, _bytes_of_all(process.pid))
+                time.sleep(POLL_SECONDS)
+        rate = size / (time.perf_counter() - begun)
         if not output.is_file():  # the exit status is 1 if some claims are not valid
-            raise SystemExit(f"error: {' '.join(run)} wrote nothing")
+            raise SystemExit(f"error: {' '.join(command)} wrote nothing")
         output.unlink()
-        against = f"trivial policy, {trivial:,.0f}/s"
         questions = json.loads(summary.read_text(encoding="utf-8"))["questions"]
         label = f"bulk, {size:,} {name}; {questions:,} distinct questions"
-        return Figure(label, f"{rate:,.0f}/s", against, rate / trivial, f"≥ {aim:,}/s", rate >= aim)
+        against = f"trivial policy, {trivial:,.0f}/s"
+        figures = [Figure(label, f"{rate:,.0f}/s", against, rate / trivial, f"≥ {aim:,}/s", rate >= aim)]
+        if size >= LEAST_FOR_MEMORY and sys.platform == "linux":
+            memory = f"bulk, {size:,} {name}, memory of all processes"
+            aim_of_memory = f"≤ {MOST_BYTES >> 20:,} MiB"
+            figures.append(Figure(memory, f"{peak >> 20:,} MiB", aim=aim_of_memory, reached=peak <= MOST_BYTES))
+        return figures
 
     progress("bulk: writing the requests …")
     requests, claims = int(DIFFERENT * share), int(CLAIMS * share)
     file.write_text("".join(f"{json.dumps(request)}\n" for request in all_different(requests)), encoding="utf-8")
-    figures = [figure(ALL_DIFFERENT, requests, DIFFERENT_AIM)]
+    figures = run(ALL_DIFFERENT, requests, DIFFERENT_AIM)
     with file.open("wb") as lines:
         subprocess.run([sys.executable, "-m", "tools.sample_claims", str(claims)], cwd=ROOT, stdout=lines, check=True)
-    return [*figures, figure(OT_CLAIMS, claims, CLAIMS_AIM)]
+    figures += run(OT_CLAIMS, claims, CLAIMS_AIM)
+    _repeat(file)
+    return figures + run(OT_CLAIMS, claims * TIMES, CLAIMS_AIM)
+
+
+def _repeat(file: Path) -> None:
+    """Write the claims again and again into the file, each time with other ids."""
+    once = file.read_bytes()
+    with file.open("ab") as lines:
+        for number in range(1, TIMES):
+            lines.write(once.replace(b'"request_id": "OT-1-', b'"request_id": "OT-1%d-' % number))
+
+
+def _bytes_of_all(process: int) -> int:
+    """The memory of a process and those that it started; what they share counts once (Linux)."""
+    try:
+        rollup = Path(f"/proc/{process}/smaps_rollup").read_text()
+        children = Path(f"/proc/{process}/task/{process}/children").read_text().split()
+    except OSError:  # it has ended, or this is not Linux
+        return 0
+    proportional = next((int(line.split()[1]) for line in rollup.splitlines() if line.startswith("Pss:")), 0)
+    return 1024 * proportional + sum(_bytes_of_all(int(child)) for child in children)
 
 
 def samples(share: float) -> dict[str, list[bytes]]:

@@ -42,7 +42,11 @@ def test_the_job_writes_what_the_embedded_client_decides(cluster: Cluster, tmp_p
     assert done.stdout.splitlines()[0] == f"{len(expected)} decisions -> {output}"
     assert f"{authorized} authorized" in done.stdout
 
+    missing = submit(cluster, "--input", str(tmp_path / "missing.jsonl"), "--output", str(tmp_path / "other"))
+    assert missing.returncode == 2
+    # spark-submit writes what the job writes to standard error to its standard output.
+    assert f"error: {tmp_path / 'missing.jsonl'} does not exist. Give --input" in missing.stdout
+
     again = submit(cluster, *options)
     assert again.returncode == 2
-    # Spark may log into the same line.
-    assert f"error: {output} already exists. Give another name, or use --force." in again.stderr
+    assert f"error: {output} already exists. Give another name, or use --force." in again.stdout

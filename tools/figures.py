@@ -1,8 +1,8 @@
 """Writes python/therapy_policy/review/figures.json: what the review says of tests, of coverage and of classes.
 
 None of that is in a bundle. The tests come from tools/rego_tests.py, the classes from proof/results/classes.json, which
-`make classes` writes, so that the enumeration is not run again. Both name the policy that they were made with, and a
-review of another one says so.
+`make classes` writes, so that the enumeration is not run again, and the last full proof from docs/proof.md, which
+`make proof` writes. Each names the policy that it was made with, and a review of another one says so.
 
 In pages that people write, it keeps in step what depends on the policy: a warning below figures that were measured with
 another one, and the versions in the examples of docs/changes.md.
@@ -28,6 +28,7 @@ from tools import rego_tests
 ROOT = Path(__file__).resolve().parent.parent
 POLICIES = ROOT / "policies"
 CLASSES = ROOT / "proof/results/classes.json"
+PROOF = ROOT / "docs/proof.md"
 FIGURES = ROOT / "python/therapy_policy/review/figures.json"
 MEASURED = tuple(ROOT / f"docs/{name}.md" for name in ("benchmarks", "classes", "proof"))
 SECTIONS = (  # the figures of `make soak` and `make bench-spark`, and those that were measured and written by hand
@@ -118,7 +119,29 @@ def figures(bundle: Bundle) -> dict[str, Any]:
         "coverage": results["coverage"],
         "tests": [with_names(test, words, codes) for test in results["tests"]],
         "classes": json.loads(CLASSES.read_text(encoding="utf-8")),
+        "proof": proof_of(PROOF.read_text(encoding="utf-8")),
     }
+
+
+# --- The last full proof ---------------------------------------------------------------------------------------------
+
+
+def proof_of(page: str) -> dict[str, Any]:
+    """What docs/proof.md says: the policy, and the parts of the proof with the date and the numbers of each.
+
+    Raises `ValueError` if the page is not as `make proof` writes it.
+    """
+    policy = re.search(r"^Policy (\S+), digest `([0-9a-f]{64})`, with OPA (\S+)$", page, re.MULTILINE)
+    rows = re.findall(r"^\| (.+) \| (.+) \|$", page, re.MULTILINE)
+    parts: list[dict[str, Any]] = []
+    for name, number in rows[2:]:  # below the heading and its rule
+        if bold := re.fullmatch(r"\*\*(.+)\*\*", name):
+            parts.append({"name": bold[1], "date": number, "results": []})
+        else:
+            parts[-1]["results"].append([name, number])
+    if not policy or not parts:
+        raise ValueError(f"{PROOF.name} does not name the policy and the parts of its proof")
+    return {"policy_version": policy[1], "policy_digest": policy[2], "opa": policy[3], "parts": parts}
 
 
 # --- Rego tests ------------------------------------------------------------------------------------------------------

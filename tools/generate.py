@@ -2,7 +2,7 @@
 
 What is written once in policies/ and schemas/ is turned here into what else needs it: the validators in Rego and the
 tables that they look things up in, one schema for each request type, the manifest, the page of reason codes in docs/,
-the FHIR Questionnaires, and the compiled bundle that the Python package ships.
+the compiled bundle that the Python package ships, the FHIR Questionnaires, and the style sheet of the review.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ import datetime
 import filecmp
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -20,17 +21,20 @@ import tarfile
 import tempfile
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 import yaml
 
 from therapy_policy.policy.bundles import Bundle, build
 from therapy_policy.policy.check import ceiling_for_rules, check_directory
+from therapy_policy.toolchain.node import find_node, installed
 from therapy_policy.toolchain.opa import find_opa
 from tools.questionnaires import questionnaires
 from tools.validators import Validators
 
 ROOT = Path(__file__).resolve().parent.parent
 GLOSSARY = Path("python/therapy_policy/review/glossary.md")
+THEME = Path("python/therapy_policy/review/theme")
 
 
 def main() -> int:
@@ -58,9 +62,8 @@ def main() -> int:
 
 
 def copy_sources(fresh: Path) -> None:
-    for part in ("policies", "schemas"):
+    for part in ("policies", "schemas", THEME):
         shutil.copytree(ROOT / part, fresh / part)
-    (fresh / GLOSSARY).parent.mkdir(parents=True)
     shutil.copyfile(ROOT / GLOSSARY, fresh / GLOSSARY)
 
 
@@ -74,7 +77,7 @@ def generate(root: Path) -> list[Path]:
     made = [*schemas(root), *validators(root), *tables(root), ceiling(root)]
     subprocess.run([opa, "fmt", "--write", root / "policies/therapy/request"], check=True)
     made += [manifest(root), reason_codes(root), glossary(root)]
-    return [*made, *bundles(root), *check_files(root), *forms(root)]
+    return [*made, *bundles(root), *check_files(root), *forms(root), style(root)]
 
 
 def read_yaml(path: Path) -> Any:
@@ -280,6 +283,23 @@ def forms(root: Path) -> list[Path]:
     for name, content in questionnaires(schema, version).items():
         made.append(Path(f"python/therapy_policy/policy/packaged/questionnaires/{name}.json"))
         write_json(root / made[-1], content, indent=2)
+    return made
+
+
+def style(root: Path) -> Path:
+    """The style sheet of the review: USWDS with our theme, each of its images as a data URL."""
+    made, packages = Path("python/therapy_policy/review/style.css"), installed(project=ROOT / THEME)
+    uswds = packages / "@uswds/uswds"
+    options = ["--style=compressed", "--no-charset", "--no-source-map", "--quiet-deps", f"--load-path={uswds}/packages"]
+    files = [root / THEME / "style.scss", root / made]
+    subprocess.run([find_node(), packages / "sass/sass.js", *options, *files], check=True)
+
+    def as_data(image: re.Match[str]) -> str:
+        svg = (uswds / "dist/img" / image[1]).read_text(encoding="utf-8").strip()
+        return f'url("data:image/svg+xml,{quote(svg, safe="/:=; ()")}")'
+
+    css = (root / made).read_text(encoding="utf-8")
+    (root / made).write_text(re.sub(r'url\("img/([^"]+)"\)', as_data, css), encoding="utf-8")
     return made
 
 

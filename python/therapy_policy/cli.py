@@ -882,7 +882,7 @@ def diff(
     """
     from therapy_policy.change.diff import diff as compare
     from therapy_policy.change.diff import examples
-    from therapy_policy.change.render import html_page, print_report
+    from therapy_policy.change.render import print_report
     from therapy_policy.classes import REQUEST_TYPES
     from therapy_policy.files import stoppable
 
@@ -894,6 +894,8 @@ def diff(
         bundles = _bundle(old), _bundle(new)
         document = compare(*bundles, request_type or list(REQUEST_TYPES), examples(), quick=quick)
     if html is not None:
+        from therapy_policy.review.diff_page import html_page
+
         with open(html, "w", encoding="utf-8") as file:
             file.write(html_page(document))
     if as_json:
@@ -996,6 +998,10 @@ def review(
             help="Where the site goes: a new or empty directory, or an earlier review to replace.",
         ),
     ],
+    zip_file: Annotated[
+        Path | None,
+        typer.Option("--zip", metavar="FILE", help="Also write the site as one zip file, to hand on or to publish."),
+    ] = None,
     bundle: BundleName = None,
     sign_offs: SignOffs = None,
 ) -> int:
@@ -1008,11 +1014,19 @@ def review(
     Exit status: 0 written, 2 a file or usage error, 3 OPA, the engine or Graphviz is unavailable.
     """
     from therapy_policy.policy.bundles import directory_of_records
+    from therapy_policy.review.published import write_zip
     from therapy_policy.review.site import check_output, write_site
 
     check_output(output)
+    if zip_file and zip_file.resolve().is_relative_to(output.resolve()):
+        raise typer.BadParameter(
+            "the file would be in the directory of the site; name one beside it", param_hint="--zip"
+        )
     records = _records(sign_offs) or directory_of_records(bundle)
-    index = write_site(_bundle(bundle), output, lambda step: print(step, file=sys.stderr, flush=True), records)
+    policy = _bundle(bundle)
+    index = write_site(policy, output, lambda step: print(step, file=sys.stderr, flush=True), records)
+    if zip_file:
+        write_zip(index.parent, policy.version, zip_file)
     _write_text(f"{index}\n")
     return DECIDED
 

@@ -33,7 +33,7 @@ def explain(decision: Decision, console: Console) -> None:
     console.print()
     console.print(Text(headline(decision), style=f"bold {OUTCOMES[decision['outcome']][1]}"))
     console.print()
-    console.print(_facts(decision, register["policy"]["version"]))
+    console.print(_facts(decision, register))
     if decision["lines"]:
         console.print()
         console.print(_lines(decision))
@@ -64,9 +64,12 @@ def _grid() -> Table:
     return grid
 
 
-def _facts(decision: Decision, packaged_version: str) -> Table:
+def _facts(decision: Decision, register: Any) -> Table:
+    packaged_version = register["policy"]["version"]
     grid = _grid()
     grid.add_row("authorized", Text(authorized_in_words(decision["authorized"])))
+    for clause in decision["authorized_under"]:
+        grid.add_row(f"under clause {clause}", Text(register["clauses"].get(clause, {}).get("summary", "")))
     if route := decision["route"]:
         grid.add_row("referral", Text(route_in_words(route)))
     if contact := decision["contact"]:

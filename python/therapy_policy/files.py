@@ -66,7 +66,7 @@ def stoppable() -> Iterator[None]:
 
 @contextmanager
 def progress_bar(total_bytes: int | None, visible: bool) -> Iterator[Callable[[int, int], None]]:
-    """Show a progress bar if standard error is a terminal.
+    """Show a progress bar with the decisions a second and the time left, if standard error is a terminal.
 
     Call the function that this yields with the number of bytes just read and of all lines decided so far.
     """
@@ -74,12 +74,13 @@ def progress_bar(total_bytes: int | None, visible: bool) -> Iterator[Callable[[i
     from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn
 
     console = Console(stderr=True)
-    columns = (BarColumn(), DownloadColumn(), TextColumn("{task.fields[lines]:,} decisions"), TimeRemainingColumn())
+    decisions = TextColumn("{task.fields[lines]:,} decisions, {task.fields[rate]:,.0f}/s")
+    columns = (BarColumn(), DownloadColumn(), decisions, TimeRemainingColumn())
     disable = not (visible and console.is_terminal)
     with Progress(*columns, console=console, transient=True, redirect_stdout=False, disable=disable) as bar:
-        task = bar.add_task("", total=total_bytes, lines=0)
+        task = bar.add_task("", total=total_bytes, lines=0, rate=0)
 
         def advance(bytes_read: int, lines: int) -> None:
-            bar.update(task, advance=bytes_read, lines=lines)
+            bar.update(task, advance=bytes_read, lines=lines, rate=lines / (bar.tasks[task].elapsed or 1))
 
         yield advance

@@ -86,7 +86,7 @@ def test_each_missed_aim_has_a_profile(page: str) -> None:
 
 
 def test_bulk_is_measured_if_there_is_such_a_command(page: str) -> None:
-    assert page.count("\n| bulk, ") == (2 if bulk.available() else 0)
+    assert page.count("\n| bulk, ") == (3 if bulk.available() else 0)
 
 
 @pytest.mark.parametrize("engine", ENGINES)

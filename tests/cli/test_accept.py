@@ -85,7 +85,7 @@ def test_more_visits_from_a_date_to_come_are_a_minor_version(root: Path) -> None
     add_entry(root, NEXT_MINOR, DAY)
     output, errors = accept(root, "--date", DAY, "--yes", "--sample", "pt_referral")
     output = " ".join(output.split())
-    assert f"outpatient_pt.initial_visits, from {START}: added" in output
+    assert f"outpatient_pt.initial_visits, from {START}, nonacute.treatment: 5 → 8 (new period)" in output
     assert "of dates to come" in output
     assert "of dates that have passed" not in output
     assert f"releases/{NEXT_MINOR}.yaml" in output

@@ -374,7 +374,7 @@ def test_progress_is_shown_in_a_terminal(tmp_path: Path) -> None:
     assert status == 1
     size = CLAIMS.stat().st_size / 1000
     assert f"{size:.1f}/{size:.1f} kB" in written
-    assert "240 decisions " in written
+    assert "240 decisions, " in written
     assert "\x1b[?25h" in written  # the cursor is back
     assert "240 decisions: " in written.splitlines()[-1]
 

@@ -16,6 +16,7 @@ from tests.cli.command import run, start
 from tests.cli.policies import PARAMETERS, change_data, policy_of_the_day
 from therapy_policy import BundleNotUsable, EmbeddedClient
 from therapy_policy.change.flips import Comparer
+from therapy_policy.change.render import change_as_text
 from therapy_policy.policy.bundles import load
 from therapy_policy.policy.check import ceiling_for_rules
 
@@ -303,7 +304,39 @@ def test_a_negation_that_is_dropped_flips_both_ways_and_makes_a_page(
     html = page.read_text(encoding="utf-8")
     assert document["verdict"] in html
     assert "PT_NOTE_NOT_NUMBERED" in html
-    assert not re.search(r"<(script|link|img)|https?:|url\(", html)
+    before, style, after = re.split(r"</?style>", html)
+    assert not re.search(r"<(script|link|img)|https?:|url\(", before + after)
+    assert set(re.findall(r'url\("?([^:")]*)', style)) <= {"", "data"}
+
+
+def test_a_list_that_gets_a_code_shows_the_code(policy: Path, edited: Edit) -> None:
+    def from_2027(parameters: Any) -> None:
+        periods = parameters["pediatric_ot"]["procedure_codes"]["periods"]
+        fewer = copy.deepcopy(periods[0]["value"])
+        del fewer["97535"]
+        periods.append({"from": "2027-01-01", "value": fewer})
+
+    without = edited((PARAMETERS, from_2027))
+    added, removed = (
+        report(*policies, "--quick", "--type", "referral_route", status=0)["data"]
+        for policies in ((without, policy), (policy, without))
+    )
+    place = "pediatric_ot.procedure_codes, from 2027-01-01, 97535"
+    assert [(each["place"], "old" in each, each["period"]) for each in added] == [(place, False, "removed")]
+    assert [(each["place"], "new" in each, each["period"]) for each in removed] == [(place, False, "added")]
+    text = diff(policy, without, "--quick", "--type", "referral_route").stdout.decode()
+    assert f"{place}: removed: " in " ".join(text.split())
+
+
+def test_a_long_value_is_never_cut_off_before_its_difference() -> None:
+    codes = [f"{number}" for number in range(97000, 97100)]
+    change = {"area": "Ceiling", "place": "codes", "old": codes, "new": [*codes, "99999"], "wording": False}
+    old, new = change_as_text(change).split(" → ")
+    assert "99999" not in old
+    assert '"97099", "99999"]' in new
+    assert max(len(old), len(new)) < 200
+    longer = change | {"new": ["96999", *codes]}
+    assert change_as_text(longer).split(" → ")[1].startswith('["96999", "97000"')
 
 
 def test_a_later_beginning_flips_the_day_between(policy: Path, edited: Edit) -> None:

@@ -96,10 +96,10 @@ def records_of(root: Path) -> list[Point]:
 
 
 def accepted(root: Path) -> None:
-    """Write the record of a release with the policy, as `accept` would."""
+    """Write the record of a first release with the policy, as `accept` would."""
     (root / "releases").mkdir()
     record = asdict(releases_of(ROOT)[-1])
-    record |= {"version": VERSION, "text_digest": bundles.load(str(root)).digest_of_everything}
+    record |= {"version": VERSION, "previous": None, "text_digest": bundles.load(str(root)).digest_of_everything}
     (root / "releases" / f"{VERSION}.yaml").write_text(yaml.safe_dump(record), encoding="utf-8")
 
 
@@ -251,6 +251,12 @@ def test_a_file_of_verdicts(root: Path, name: str, dump: Callable[[object], str]
         ("v.json", '[{"subject": "INT-1", "verdict": "confirmed", "comment": "\\ud800"}]', "not text in UTF-8"),
         ("v.json", "[", "v.json: This is not JSON"),
         ("missing.yaml", None, "missing.yaml cannot be read"),
+        (
+            "v.yaml",
+            f"- {json.dumps({'subject': 'INT-1', 'verdict': 'confirmed', 'digest': '0' * 64})}\n",
+            "the text of INT-1 is not the one that the verdict is on",
+        ),
+        ("v.yaml", "- {subject: INT-1, verdict: confirmed, digest: abc}\n", "v.yaml:1: `digest` is"),
     ],
 )
 def test_a_file_of_verdicts_that_cannot_be_used(root: Path, name: str, text: str | None, named: str) -> None:
@@ -507,11 +513,11 @@ def test_the_site_shows_who_signed(root: Path) -> None:
         entry = page.find(id=name)
         assert entry
         assert words in " ".join(entry.get_text(" ").split())
-        assert [badge["class"][1] for badge in entry.select("dl.facts .badge")] == ([state] if state else [])
+        assert [badge["class"][1] for badge in entry.select("dl.facts .usa-tag")] == ([state] if state else [])
         assert (f"therapy-policy sign-off {name}" in entry.get_text()) == (state != "signed")
     overview = BeautifulSoup((output / "index.html").read_text(encoding="utf-8"), "html.parser")
     words = " ".join(overview.get_text(" ").split())
-    assert f"1 signed, 1 to change, 1 stale, {len(INTERPRETATIONS) - 3} open" in words
+    assert f"1 signed, {len(INTERPRETATIONS) - 3} open, 1 stale, 1 to change" in words
     assert "INT-1 (First Reviewer, 2026-03-02)" in words
     assert "INT-3 (Second Reviewer, 2026-03-03)" in words
     release = overview.find(id="sign")

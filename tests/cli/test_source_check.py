@@ -616,8 +616,8 @@ def test_the_review_shows_the_last_check(tmp_path: Path) -> None:
     result = run("review", "--output", site, "--bundle", tmp_path / "policies")
     assert result.returncode == 0, result.stderr.decode()
     page = BeautifulSoup((site / "index.html").read_text(encoding="utf-8"), "html.parser")
-    facts = {fact.dt.text: fact.dd.text for fact in page.select("dl.facts > div") if fact.dt and fact.dd}
-    assert facts["Source last checked"] == "on 2026-01-01 by a: unchanged (policy 1.0.0)"
+    status = [" ".join(line.get_text(" ").split()) for line in page.select(".tp-status__line")]
+    assert "Source page Checked on 2026-01-01 By a: unchanged (policy 1.0.0)." in status
 
 
 # --- Files and bundles that cannot be used

@@ -15,21 +15,26 @@ from therapy_policy import SidecarClient
 
 # Of processor time, for half a second on two processors: OPA also collects garbage on the other one.
 MOST_SECONDS = {"embedded": 0.5, "sidecar": 1.0}
-MOST_BYTES = 50 << 20
-MOST_BYTES_IN_OPA = 150 << 20  # of all together, between two collections of garbage; one alone takes at most 61 MB
+MOST_BYTES = 55_000_000
+LARGEST_IN_OPA = ("pt_extension", "invalid, sidecar")
+LARGEST_EMBEDDED = ("pt_treatment_plan invalid, embedded", "pt_extension invalid, sidecar")
+MOST_BYTES_OF_ALL_IN_OPA = 150 << 20  # with the garbage between two collections
 
+# A process of its own for each request, because the memory of an instance never shrinks. What the parent used does not
+# count, so the figure is not that of getrusage.
 EMBEDDED_PEAK = """
-import resource, sys
+import sys
+from pathlib import Path
+from tests.client.test_worst_requests import peak_bytes
 from tests.client.worst_requests import kept
 from therapy_policy import EmbeddedClient
 
 with EmbeddedClient() as client:
     client.decide(None)
-    texts = [text for _, _, text in kept()]
-    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    for text in texts:
-        client.decide_text(text)
-    print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before)
+    text = list(kept())[int(sys.argv[1])][2]
+    before = peak_bytes("self")
+    client.decide_text(text)
+    print(peak_bytes("self") - before)
 """
 
 
@@ -52,26 +57,36 @@ def test_each_takes_little_processor_time(name: str, engines: dict[str, Engine])
         assert valid == what.startswith("valid,")
 
 
-def test_all_together_take_little_memory_in_opa(tmp_path: Path) -> None:
-    # With Go's own setting, so that this is what the requests take, and not what `serve` lets lie.
-    options = {"GOGC": "100"}
+@pytest.mark.parametrize(
+    ("gogc", "most", "alone"), [("100", MOST_BYTES_OF_ALL_IN_OPA, False), ("25", MOST_BYTES, True)]
+)
+def test_they_take_little_memory_in_opa(tmp_path: Path, gogc: str, most: int, alone: bool) -> None:
+    """All together with Go's own setting; and the largest alone, with the garbage collected often."""
+    texts = [text for request_type, what, text in kept() if not alone or (request_type, what) == LARGEST_IN_OPA]
     with (
-        running_sidecar(tmp_path / "log", **options) as sidecar,
+        running_sidecar(tmp_path / "log", GOGC=gogc) as sidecar,
         SidecarClient(sidecar.url, deadline_seconds=60) as client,
     ):
         client.decide(None)
         before = peak_bytes(opa_of(sidecar))
-        for _, _, text in kept():
+        for text in texts:
             client.decide_text(text)
-        assert peak_bytes(opa_of(sidecar)) - before < MOST_BYTES_IN_OPA
+        assert 0 < peak_bytes(opa_of(sidecar)) - before < most
 
 
-def test_all_together_take_little_memory_embedded() -> None:
-    done = subprocess.run([sys.executable, "-c", EMBEDDED_PEAK], capture_output=True, text=True, check=True)
-    assert int(done.stdout) * 1024 < MOST_BYTES
+LARGEST = [
+    number for number, (request_type, what, _) in enumerate(kept()) if f"{request_type} {what}" in LARGEST_EMBEDDED
+]
 
 
-def peak_bytes(process: int) -> int:
+@pytest.mark.parametrize("number", LARGEST)
+def test_each_takes_little_memory_embedded(number: int) -> None:
+    command = [sys.executable, "-c", EMBEDDED_PEAK, str(number)]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    assert 0 < int(done.stdout) < MOST_BYTES
+
+
+def peak_bytes(process: int | str) -> int:
     """Return the most memory that a process has had at any time (Linux)."""
     status = Path(f"/proc/{process}/status").read_text()
     return 1024 * next(int(line.split()[1]) for line in status.splitlines() if line.startswith("VmHWM"))

@@ -117,10 +117,12 @@ class Watched:
         self.requests.clear()
         assert seen == {"complaints": [], "requests": []}
 
-    def accessibility_problems(self) -> list[str]:
-        """What axe finds that is serious or critical, with the places."""
+    def accessibility_problems(self, *rules: str) -> list[str]:
+        """What axe finds that is serious or critical, with the places; only by some of its rules if they are named."""
         self.page.evaluate((installed() / "axe-core" / "axe.min.js").read_text(encoding="utf-8"))
-        found = self.page.evaluate("() => axe.run({ preload: false }).then((results) => results.violations)")
+        only = {"runOnly": {"type": "rule", "values": list(rules)}} if rules else {}
+        options = {"preload": False, "rules": {"target-size": {"enabled": not rules}}} | only
+        found = self.page.evaluate("(options) => axe.run(options).then((results) => results.violations)", options)
         return [
             f"{each['impact']}: {each['help']}: {[node['html'] for node in each['nodes']]}"
             for each in found
@@ -146,7 +148,8 @@ def watched_page(browser: Browser, *, width: int = 1280, javascript: bool = True
             watched.complaints.append(message.text)
 
     def fail(request: Request) -> None:
-        watched.complaints.append(f"{request.url}: {request.failure}")
+        if request.failure != "net::ERR_ABORTED":  # such as the icon, when a test opens the next page
+            watched.complaints.append(f"{request.url}: {request.failure}")
 
     context.route(lambda url: not url.startswith("file:"), refuse)
     watched.page.on("websocket", lambda socket: watched.requests.append(socket.url))

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
+from typing import Any
 
 import pytest
 from playwright.sync_api import Browser, Page
@@ -11,12 +12,44 @@ from playwright.sync_api import Browser, Page
 from tests.cli.command import run
 from tests.review.browser import Watched, running_browser, watched_page
 from therapy_policy import EmbeddedClient
+from therapy_policy.files import packaged_json
+from therapy_policy.policy import bundles
+from therapy_policy.review.decision_tables import DecisionTables
+from therapy_policy.review.figures import Figures
+from therapy_policy.review.reading import PolicyView
 
 
 @pytest.fixture(scope="session")
 def client() -> Iterator[EmbeddedClient]:
     with EmbeddedClient() as client:
         yield client
+
+
+def policy_view(parameters: Mapping[str, Any] | None = None) -> PolicyView:
+    """The packaged policy, with other parameters if they are given."""
+    policy = PolicyView(
+        bundles.packaged_bundle(), packaged_json("request.schema.json")["properties"]["request_type"]["enum"]
+    )
+    if parameters is not None:
+        vars(policy)["therapy"] = policy.therapy | {"parameters": parameters}
+    return policy
+
+
+@pytest.fixture(scope="session")
+def tables() -> DecisionTables:
+    return DecisionTables(policy_view(), Figures())
+
+
+@pytest.fixture(scope="session")
+def changed() -> DecisionTables:
+    """The tables of a policy with more treatment visits from 2027-01-01 on."""
+    parameters = dict(policy_view().therapy["parameters"])
+    visits = parameters["outpatient_pt"]["initial_visits"]
+    value = visits["periods"][0]["value"]
+    later = value | {"nonacute": value["nonacute"] | {"treatment": 8}}
+    periods = [*visits["periods"], {"from": "2027-01-01", "value": later}]
+    parameters["outpatient_pt"] = parameters["outpatient_pt"] | {"initial_visits": visits | {"periods": periods}}
+    return DecisionTables(policy_view(parameters), Figures())
 
 
 @pytest.fixture(scope="session")

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import base64
 import io
 import json
 import re
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -12,16 +14,24 @@ import pytest
 from playwright.sync_api import Browser, Locator, Page, expect
 from rich.console import Console
 
-from tests.cli.command import EXAMPLES, as_printed
+from tests.cli.command import EXAMPLES, ROOT, as_printed, run
 from tests.review.browser import Watched, watched_page
 from therapy_policy import Decision, EmbeddedClient, SidecarClient
 from therapy_policy.client.decision import Client
 from therapy_policy.explain import explain
 from therapy_policy.files import packaged_json
-from therapy_policy.review.try_it import PACKAGE
+from therapy_policy.policy import bundles
+from therapy_policy.policy.releases import releases_of, version_number
+from therapy_policy.review.site import Site
+from therapy_policy.review.try_it import PACKAGE, policy_before
 
 WORKED: list[dict[str, Any]] = json.loads((PACKAGE / "examples.json").read_text(encoding="utf-8"))
 PUBLISHED = sorted(EXAMPLES.glob("*.json"))
+BEFORE = [
+    release.version
+    for release in releases_of(ROOT)
+    if version_number(release.version) < version_number(bundles.packaged_bundle().version)
+][-1]
 SCHEMA = packaged_json("request.schema.json")
 TITLES = {
     kind: SCHEMA["definitions"][kind]["title"] for kind in SCHEMA["properties"]["request_type"]["enum"]
@@ -41,9 +51,19 @@ def expect_decision(page: Page, text: str | bytes, client: Client) -> Decision:
     return decision
 
 
+WORDS = """() => {
+  const others = [...document.querySelectorAll("[data-page-only]")];
+  others.forEach((each) => (each.hidden = true));
+  const texts = ["try-outcome", "try-explanation"].map((id) => document.getElementById(id).innerText);
+  others.forEach((each) => (each.hidden = false));
+  return texts.join(" ");
+}"""
+
+
 def words_of_page(page: Page) -> list[str]:
-    shown = [page.locator(place).inner_text() for place in ("#try-outcome", "#try-explanation")]
-    return " ".join(shown).split()
+    """The words of the page that the command prints, too."""
+    text: str = page.evaluate(WORDS)
+    return text.split()
 
 
 def words_of_command(decision: Decision) -> list[str]:
@@ -51,7 +71,7 @@ def words_of_command(decision: Decision) -> list[str]:
     with console.capture() as captured:
         explain(decision, console)
     lines = (re.sub(r"^ *[0-9]+\. ", "", line).rstrip() for line in captured.get().splitlines())
-    return " ".join(re.sub(r"  \((/.*)\)$", r" \1", line) for line in lines).split()
+    return " ".join(re.sub(r"  \(/.*\)$", "", line) for line in lines).split()
 
 
 def choose_type(page: Page, kind: str) -> None:
@@ -83,6 +103,7 @@ def asked_on(page: Page) -> str:
 
 def test_every_worked_example(page: Page, asking_sidecar: SidecarClient) -> None:
     for example in WORKED:
+        choose_type(page, example["request"]["request_type"])
         page.get_by_label("Example").select_option(label=example["title"])
         page.get_by_role("button", name="Load the example").click()
         expect_decision(page, json.dumps(example["request"]), asking_sidecar)
@@ -118,12 +139,21 @@ def label_of(name: str) -> str:
     return words[:1].upper() + words[1:]
 
 
+def named(label: str) -> re.Pattern[str]:
+    """The whole name of a field: its label, what it is a part of, and whether it is optional."""
+    return re.compile(rf"^{re.escape(label)}( \([^()]*\))*$")
+
+
+def group_of(place: Page | Locator, label: str) -> Locator:
+    return place.get_by_role("group", name=named(label))
+
+
 def fill(group: Locator, label: str, value: Any) -> None:
     """Fill in what has a label in a group, as a person does."""
-    inner = group.get_by_role("group", name=label, exact=True)
-    field = group.get_by_label(re.compile(rf"^{label}( \(optional\))?$"))
+    inner = group_of(group, label)
+    field = group.get_by_label(named(label))
     if isinstance(value, bool):
-        inner.get_by_label("yes" if value else "no", exact=True).check()
+        inner.get_by_text("Yes" if value else "No", exact=True).click()
     elif isinstance(value, dict):
         state(inner)
         fill_object(inner, value)
@@ -143,10 +173,19 @@ def fill(group: Locator, label: str, value: Any) -> None:
         field.fill(str(value))
 
 
+def box_of(group: Locator) -> Locator:
+    """The box of a group to say that the request states it."""
+    return group.locator("> .usa-checkbox > input")
+
+
 def state(group: Locator) -> None:
-    stated = group.get_by_role("checkbox", name="stated").first
-    if stated.count() and stated.locator("xpath=../..").get_attribute("class") == group.get_attribute("class"):
-        stated.check()
+    box = box_of(group)
+    if box.count() and not box.is_checked():
+        toggle(box)
+
+
+def toggle(box: Locator) -> None:
+    box.locator("xpath=../label").click()
 
 
 def test_with_the_keyboard_alone(page: Page, client: EmbeddedClient) -> None:
@@ -164,21 +203,21 @@ def test_with_the_keyboard_alone(page: Page, client: EmbeddedClient) -> None:
     keyboard.type("Pediatric")
     for label, text in {
         "Benefit status": "covered",
-        "Service date": "2026-03-12",
+        "Service date": "03122026",  # the parts of a date, as the browser asks for them
         "Medical necessity": "established",
     }.items():
         tab_to(label)
         keyboard.type(text)
     tab_to("Units already authorized")
     keyboard.type("0")
-    tab_to("Procedure code")
+    tab_to("Procedure code (service line 1)")
     keyboard.type("97530")
-    tab_to("Units")
+    tab_to("Units (service line 1)")
     keyboard.type("3")
     tab_to("Add a service line")
     keyboard.press("Enter")
     keyboard.type("97140")  # the new line has the focus
-    tab_to("Units")
+    tab_to("Units (service line 2)")
     keyboard.type("1")
     tab_to("Decide")
     keyboard.press("Enter")
@@ -187,7 +226,7 @@ def test_with_the_keyboard_alone(page: Page, client: EmbeddedClient) -> None:
     assert decision["outcome"] == "partially_authorized"
     tab_to("service lines › 2 › procedure code")
     keyboard.press("Enter")
-    expect(page.get_by_label("Procedure code").nth(1)).to_be_focused()
+    expect(page.get_by_label("Procedure code (service line 2)")).to_be_focused()
     keyboard.press("Control+A")
     keyboard.type("97110")
     expect(page.locator("#try-outcome")).to_contain_text("is authorized.")
@@ -254,7 +293,7 @@ def described(field: Locator) -> str:
 
 def test_nothing_is_wrong_before_it_is_asked(page: Page) -> None:
     expect(page.locator("#try-outcome")).to_contain_text("No decision yet")
-    page.get_by_label("Units", exact=True).fill("four")
+    page.get_by_label(named("Units")).fill("four")
     page.wait_for_timeout(600)
     expect(page.locator("#try-outcome")).to_contain_text("No decision yet")
     assert page.locator('[aria-invalid="true"]').count() == 0
@@ -262,35 +301,47 @@ def test_nothing_is_wrong_before_it_is_asked(page: Page) -> None:
 
 def test_a_wrong_entry_is_told_at_its_field(page: Page) -> None:
     choose_type(page, "pt_visit")
-    units = page.get_by_label("Units", exact=True)
+    units = page.get_by_label("Units (visit)", exact=True)
     units.fill("four")
     decide(page)
     expect(units).to_have_attribute("aria-invalid", "true")
-    assert "a whole number from 1 to 99, in plain digits" in described(units)
+    assert "Write four as 4." in described(units)
     date = page.get_by_label("Service date")
-    assert "missing" in described(date)
+    assert "Choose a date." in described(date)
     assert page.get_by_label("Progress note number").get_attribute("aria-invalid") is None
     units.fill("4")
     expect(units).not_to_have_attribute("aria-invalid", "true")
-    assert "missing" not in described(units)
-    assert "missing" in described(date)
+    assert "Write" not in described(units)
+    assert "Choose a date." in described(date)
 
 
 def test_each_wrong_place_has_its_field(page: Page, client: EmbeddedClient) -> None:
     text = (EXAMPLES / "bad_request.json").read_text(encoding="utf-8")
     put_json(page, text)
     decision = expect_decision(page, text, client)
-    problems = page.locator(".try-problem:visible").all_inner_texts()
-    assert sorted(problems) == sorted(f"{reason['message']} {reason['remedy']}" for reason in decision["reasons"])
+    assert sorted(page.locator(".try-problem:visible").all_inner_texts()) == sorted(
+        [
+            "Choose one of these: covered, not covered, unverified.",
+            "There is no February 30.",
+            "Choose one of these: acute, nonacute.",
+            "Write this number in plain digits, without e.",
+            "4 is here as a text. Enter it as a number.",
+            "Enter a whole number from 0 to 99.",
+            "Fill in this part.",
+            "Choose yes or no.",
+            "This field is not part of this request type. Send the request without this field.",
+        ]
+    )
+    assert len(decision["reasons"]) == 9
 
     # What no input could hold stays as it is until a person enters something else, or removes it.
     fill(page.get_by_role("group", name=TITLES["pt_visit"]), "Service date", "2026-03-02")
     kept = json.loads(asked_on(page))
     assert (kept["member_number"], kept["tier"], kept["visit"]["units"]) == ("withheld", "chronic", "4")
     assert '"number": 7e0' in asked_on(page)
-    page.get_by_role("group", name="member_number").get_by_role("button", name="Remove it").click()
+    group_of(page, "member_number").get_by_role("button", name="Remove it").click()
     for label in ("Benefit status", "Tier", "Units", "Plan of care complete"):
-        page.get_by_role("group", name=label, exact=True).get_by_role("button", name="Enter something else").click()
+        group_of(page, label).get_by_role("button", name="Enter something else").click()
     for label, value in {"Tier": "acute", "Units": "4", "Number": "2", "Units already authorized": "0"}.items():
         fill(page.get_by_role("group", name=TITLES["pt_visit"]), label, value)
     fill(page.get_by_role("group", name=TITLES["pt_visit"]), "Prior visits", {"evaluation": 1, "treatment": 0})
@@ -304,21 +355,21 @@ def test_not_stated_and_stated_as_none_differ(page: Page, client: EmbeddedClient
     text = (EXAMPLES / "pt_extension.json").read_text(encoding="utf-8")
     put_json(page, text)
     expect_decision(page, text, client)
-    issues = page.get_by_role("group", name="Limiting issues", exact=True)
+    issues = group_of(page, "Limiting issues")
     issues.get_by_role("button", name="Remove limiting issues 1").click()
     page.wait_for_function(
         "() => JSON.parse(document.getElementById('try-json').value).documentation.limiting_issues.length === 0"
     )
     decide(page)
     assert expect_decision(page, asked_on(page), client)["reasons"][0]["code"] == "EXT_READY_FOR_CLINICAL_REVIEW"
-    issues.get_by_label("stated").uncheck()
+    toggle(box_of(issues))
     decide(page)
     assert "limiting_issues" not in json.loads(asked_on(page))["documentation"]
     assert expect_decision(page, asked_on(page), client)["reasons"][0]["code"] == "EXT_RESPONSE_SUMMARY_MISSING"
-    page.get_by_role("group", name="Documentation", exact=True).get_by_label("stated").first.uncheck()
+    toggle(box_of(group_of(page, "Documentation")))
     decide(page)
     assert "documentation" not in json.loads(asked_on(page))
-    page.get_by_role("group", name="Documentation", exact=True).get_by_label("stated").first.check()
+    toggle(box_of(group_of(page, "Documentation")))
     decide(page)
     assert json.loads(asked_on(page))["documentation"]["goals"] == json.loads(text)["documentation"]["goals"]
 
@@ -327,7 +378,7 @@ def test_what_is_left_empty(page: Page, client: EmbeddedClient) -> None:
     """A text may be blank, a code may not; neither is taken for something missing."""
     choose_type(page, "pt_treatment_plan")
     fill(page.get_by_role("group", name=TITLES["pt_treatment_plan"], exact=True), "Plan of care", {})
-    interventions = page.get_by_role("group", name="Planned interventions", exact=True)
+    interventions = group_of(page, "Planned interventions")
     fill(interventions.locator(".."), "Planned interventions", [""])
     decide(page)
     assert json.loads(asked_on(page))["plan_of_care"] == {"planned_interventions": [""]}
@@ -335,13 +386,13 @@ def test_what_is_left_empty(page: Page, client: EmbeddedClient) -> None:
     assert "/plan_of_care/planned_interventions/0" not in places
 
     choose_type(page, "pediatric_ot_claim")
-    page.get_by_role("group", name="Modifiers", exact=True).get_by_label("stated").check()
-    page.get_by_role("button", name="Add a modifier").click()
+    toggle(box_of(group_of(page, "Modifiers")))
+    page.get_by_role("button", name="Add a modifier (service line 1)", exact=True).click()
     decide(page)
     assert json.loads(asked_on(page))["service_lines"] == [{"modifiers": [None]}]
     places = {reason["path"] for reason in expect_decision(page, asked_on(page), client)["reasons"]}
     assert "/service_lines/0/modifiers/0" in places
-    expect(page.get_by_label("Modifier 1", exact=True)).to_have_attribute("aria-invalid", "true")
+    expect(page.get_by_label("Modifier 1 (service line 1)", exact=True)).to_have_attribute("aria-invalid", "true")
 
 
 def test_what_was_filled_in_is_kept_for_each_type(page: Page) -> None:
@@ -351,6 +402,323 @@ def test_what_was_filled_in_is_kept_for_each_type(page: Page) -> None:
     expect(page.get_by_label("Service date")).to_have_value("2026-03-12")
     assert json.loads(asked_on(page))["service_date"] == "2026-03-12"
 
+
+# --- words for the field at hand
+
+ADVICE: dict[tuple[str, str], dict[Any, str]] = {
+    ("pt_visit", "service_date"): {
+        "2026-02-30": "There is no February 30.",
+        "2026-04-31": "There is no April 31.",
+        "2026-02-29": "There is no February 29 in 2026.",
+        "2026-13-01": "There is no month 13. The months are 01 to 12.",
+        "1899-12-31": "The year must be from 1900 to 2099.",
+        "June 1, 2026": "Write June 1, 2026 as 2026-06-01.",
+        "Sept. 9th, 2026": "Write September 9, 2026 as 2026-09-09.",
+        "1 June 2026": "Write June 1, 2026 as 2026-06-01.",
+        "2026/6/1": "Write June 1, 2026 as 2026-06-01.",
+        "20260601": "Write June 1, 2026 as 2026-06-01.",
+        "2026-06-01T00:00:00Z": "Write June 1, 2026 as 2026-06-01.",
+        "6/1/2026": "If this is June 1, 2026, write it as 2026-06-01.",
+        "31.12.2026": "If this is December 31, 2026, write it as 2026-12-31.",
+        "6/31/2026": "There is no June 31.",
+        "6/1/26": "Write the year with four digits, as in 2026-06-01.",
+        " 2026-06-01": "Remove the space.",
+        "2026- 06- 01": "Remove the 2 spaces.",
+        "２０２６-06-01": "Write 2026-06-01 in plain digits.",
+        "soon": "Write the year, the month and the day in digits, as in 2026-06-01.",
+        "": "Choose a date.",
+        None: "Choose a date.",
+    },
+    ("pt_visit", "progress_note_number"): {
+        "7 ": "Remove the space.",
+        "four": "Write four as 4.",
+        "07": "Write 07 as 7.",
+        "1,000": "Remove the comma.",
+        "+7": "Remove the plus sign.",
+        "７": "Write 7 in plain digits.",
+        "7": "7 is here as a text. Enter it as a number.",
+        "many": "Enter a whole number from 1 to 999, in digits.",
+        1000: "Enter a number from 1 to 999.",
+        2.5: "Enter a whole number, without a fraction.",
+    },
+    ("pt_visit", "request_id"): {
+        "2026 03": "Remove the space.",
+        "a#1": "Remove the character #.",
+        "x" * 66: "Shorten this by 2 characters; 64 is the most.",
+    },
+    ("pt_visit", "tier"): {
+        "Acute": "Choose acute from the list.",
+        "chronic": "Choose one of these: acute, nonacute.",
+        None: "Choose one.",
+    },
+    ("pt_visit", "plan_of_care_complete"): {"yes": "Choose yes or no."},
+    ("pediatric_ot_claim", "service_lines/0/procedure_code"): {
+        "97 530": "Remove the space.",
+        "9753": "Enter 5 characters; there are 4 now.",
+        "9753a": "Write it in capital letters: 9753A.",
+    },
+}
+
+
+ADVICE_ON = """([kind, place, text]) => {
+  let form = FORM_FIELDS.formOfType(kind);
+  for (const step of place.split("/")) {
+    form = FORM_FIELDS.formOf(/^[0-9]+$/.test(step) ? form.items : form.properties[step]);
+  }
+  return FORM_ADVICE.advice(form, FORM_JSON.parseJson(text));
+}"""
+
+
+@pytest.mark.parametrize(("kind", "place"), ADVICE)
+def test_a_problem_is_said_in_words_for_the_value(kind: str, place: str, page: Page, client: EmbeddedClient) -> None:
+    request = json.loads((EXAMPLES / f"{kind}.json").read_text(encoding="utf-8"))
+    *around, name = place.split("/")
+    inside = request
+    for step in around:
+        inside = inside[int(step) if step.isdecimal() else step]
+    for value, words in ADVICE[kind, place].items():
+        inside[name] = value
+        refused = [reason["path"] for reason in client.decide(request)["reasons"] if reason["effect"] == "invalid"]
+        assert refused == [f"/{place}"], value
+        assert page.evaluate(ADVICE_ON, [kind, place, json.dumps(value)]) == words, value
+
+
+def test_a_date_is_chosen_from_a_calendar_and_odd_text_stays(page: Page) -> None:
+    choose_type(page, "referral_route")
+    choose_type(page, "pt_visit")
+    date = page.get_by_label("Service date")
+    expect(date).to_have_attribute("type", "date")
+    date.focus()
+    page.keyboard.type("02302026")
+    decide(page)
+    assert "this date is not complete, or the calendar does not have it" in described(date).lower()
+    assert json.loads(asked_on(page))["service_date"] == ""
+    put_json(page, '{"request_type": "pt_visit", "service_date": "June 1, 2026"}')
+    expect(date).to_have_value("June 1, 2026")
+    expect(date).to_have_attribute("type", "text")
+    date.fill("2026-06-01")
+    date.blur()
+    expect(date).to_have_attribute("type", "date")
+    expect(date).to_have_value("2026-06-01")
+    assert json.loads(asked_on(page))["service_date"] == "2026-06-01"
+
+
+def test_a_label_says_what_it_is_a_part_of(page: Page) -> None:
+    put_json(page, (EXAMPLES / "pt_extension.json").read_text(encoding="utf-8"))
+    for kind in ("pt_visit", "pt_extension", "pediatric_ot_claim"):
+        put_json(page, (EXAMPLES / f"{kind}.json").read_text(encoding="utf-8"))
+        expect(page.locator("#try-decision")).to_contain_text(kind)
+        labels = page.locator("#try-fields label:not(.usa-radio__label)").all_text_contents()
+        assert [label for label in labels if labels.count(label) > 1] == []
+    page.get_by_role("button", name="Remove service line 1", exact=True).click()
+    expect(page.get_by_label("Units (service line 1)")).to_be_visible()
+    expect(page.get_by_label("Modifier 1 (service line 1)", exact=True)).to_be_visible()
+
+
+def test_examples_are_those_of_the_chosen_type(page: Page) -> None:
+    for kind in TITLES:
+        choose_type(page, kind)
+        offered = page.locator("#try-example option").all_text_contents()
+        assert offered == [each["title"] for each in WORKED if each["request"]["request_type"] == kind]
+
+
+# --- what the page adds to the words of the command
+
+
+def load_example(page: Page, name: str) -> None:
+    [example] = [each for each in WORKED if each["id"] == name]
+    choose_type(page, example["request"]["request_type"])
+    page.get_by_label("Example").select_option(label=example["title"])
+    page.get_by_role("button", name="Load the example").click()
+    expect(page.locator("#try-outcome")).not_to_contain_text("No decision yet")
+
+
+def test_an_approval_names_its_clause_and_number(page: Page, try_page: Path) -> None:
+    load_example(page, "referral-chronic")
+    facts = page.locator("#try-explanation dl").first
+    expect(facts).to_contain_text("under clause PT-3")
+    expect(facts).to_contain_text("Initial visits of a referral, by tier: nonacute: evaluation 1, treatment 5")
+    expect(facts).to_contain_text("Maximum units of 15 minutes in one visit: 4")
+    for link in facts.get_by_role("link").all():
+        file, _, anchor = (link.get_attribute("href") or "").partition("#")
+        target = (try_page.parent / file).read_text(encoding="utf-8")
+        assert not anchor or f'id="{anchor}"' in target
+    load_example(page, "claim-activities-and-self-care")
+    expect(facts).to_contain_text("97530: hands-on practice of everyday tasks")
+    expect(facts).not_to_contain_text("97110")
+
+
+def test_authorized_in_part_lists_what_and_why_apart(page: Page) -> None:
+    put_json(page, (EXAMPLES / "pediatric_ot_claim.json").read_text(encoding="utf-8"))
+    granted, refused = page.locator(".try-apart > section").all()
+    assert granted.inner_text().split("\n\n")[-1].split("\n")[-3:] == [
+        "Line 1, 97129: 1 unit (15 minutes)",
+        "Line 2, 97130: 1 unit (15 minutes) of the 2 requested",
+        "Line 3, 97530: 2 units (30 minutes)",
+    ]
+    expect(refused).to_contain_text("Line 2, 97130: 1 unit (15 minutes), partially authorized")
+    expect(refused).to_contain_text("This line is over the visit's unit limit: 2 requested, 1 of 4 remaining for it.")
+    expect(refused).to_contain_text("Line 4, 97140: 1 unit (15 minutes), denied")
+    expect(refused).to_contain_text("(clause OT-3)")
+    load_example(page, "visit-long")
+    expect(granted).to_contain_text("4 units (60 minutes), 1 treatment visit")
+    expect(refused).to_contain_text("The request is over the visit's unit limit: 6 requested, 4 of 4 remaining.")
+
+
+CUT_OFF = """() => {
+  const cut = (each) => getComputedStyle(each).overflow !== "visible" || getComputedStyle(each).maxHeight !== "none";
+  const parts = [...document.querySelectorAll("#try-result, #try-result *")].filter(
+    (each) => !each.closest(".usa-sr-only, thead, input, textarea"),
+  );
+  const right = document.getElementById("try-result").getBoundingClientRect().right + 1;
+  return parts
+    .filter((each) => cut(each) || each.getBoundingClientRect().right > right)
+    .map((each) => `${each.tagName} ${each.className}: ${each.textContent.slice(0, 60)}`);
+}"""
+
+
+@pytest.mark.parametrize("width", [320, 768, 1280, 1920])
+def test_no_decision_is_cut_off(width: int, browser: Browser, try_page: Path) -> None:
+    with watched_page(browser, width=width) as watched:
+        page = watched.open(try_page)
+        page.get_by_text("Also decide by the policy before").click()
+        for path in PUBLISHED:
+            put_json(page, path.read_text(encoding="utf-8"))
+            expect(page.locator("#try-decision")).to_contain_text(path.stem.replace("bad_request", "invalid_request"))
+            expect(page.locator("#try-same")).to_be_visible()
+            open_details(page, "The decision as JSON")
+            assert page.evaluate(CUT_OFF) == [], path
+            assert page.evaluate("() => document.documentElement.scrollWidth") == width, path
+            stays = page.locator("#try-result").evaluate("each => getComputedStyle(each).position") == "sticky"
+            assert not stays or page.locator("#try-result").evaluate("each => each.scrollHeight < window.innerHeight")
+
+
+def test_the_policy_before_is_beside_this_one(page: Page, watched: Watched, try_page: Path) -> None:
+    loaded = "() => [...document.scripts].some((each) => each.src.endsWith('policy-before.js'))"
+    load_example(page, "claim-long-session")
+    assert not page.evaluate(loaded)
+    page.get_by_text("Also decide by the policy before").click()
+    expect(page.locator("#try-same")).to_have_text("Both versions decide this request in the same way.")
+    assert page.evaluate(loaded)
+    expect(page.locator("#try-comparison th").first).to_contain_text(f"Before: version {BEFORE}")
+    expect(page.locator("#try-comparison")).to_contain_text(
+        "Line 3, 97535: 0 units (0 minutes) of the 2 requested, pended"
+    )
+    page.get_by_text("Also decide by the policy before").click()
+    expect(page.locator("#try-comparison")).to_be_empty()
+
+
+def test_two_policies_that_differ(browser: Browser, try_page: Path, tmp_path: Path) -> None:
+    folder = shutil.copytree(try_page.parent, tmp_path / "site")
+    script = folder / "policy-before.js"
+    text = script.read_text(encoding="utf-8")
+    changed = text.replace('"treatment": 5', '"treatment": 3')
+    assert changed != text
+    script.write_text(changed, encoding="utf-8")
+    with watched_page(browser) as watched:
+        page = watched.open(folder / try_page.name)
+        page.get_by_text("Also decide by the policy before").click()
+        load_example(page, "referral-chronic")
+        expect(page.locator("#try-same")).to_have_text("The two versions differ in: authorized.")
+        differs = page.locator("#try-comparison tr.try-differs").last
+        expect(differs).to_contain_text("1 evaluation visit, 3 treatment visits")
+        expect(differs).to_contain_text("1 evaluation visit, 5 treatment visits")
+        script.unlink()
+        page.reload()
+        page.get_by_text("Also decide by the policy before").click()
+        load_example(page, "referral-chronic")
+        expect(page.locator("#try-comparison")).to_contain_text("policy-before.js of these pages is missing")
+        watched.complaints.clear()
+
+
+def test_where_there_is_no_policy_before_the_page_says_so(tmp_path: Path) -> None:
+    bundle = bundles.packaged_bundle()
+    assert "no record of a release" in policy_before(bundle, None).why
+    shutil.copytree(ROOT / "releases", tmp_path / "releases")
+    assert "could not be found" in policy_before(bundle, tmp_path).why
+    site = Site(bundle, lambda step: None, tmp_path)
+    page = site.environment.get_template("try.html").render(here="try.html", within=None, before=site.before)
+    assert "could not be found when these pages were made" in page
+    assert (policy_before(bundle, ROOT).version, policy_before(bundle, ROOT).why) == (BEFORE, "")
+
+
+# --- links, files, paper
+
+
+def test_a_link_holds_the_request_and_opens_it(
+    page: Page, watched: Watched, try_page: Path, client: EmbeddedClient
+) -> None:
+    text = (EXAMPLES / "bad_request.json").read_text(encoding="utf-8").replace("2026-03-1008", "日本 ✓ <b>")
+    put_json(page, text)
+    page.get_by_role("button", name="Make a link").click()
+    link = page.get_by_label("Link to this request").input_value()
+    assert link.split("#")[0] == try_page.as_uri()
+    assert re.fullmatch(r"request=[A-Za-z0-9_-]+", link.split("#")[1])
+    page.get_by_role("button", name="Copy the link").click()
+    expect(page.locator("#try-note")).to_have_text(re.compile("copied|copy it with the keyboard"))
+    page.goto("about:blank")
+    page.goto(link)
+    expect_decision(page, text, client)
+    assert asked_on(page) == text
+    expect(page.get_by_label("Service date")).to_have_value("2026-02-30")
+    expect(page.locator("#try-link-problem")).to_be_hidden()
+    page.get_by_label("Service date").fill("2026-03-02")
+    expect(page.get_by_label("Link to this request")).to_be_hidden()  # it would hold an earlier request
+
+
+def test_a_link_that_cannot_be_opened_says_so(page: Page, try_page: Path) -> None:
+    def encoded(text: str) -> str:
+        return base64.urlsafe_b64encode(text.encode()).decode().rstrip("=")
+
+    cut = encoded('{"request_type": "referral_route", "island": "oahu"}')[:-6]
+    deep = encoded("[" * 101 + "]" * 101)
+    for fragment, words in {
+        "request=": "The link may have been cut",
+        "request=%": "The link may have been cut",
+        "request=____": "The link may have been cut",
+        f"request={cut}": "The link may have been cut",
+        f"request={deep}": "nested more than 100 levels deep",
+    }.items():
+        page.goto("about:blank")
+        page.goto(f"{try_page.as_uri()}#{fragment}")
+        expect(page.locator("#try-link-problem")).to_contain_text(words)
+        expect(page.locator("#try-outcome")).to_contain_text("No decision yet")
+    page.goto("about:blank")
+    page.goto(f"{try_page.as_uri()}#main")
+    expect(page.locator("#try-link-problem")).to_be_hidden()
+
+
+def test_a_saved_request_is_a_file_that_the_command_takes(page: Page, tmp_path: Path) -> None:
+    load_example(page, "visit-long")
+    with page.expect_download() as download:
+        page.get_by_role("button", name="Save the request as a file").click()
+    assert download.value.suggested_filename == "pt_visit.json"
+    file = tmp_path / "pt_visit.json"
+    download.value.save_as(file)
+    text = file.read_text(encoding="utf-8")
+    assert text == json.dumps(json.loads(text), indent=2, ensure_ascii=False) + "\n"
+    result = run("decide", file)
+    assert json.loads(result.stdout) == json.loads(decision_on(page))
+
+
+def test_on_paper_the_request_and_the_decision_are_whole(page: Page, watched: Watched) -> None:
+    load_example(page, "claim-long-session")
+    page.evaluate("() => { window.print = () => { document.title = 'printed'; }; }")
+    page.get_by_role("button", name="Print", exact=True).click()
+    assert page.title() == "printed"
+    page.emulate_media(media="print")
+    try:
+        expect(page.locator("#try-form")).to_be_hidden()
+        expect(page.get_by_role("button", name="Print", exact=True)).to_be_hidden()
+        asked = page.locator("#try-asked").inner_text()
+        assert "service lines › 3 › procedure code" in asked
+        assert "97535" in asked
+        expect(page.locator("#try-explanation")).to_contain_text("Not authorized, and why")
+    finally:
+        page.emulate_media(media="null")
+
+
+# --- nothing gets in or out
 
 HTML = "<img src=x onerror=\"document.title='run'\"><script>document.title='run'</script>&amp;<b>bold</b>"
 
@@ -368,7 +736,7 @@ def test_html_is_shown_as_text(page: Page, client: EmbeddedClient) -> None:
     expect_decision(page, text, client)
     assert HTML in page.locator("#try-explanation").inner_text()
     put_json(page, json.dumps({"request_type": "pt_treatment_plan", "plan_of_care": {"diagnosis": HTML}}))
-    expect(page.get_by_label("Diagnosis")).to_have_value(HTML)
+    expect(page.get_by_label("Diagnosis (plan of care)")).to_have_value(HTML)
     assert page.locator("#try img, #try script, #try b").count() == 0
     assert page.title() == title
 

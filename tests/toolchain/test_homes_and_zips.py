@@ -162,7 +162,7 @@ import therapy_policy
 from therapy_policy import EmbeddedClient
 from therapy_policy.change.diff import examples
 from therapy_policy.policy.bundles import directory_of_records, packaged_bundle
-from therapy_policy.review import site, try_it
+from therapy_policy.review import site
 from therapy_policy.review.figures import Figures
 from therapy_policy.toolchain.node import render_svg
 
@@ -170,7 +170,7 @@ assert ".zip/" in therapy_policy.__file__
 with EmbeddedClient() as client:
     print(len({client.decide(each)["outcome"] for each in examples().values()}))
 print(packaged_bundle().version, directory_of_records(None))
-print(Figures().number_of_tests > 100, (site.HERE / "style.css").is_file(), (try_it.PACKAGE / "try.js").is_file())
+print(Figures().number_of_tests > 100, *((site.HERE / name).is_file() for name in ("style.css", "scripts/try.js")))
 print("svg" in render_svg("digraph {}"))
 """
     variables = {name: os.environ[name] for name in ("PATH", "HOME", "XDG_CACHE_HOME") if name in os.environ}

@@ -314,7 +314,7 @@ def _decide_all(
     except BrokenProcessPool:
         raise EngineNotAvailable(
             "A process of the run ended unexpectedly, for example because the machine has too little memory. "
-            "Use --resume, and --workers with a smaller number."
+            "Use a smaller number of --workers, and --resume if OUT is a file."
         ) from None
     finally:
         executor.shutdown(wait=True, cancel_futures=True)

@@ -10,11 +10,19 @@ from importlib import resources
 from pathlib import Path
 from typing import Any
 
-from therapy_policy.change.changes import NOTHING, Change, ChangedRule, Differences, compare_bundles
+from therapy_policy.change.changes import (
+    NOTHING,
+    Change,
+    ChangedRule,
+    Differences,
+    compare_bundles,
+    data_changes,
+)
 from therapy_policy.change.flips import Comparison, Coverage, Flip, FlippedClasses, decide_both
 from therapy_policy.change.worked import worked_examples
 from therapy_policy.classes.dimensions import Dimension, Request, Value
 from therapy_policy.policy.bundles import Bundle
+from therapy_policy.policy.parameters import day_before
 from therapy_policy.wording import count_of
 
 Document = dict[str, Any]
@@ -59,7 +67,7 @@ def diff(
             "decided": len(comparison.examples),
             "flips": [{"name": name} | _decision_changes(flip) for name, flip in comparison.examples.items() if flip],
         },
-        "data": list(_data(differences)),
+        "data": list(_data(differences, old.data, new.data)),
         "rules": [_rule(each) for each in differences.rules],
         "decided": {name: _coverage(coverage, quick) for name, coverage in comparison.coverage.items()},
     }
@@ -138,34 +146,58 @@ AREAS = {
 TABLES = (("lib",), ("request",))  # generated; their changes are only counted
 
 
-def _data(differences: Differences) -> Iterator[Document]:
+def _data(differences: Differences, old: Any, new: Any) -> Iterator[Document]:
     tables = Counter[str]()
     for change in differences.data:
         fields = change.fields[1:]
         for area, title in AREAS.items():
             if fields[: len(area)] == area:
-                yield _change(change, title, len(area) + 1)
+                yield from _changes(change, title, len(area) + 1, old, new)
                 break
         else:
             if any(fields[: len(table)] == table for table in TABLES):
                 tables[".".join(fields[:2])] += 1
             else:
-                yield _change(change, "Other registers", 2)
+                yield from _changes(change, "Other registers", 2, old, new)
     for table, count in tables.items():
         yield {"area": "Tables", "place": f"{table}: {count_of(count, 'difference')}", "wording": False}
 
 
-def _change(change: Change, area: str, above: int) -> Document:
-    sides = {side: each for side, each in (("old", change.old), ("new", change.new)) if each is not NOTHING}
-    return {"area": area, "place": _place(change.path[above:]), **sides, "wording": change.wording}
+def _changes(change: Change, area: str, above: int, old: Any, new: Any) -> Iterator[Document]:
+    """A change as JSON. A period that only one policy has is compared with the value that applies in the other one."""
+    step = next((step for step in change.path if isinstance(step, tuple)), None)
+    through, period, parts = None, None, [change]
+    if step:
+        at, (_, begin) = change.path.index(step), step
+        before, after = (_by_begin(_at(data, change.path[:at])) for data in (old, new))
+        through = min((day_before(each) for each in {*before, *after} if each > begin), default=None)
+        if change.path[-1] == step and NOTHING in (change.old, change.new):
+            period, other = ("added", before) if change.old is NOTHING else ("removed", after)
+            if applies := max((each for each in other if each <= begin), default=None):
+                sides = (other[applies], change.new) if period == "added" else (change.old, other[applies])
+                parts = list(data_changes(*sides, change.path)) or [Change(change.path, *sides)]
+    about = {"wording": change.wording} | ({"period": period} if period else {})
+    for each in parts:
+        values = {side: value for side, value in (("old", each.old), ("new", each.new)) if value is not NOTHING}
+        yield {"area": area, "place": _place(each.path[above:], through), **values, **about}
 
 
-def _place(steps: Sequence[Any]) -> str:
+def _at(data: Any, path: Sequence[Any]) -> Any:
+    for step in path:
+        data = data.get(step, {})
+    return data
+
+
+def _by_begin(periods: Sequence[Document]) -> dict[str, Any]:
+    return {period["from"]: period["value"] for period in periods}
+
+
+def _place(steps: Sequence[Any], through: str | None = None) -> str:
     parts: list[str] = [""]
     for step in steps:
         if isinstance(step, tuple):
             parts[-1] = parts[-1].removesuffix(".periods")
-            parts += [f"{step[0]} {step[1]}", ""]
+            parts += [f"{step[0]} {step[1]}" + (f" through {through}" if through else ""), ""]
         elif isinstance(step, int):
             parts[-1] += f"[{step}]"
         else:

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import asdict, dataclass
-from datetime import date, timedelta
+from dataclasses import asdict, dataclass, replace
+from datetime import date
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +15,7 @@ from rich.table import Table
 from therapy_policy.change.diff import FOUND_BY
 from therapy_policy.errors import FileNotUsable
 from therapy_policy.policy.bundles import check, load_uncompiled
+from therapy_policy.policy.parameters import day_before
 from therapy_policy.policy.releases import Release, commits_of, releases_of
 from therapy_policy.policy.sign_offs import points_of, sign_offs_of_release, summary_lines
 from therapy_policy.wording import count_of, printable
@@ -69,12 +70,7 @@ def history(policies: Path, on: str | None = None) -> list[InForce]:
     Raises `ReleaseNotUsable`, and `FileNotUsable` if `on` is not a date.
     """
     root = policies.resolve().parent
-    releases = releases_of(root)
-    ends = [_day_before(release.accepted_on) for release in releases[1:]]
-    periods = [
-        InForce(release, end, next(commits_of(release, root), None), signed_by(release, root))
-        for release, end in zip(releases, [*ends, None], strict=False)
-    ]
+    periods = [replace(period, commit=next(commits_of(period.release, root), None)) for period in in_force(root)]
     if on is None:
         return periods
     try:
@@ -82,6 +78,19 @@ def history(policies: Path, on: str | None = None) -> list[InForce]:
     except ValueError:
         raise FileNotUsable(f"{on} is not a date. Give --on as YYYY-MM-DD, such as 2026-12-01.") from None
     return [period for period in periods if period.release.accepted_on <= on][-1:]
+
+
+def in_force(root: Path) -> list[InForce]:
+    """List the releases of the directory that contains `policies/`, oldest first, each with the commit in its record.
+
+    Raises `ReleaseNotUsable`, and `FileNotUsable` if a sign-off is not valid.
+    """
+    releases = releases_of(root)
+    ends = [day_before(release.accepted_on) for release in releases[1:]]
+    return [
+        InForce(release, end, release.git_revision, signed_by(release, root))
+        for release, end in zip(releases, [*ends, None], strict=False)
+    ]
 
 
 def signed_by(release: Release, root: Path) -> tuple[str, ...]:
@@ -107,10 +116,6 @@ def state_now(policies: Path) -> Iterator[str]:
     else:
         yield f"The policy here, {bundle.version}, is not a release. Run `therapy-policy accept`."
     yield from summary_lines(points_of(bundle, root))
-
-
-def _day_before(day: str) -> str:
-    return str(date.fromisoformat(day) - timedelta(days=1))
 
 
 def print_history(periods: Sequence[InForce], console: Console) -> None:

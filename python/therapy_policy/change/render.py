@@ -1,11 +1,10 @@
-"""Render the comparison of two policies for people: as text for a terminal, and as a web page."""
+"""Render the comparison of two policies as text for a terminal."""
 
 from __future__ import annotations
 
 import json
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from importlib import resources
 from typing import Any
 
 from rich.console import Console
@@ -16,11 +15,10 @@ from rich.text import Text
 from therapy_policy.change.diff import FEW, FOUND_BY, RULE_CHANGES, Document
 from therapy_policy.wording import authorized_in_words, count_of, printable
 
+PERIODS = {"added": " (new period)", "removed": " (period removed)"}
 MAX_TEXT = 300  # characters of a value that are shown
+AROUND = 40  # characters that are shown around a difference in a long text
 MAX_KINDS = 12  # kinds of flips of a request type that are printed; the others are counted
-
-
-# --- As text ---------------------------------------------------------------------------------------------------------
 
 
 def print_report(document: Document, console: Console) -> None:
@@ -154,13 +152,14 @@ def by_area(data: Sequence[Document]) -> dict[str, list[Document]]:
 
 def change_as_text(change: Document) -> str:
     """Return a change of the data: its place, the old and the new value."""
-    wording = " (wording only)" if change["wording"] else ""
+    note = " (wording only)" if change["wording"] else PERIODS.get(change.get("period", ""), "")
     place = f"{change['place']}: " if change["place"] else ""  # a whole area has no place in it
     if "old" in change and "new" in change:
-        return f"{place}{value_as_text(change['old'])} → {value_as_text(change['new'])}{wording}"
+        old, new = differing_parts(value_as_text(change["old"]), value_as_text(change["new"]))
+        return f"{place}{old} → {new}{note}"
     for side, label in (("old", "removed"), ("new", "added")):
         if side in change:
-            return f"{place}{label}: {value_as_text(change[side])}{wording}"
+            return f"{place}{label}: {cut_off(value_as_text(change[side]))}{note}"
     return str(change["place"])
 
 
@@ -182,31 +181,32 @@ def coverage_as_text(document: Document) -> Iterator[str]:
 
 
 def value_as_text(value: Any) -> str:
-    """Return a value as text, cut off after `MAX_TEXT` characters."""
-    text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+    """Return a value as text: a text as it is, another value as JSON."""
+    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+
+
+def cut_off(text: str) -> str:
+    """Return a text, cut off after `MAX_TEXT` characters."""
     return text if len(text) <= MAX_TEXT else f"{text[:MAX_TEXT]} …"
 
 
-# --- As a page -------------------------------------------------------------------------------------------------------
+def differing_parts(old: str, new: str) -> tuple[str, str]:
+    """Return two texts; if one is long, only what differs with a few words around, cut off after `MAX_TEXT` characters.
+
+    A text is never cut off before the first difference.
+    """
+    if max(len(old), len(new)) <= MAX_TEXT:
+        return old, new
+    same = _same_at_the_beginning(old, new)
+    same_at_end = _same_at_the_beginning(old[same:][::-1], new[same:][::-1])
+    begin = max(same - AROUND, 0)
+
+    def part(text: str) -> str:
+        end = min(len(text) - same_at_end + AROUND, begin + MAX_TEXT)
+        return ("… " if begin else "") + text[begin:end] + (" …" if end < len(text) else "")
+
+    return part(old), part(new)
 
 
-def html_page(document: Document) -> str:
-    """Return the document as one HTML page without external resources."""
-    from jinja2 import Environment
-
-    template = (resources.files("therapy_policy.change") / "page.html.jinja").read_text(encoding="utf-8")
-    environment = Environment(autoescape=True, trim_blocks=True, lstrip_blocks=True)
-    environment.filters["as_text"] = lambda value, function: function(value)
-    functions = (
-        by_area,
-        kind_lines,
-        bundle_as_text,
-        change_as_text,
-        coverage_as_text,
-        kind_as_text,
-        outcomes_as_text,
-        rule_as_text,
-        shared_as_text,
-        type_as_text,
-    )
-    return environment.from_string(template).render(document=document, **{each.__name__: each for each in functions})
+def _same_at_the_beginning(one: str, another: str) -> int:
+    return next((n for n, (a, b) in enumerate(zip(one, another, strict=False)) if a != b), min(len(one), len(another)))

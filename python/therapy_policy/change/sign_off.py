@@ -41,6 +41,7 @@ class Verdict:
     subject: str  # INT-1 or release 1.1.0
     verdict: str
     comment: str | None
+    digest: str | None = None  # SHA-256 of the text that the person read before, 64 hex digits
 
 
 def verdicts_on(subjects: Sequence[str], verdict: str, comment: str | None) -> list[Verdict]:
@@ -66,7 +67,10 @@ def verdicts_in(file: Path) -> list[Verdict]:
         verdicts = read_record(file, str(file), "verdicts").value
     except FileNotUsable as problem:
         raise FileNotUsable(f"The verdicts cannot be used:\n{problem}") from None
-    return [Verdict(" ".join(_subjects([each["subject"]])), each["verdict"], each.get("comment")) for each in verdicts]
+    return [
+        Verdict(" ".join(_subjects([each["subject"]])), each["verdict"], each.get("comment"), each.get("digest"))
+        for each in verdicts
+    ]
 
 
 def _subjects(names: Sequence[str]) -> list[str]:
@@ -96,8 +100,11 @@ def check(bundle: Bundle, root: Path, verdicts: Sequence[Verdict], reviewer: str
             problems.append(f"{printable(subject)} is there twice")
         if problem := unknown(subject, bundle, root):
             problems.append(problem)
-        elif subject.startswith("release "):
-            problems += _problems_of_release(subject, bundle, root)
+        else:
+            if subject.startswith("release "):
+                problems += _problems_of_release(subject, bundle, root)
+            if subject == release_of(bundle) or not subject.startswith("release "):
+                problems += _changed_since_read(subject, bundle, verdicts)
         if (newest := earlier.get(subject, [])[-1:]) and day < newest[0].date:
             problems.append(f"{subject} has a newer verdict, of {newest[0].date}")
     if problems:
@@ -120,12 +127,18 @@ def _problems_of_release(subject: str, bundle: Bundle, root: Path) -> Iterator[s
         yield f"the policy has changed since {name} was written; run therapy-policy accept first"
 
 
+def _changed_since_read(subject: str, bundle: Bundle, verdicts: Sequence[Verdict]) -> Iterator[str]:
+    read = {verdict.digest for verdict in verdicts if verdict.subject == subject} - {None}
+    if read - {digest_of(bundle, subject)}:
+        yield f"the text of {subject} is not the one that the verdict is on; read it again and give a new verdict"
+
+
 def as_lines(bundle: Bundle, verdicts: Sequence[Verdict], root: Path) -> Iterator[str]:
     """Describe what the verdicts are on, as the person who signs must read it."""
     for verdict in verdicts:
         yield f"{verdict.subject}, policy {bundle.version}"
         if verdict.subject == release_of(bundle):
-            yield from _lines_of_release(bundle, root)
+            yield from (f"  {line}" for line in lines_of_release(bundle, root))
         else:
             yield from _lines_of_interpretation(bundle, verdict.subject)
         yield f"  SHA-256 of this text: {digest_of(bundle, verdict.subject)}"
@@ -133,15 +146,16 @@ def as_lines(bundle: Bundle, verdicts: Sequence[Verdict], root: Path) -> Iterato
         yield ""
 
 
-def _lines_of_release(bundle: Bundle, root: Path) -> Iterator[str]:
+def lines_of_release(bundle: Bundle, root: Path | None) -> Iterator[str]:
+    """Describe what a sign-off of the release covers; `root` has the records, None if there are none."""
     register = bundle.data["therapy"]["register"]
     rules = sum(rule.title is not None for rule in bundle.rego.rules)
-    yield "  All rules, numbers, lists and words of the policy:"
+    yield "All rules, numbers, lists and words of the policy:"
     for name, thing in (("clauses", "clause"), ("reason_codes", "reason code")):
-        yield f"    {count_of(len(register[name]), thing)}"
-    yield f"    {count_of(rules, 'rule')} with a title, on {count_of(len(bundle.rego.pages), 'page')}"
+        yield f"  {count_of(len(register[name]), thing)}"
+    yield f"  {count_of(rules, 'rule')} with a title, on {count_of(len(bundle.rego.pages), 'page')}"
     interpretations = [point for point in points_of(bundle, root) if not point.subject.startswith("release ")]
-    yield from (f"    interpretations: {line}" for line in summary_lines(interpretations))
+    yield from (f"  interpretations: {line}" for line in summary_lines(interpretations))
 
 
 def _lines_of_interpretation(bundle: Bundle, name: str) -> Iterator[str]:

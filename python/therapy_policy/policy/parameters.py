@@ -49,7 +49,7 @@ def _parameters(tree: Mapping[str, Any], path: tuple[str, ...]) -> Iterator[Para
             yield from _parameters(value, (*path, name))
             continue
         starts = [period["from"] for period in value["periods"]]
-        ends = [_day_before(start) for start in starts[1:]]
+        ends = [day_before(start) for start in starts[1:]]
         yield Parameter(
             name=".".join((*path, name)),
             title=value.get("title", name),
@@ -61,5 +61,6 @@ def _parameters(tree: Mapping[str, Any], path: tuple[str, ...]) -> Iterator[Para
         )
 
 
-def _day_before(day: str) -> str:
+def day_before(day: str) -> str:
+    """Return the day before a day, both as YYYY-MM-DD."""
     return (date.fromisoformat(day) - timedelta(days=1)).isoformat()

@@ -27,6 +27,30 @@ class RegoTest:
         return len(self.cases) or 1
 
 
+@dataclass(frozen=True)
+class ProofPart:
+    """A part of the proof, such as the requests that were compared."""
+
+    name: str
+    date: str  # YYYY-MM-DD, the day of its last run
+    results: tuple[tuple[str, str], ...]  # what was counted, and the number
+
+
+@dataclass(frozen=True)
+class Proof:
+    """The last full proof, and the policy that it is of."""
+
+    policy_version: str
+    policy_digest: str  # of what decides, 64 hex digits
+    opa: str
+    parts: tuple[ProofPart, ...]
+
+    @property
+    def date(self) -> str:
+        """The day of its last part, YYYY-MM-DD."""
+        return max(part.date for part in self.parts)
+
+
 class Figures:
     """The counts for one version of the policy."""
 
@@ -43,6 +67,20 @@ class Figures:
     def policy_digest(self) -> str:
         """The digest of what decides in the policy with these counts."""
         return str(self._all["policy_digest"])
+
+    @property
+    def proof(self) -> Proof:
+        """The last full proof."""
+        found = self._all["proof"]
+        return Proof(
+            found["policy_version"],
+            found["policy_digest"],
+            found["opa"],
+            tuple(
+                ProofPart(part["name"], part["date"], tuple((name, number) for name, number in part["results"]))
+                for part in found["parts"]
+            ),
+        )
 
     # --- Tests
 
@@ -64,6 +102,17 @@ class Figures:
             if cases or wanted & set(test["names"]):
                 title = test["name"].removeprefix("test_").replace("_", " ")
                 tests.append(RegoTest(title, test["file"], test["row"], tuple(cases)))
+        return tests
+
+    def tests_without(self, words: Iterable[str], file: str) -> list[RegoTest]:
+        """The tests in a file that name none of these words, with those cases that do not either."""
+        unwanted, tests = set(words), []
+        for test in self._all["tests"]:
+            if test["file"] == file and not unwanted & set(test["names"]):
+                cases = [case for case, names in test["cases"].items() if not unwanted & set(names)]
+                if cases or not test["cases"]:
+                    title = test["name"].removeprefix("test_").replace("_", " ")
+                    tests.append(RegoTest(title, test["file"], test["row"], tuple(cases)))
         return tests
 
     def tests_of_page(self, path: str) -> tuple[int, int, float | None]:

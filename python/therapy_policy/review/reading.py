@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
+from pathlib import PurePath
 from typing import Any
 
 from therapy_policy.client.decision import Decision
@@ -18,6 +19,7 @@ from therapy_policy.policy.bundles import Bundle
 from therapy_policy.policy.parameters import Parameter, parameters_of
 from therapy_policy.policy.registers import applies_to
 from therapy_policy.policy.rego import ENTRY_PACKAGE, DataPath, Mention
+from therapy_policy.review.requests import in_words
 
 OUTCOME = "outcome"  # the rule of the entry page whose branches give the outcome
 DETERMINATION = "determination"  # the rule of a page that the entry page asks
@@ -46,6 +48,11 @@ class Passage:
     parameters: tuple[str, ...]  # the names of the parameters that the lines read, each once
 
 
+def anchor_of(page: str) -> str:
+    """The name of the anchor of a page of rules, such as outpatient_pt.visit, by its path in the bundle."""
+    return page.removesuffix(".rego").removeprefix("therapy/").replace("/", ".")
+
+
 @dataclass(frozen=True)
 class Page:
     """One page of Rego."""
@@ -60,7 +67,7 @@ class Page:
     @property
     def anchor(self) -> str:
         """The name of its anchor on the site, such as outpatient_pt.visit."""
-        return self.path.removesuffix(".rego").removeprefix("therapy/").replace("/", ".")
+        return anchor_of(self.path)
 
     @property
     def rules(self) -> list[TitledRule]:
@@ -157,7 +164,8 @@ class PolicyView:
     def _page(self, page: rego.Page) -> Page:
         lines = self.bundle.texts[page.file].rstrip("\n").split("\n")
         passages = tuple(self._passages(page, lines))
-        return Page(page.file, page.package, page.title, page.description, passages, page.mentions)
+        title = in_words(PurePath(page.file).stem).capitalize() if page.title == page.file else page.title
+        return Page(page.file, page.package, title, page.description, passages, page.mentions)
 
     def _passages(self, page: rego.Page, lines: list[str]) -> Iterator[Passage]:
         """Divide a page before each titled rule, but keep all definitions of a rule together."""

@@ -12,7 +12,6 @@ import os
 import re
 import tempfile
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
 from functools import cached_property
 from importlib import resources
 from pathlib import Path
@@ -22,7 +21,6 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup, escape
 
 from therapy_policy import explain, nesting, wording
-from therapy_policy.client.decision import Decision
 from therapy_policy.errors import OutputNotUsable, PolicyNotReadable
 from therapy_policy.files import packaged_json
 from therapy_policy.policy import bundles
@@ -32,86 +30,28 @@ from therapy_policy.policy.registers import APPLIES_TO, EFFECTS, KINDS, VISIBLE_
 from therapy_policy.policy.rego import Mention
 from therapy_policy.policy.sign_offs import points_of, release_of
 from therapy_policy.policy.source_checks import last_source_check
-from therapy_policy.review.figures import Figures, RegoTest
-from therapy_policy.review.reading import OutcomeBranch, Page, Passage, PolicyView, TitledRule
-from therapy_policy.review.requests import Field, Layout, fields, in_words, layout
-from therapy_policy.review.try_it import try_it_files
+from therapy_policy.review.clause_pages import ClausePage
+from therapy_policy.review.decision_tables import GROUP_TITLES, DecisionTables
+from therapy_policy.review.differences import Names, for_templates
+from therapy_policy.review.examples import Example, worked_examples
+from therapy_policy.review.figures import Figures
+from therapy_policy.review.glossary import glossary, link_terms
+from therapy_policy.review.matrix import MATRIX_EFFECTS, Matrix
+from therapy_policy.review.reading import Page, Passage, PolicyView, TitledRule, anchor_of
+from therapy_policy.review.requests import Field, fields, in_words
+from therapy_policy.review.search import search_files
+from therapy_policy.review.signing import Signing
+from therapy_policy.review.status import NO_RECORDS, Line, status
+from therapy_policy.review.table_files import table_as_csv, table_as_dmn
+from therapy_policy.review.try_it import policy_before, try_it_files
+from therapy_policy.review.versions import DECIDED, Versions, links_to
 from therapy_policy.toolchain.node import render_svg
 
 HERE = resources.files("therapy_policy.review")
 MARKER = "therapy-policy-review.json"
 EVERY_REQUEST = "every_request"  # the page of the rules for every request type
-TESTS_OF_PARAMETERS = "therapy/parameters/parameters_test.rego"
-
-# The heading over the reasons of each effect in a decision table.
-GROUP_TITLES = {
-    "invalid": "The request does not match the published format",
-    "scope": "The request is outside the rules",
-    "deny": "A reason to deny the request",
-    "pend": "A reason to pend the request",
-}
 
 Report = Callable[[str], None]
-
-
-@dataclass(frozen=True)
-class Example:
-    """A worked example, and the decision of the bundle."""
-
-    id: str
-    title: str
-    request: Any
-    decision: Decision
-    deciding: Any  # the deciding reason, or None
-    authorized_under: tuple[tuple[str, str, tuple[str, ...]], ...]  # clauses, with the entries of a parameter for each
-
-    @property
-    def request_type(self) -> str:
-        """The request type that the request gives."""
-        return str(self.request["request_type"])
-
-    @property
-    def layout(self) -> Layout:
-        """The layout of the request without its type, which is the heading above it."""
-        return layout({name: value for name, value in self.request.items() if name != "request_type"})
-
-    @property
-    def codes(self) -> set[str]:
-        """The codes of its reasons."""
-        return {reason["code"] for reason in self.decision["reasons"]}
-
-    @property
-    def clauses(self) -> set[str]:
-        """The clauses that its decision cites or authorizes under."""
-        return {clause for reason in self.decision["reasons"] for clause in reason["clauses"]} | {
-            clause for clause, _, _ in self.authorized_under
-        }
-
-    @property
-    def deciding_clauses(self) -> set[str]:
-        """The clauses that decide it: those of the deciding reason, or those that something is authorized under."""
-        of_reason = set(self.deciding["clauses"]) if self.deciding else set()
-        return of_reason | {clause for clause, _, _ in self.authorized_under}
-
-
-@dataclass(frozen=True)
-class Row:
-    """A row of a decision table: a reason code of a request type."""
-
-    code: str
-    rules: list[TitledRule]
-    decided: list[tuple[str, int]]  # outcomes, with the number of classes that the code decides
-    examples: list[Example]
-
-
-@dataclass(frozen=True)
-class ReasonGroup:
-    """Rows of a decision table with the same outcome."""
-
-    outcome: str | None
-    title: str
-    rules: list[TitledRule]
-    rows: list[Row]
 
 
 # --- The whole site --------------------------------------------------------------------------------------------------
@@ -191,6 +131,9 @@ class Site:
         """
         self.bundle = bundle
         self.last_source_check = None if records is None else last_source_check(records)
+        self.names = Names(bundle.data, packaged_json("request.schema.json"))
+        self.versions = Versions(bundle, records, self.names)
+        self.records = records
         self.report = report
         self.schema = packaged_json("request.schema.json")
         self.policy = PolicyView(bundle, self.schema["properties"]["request_type"]["enum"])
@@ -198,31 +141,63 @@ class Site:
         self.digest = hashlib.sha256(bundle.archive).hexdigest()
         self.points = {point.subject: point for point in points_of(bundle, records)}
         self.release = self.points.pop(release_of(bundle))
+        self.before = policy_before(bundle, records)
+
+    @cached_property
+    def tables(self) -> DecisionTables:
+        """The decision tables of the request types, with their numbers."""
+        return DecisionTables(self.policy, self.figures)
+
+    @cached_property
+    def matrix(self) -> Matrix:
+        """The traceability matrix."""
+        return Matrix(self)
 
     def files(self) -> dict[str, bytes]:
         """All files of the site, by name, in order."""
+        terms = glossary()
         pages: dict[str, tuple[str, dict[str, Any]]] = {
-            "index.html": ("index.html", {"flow": self.flow}),
+            "index.html": ("index.html", {"flow": self.flow, "status": self.status}),
             "clauses.html": ("clauses.html", {}),
             **{
-                f"{kind}.html": ("request_type.html", {"kind": kind, "groups": self.groups(kind)})
-                for kind in self.policy.request_types
+                f"clause-{clause}.html": ("clause.html", {"clause": page, "within": "clauses.html"})
+                for clause, page in self.clause_pages.items()
+            },
+            **{
+                f"{kind}.html": ("request_type.html", {"kind": kind, "table": table})
+                for kind, table in self.tables.tables.items()
             },
             f"{EVERY_REQUEST}.html": ("every_request.html", {}),
             "numbers.html": ("numbers.html", {}),
             "reasons.html": ("reasons.html", {}),
             "interpretations.html": ("interpretations.html", {}),
             "examples.html": ("examples.html", {}),
-            "glossary.html": ("glossary.html", {"terms": glossary()}),
-            "try.html": ("try.html", {}),
+            "matrix.html": ("matrix.html", {"matrix": self.matrix, "MATRIX_EFFECTS": MATRIX_EFFECTS}),
+            "glossary.html": ("glossary.html", {"terms": terms}),
+            "search.html": ("search.html", {}),
+            "versions.html": ("versions.html", {}),
+            **{
+                version.address: ("version.html", {"version": version, "within": "versions.html"})
+                for version in self.versions.all
+            },
+            "proof.html": ("proof.html", {}),
+            "try.html": ("try.html", {"before": self.before}),
+            "sign.html": ("sign.html", {"signing": Signing(self.bundle, self.records)}),
         }
-        files: dict[str, bytes] = {
-            name: self.environment.get_template(template).render(here=name, **more).encode()
+        rendered = {
+            name: self.environment.get_template(template).render({"here": name, "within": None} | more)
             for name, (template, more) in pages.items()
         }
-        files["style.css"] = (HERE / "style.css").read_bytes()
+        linked = {name: link_terms(html, terms) for name, html in rendered.items()}
+        linked["glossary.html"] = rendered["glossary.html"]
+        files = {name: html.encode() for name, html in linked.items()}
+        files |= search_files(rendered, self.report)
+        files |= {f"downloads/{name}": content for name, content in self.downloads().items()}
+        files["matrix.js"] = (HERE / "matrix.js").read_bytes()
+        files["icon.svg"] = (HERE / "icon.svg").read_bytes()
+        files["style.css"] = (HERE / "style.css").read_bytes() + self.sheet.encode()
         examples = [{"title": each.title, "request": each.request} for each in self.examples]
-        for name, content in try_it_files(self.bundle, self.schema, examples, self.report).items():
+        for name, content in try_it_files(self.bundle, self.schema, examples, self.before, self.report).items():
             files[name] = content.encode() if isinstance(content, str) else content
         files = dict(sorted(files.items()))
         about = {
@@ -232,6 +207,24 @@ class Site:
             "sha256": {name: hashlib.sha256(content).hexdigest() for name, content in files.items()},
         }
         return files | {MARKER: (json.dumps(about, indent=1) + "\n").encode()}
+
+    def downloads(self) -> dict[str, bytes]:
+        """The matrix and the decision tables as files for other programs, by name."""
+        files = {"matrix.csv": self.matrix.as_csv(), "matrix.xlsx": self.matrix.as_xlsx()}
+        for kind, table in self.tables.tables.items():
+            files[f"{kind}.csv"] = table_as_csv(table)
+            files[f"{kind}.dmn"] = table_as_dmn(table, self.title_of(kind), self.bundle.version)
+        return files
+
+    @property
+    def sheet(self) -> str:
+        """The style of a printed sheet, which names the version, the digest and the number of the page."""
+        name = f"Therapy policy {self.bundle.version} · SHA-256 {self.digest}"
+        return (
+            "@page{margin:16mm 15mm 18mm;"
+            f'@bottom-left{{content:"{name}";font:7pt sans-serif}}'
+            '@bottom-right{content:"page " counter(page) " of " counter(pages);font:7pt sans-serif}}\n'
+        )
 
     @cached_property
     def environment(self) -> Environment:
@@ -250,10 +243,15 @@ class Site:
             "grouped": lambda number: f"{number:,}",
             "counted": wording.count_of,
             "place": wording.field_in_words,
-            "path": lambda path: Markup("/<wbr>").join(path.split("/")),
+            "breaking": breaking,
+            "anchor": anchor,
             "effect_of": lambda code: self.policy.codes[code]["effect"],
+            "lower_first": lambda text: text[:1].lower() + text[1:],
             "json": lambda value: json.dumps(value, indent=2, ensure_ascii=False),
         }
+        filters, names = for_templates(self.names, links_to(self.policy))
+        environment.filters |= filters
+        environment.globals |= names | {"DECIDED": DECIDED, "NO_RECORDS": NO_RECORDS}
         environment.tests["contains"] = lambda values, wanted: wanted in values
         environment.globals |= {
             "site": self,
@@ -271,6 +269,24 @@ class Site:
         }
         return environment
 
+    @cached_property
+    def clause_pages(self) -> dict[str, ClausePage]:
+        """What the page of each clause says."""
+        return {clause: ClausePage(self, clause) for clause in self.policy.clauses}
+
+    @property
+    def status(self) -> list[Line]:
+        """The state of the policy, for the first page."""
+        return status(
+            self.bundle,
+            self.versions,
+            self.figures,
+            self.points,
+            self.release,
+            self.last_source_check,
+            self.names,
+        )
+
     # --- For the templates
 
     @property
@@ -278,7 +294,16 @@ class Site:
         """The pages by group: the name of each file, and its title."""
         types = [(f"{kind}.html", self.title_of(kind)) for kind in self.policy.request_types]
         return [
-            ("The policy", [("index.html", "Overview"), ("clauses.html", "Clauses of the source")]),
+            (
+                "The policy",
+                [
+                    ("index.html", "Overview"),
+                    ("clauses.html", "Clauses of the source"),
+                    ("matrix.html", "Traceability matrix"),
+                    ("versions.html", "Versions"),
+                    ("proof.html", "Proof"),
+                ],
+            ),
             ("Decisions", [*types, (f"{EVERY_REQUEST}.html", "Every request")]),
             (
                 "Registers",
@@ -290,6 +315,7 @@ class Site:
                 ],
             ),
             ("Try it", [("examples.html", "Worked examples"), ("try.html", "Try a request")]),
+            ("Sign", [("sign.html", "Sign the policy")]),
         ]
 
     def title_of(self, kind: str) -> str:
@@ -321,11 +347,10 @@ class Site:
         return bool(self.policy.therapy.get("request", {}).get("forms") == ours)
 
     def places(self, rule: TitledRule) -> list[tuple[str, str]]:
-        """The pages of the site that show a rule: the title of each page, and the address of the line."""
-        line = f"{self.policy.pages[rule.page].anchor}-{rule.row}"
+        """The pages of the site that show a rule: the title of each page, and the address of the rule on it."""
         types = self.policy.types_of[rule.page]
-        return [(self.title_of(kind), f"{kind}.html#{line}") for kind in types] or [
-            ("Every request", f"{EVERY_REQUEST}.html#{line}")
+        return [(self.title_of(kind), f"{kind}.html#{anchor(rule)}") for kind in types] or [
+            ("Every request", f"{EVERY_REQUEST}.html#{anchor(rule)}")
         ]
 
     def place(self, page: Page) -> str:
@@ -377,18 +402,6 @@ class Site:
         """The entries of parameters that cite a clause."""
         return [entry for each in self.parameters_of_clause(clause) for entry, cited in each.entries if cited == clause]
 
-    def tests_of_clause(self, clause: str) -> list[RegoTest]:
-        """The tests of a clause: those that name its codes or, if it has none, its entries of parameters.
-
-        An entry is an everyday word, so it counts only in the tests of pages that read the parameter, and in the tests
-        of the parameters themselves.
-        """
-        if codes := self.codes_of_clause(clause):
-            return self.figures.tests_naming(codes)
-        files = {rule.page.replace(".rego", "_test.rego") for rule in self.rules_of_clause(clause)}
-        tests = self.figures.tests_naming(self.entries_of_clause(clause))
-        return [test for test in tests if test.file in files | {TESTS_OF_PARAMETERS}]
-
     @property
     def number_of_rules(self) -> int:
         """The number of rules with a title."""
@@ -419,109 +432,10 @@ class Site:
         """The worked examples of a request type."""
         return [example for example in self.examples if example.request_type == kind]
 
-    # --- Examples
-
     @cached_property
     def examples(self) -> list[Example]:
         """The worked examples, each with a new decision."""
-        examples = json.loads((HERE / "examples.json").read_text(encoding="utf-8"))
-        with self.bundle.client() as client:
-            decisions = client.decide_many(each["request"] for each in examples)
-        return [
-            Example(
-                each["id"],
-                each["title"],
-                each["request"],
-                decision,
-                self.policy.deciding_reason(decision),
-                tuple(self._authorized_under(each["request"], decision)),
-            )
-            for each, decision in zip(examples, decisions, strict=True)
-        ]
-
-    def _authorized_under(self, request: Any, decision: Decision) -> Iterator[tuple[str, str, tuple[str, ...]]]:
-        """The clauses under which something is authorized or routed, each with a parameter and its entries.
-
-        They belong to the procedure codes with an authorized unit, and to the entries that a field of the request
-        names, if the allowed values of the field are the names of the entries.
-        """
-        if self.policy.deciding_reason(decision) and decision["outcome"] != "partially_authorized":
-            return
-        pages = self.policy.pages_of(request["request_type"])
-        read = {name for page in pages for name in page.parameters}
-        for parameter in self.policy.parameters.values():
-            if parameter.name in read:
-                entries = dict(parameter.entries)
-                chosen = set(decision["authorized"]["procedure_codes"]) | set(self._choices(request, set(entries)))
-                for clause in self.policy.clauses:
-                    if used := tuple(sorted(name for name in chosen & set(entries) if entries[name] == clause)):
-                        yield clause, parameter.name, used
-
-    def _choices(self, request: Any, entries: set[str]) -> Iterator[str]:
-        """The values of the fields whose allowed values, by the schema, are exactly the entries."""
-        for field in fields(self.schema, request["request_type"]):
-            value = request
-            for step in field.steps:
-                value = value.get(step) if isinstance(value, dict) else None
-            if isinstance(value, str) and field.choices == entries:
-                yield value
-
-    # --- Decision tables
-
-    def groups(self, kind: str) -> list[ReasonGroup]:
-        """The decision table of a request type, in the order in which the policy checks."""
-        rows = {code: self._row(kind, code) for code in self.policy.codes_of(kind)}
-        used: set[str] = set()
-        groups = []
-        for branch in self.policy.branches:
-            group = self._group(kind, branch, {code: row for code, row in rows.items() if code not in used})
-            used |= {row.code for row in group.rows}
-            if group.rows or group.rules or branch.outcome is None:
-                groups.append(group)
-        informational = [row for code, row in rows.items() if code not in used]
-        if informational:
-            groups.append(ReasonGroup(None, "Informational only", [], informational))
-        return groups
-
-    def _group(self, kind: str, branch: OutcomeBranch, rows: Mapping[str, Row]) -> ReasonGroup:
-        def rows_with(effect: str | None, *applies_to: str) -> list[Row]:
-            entries = self.policy.codes
-            return [
-                row
-                for code, row in rows.items()
-                if effect in (None, entries[code]["effect"])
-                and entries[code]["effect"] != "info"
-                and entries[code]["applies_to"] in applies_to
-            ]
-
-        if branch.effect:
-            return ReasonGroup(branch.outcome, GROUP_TITLES[branch.effect], [], rows_with(branch.effect, "request"))
-        if branch.outcome:
-            rules = self.policy.rules_of_part(kind, branch.part)
-            return ReasonGroup(branch.outcome, rules[0].title if rules else "", rules, [])
-        rest = rows_with(None, "line", "units")
-        elsewhere = [
-            rule
-            for other in self.policy.branches
-            if other.outcome and other.part
-            for rule in self.policy.rules_of_part(kind, other.part)
-        ]
-        authorizing = [
-            rule
-            for rule in self.policy.rules_of_part(kind)
-            if not rule.codes and rule.name != "reasons" and rule not in elsewhere
-        ]
-        return ReasonGroup(None, "No reason applies to the request as a whole", authorizing, rest)
-
-    def _row(self, kind: str, code: str) -> Row:
-        pages = {page.path for page in self.policy.pages_of(kind)}
-        rules = self.policy.rules_of_code[code]
-        return Row(
-            code,
-            [rule for rule in rules if rule.page in pages] or rules,
-            self.figures.decided_by(code, kind),
-            [example for example in self.same_type(kind) if code in example.codes],
-        )
+        return worked_examples(self.policy, self.schema)
 
     # --- Rego
 
@@ -593,6 +507,17 @@ class Site:
         return "\n".join([*lines, "}"])
 
 
+def anchor(rule: TitledRule) -> str:
+    """The name of the anchor of a rule in words, such as outpatient_pt.visit-46, or else of its page."""
+    page = anchor_of(rule.page)
+    return f"{page}-{rule.row}" if rule.name else page
+
+
+def breaking(name: str) -> Markup:
+    """A name such as OT_CODE_NOT_LISTED or therapy/lib/units.rego, which breaks after its marks only."""
+    return Markup(re.sub(r"([_/])", r"\1<wbr>", str(escape(name))))
+
+
 def columns_of(entries: Mapping[str, Mapping[str, Any]]) -> list[str]:
     """The columns for the entries of a parameter, the clause last."""
     names = dict.fromkeys(name for entry in entries.values() for name in entry)
@@ -612,14 +537,3 @@ def placeholders(text: str | None) -> Markup:
         html += Markup("<var>[{}]</var>").format(match[1].replace("_", " "))
         at = match.end()
     return html + escape((text or "")[at:])
-
-
-def glossary() -> list[tuple[str, str, Markup]]:
-    """The terms of glossary.md: the anchor of each, the term, and its meaning as HTML."""
-    terms = []
-    for paragraph in (HERE / "glossary.md").read_text(encoding="utf-8").split("\n\n"):
-        if match := re.fullmatch(r"\*\*(.+?)\.\*\* (.+)", paragraph.strip(), re.DOTALL):
-            anchor = re.sub(r"\W+", "-", match[1].lower())
-            meaning = Markup(re.sub(r"`([^`]+)`", r"<code>\1</code>", escape(match[2])))
-            terms.append((anchor, match[1], meaning))
-    return terms

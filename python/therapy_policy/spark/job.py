@@ -59,7 +59,12 @@ def job(
         raise FileNotUsable(f"The name {source} does not say its format. Use --format parquet or --format jsonl.")
     by, other = (None if name is None else load(name) for name in (bundle, against))
     spark = SparkSession.builder.appName("therapy-policy").getOrCreate()
-    requests = spark.read.parquet(source) if kind == "parquet" else _lines(spark, source)
+    try:
+        requests = spark.read.parquet(source) if kind == "parquet" else _lines(spark, source)
+    except AnalysisException as problem:
+        if problem.getCondition() != "PATH_NOT_FOUND":
+            raise
+        raise FileNotUsable(f"{source} does not exist. Give --input a path that every executor can read.") from None
     text_column = None if kind == "parquet" else "value"
     decided = decide(
         requests, text_column=text_column, keep=keep or (), bundle=by, against=other, decision_texts=decisions

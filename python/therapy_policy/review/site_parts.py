@@ -1,0 +1,38 @@
+"""What the pages that have a module of their own need of the site, which makes them."""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+from therapy_policy.policy.bundles import Bundle
+from therapy_policy.policy.parameters import Parameter
+from therapy_policy.review.decision_tables import DecisionTables
+from therapy_policy.review.examples import Example
+from therapy_policy.review.figures import Figures
+from therapy_policy.review.reading import PolicyView, TitledRule
+from therapy_policy.review.versions import Versions
+
+
+class SiteParts(Protocol):
+    """The parts of `site.Site` that say what belongs together."""
+
+    bundle: Bundle
+    digest: str
+    policy: PolicyView
+    figures: Figures
+    versions: Versions
+
+    @property
+    def figures_fit(self) -> bool: ...
+    @property
+    def tables(self) -> DecisionTables: ...
+    @property
+    def examples(self) -> list[Example]: ...
+    def title_of(self, kind: str) -> str: ...
+    def same_type(self, kind: str) -> list[Example]: ...
+    def codes_of_clause(self, clause: str) -> list[str]: ...
+    def parameters_of_clause(self, clause: str) -> list[Parameter]: ...
+    def rules_of_clause(self, clause: str) -> list[TitledRule]: ...
+    def entries_of_clause(self, clause: str) -> list[str]: ...
+    def interpretations_of_clause(self, clause: str) -> list[str]: ...
+    def types_of_code(self, code: str) -> list[str]: ...
