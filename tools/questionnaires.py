@@ -19,9 +19,11 @@ OF_THE_PLAN = ("request_type", "request_id", "benefit_status")
 # Lists that say something when they are empty. An unanswered question does not, so these have the option `none`.
 WITH_NONE = ("/documentation/limiting_issues", "/documentation/notes/goals_addressed")
 
-# Stands for the address of the plan's own FHIR server.
+# Each plan replaces it with the URL of its own FHIR server.
 BASE = "https://therapy-policy.example/fhir"
 EXTENSIONS = "http://hl7.org/fhir/StructureDefinition"
+# What a question is about, where the schema describes only the type of its field.
+ABOUT = {"/documentation/goals/goal_id": "a short name for the goal, which the notes use"}
 ABBREVIATIONS = {"id": "ID", "pt": "PT"}
 
 
@@ -56,9 +58,9 @@ def items(readings: Validators, fields: Schema, required: list[str], parent: str
 def item(readings: Validators, pointer: str, field: Schema, required: bool) -> Item:
     node = readings.node(field, pointer)
     limits, content = kind(readings, pointer, node)
-    made: Item = {"extension": [{"url": f"{EXTENSIONS}/{name}", "valueInteger": n} for name, n in limits.items()]}
-    made |= {"linkId": pointer, "text": label(pointer, field, node), "required": required, **content}
-    return {name: value for name, value in made.items() if value not in ([], False)}
+    result: Item = {"extension": [{"url": f"{EXTENSIONS}/{name}", "valueInteger": n} for name, n in limits.items()]}
+    result |= {"linkId": pointer, "text": label(pointer, field, node), "required": required, **content}
+    return {name: value for name, value in result.items() if value not in ([], False)}
 
 
 def kind(readings: Validators, pointer: str, node: Node) -> tuple[dict[str, int], Item]:
@@ -95,7 +97,7 @@ def label(pointer: str, field: Schema, node: Node) -> str:
     """The text of an item: the field's name in words, and what it is about."""
     words = [ABBREVIATIONS.get(word, word) for word in pointer.rpartition("/")[2].split("_")]
     name = " ".join(words)
-    about: str = field.get("description") or node.schema["description"]
+    about: str = ABOUT.get(pointer) or field.get("description") or node.schema["description"]
     if pointer in WITH_NONE:
         about = f"{about.partition(';')[0]}, or none"
     return f"{name[0].upper()}{name[1:]}: {about}"

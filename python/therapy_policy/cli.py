@@ -14,11 +14,11 @@ from dataclasses import asdict
 from functools import partial
 from importlib import metadata
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
-from therapy_policy.client.request_text import MAX_REQUEST_BYTES, checked_text
+from therapy_policy.client.request_text import MAX_REQUEST_BYTES, checked_text, request_text
 from therapy_policy.errors import (
     DECIDED,
     INVALID,
@@ -27,6 +27,7 @@ from therapy_policy.errors import (
     FileNotUsable,
     PolicyNotSigned,
     RequestError,
+    RequestTooLarge,
     Stopped,
     TherapyPolicyError,
 )
@@ -530,17 +531,34 @@ def validate(
     return INVALID if errors else DECIDED
 
 
+def _check_base(base: str | None) -> str | None:
+    from therapy_policy.interop.questionnaire import check_base
+
+    if base is not None:
+        try:
+            check_base(base)
+        except ValueError as problem:
+            raise typer.BadParameter(str(problem)) from None
+    return base
+
+
+FhirServer = Annotated[
+    str | None,
+    typer.Option(
+        "--base",
+        metavar="URL",
+        callback=_check_base,
+        help="Your FHIR server, for the canonical URL: URL/Questionnaire/pt-referral.",
+    ),
+]
+
+
 @app.command(epilog="Example: `therapy-policy questionnaire pt_referral`")
 def questionnaire(
     request_type: Annotated[
         str, typer.Argument(metavar="REQUEST_TYPE", help="pt_referral, pt_treatment_plan or pt_extension.")
     ],
-    base: Annotated[
-        str | None,
-        typer.Option(
-            "--base", metavar="URL", help="Your FHIR server, for the canonical URL: URL/Questionnaire/pt-referral."
-        ),
-    ] = None,
+    base: FhirServer = None,
 ) -> int:
     """Print the FHIR R4 Questionnaire with which a provider states a request.
 
@@ -562,9 +580,13 @@ def questionnaire(
 @app.command(epilog="Example: `therapy-policy questionnaire-response examples/pt_referral.json`")
 def questionnaire_response(
     file: RequestFile,
-    base: Annotated[
-        str | None, typer.Option("--base", metavar="URL", help="The URL that `questionnaire` was given, if any.")
-    ] = None,
+    base: FhirServer = None,
+    status: Annotated[
+        Literal["completed", "in-progress"],
+        typer.Option(
+            "--status", help="`in-progress` for a form that the provider is to complete; `request-from` refuses it."
+        ),
+    ] = "completed",
 ) -> int:
     """Print the QuestionnaireResponse that states the same as a request; `request-from` turns it back.
 
@@ -577,7 +599,7 @@ def questionnaire_response(
     from therapy_policy.interop.questionnaire import response_of
 
     try:
-        response = response_of(parse(checked_text(read_request(file, MAX_REQUEST_BYTES)).text), base)
+        response = response_of(parse(checked_text(read_request(file, MAX_REQUEST_BYTES)).text), base, status=status)
     except RequestError as problem:
         raise _not_a_request(file, problem) from None
     _print_json(response)
@@ -618,10 +640,11 @@ def request_from(
     Exit status: 0 done, 1 an error in the response, 2 a file or usage error.
     """
     from therapy_policy.client.validation import parse
-    from therapy_policy.interop.questionnaire import request_of
+    from therapy_policy.interop.questionnaire import MAX_RESPONSE_BYTES, request_of
 
     try:
-        response = parse(checked_text(read_request(questionnaire_response, MAX_REQUEST_BYTES)).text)
+        text = read_request(questionnaire_response, MAX_RESPONSE_BYTES)
+        response = parse(checked_text(text, MAX_RESPONSE_BYTES).text)
     except RequestError as problem:
         raise FileNotUsable(
             f"{display_name(questionnaire_response)} does not hold a questionnaire response: {problem.problem}. "
@@ -631,7 +654,17 @@ def request_from(
         request = request_of(response, request_id=request_id, benefit_status=benefit_status)
     except RequestError as problem:
         raise typer.BadParameter(f"--request-id or --benefit-status: {problem.problem}") from None
-    _print_json(request)
+    try:
+        text_of_request = request_text(request).text
+    except RequestTooLarge as problem:
+        raise FileNotUsable(
+            f"The request in {display_name(questionnaire_response)} cannot be decided: {problem.problem}. "
+            "Shorten the answers."
+        ) from None
+    if len(text_of_request) > MAX_REQUEST_BYTES // 2:  # with line breaks it could be too large to be read again
+        _write_out(text_of_request.encode())
+    else:
+        _print_json(request)
     return DECIDED
 
 

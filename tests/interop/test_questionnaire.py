@@ -18,16 +18,17 @@ from proof.strategies import REQUESTS, json_values, paths, pick, value_at
 from tests.cli.command import EXAMPLES, ROOT, run
 from therapy_policy import EmbeddedClient, QuestionnaireResponseInvalid, RequestError
 from therapy_policy.classes import request_types
+from therapy_policy.client.request_text import MAX_REQUEST_BYTES
 from therapy_policy.client.validation import validation_errors
 from therapy_policy.files import packaged_json
 from therapy_policy.interop.questionnaire import (
     OF_THE_PLAN,
     REQUEST_TYPES,
     RequestType,
+    content_of,
     questionnaire,
     request_of,
     response_of,
-    stated,
 )
 
 SECRET = "Xylophone"
@@ -73,6 +74,7 @@ def test_a_questionnaire_is_one_of_fhir(request_type: RequestType) -> None:
         assert ("answerOption" in item) == (item["type"] in ("choice", "open-choice"))  # que-5
         assert "maxLength" not in item or item["type"] in ("text", "open-choice")  # que-10
         assert item["text"]
+        assert "text of at most" not in item["text"]  # it says what is asked
 
 
 def field_paths(schema: Any, path: str = "") -> Iterator[str]:
@@ -116,7 +118,7 @@ def test_the_canonical_url_can_be_the_plans() -> None:
 def test_a_request_comes_back(client: EmbeddedClient, request: dict[str, Any]) -> None:
     response = response_of(request)
     returned = request_of(response, **{name: request.get(name) for name in OF_THE_PLAN})
-    assert returned == stated(request)
+    assert returned == content_of(request)
     assert client.decide(returned) == client.decide(request)
     assert response_of(returned) == response
 
@@ -131,7 +133,7 @@ def test_a_request_of_each_kind_comes_back(request_type: RequestType) -> None:
             values = list({each[n]: each for each in group.values}.values())
             for value in values[:: len(values) // 50 or 1]:
                 request = kind.write(kind.with_group(place, value))
-                assert back(request) == stated(request)
+                assert back(request) == content_of(request)
 
 
 @given(requests)
@@ -261,6 +263,7 @@ def changed(path: str, value: Any, request_type: str = "pt_referral") -> dict[st
 
 TEXT = {"valueString": SECRET}
 VERSION = questionnaire("pt_referral")["version"]
+MINOR = VERSION.rpartition(".")[0]
 URL = questionnaire("pt_referral")["url"]
 
 
@@ -275,6 +278,12 @@ URL = questionnaire("pt_referral")["url"]
         ("/questionnaire", URL, "/questionnaire", None),
         ("/questionnaire", f"{URL}|1.0.0", "/questionnaire", None),
         ("/questionnaire", f"{URL}|{SECRET}", "/questionnaire", None),
+        ("/questionnaire", f"{URL}|{MINOR}", "/questionnaire", None),
+        ("/questionnaire", f"{URL}|{MINOR}.", "/questionnaire", None),
+        ("/questionnaire", f"{URL}|{MINOR}.x", "/questionnaire", None),
+        ("/questionnaire", f"{URL}|{MINOR}.1-beta", "/questionnaire", None),
+        ("/questionnaire", f"{URL}|{MINOR}.\u0661", "/questionnaire", None),
+        ("/questionnaire", f"a|{URL}|{VERSION}", "/questionnaire", None),
         ("/implicitRules", SECRET, "/implicitRules", None),
         ("/modifierExtension", [], "/modifierExtension", None),
         ("/item", SECRET, "/item", None),
@@ -326,7 +335,13 @@ DOCUMENTATION = "/item/3/item"
             f"{DOCUMENTATION}/0/item/0/answer/0",
             {"valueString": SECRET * 500},
             f"{DOCUMENTATION}/0/item/0",
-            "/documentation/goals/0/goal_id",
+            "/documentation/goals/goal_id",
+        ),
+        (
+            f"{DOCUMENTATION}/12/answer/0",
+            {"valueString": SECRET * 500},
+            f"{DOCUMENTATION}/12/answer/0",
+            "/documentation/limiting_issues",
         ),
         (f"{DOCUMENTATION}/1/item/0", ..., f"{DOCUMENTATION}/1", "/documentation/goals/goal_id"),
         (
@@ -361,7 +376,7 @@ def test_every_error_is_named() -> None:
 
 def test_another_patch_version_asks_the_same() -> None:
     response = response_of(example("pt_referral"))
-    response["questionnaire"] = f"{URL}|{VERSION.rpartition('.')[0]}.99"
+    response["questionnaire"] = f"{URL}|{MINOR}.99"
     assert request_of(response)["request_type"] == "pt_referral"
 
 
@@ -483,9 +498,88 @@ def test_the_commands(tmp_path: Path) -> None:
     assert json.loads(request.stdout) == example("pt_extension")
 
 
+def test_a_form_that_is_filled_in_advance_is_not_completed() -> None:
+    printed = run("questionnaire-response", EXAMPLES / "pt_extension.json", "--status", "in-progress")
+    response = json.loads(printed.stdout)
+    QuestionnaireResponse.model_validate(response)
+    assert response["status"] == "in-progress"
+    assert errors_in(response) == [("/status", None)]
+    wrong = run("questionnaire-response", EXAMPLES / "pt_extension.json", "--status", SECRET)
+    assert (wrong.returncode, wrong.stdout) == (2, b"")
+
+
+def largest_request(length: int) -> dict[str, Any]:
+    """An extension with as many answers as its questionnaire takes, and texts that add up to about `length` bytes."""
+    request = example("pt_extension")
+    documentation = request["documentation"]
+    documentation["goals"] = [{"goal_id": f"goal {n}"} for n in range(20)]
+    note = {"visit_number": 6, "goals_addressed": [each["goal_id"] for each in documentation["goals"]]}
+    documentation["notes"] = [note] * 100
+    lists = [
+        (documentation["impeding_factors"], "identified"),
+        (documentation["prognosis"], "discharge_criteria"),
+        (documentation, "limiting_issues"),
+    ]
+    for holder, name in lists:
+        holder[name] = [""] * 200
+    rest = length - len(json.dumps(request))
+    for holder, name in lists:
+        holder[name] = ["a" * (rest // 600)] * 200
+    return request
+
+
+def test_the_response_of_a_request_near_the_limit_is_read(tmp_path: Path) -> None:
+    request = largest_request(MAX_REQUEST_BYTES - 1000)
+    (tmp_path / "request.json").write_text(json.dumps(request), "utf-8")
+    printed = run("questionnaire-response", tmp_path / "request.json")
+    assert len(printed.stdout) > MAX_REQUEST_BYTES
+    returned = run("request-from", "--questionnaire-response", "-", "--benefit-status", "covered", stdin=printed.stdout)
+    assert returned.returncode == 0, returned.stderr
+    del request["request_id"]
+    assert json.loads(returned.stdout) == request
+    assert run("validate", "-", stdin=returned.stdout).returncode == 0
+
+
+def test_a_response_that_is_too_large_is_refused() -> None:
+    response = response_of(largest_request(MAX_REQUEST_BYTES + 5000))
+    result = run("request-from", "--questionnaire-response", "-", stdin=json.dumps(response).encode())
+    assert (result.returncode, result.stdout) == (2, b"")
+    assert "has more than 1,048,576 bytes" in result.stderr.decode()
+    response["text"] = {"status": "generated", "div": "x" * (4 << 20)}
+    result = run("request-from", "--questionnaire-response", "-", stdin=json.dumps(response).encode())
+    assert (result.returncode, result.stdout) == (2, b"")
+    assert "has more than 4,194,304 bytes" in result.stderr.decode()
+
+
+@pytest.mark.parametrize(
+    ("base", "valid"),
+    [
+        ("https://fhir.plan.example/r4", True),
+        ("http://localhost:8080/", True),
+        ("fhir.plan.example", False),
+        ("https://", False),
+        ("https://plan.example/a|b", False),
+        ("https://plan.example/a b", False),
+        ("https://plan.example/a\n", False),
+        ("https://plan.example/?a=b", False),
+        ("https://plan.example/#a", False),
+        ("ftp://plan.example", False),
+    ],
+)
+def test_the_base_is_a_url(base: str, valid: bool) -> None:
+    if valid:
+        response = response_of(example("pt_referral"), base)
+        assert request_of(response)["request_type"] == "pt_referral"
+        return
+    with pytest.raises(ValueError, match="a URL"):
+        questionnaire("pt_referral", base)
+
+
 @pytest.mark.parametrize(
     ("arguments", "status", "expected"),
     [
+        (("questionnaire", "pt_referral", "--base", "a|b"), 2, "--base"),
+        (("questionnaire-response", EXAMPLES / "pt_referral.json", "--base", "a|b"), 2, "--base"),
         (("questionnaire", "pt_visit"), 2, "pt_referral, pt_treatment_plan or pt_extension"),
         (("questionnaire-response", EXAMPLES / "pt_visit.json"), 2, "has no questionnaire"),
         (("questionnaire-response", EXAMPLES / "bad_request.json"), 2, "does not hold a request: /"),

@@ -49,20 +49,20 @@ def request_text(request: object) -> RequestText:
     except ValueError:
         problem = "it contains NaN, an infinity, or an integer with thousands of digits"
     else:
-        return _with_identity(_without_surrogates(text), request)
+        return _with_identity(_without_surrogates(text, MAX_REQUEST_BYTES), request)
     raise RequestNotJson(problem)  # outside the handler: otherwise it would carry an error that may quote the number
 
 
-def checked_text(text: str | bytes) -> RequestText:
+def checked_text(text: str | bytes, max_bytes: int = MAX_REQUEST_BYTES) -> RequestText:
     """Check the JSON text of a request and return it with its numbers and white space unchanged.
 
     Surrogates in strings, escaped or not, are replaced: a pair with its character, a lone one with U+FFFD. An exponent
     of more than three digits becomes 999: no number with an exponent is valid, so the decision is the same.
 
     Raises `RequestNotJson` if it is not UTF-8, not one JSON value, or nested over `MAX_DEPTH` levels, and
-    `RequestTooLarge` if it has over `MAX_REQUEST_BYTES`.
+    `RequestTooLarge` if it has over `max_bytes`.
     """
-    text = _without_surrogates(text) if isinstance(text, str) else _decoded(text)
+    text = _without_surrogates(text, max_bytes) if isinstance(text, str) else _decoded(text, max_bytes)
     value = _parsed(text)
     if _SURROGATE_ESCAPE.search(text):
         text = _ESCAPE.sub(_unescaped_surrogate, text)
@@ -121,28 +121,28 @@ def _check_value(value: object) -> None:
             if depth == MAX_DEPTH:
                 raise RequestNotJson(f"it is nested more than {MAX_DEPTH} levels deep")
             if len(children) > MAX_REQUEST_BYTES:
-                _raise_too_large()
+                _raise_too_large(MAX_REQUEST_BYTES)
         if not children:
             return
         level = children
 
 
-def _without_surrogates(text: str) -> str:
-    """Return the text without surrogates. Raises `RequestTooLarge` if it has over `MAX_REQUEST_BYTES`."""
+def _without_surrogates(text: str, max_bytes: int) -> str:
+    """Return the text without surrogates. Raises `RequestTooLarge` if it has over `max_bytes`."""
     try:
         encoded = text.encode()
     except UnicodeEncodeError:
         # UTF-16 joins the pairs, and its decoder replaces lone surrogates.
         text = text.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace")
         encoded = text.encode()
-    if len(encoded) > MAX_REQUEST_BYTES:
-        _raise_too_large()
+    if len(encoded) > max_bytes:
+        _raise_too_large(max_bytes)
     return text
 
 
-def _decoded(text: bytes) -> str:
-    if len(text) > MAX_REQUEST_BYTES:
-        _raise_too_large()
+def _decoded(text: bytes, max_bytes: int) -> str:
+    if len(text) > max_bytes:
+        _raise_too_large(max_bytes)
     try:
         return text.decode()
     except UnicodeDecodeError as error:
@@ -166,8 +166,8 @@ def _refuse_constant(name: str) -> NoReturn:
     raise RequestNotJson(f"it contains {name}, which is not a JSON number")
 
 
-def _raise_too_large() -> NoReturn:
-    raise RequestTooLarge(f"it has more than {MAX_REQUEST_BYTES:,} bytes as JSON")
+def _raise_too_large(max_bytes: int) -> NoReturn:
+    raise RequestTooLarge(f"it has more than {max_bytes:,} bytes as JSON")
 
 
 def _unescaped_surrogate(escape: re.Match[str]) -> str:

@@ -6,8 +6,8 @@ nobody answered is not stated in the request, and pends.
 
 A request and its response state the same, and each can be made from the other. FHIR has no empty lists and no empty
 texts, so two lists have the option `none`, and an empty text is an answer with the extension `EMPTY_TEXT` instead of a
-value. Only `response_of` writes that extension; an answer with a data-absent-reason is no answer. The request comes
-back as `stated` returns it.
+value. Only `response_of` writes that extension; an answer with a data-absent-reason does not count. The request comes
+back as `content_of` returns it.
 
 The plan's own facts, `request_id` and `benefit_status`, are not asked of a provider.
 """
@@ -27,6 +27,10 @@ from therapy_policy.files import packaged_json
 
 Json = dict[str, Any]
 
+# A request has at most 1 MiB, and its response more: each answer has its linkId, and other systems write longer JSON.
+MAX_RESPONSE_BYTES = 4 << 20
+
+Status = Literal["completed", "in-progress"]
 RequestType = Literal["pt_referral", "pt_treatment_plan", "pt_extension"]
 REQUEST_TYPES: tuple[RequestType, ...] = ("pt_referral", "pt_treatment_plan", "pt_extension")
 OF_THE_PLAN = ("request_id", "benefit_status")
@@ -54,12 +58,21 @@ ELEMENTS = {"id", "extension"}  # of every element; other extensions than the tw
 def questionnaire(request_type: RequestType, base: str | None = None) -> Json:
     """Return the FHIR R4 Questionnaire of a request type, as JSON.
 
-    `base` is the address of the plan's FHIR server, such as https://fhir.plan.example/r4, for the canonical URL.
+    `base` is the URL of the plan's FHIR server, such as https://fhir.plan.example/r4, for the canonical URL.
+
+    Raises `ValueError` if `base` cannot be the start of a canonical URL.
     """
     content: Json = packaged_json(f"questionnaires/{request_type}.json")
     if base is not None:
+        check_base(base)
         content["url"] = f"{base.rstrip('/')}/Questionnaire/{content['id']}"
     return content
+
+
+def check_base(base: str) -> None:
+    """Raise `ValueError` if a canonical URL with a version cannot start with `base`."""
+    if not (_BASE.fullmatch(base) and base.isascii() and base.isprintable()):
+        raise ValueError("expected a URL such as https://fhir.plan.example/r4, without spaces and the characters | ? #")
 
 
 @cache
@@ -76,7 +89,7 @@ def request_of(response: Any, *, request_id: str | None = None, benefit_status: 
     invalid.
     """
     reading = _Reading()
-    request_type = _answered(response, reading)
+    request_type = _request_type_of(response, reading)
     if request_type is None:
         raise QuestionnaireResponseInvalid(reading.errors)
     added = {"request_id": request_id, "benefit_status": benefit_status}
@@ -86,7 +99,7 @@ def request_of(response: Any, *, request_id: str | None = None, benefit_status: 
     invalid = validation_errors(request)
     for error in invalid:
         if (place := reading.places.get(error.path)) is not None:
-            reading.wrong(place, error.path, f"expected {error.expected}, found {error.found}")
+            reading.wrong(*place, f"expected {error.expected}, found {error.found}")
     if reading.errors:
         raise QuestionnaireResponseInvalid(reading.errors)
     for error in invalid:
@@ -94,22 +107,26 @@ def request_of(response: Any, *, request_id: str | None = None, benefit_status: 
     return request
 
 
-def response_of(request: Any, base: str | None = None) -> Json:
+def response_of(request: Any, base: str | None = None, *, status: Status = "completed") -> Json:
     """Return the QuestionnaireResponse that states the same as a request, as JSON.
 
-    Raises `RequestError` if the request is invalid, or of a type without a questionnaire.
+    `status` is "completed" for what a provider attested, and "in-progress" for a form that the provider is to complete.
+    `request_of` does not take a response that is in progress.
+
+    Raises `RequestError` if the request is invalid, or of a type without a questionnaire, and `ValueError` as
+    `questionnaire` does.
     """
-    fields = stated(request)
+    fields = content_of(request)
     form = questionnaire(fields["request_type"], base)
     return {
         "resourceType": "QuestionnaireResponse",
         "questionnaire": f"{form['url']}|{form['version']}",
-        "status": "completed",
+        "status": status,
         "item": _items(fields, form["item"]),
     }
 
 
-def stated(request: Any) -> Json:
+def content_of(request: Any) -> Json:
     """Return a request without what says nothing: null, and empty lists, except where an empty list is an answer.
 
     The decision on it is the same. Raises `RequestError` as `response_of` does.
@@ -120,10 +137,10 @@ def stated(request: Any) -> Json:
     if request_type not in REQUEST_TYPES:
         raise RequestError(f"a request of its type has no questionnaire, only {', '.join(REQUEST_TYPES)}")
     added = {name: request[name] for name in OF_THE_PLAN if request.get(name) is not None}
-    return {"request_type": request_type, **added, **_stated(request, _questionnaire(request_type)["item"])}
+    return {"request_type": request_type, **added, **_content(request, _questionnaire(request_type)["item"])}
 
 
-def _stated(fields: Mapping[str, Any], questions: list[Json]) -> Json:
+def _content(fields: Mapping[str, Any], questions: list[Json]) -> Json:
     result: Json = {}
     for question in questions:
         name = _name(question)
@@ -132,7 +149,7 @@ def _stated(fields: Mapping[str, Any], questions: list[Json]) -> Json:
             continue
         if question["type"] == "group":
             inner = question["item"]
-            value = [_stated(each, inner) for each in value] if _repeats(question) else _stated(value, inner)
+            value = [_content(each, inner) for each in value] if _repeats(question) else _content(value, inner)
         result[name] = int(value) if question["type"] == "integer" else value
     return result
 
@@ -151,17 +168,17 @@ def _repeats(question: Json) -> bool:
 
 
 def _items(fields: Json, questions: list[Json]) -> list[Json]:
-    made: list[Json] = []
+    items: list[Json] = []
     for question in questions:
         if (value := fields.get(_name(question))) is None:
             continue
         values = value if _repeats(question) else [value]
         if question["type"] == "group":
-            made += [_group(question, each) for each in values]
+            items += [_group(question, each) for each in values]
         else:
             answers = [_answer(question, each) for each in values] or [dict(question["answerOption"][0])]
-            made.append({"linkId": question["linkId"], "answer": answers})
-    return made
+            items.append({"linkId": question["linkId"], "answer": answers})
+    return items
 
 
 def _group(question: Json, fields: Json) -> Json:
@@ -179,12 +196,14 @@ def _answer(question: Json, value: Any) -> Json:
 
 # --- a response as a request
 
-_CANONICAL = re.compile(r"(?:.*/)?Questionnaire/(?P<id>[a-z-]+)(?:\|(?P<version>\S+))?")
+_BASE = re.compile(r"https?://[^\s|?#]+")
+_CANONICAL = re.compile(r"(?:[^\s|]*/)?Questionnaire/(?P<id>[a-z-]+)(?:\|(?P<version>.*))?")
+_VERSION = re.compile(r"([0-9]+\.[0-9]+)\.[0-9]+")
 _UNUSABLE = object()
 _NONE = object()
 
 
-def _answered(response: Any, reading: _Reading) -> RequestType | None:
+def _request_type_of(response: Any, reading: _Reading) -> RequestType | None:
     """Return which questionnaire a response answers, or None; add what is wrong with the response as a whole."""
     if not isinstance(response, dict) or response.get("resourceType") != "QuestionnaireResponse":
         reading.wrong("", None, "expected a FHIR QuestionnaireResponse as JSON")
@@ -195,32 +214,33 @@ def _answered(response: Any, reading: _Reading) -> RequestType | None:
     if response.get("status") not in ATTESTED:
         reading.wrong("/status", None, f"expected {' or '.join(ATTESTED)}: nobody vouches for the answers yet")
     canonical = response.get("questionnaire")
-    matched = _CANONICAL.fullmatch(canonical) if isinstance(canonical, str) else None
-    identity = matched["id"].replace("-", "_") if matched else None
+    match = _CANONICAL.fullmatch(canonical) if isinstance(canonical, str) else None
+    identity = match["id"].replace("-", "_") if match else None
     request_type = next((each for each in REQUEST_TYPES if each == identity), None)
-    if matched is None or request_type is None:
+    if match is None or request_type is None:
         one_of = ", ".join(f"Questionnaire/{_questionnaire(each)['id']}" for each in REQUEST_TYPES)
         reading.wrong("/questionnaire", None, f"expected the canonical URL, with its version, of {one_of}")
         return None
     ours = str(_questionnaire(request_type)["version"])
     # A patch version of the policy changes only wording, so its questions mean the same.
-    if _minor(matched["version"] or "") != _minor(ours):
-        what = "it answers the questionnaire of another policy" if matched["version"] else "it has no version"
+    if _minor(match["version"] or "") != _minor(ours):
+        what = "it answers the questionnaire of another policy" if match["version"] else "it has no version"
         reading.wrong("/questionnaire", None, f"{what}; this policy is {ours}")
         return None
     return request_type
 
 
-def _minor(version: str) -> str:
-    return version.rpartition(".")[0]
+def _minor(version: str) -> str | None:
+    match = _VERSION.fullmatch(version)
+    return match[1] if match else None
 
 
 @dataclass
 class _Reading:
-    """Reads the answers of a response. `places` has the place in the response of each field of the request."""
+    """Reads the answers of a response. `places` has the place and the linkId of each field of the request."""
 
     errors: list[ResponseError] = field(default_factory=list)
-    places: dict[str, str] = field(default_factory=dict)
+    places: dict[str, tuple[str, str]] = field(default_factory=dict)
 
     def wrong(self, place: str, link_id: str | None, problem: str) -> None:
         self.errors.append(ResponseError(place, link_id, problem))
@@ -229,7 +249,7 @@ class _Reading:
         """Return the fields that the items of the response, or of one of its groups, state."""
         by_link_id = {question["linkId"]: question for question in questions}
         fields: Json = {}
-        seen: set[str] = set()
+        names: set[str] = set()
         items = holder.get("item", [])
         if not isinstance(items, list):
             self.wrong(f"{place}/item", None, "expected a list")
@@ -243,10 +263,10 @@ class _Reading:
                 continue
             link_id, name = question["linkId"], _name(question)
             self.check_elements(item, ELEMENTS_OF_ITEM, here, link_id)
-            if name in seen and not (question["type"] == "group" and _repeats(question)):
+            if name in names and not (question["type"] == "group" and _repeats(question)):
                 self.wrong(here, link_id, "is answered a second time")
                 continue
-            seen.add(name)
+            names.add(name)
             if _is_absent(item) and (item.get("answer") or item.get("item")):
                 self.wrong(here, link_id, "has an answer, and a reason why it has none")
                 continue
@@ -254,51 +274,51 @@ class _Reading:
             if question["type"] != "group":
                 value = self.answers(item, question, here, of_field)
                 if value is None:
-                    seen.discard(name)
+                    names.discard(name)
                 elif value is not _UNUSABLE:
                     fields[name] = value
-                    self.places[of_field] = here
+                    self.places[of_field] = here, link_id
                 continue
-            self.places.setdefault(of_field, here)
+            self.places.setdefault(of_field, (here, link_id))
             if "answer" in item:
                 self.wrong(f"{here}/answer", link_id, "is a group, which has no answer of its own")
             if _repeats(question):
                 elements = fields.setdefault(name, [])
                 of_field = f"{of_field}/{len(elements)}"
-                self.places[of_field] = here
+                self.places[of_field] = here, link_id
                 elements.append(self.group(item, question["item"], here, of_field))
             else:
                 fields[name] = self.group(item, question["item"], here, of_field)
         for question in questions:
-            if question.get("required") and _name(question) not in seen:
+            if question.get("required") and _name(question) not in names:
                 self.wrong(place, question["linkId"], "is required, and has no answer")
         return fields
 
     def answers(self, item: Json, question: Json, here: str, pointer: str) -> Any:
         """Return what an item states: a value, a list, None if nothing, or `_UNUSABLE` after adding an error."""
-        link_id, given = question["linkId"], item.get("answer", [])
+        link_id, answers = question["linkId"], item.get("answer", [])
         if "item" in item:
             self.wrong(f"{here}/item", link_id, "is a question, which has no items of its own")
             return _UNUSABLE
-        if not isinstance(given, list):
+        if not isinstance(answers, list):
             self.wrong(f"{here}/answer", link_id, "expected a list")
             return _UNUSABLE
-        if len(given) > 1 and not _repeats(question):
+        if len(answers) > 1 and not _repeats(question):
             self.wrong(f"{here}/answer/1", link_id, "has a second answer, and takes only one")
             return _UNUSABLE
-        read = {at: self.value(answer, question, f"{here}/answer/{at}") for at, answer in enumerate(given)}
-        places = [at for at, value in read.items() if value is not None]
-        values = [read[at] for at in places]
+        by_position = {at: self.value(answer, question, f"{here}/answer/{at}") for at, answer in enumerate(answers)}
+        places = [at for at, value in by_position.items() if value is not None]
+        values = [by_position[at] for at in places]
         if _UNUSABLE in values:
             return _UNUSABLE
         if _NONE in values:
-            if len(given) > 1:
+            if len(answers) > 1:
                 self.wrong(f"{here}/answer", link_id, "has the answer none, and others")
                 return _UNUSABLE
             return []
         if not _repeats(question):
             return values[0] if values else None
-        self.places |= {f"{pointer}/{n}": f"{here}/answer/{at}" for n, at in enumerate(places)}
+        self.places |= {f"{pointer}/{n}": (f"{here}/answer/{at}", link_id) for n, at in enumerate(places)}
         return values or None
 
     def value(self, answer: Any, question: Json, here: str) -> Any:
