@@ -732,11 +732,12 @@ def metrics(
     """Print the yearly prior authorization metrics of CMS-0057-F: counts, percentages, mean and median times.
 
     The log has what the policy decided; the last decision on a `request_id` counts. FILE has what only you know, and is
-    what is counted. Times are such as 2026-03-02T08:15:00-10:00, and flags are true or false. Your `answer` (approved,
+    what is counted. Write times like 2026-03-02T08:15:00-10:00, and flags as true or false. Your `answer` (approved,
     partially_approved or denied) is needed where a person answered, and replaces what the policy decided.
 
     A figure is printed only if every request that it is about has its data. If not, the report names what is missing
-    and where. Nothing is estimated. A request that was denied in part counts as denied.
+    and where. Nothing is estimated. A request that was denied in part counts as denied. Answers in time are of the
+    requests that are due when you run this, without those whose time was extended.
 
     Exit status: 0 every figure has its data, 1 some figure has no data, 2 a file or usage error.
     """

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import json
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import pytest
 
@@ -15,6 +16,7 @@ from therapy_policy.interop.metrics import Report, due_at, metrics, read_receive
 
 SECRET = "Xylophone"
 REFERRAL: dict[str, Any] = json.loads((EXAMPLES / "pt_referral.json").read_text(encoding="utf-8"))
+VISIT: dict[str, Any] = json.loads((EXAMPLES / "pt_visit.json").read_text(encoding="utf-8"))
 HEADER = "request_id,received_at,answered_at,expedited,answer,extended,approved_after_appeal,member"
 
 
@@ -50,7 +52,7 @@ def log(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return path
 
 
-def received(directory: Path, changes: dict[str, tuple[str, ...]] | None = None, header: str = HEADER) -> str:
+def plan_list(directory: Path, changes: dict[str, tuple[str, ...]] | None = None, header: str = HEADER) -> str:
     rows = [",".join((name, *row, SECRET)) for name, row in (ROWS | (changes or {})).items()]
     (directory / "received.csv").write_text("\n".join([header, *rows]) + "\n", encoding="utf-8")
     return str(directory / "received.csv")
@@ -66,7 +68,7 @@ def share(count: int, of: int, percent: float) -> dict[str, Any]:
 
 
 def test_every_figure(log: Path, tmp_path: Path) -> None:
-    report = metrics(str(log), received(tmp_path))
+    report = metrics(str(log), plan_list(tmp_path))
     assert report.complete
     whole = figures(report)
     assert whole["standard"] == {
@@ -76,7 +78,7 @@ def test_every_figure(log: Path, tmp_path: Path) -> None:
         "partially_approved": share(1, 5, 20.0),
         "not_answered": share(1, 5, 20.0),
         "approved_after_appeal": share(1, 5, 20.0),
-        "answered_in_time": share(3, 5, 60.0),
+        "answered_in_time": share(2, 4, 50.0),  # b was extended
         "time_to_answer": {"mean": 5.0, "median": 4.0, "unit": "days", "count": 4},
     }
     assert whole["expedited"] == {
@@ -112,7 +114,7 @@ def test_every_figure(log: Path, tmp_path: Path) -> None:
 def test_a_figure_without_its_data_is_named_instead(
     log: Path, tmp_path: Path, name: str, row: tuple[str, ...], absent: set[str], kept: set[str]
 ) -> None:
-    report = metrics(str(log), received(tmp_path, {name: row}))
+    report = metrics(str(log), plan_list(tmp_path, {name: row}))
     assert not report.complete
     whole = figures(report)
     printed = {*whole, *whole.get("standard", {}), *whole["all"]}
@@ -130,19 +132,112 @@ def test_without_a_list_only_the_log_is_counted(log: Path) -> None:
 
 
 def test_a_column_that_is_missing_is_named(log: Path, tmp_path: Path) -> None:
-    report = metrics(str(log), received(tmp_path, header=HEADER.replace("extended", "extnded")))
+    report = metrics(str(log), plan_list(tmp_path, header=HEADER.replace("extended", "extnded")))
     assert [each for each in report.no_data if "6 requests without extended" in each]
     assert report.measures[0].figures["approved"]
 
 
 def test_one_request_id_for_requests_of_two_types_has_no_outcome(log: Path, tmp_path: Path) -> None:
     with EmbeddedClient() as client:
-        visit = client.decide(json.loads((EXAMPLES / "pt_visit.json").read_text("utf-8")) | {"request_id": "a"})
+        visit = client.decide(VISIT | {"request_id": "a"})
     both = tmp_path / "both.log"
     both.write_bytes(log.read_bytes() + json.dumps(visit).encode() + b"\n")
-    report = metrics(str(both), received(tmp_path))
+    report = metrics(str(both), plan_list(tmp_path))
     assert "approved" not in report.measures[0].figures
     assert [each for each in report.no_data if "line 2" in each and "which the log does not answer" in each]
+
+
+def later_log(log: Path, directory: Path, *texts: str) -> str:
+    path = directory / "later.log"
+    path.write_bytes(log.read_bytes() + "".join(f"{text}\n" for text in texts).encode())
+    return str(path)
+
+
+def test_a_later_decision_does_not_settle_a_conflict_of_types(log: Path, tmp_path: Path) -> None:
+    with EmbeddedClient() as client:
+        visit = json.dumps(client.decide({**VISIT, "request_id": "a"}))
+        referral = json.dumps(client.decide({**REFERRAL, "request_id": "a"}))
+    for later in ((visit, visit), (visit, referral), (visit, visit, referral, referral)):
+        report = metrics(later_log(log, tmp_path, *later), plan_list(tmp_path))
+        assert "approved" not in report.measures[0].figures
+        assert [each for each in report.no_data if "line 2" in each and "which the log does not answer" in each]
+
+
+def test_an_invalid_request_changes_no_decision(log: Path, tmp_path: Path) -> None:
+    with EmbeddedClient() as client:
+        invalid = [
+            json.dumps(client.decide({**request, "request_id": "a"}))
+            for request in ({"request_type": "pt_visit"}, {"request_type": SECRET}, REFERRAL | {"specialty": SECRET})
+        ]
+        only_invalid = json.dumps(client.decide({"request_type": "pt_visit", "request_id": "e"}))
+    before = metrics(str(log), plan_list(tmp_path))
+    report = metrics(later_log(log, tmp_path, *invalid, only_invalid), plan_list(tmp_path))
+    assert report.complete
+    assert [each.figures for each in report.measures] == [each.figures for each in before.measures]
+    assert figures(report)["log"]["by_type"]["unknown type"] == {"invalid_request": 1}
+    assert any(line.split() == ["1", "unknown", "type", "invalid_request"] for line in report.as_lines())
+
+    first = tmp_path / "first.log"
+    first.write_bytes("\n".join(invalid).encode() + b"\n" + log.read_bytes())
+    assert [each.figures for each in metrics(str(first), plan_list(tmp_path)).measures] == [
+        each.figures for each in before.measures
+    ]
+
+
+ANSWERS: dict[str, tuple[str, ...]] = {  # of every request, by the plan
+    name: (*row[:3], answer, *row[4:])
+    for (name, row), answer in zip(ROWS.items(), ["approved"] * 4 + ["denied", "approved"], strict=True)
+}
+ANSWERS["e"] = (at(2), at(5), "false", "denied", "false", "false")
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        '{"decision_id": "3", "path": "therapy/decision", "result": {"outcome": "denied"}}',
+        '{"decision_id": "3", "path": "therapy/decision"}',
+        '{"outcome": "denied", "policy_version": "2.0.4"}',
+        '{"decision_id": "3", "path": "therapy/decision", "result": {"outcome": "den',
+        "TYPE",
+    ],
+)
+def test_what_cannot_be_read_withholds_the_answers_that_the_log_has(log: Path, tmp_path: Path, text: str) -> None:
+    if text == "TYPE":
+        decision = json.loads(log.read_text("utf-8").splitlines()[1])["result"]
+        text = json.dumps({**decision, "request_type": f"{SECRET} Smith"})
+    later = later_log(log, tmp_path, text)
+    report = metrics(later, plan_list(tmp_path))
+    whole = figures(report)
+    assert whole["log"]["not_read"] == 1
+    assert not {"approved", "denied", "time_to_answer", "answered_in_time"} & whole["standard"].keys()
+    assert "approved_after_extension" not in whole["all"]
+    assert whole["standard"]["approved_after_appeal"] == share(1, 5, 20.0)
+    assert [each for each in report.no_data if each.startswith("standard: answers: 4 requests without answer")]
+    assert [each for each in report.no_data if "1 entry of the log cannot be read" in each]
+
+    own = metrics(later, plan_list(tmp_path, ANSWERS))
+    assert own.complete
+    assert own.as_dict()["standard"]["approved"] == share(4, 5, 80.0)
+
+
+def test_answers_in_time_are_of_requests_that_are_due_and_not_extended(log: Path, tmp_path: Path) -> None:
+    def in_time(now: str, row: tuple[str, ...]) -> dict[str, Any]:
+        report = metrics(str(log), plan_list(tmp_path, {"e": row}), now=datetime.fromisoformat(now))
+        assert report.complete
+        share: dict[str, Any] = report.as_dict()["standard"]["answered_in_time"]
+        return share
+
+    unanswered = ("2026-03-20T08:00:00-10:00", "", "false", "", "false", "false")
+    assert in_time("2026-03-27T17:59:59+00:00", unanswered) == share(2, 3, 66.67)
+    assert in_time("2026-03-27T18:00:00+00:00", unanswered) == share(2, 4, 50.0)
+    extended = (at(2), "", "false", "", "true", "false")
+    assert in_time("2026-03-27T18:00:00+00:00", extended) == share(2, 3, 66.67)
+    assert in_time("2026-03-02T20:00:00+00:00", unanswered) == {"count": 0, "of": 0, "percent": None}
+
+
+def test_a_line_says_of_how_many_requests_it_is(log: Path, tmp_path: Path) -> None:
+    lines = metrics(str(log), plan_list(tmp_path)).as_lines()
+    assert "        2    50.00 %  answered when due or before, of 4 due, without extended requests" in lines
 
 
 def test_json_lines_a_batchs_output_and_a_log_that_is_cut_off(log: Path, tmp_path: Path) -> None:
@@ -154,13 +249,14 @@ def test_json_lines_a_batchs_output_and_a_log_that_is_cut_off(log: Path, tmp_pat
     entries = [json.loads(line) for line in log.read_text("utf-8").splitlines()[1:-1]]
     (tmp_path / "out.jsonl").write_text("".join(json.dumps(each["result"]) + "\n" for each in entries), "utf-8")
     of_batch = metrics(str(tmp_path / "out.jsonl"), str(tmp_path / "received.jsonl")).as_dict()
-    of_log = metrics(str(log), received(tmp_path)).as_dict()
+    of_log = metrics(str(log), plan_list(tmp_path)).as_dict()
     assert {name: of_batch[name] for name in ("standard", "expedited", "all")} == {
         name: of_log[name] for name in ("standard", "expedited", "all")
     }
     (tmp_path / "cut.log").write_bytes(log.read_bytes()[:-100])
-    cut = metrics(str(tmp_path / "cut.log"), received(tmp_path))
+    cut = metrics(str(tmp_path / "cut.log"), plan_list(tmp_path))
     assert cut.as_dict()["log"]["not_read"] == 1
+    assert not cut.complete
     assert any("cannot be read" in line for line in cut.as_lines())
 
 
@@ -170,6 +266,9 @@ def test_json_lines_a_batchs_output_and_a_log_that_is_cut_off(log: Path, tmp_pat
         (("2026-03-02T08:00:00", at(3), "false", "", "", ""), 2, "received_at"),  # without a time zone
         ((SECRET, at(3), "false", "", "", ""), 2, "received_at"),
         ((at(2), at(1), "false", "", "", ""), 2, "answered_at"),
+        (("9999-12-31T23:59:59-10:00", "", "false", "", "", ""), 2, "received_at"),
+        (("0001-01-01T00:00:00+10:00", "", "false", "", "", ""), 2, "received_at"),
+        ((at(2), "2100-01-01T00:00:00Z", "false", "", "", ""), 2, "answered_at"),
         ((at(2), at(3), SECRET, "", "", ""), 2, "expedited"),
         ((at(2), at(3), "false", "authorized", "", ""), 2, "answer"),
     ],
@@ -178,7 +277,7 @@ def test_an_error_in_the_list_has_its_line_and_column(
     tmp_path: Path, row: tuple[str, ...], line: int, column: str
 ) -> None:
     with pytest.raises(FileNotUsable) as raised:
-        read_received(received(tmp_path, {"a": row}))
+        read_received(plan_list(tmp_path, {"a": row}))
     assert f"line {line}, {column}: expected" in str(raised.value)
     assert SECRET not in str(raised.value)
 
@@ -193,6 +292,11 @@ def test_an_error_in_the_list_has_its_line_and_column(
         (f'{{"request_id": "a"}}\n{{"{SECRET}\n', "line 2: expected a JSON object"),
         ('{"request_id": "a", "received_at": 1}\n', "line 1, received_at: expected a date and time"),
         (f'request_id\n"{SECRET}', "is not CSV"),
+        (f"request_id,member\na,{SECRET}{'x' * 70_000}\n", "line 2: expected at most 65,536 bytes"),
+        (f'{{"request_id": "a", "member": "{SECRET * 10_000}"}}\n', "line 1: expected at most 65,536 bytes"),
+        (f"request_id,answer,answer\na,denied,{SECRET}\n", "has the column answer twice"),
+        (f"request_id,answer,request_id\na,denied,{SECRET}\n", "has the column request_id twice"),
+        ('{"request_id": "a", "answer": "denied", "answer": "approved"}', "line 1, answer: expected one value"),
     ],
 )
 def test_a_list_that_cannot_be_read(tmp_path: Path, text: str, problem: str) -> None:
@@ -201,6 +305,23 @@ def test_a_list_that_cannot_be_read(tmp_path: Path, text: str, problem: str) -> 
         read_received(str(tmp_path / "list"))
     assert problem in str(raised.value)
     assert SECRET not in str(raised.value)
+
+
+def test_a_column_that_is_ignored_may_be_there_twice_and_have_line_breaks(tmp_path: Path) -> None:
+    text = f'request_id,,,note\r\na,,,"{SECRET}\r\nline, two"\r\nb,,,\r\n'
+    (tmp_path / "list").write_bytes(b"\xef\xbb\xbf" + text.encode())
+    requests = read_received(str(tmp_path / "list"))
+    assert {name: request.line for name, request in requests.items()} == {"a": 3, "b": 4}
+
+
+def test_hours_pass_also_where_clocks_are_changed() -> None:
+    new_york = ZoneInfo("America/New_York")
+    before = datetime(2026, 3, 6, 12, tzinfo=new_york)
+    due = due_at(before, expedited=True)
+    assert due.astimezone(UTC) - before.astimezone(UTC) == timedelta(hours=72)
+    assert (due.day, due.hour, due.tzinfo) == (9, 13, new_york)
+    autumn = datetime(2026, 10, 30, 12, tzinfo=new_york)
+    assert due_at(autumn, expedited=False).isoformat() == "2026-11-06T11:00:00-05:00"
 
 
 def test_when_an_answer_is_due() -> None:
@@ -213,7 +334,7 @@ def test_when_an_answer_is_due() -> None:
 
 
 def test_the_command(log: Path, tmp_path: Path) -> None:
-    complete = run("metrics", log, "--received", received(tmp_path))
+    complete = run("metrics", log, "--received", plan_list(tmp_path))
     assert complete.returncode == 0, complete.stderr
     text = complete.stdout.decode()
     assert "Standard: 5 requests received" in text

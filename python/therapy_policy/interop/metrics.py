@@ -5,8 +5,10 @@ received: when each came in, when it was answered, whether it was expedited, and
 what is counted. A figure is printed only if the list and the log have all data for it, and is named if they do not:
 nothing is estimated.
 
-The measures, and what each is a share of, are those of CMS' report of Medicaid managed care programs (MCPAR, D1.XIII.3
-to 15): approved means approved in full, and a request that was denied in part counts as denied.
+Most measures are those of CMS' report of Medicaid managed care programs (MCPAR, D1.XIII.3 to 15). Of standard requests,
+approved means approved in full, and a request that was denied in part counts as denied. The form does not say whether
+that is so for expedited requests; here it is. Three measures are not in the form: the requests that were not answered,
+those that were denied in part, and those that were answered when due.
 https://github.com/Enterprise-CMCS/macpro-mdct-mcr,
 services/app-api/forms/routes/mcpar/plan-level-indicators/prior-authorization.ts
 """
@@ -14,11 +16,11 @@ services/app-api/forms/routes/mcpar/plan-level-indicators/prior-authorization.ts
 from __future__ import annotations
 
 import csv
-import io
+import re
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from statistics import fmean, median
 from typing import Any, Literal
 
@@ -36,7 +38,7 @@ from therapy_policy.bulk.log_lines import log_texts
 from therapy_policy.client.decision import Decision
 from therapy_policy.errors import FileNotUsable, InputDamaged
 from therapy_policy.files import display_name, progress_bar, stoppable
-from therapy_policy.inputs import Record, open_input
+from therapy_policy.inputs import Input, Record, open_input
 from therapy_policy.wording import count_of
 
 # CMS-0057-F (89 FR 8758), since 2026-01-01; it does not limit the time of health plans on the federal exchanges.
@@ -52,26 +54,33 @@ OF_OUTCOME: dict[str, Answer] = {
     "partially_authorized": "partially_approved",
     "denied": "denied",
 }
+INVALID_REQUEST = "invalid_request"
+UNKNOWN_TYPE = "unknown type"
 SECONDS = {"days": 86_400, "hours": 3_600}
 MAX_ROW_BYTES = 1 << 16
+YEARS = range(1900, 2100)
 NOT_IN_A_LOG = "the list of items and services that require prior authorization, which the plan publishes itself"
 
 
 def due_at(received_at: datetime, *, expedited: bool) -> datetime:
     """Return when the answer to a request is due: 72 hours after it was received if it is expedited, else 7 days.
 
-    `received_at` needs a time zone. A request for more information does not stop the clock.
+    `received_at` needs a time zone, which the result has too. A request for more information does not stop the clock.
+
+    Raises `ValueError` if `received_at` has no time zone.
     """
     if received_at.utcoffset() is None:
         raise ValueError("received_at has no time zone")
-    return received_at + (EXPEDITED if expedited else STANDARD)
+    # In UTC, because Python adds to what a clock shows, which jumps where daylight saving time starts and ends.
+    due = received_at.astimezone(UTC) + (EXPEDITED if expedited else STANDARD)
+    return due.astimezone(received_at.tzinfo)
 
 
 # --- what the plan knows
 
 
 @dataclass
-class Received:
+class ListedRequest:
     """A request that the plan received, at `line` of its list; None is what the list does not state."""
 
     line: int
@@ -81,16 +90,17 @@ class Received:
     answer: Answer | None = None
     extended: bool | None = None
     approved_after_appeal: bool | None = None
-    outcome: str | None = None  # of the policy's decision; None if the log does not have one, or has several
+    from_log: bool = False  # whether only the log can have the answer
+    outcome: str | None = None  # in the log, of a request whose answer the list does not state
 
     @property
-    def elapsed(self) -> timedelta | None:
+    def duration(self) -> timedelta | None:
         return self.answered_at - self.received_at if self.received_at and self.answered_at else None
 
 
 def _instant(text: str) -> datetime:
     instant = datetime.fromisoformat(text)
-    if instant.utcoffset() is None:
+    if instant.utcoffset() is None or instant.year not in YEARS:
         raise ValueError
     return instant
 
@@ -103,30 +113,32 @@ def _as_answer(text: str) -> Answer:
     return next(each for each in ANSWERS if each == text)
 
 
+_INSTANT = "a date and time from 1900 to 2099 with its time zone, such as "
 # How each column is read, and what may be in it. Other columns are ignored.
 COLUMNS: dict[str, tuple[Callable[[str], Any], str]] = {
-    "received_at": (_instant, "a date and time with its time zone, such as 2026-03-02T08:15:00-10:00"),
-    "answered_at": (_instant, "a date and time with its time zone, such as 2026-03-05T14:00:00-10:00"),
+    "received_at": (_instant, f"{_INSTANT}2026-03-02T08:15:00-10:00"),
+    "answered_at": (_instant, f"{_INSTANT}2026-03-05T14:00:00-10:00"),
     "expedited": (_flag, "true or false"),
     "answer": (_as_answer, "approved, partially_approved or denied"),
     "extended": (_flag, "true or false"),
     "approved_after_appeal": (_flag, "true or false"),
 }
+NAMES = ("request_id", *COLUMNS)
 
 
-def read_received(name: str) -> dict[str, Received]:
+def read_received(name: str) -> dict[str, ListedRequest]:
     """Read a list of received requests, CSV with a header or JSON Lines; return them by `request_id`.
 
     Raises `FileNotUsable` with the line and the column of what is wrong, and never with what is there.
     """
-    received: dict[str, Received] = {}
+    requests: dict[str, ListedRequest] = {}
     for line, row in _rows(name):
         identity = str(row.get("request_id"))
         if row.get("request_id") is None or not matches(REQUEST_ID, identity):
             raise _wrong(name, line, "request_id", "a reference of 1 to 64 letters, digits and . _ : -")
-        if identity in received:
-            raise _wrong(name, line, "request_id", f"one that is not also on line {received[identity].line:,}")
-        request = received[identity] = Received(line)
+        if identity in requests:
+            raise _wrong(name, line, "request_id", f"one that is not also on line {requests[identity].line:,}")
+        request = requests[identity] = ListedRequest(line)
         for column, (read, expected) in COLUMNS.items():
             value = row.get(column)
             if isinstance(value, bool):
@@ -137,11 +149,11 @@ def read_received(name: str) -> dict[str, Received]:
                 setattr(request, column, read(value))
             except (KeyError, StopIteration, TypeError, ValueError, AttributeError):
                 raise _wrong(name, line, column, expected) from None
-        if (elapsed := request.elapsed) is not None and elapsed < timedelta():
+        if (duration := request.duration) is not None and duration < timedelta():
             raise _wrong(name, line, "answered_at", "a time after received_at")
-    if not received:
+    if not requests:
         raise FileNotUsable(f"{display_name(name)} has no requests. Give the requests that the plan received.")
-    return received
+    return requests
 
 
 def _wrong(name: str, line: int, column: str, expected: str) -> FileNotUsable:
@@ -151,29 +163,50 @@ def _wrong(name: str, line: int, column: str, expected: str) -> FileNotUsable:
 def _rows(name: str) -> Iterator[tuple[int, dict[str, Any]]]:
     with open_input(name) as source:
         if source.stream.peek(1).lstrip()[:1] == b"{":
-            for record in source.lines(MAX_ROW_BYTES):
+            for record in _lines(name, source):
                 if record.text.strip():
                     yield record.line, _object(name, record)
             return
         try:
-            with io.TextIOWrapper(source.stream, "utf-8", newline="") as text:
-                rows = csv.DictReader(text, strict=True)
-                if "request_id" not in (rows.fieldnames or ()):
-                    raise FileNotUsable(
-                        f"{display_name(name)} has no column request_id. Give CSV whose first line names the columns "
-                        f"(request_id, {', '.join(COLUMNS)}), or JSON Lines with these fields."
-                    )
-                for row in rows:
-                    yield rows.line_num, row
+            rows = csv.DictReader((f"{record.text.decode()}\n" for record in _lines(name, source)), strict=True)
+            columns = list(rows.fieldnames or ())
+            if "request_id" not in columns:
+                raise FileNotUsable(
+                    f"{display_name(name)} has no column request_id. Give CSV whose first line names the columns "
+                    f"({', '.join(NAMES)}), or JSON Lines with these fields."
+                )
+            for column in NAMES:
+                if columns.count(column) > 1:
+                    raise FileNotUsable(f"{display_name(name)} has the column {column} twice. Give it once.")
+            for row in rows:
+                yield rows.line_num, row
         except (csv.Error, UnicodeDecodeError):
             raise FileNotUsable(f"{display_name(name)} is not CSV in UTF-8. Save it as CSV again.") from None
 
 
+def _lines(name: str, source: Input) -> Iterator[Record]:
+    for record in source.lines(MAX_ROW_BYTES):
+        if len(record.text) > MAX_ROW_BYTES:
+            raise FileNotUsable(
+                f"{display_name(name)}, line {record.line:,}: expected at most {MAX_ROW_BYTES:,} bytes."
+            )
+        yield record
+
+
 def _object(name: str, record: Record) -> dict[str, Any]:
+    twice: list[str] = []
+
+    def fields(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+        count = Counter(field for field, _ in pairs)
+        twice.extend(field for field in NAMES if count[field] > 1)
+        return dict(pairs)
+
     try:
-        value = nesting.loads(record.text.decode())
+        value = nesting.loads(record.text.decode(), object_pairs_hook=fields)
     except ValueError:
         value = None
+    if twice:
+        raise _wrong(name, record.line, twice[0], "one value")
     if not isinstance(value, dict):
         raise FileNotUsable(f"{display_name(name)}, line {record.line:,}: expected a JSON object.")
     return value
@@ -181,16 +214,19 @@ def _object(name: str, record: Record) -> dict[str, Any]:
 
 # --- what the policy decided
 
+_REQUEST_TYPE = re.compile(r"[a-z][a-z0-9_]{0,63}")
+
 
 @dataclass
-class LoggedOutcomes:
-    """The decisions of a log: how many of each request type and outcome, and the last outcome of each `request_id`.
+class Log:
+    """The decisions of a log: how many of each request type and outcome, and the last one on each `request_id`.
 
-    An outcome is None if decisions on requests of several types have the same `request_id`.
+    An invalid request has no decision, so an earlier or later decision on the same `request_id` counts instead.
     """
 
     counts: Counter[tuple[str, str]] = field(default_factory=Counter)
-    by_id: dict[str, tuple[str, str | None]] = field(default_factory=dict)
+    by_id: dict[str, tuple[str, str]] = field(default_factory=dict)  # the request type and the outcome
+    in_conflict: set[str] = field(default_factory=set)  # each `request_id` that requests of several types have
     without_id: int = 0
     not_read: int = 0  # entries that are cut off, damaged, or without a decision of this policy
 
@@ -199,24 +235,32 @@ class LoggedOutcomes:
         return self.counts.total()
 
     def add(self, decision: Decision) -> None:
-        request_type = str(decision["request_type"])
-        self.counts[request_type, decision["outcome"]] += 1
+        request_type, outcome = decision["request_type"] or UNKNOWN_TYPE, decision["outcome"]
+        self.counts[request_type, outcome] += 1
         identity = decision["request_id"]
         if not matches(REQUEST_ID, identity):
             self.without_id += 1
             return
         assert identity is not None
-        earlier = self.by_id.get(identity)
-        same_type = earlier is None or earlier[0] == request_type
-        self.by_id[identity] = (request_type, decision["outcome"] if same_type else None)
+        earlier_type, earlier = self.by_id.get(identity, ("", INVALID_REQUEST))
+        if earlier != INVALID_REQUEST:
+            if outcome == INVALID_REQUEST:
+                return
+            if request_type != earlier_type:
+                self.in_conflict.add(identity)
+        self.by_id[identity] = request_type, outcome
+
+    def outcome_of(self, identity: str) -> str | None:
+        """Return the last outcome; None if there is none, or if requests of several types have this `request_id`."""
+        return None if identity in self.in_conflict else self.by_id.get(identity, ("", None))[1]
 
 
-def read_log(log: str) -> LoggedOutcomes:
+def read_log(log: str) -> Log:
     """Read the decisions of OPA's log, as the sidecar writes it, or of the output of a batch; `-` is standard input.
 
     Raises `FileNotUsable` if there are none, `Stopped` or `OSError`.
     """
-    outcomes = LoggedOutcomes()
+    outcomes = Log()
     with stoppable(), open_input(log) as opened, progress_bar(opened.progress_bytes, visible=True) as advance:
         for text in log_texts(_until_damage(opened.records(MAX_LINE_BYTES), outcomes), MAX_LINE_BYTES):
             advance(text.size, outcomes.decisions)
@@ -227,7 +271,8 @@ def read_log(log: str) -> LoggedOutcomes:
                 continue
             for entry in value if isinstance(value, list) else [value]:
                 for result in _results(entry):
-                    if (decision := as_decision(result)) is None or text.damaged:
+                    decision = as_decision(result)
+                    if decision is None or text.damaged or not _has_type(decision):
                         outcomes.not_read += 1
                     else:
                         outcomes.add(decision)
@@ -238,7 +283,11 @@ def read_log(log: str) -> LoggedOutcomes:
     return outcomes
 
 
-def _until_damage(records: Iterable[Record], outcomes: LoggedOutcomes) -> Iterator[Record]:
+def _has_type(decision: Decision) -> bool:
+    return decision["request_type"] is None or matches(_REQUEST_TYPE, decision["request_type"])
+
+
+def _until_damage(records: Iterable[Record], outcomes: Log) -> Iterator[Record]:
     try:
         yield from records
     except InputDamaged:
@@ -249,7 +298,7 @@ def _results(entry: Any) -> list[Any]:
     if is_entry(entry):
         result = entry.get("result")
         return result if isinstance(result, list) else [result]
-    return [entry] if isinstance(entry, dict) and entry.keys() == Decision.__required_keys__ else []
+    return [entry] if isinstance(entry, dict) and {"outcome", "policy_version"} <= entry.keys() else []
 
 
 # --- the measures
@@ -302,14 +351,14 @@ class Measures:
         return {"received": self.received, **{name: figure.as_dict() for name, figure in self.figures.items()}}
 
 
-# What each figure is called.
+# What each figure is called; `of` is what it is a share of.
 TITLES = {
     "approved": "approved in full",
     "denied": "denied, in full or in part",
     "partially_approved": "of these, denied in part",
     "not_answered": "not answered",
     "approved_after_appeal": "approved after appeal",
-    "answered_in_time": "answered when due or before",
+    "answered_in_time": "answered when due or before, of {of:,} due, without extended requests",
     "approved_after_extension": "approved after the time was extended",
     "time_to_answer": "from receipt to answer",
 }
@@ -319,7 +368,7 @@ TITLES = {
 class Report:
     """The measures, and the figures that have no data."""
 
-    logged: LoggedOutcomes
+    log: Log
     measures: list[Measures] = field(default_factory=list)
     no_data: list[str] = field(default_factory=list)
     not_in_log: int | None = None  # requests of the plan's list; None without a list
@@ -332,14 +381,14 @@ class Report:
 
     def as_dict(self) -> dict[str, Any]:
         by_type: dict[str, dict[str, int]] = {}
-        for (request_type, outcome), count in sorted(self.logged.counts.items()):
+        for (request_type, outcome), count in sorted(self.log.counts.items()):
             by_type.setdefault(request_type, {})[outcome] = count
         return {
             "log": {
-                "decisions": self.logged.decisions,
+                "decisions": self.log.decisions,
                 "by_type": by_type,
-                "without_request_id": self.logged.without_id,
-                "not_read": self.logged.not_read,
+                "without_request_id": self.log.without_id,
+                "not_read": self.log.not_read,
             },
             "received_not_in_log": self.not_in_log,
             "in_log_not_received": self.not_in_list,
@@ -349,14 +398,14 @@ class Report:
 
     def as_lines(self) -> list[str]:
         """The report as text, line by line."""
-        lines = [f"{count_of(self.logged.decisions, 'decision')} in the log"]
+        lines = [f"{count_of(self.log.decisions, 'decision')} in the log"]
         lines += [
             f"{count:>9,}  {request_type} {outcome}"
-            for (request_type, outcome), count in sorted(self.logged.counts.items())
+            for (request_type, outcome), count in sorted(self.log.counts.items())
         ]
         for count, what in (
-            (self.logged.not_read, "in the log cannot be read, because an entry is cut off, damaged or not a decision"),
-            (self.logged.without_id, "in the log without a request_id, which cannot be found in the list"),
+            (self.log.not_read, "in the log cannot be read, because an entry is cut off, damaged or not a decision"),
+            (self.log.without_id, "in the log without a request_id, which cannot be found in the list"),
             (self.not_in_list or 0, "request_ids in the log, not counted because they are not in the list"),
             (self.not_in_log or 0, "requests in the list without a decision in the log"),
         ):
@@ -364,7 +413,11 @@ class Report:
                 lines.append(f"{count:>9,}  {what}")
         for each in self.measures:
             lines += ["", f"{each.name.capitalize()}: {count_of(each.received, 'request')} received"]
-            lines += [f"{figure}  {TITLES[name]}" for name, figure in each.figures.items() if isinstance(figure, Share)]
+            lines += [
+                f"{figure}  {TITLES[name].format(of=figure.of)}"
+                for name, figure in each.figures.items()
+                if isinstance(figure, Share)
+            ]
             lines += [
                 f"  {TITLES[name]}: {figure} ({count_of(figure.count, 'request')})"
                 for name, figure in each.figures.items()
@@ -373,8 +426,10 @@ class Report:
         return [*lines, "", "No data for:", *(f"  - {each}" for each in (*self.no_data, NOT_IN_A_LOG))]
 
 
-def metrics(log: str, received: str | None) -> Report:
+def metrics(log: str, received: str | None, *, now: datetime | None = None) -> Report:
     """Return the measures of a decision log and of the plan's list of received requests; `-` is standard input.
+
+    Answers that are due after `now`, with a time zone, are not yet late. None is the time of the call.
 
     Raises `FileNotUsable`, `Stopped` or `OSError`.
     """
@@ -388,14 +443,13 @@ def metrics(log: str, received: str | None) -> Report:
             "Give --received"
         )
         return report
-    outcomes = report.logged.by_id
-    report.not_in_log = len(requests.keys() - outcomes.keys())
-    report.not_in_list = len(outcomes.keys() - requests.keys())
+    report.not_in_log = len(requests.keys() - report.log.by_id.keys())
+    report.not_in_list = len(report.log.by_id.keys() - requests.keys())
     for identity, request in requests.items():
-        _, request.outcome = outcomes.get(identity, ("", None))
-        if request.answer is None and request.outcome is not None:
-            request.answer = OF_OUTCOME.get(request.outcome)
-    _Counting(report, list(requests.values())).count()
+        if request.answer is None:
+            request.from_log, request.outcome = True, report.log.outcome_of(identity)
+            request.answer = OF_OUTCOME.get(request.outcome or "")
+    _Counting(report, list(requests.values()), now or datetime.now(UTC)).count()
     return report
 
 
@@ -404,7 +458,8 @@ class _Counting:
     """Adds the measures of requests to a report, and what has no data."""
 
     report: Report
-    requests: list[Received]
+    requests: list[ListedRequest]
+    now: datetime
 
     def count(self) -> None:
         everything = self.requests
@@ -414,44 +469,60 @@ class _Counting:
             expedited = [each for each in everything if each.expedited]
             self.of_kind("standard", standard, "days")
             self.of_kind("expedited", expedited, "hours")
-        whole = self.add("all", everything)
-        answered = self.has_answers("all", everything)
-        if self.has_all("approved after the time was extended", everything, "extended") and answered:
-            approved = sum(each.extended is True and each.answer == "approved" for each in everything)
-            whole["approved_after_extension"] = Share(approved, len(everything))
+        figures = self.add("all", everything)
+        complete = self.has_answers("all", everything)
+        if self.has_all("approved after the time was extended", everything, "extended") and complete:
+            count = sum(each.extended is True and each.answer == "approved" for each in everything)
+            figures["approved_after_extension"] = Share(count, len(everything))
 
-    def add(self, name: str, requests: list[Received]) -> dict[str, Share | Time]:
+    def add(self, name: str, requests: list[ListedRequest]) -> dict[str, Share | Time]:
         measures = Measures(name, len(requests))
         self.report.measures.append(measures)
         return measures.figures
 
-    def of_kind(self, name: str, requests: list[Received], unit: str) -> None:
+    def of_kind(self, name: str, requests: list[ListedRequest], unit: str) -> None:
         figures = self.add(name, requests)
         answers = Counter(each.answer for each in requests)
-        known = self.has_answers(name, requests)
-        if known:
+        complete = self.has_answers(name, requests)
+        if complete:
             partly = answers["partially_approved"]
             figures["approved"] = Share(answers["approved"], len(requests))
             figures["denied"] = Share(answers["denied"] + partly, len(requests))
             figures["partially_approved"] = Share(partly, len(requests))
             figures["not_answered"] = Share(answers[None], len(requests))
         if name == "standard" and self.has_all("standard: approved after appeal", requests, "approved_after_appeal"):
-            appealed = sum(each.approved_after_appeal is True for each in requests)
-            figures["approved_after_appeal"] = Share(appealed, len(requests))
-        answered = [each for each in requests if each.answer]
-        about = f"{name}: time from receipt to answer, and answers when due"
-        if not known or not self.has_all(about, answered, "received_at", "answered_at"):
+            count = sum(each.approved_after_appeal is True for each in requests)
+            figures["approved_after_appeal"] = Share(count, len(requests))
+        if not complete:
             return
-        in_time = sum(
-            each.answered_at <= due_at(each.received_at, expedited=name == "expedited")
-            for each in answered
-            if each.answered_at and each.received_at
-        )
-        figures["answered_in_time"] = Share(in_time, len(requests))
-        if elapsed := [each.elapsed.total_seconds() / SECONDS[unit] for each in answered if each.elapsed is not None]:
-            figures["time_to_answer"] = Time(round(fmean(elapsed), 2), round(median(elapsed), 2), unit, len(elapsed))
+        if (in_time := self.in_time(f"{name}: answers when due", requests)) is not None:
+            figures["answered_in_time"] = in_time
+        with_answer = [each for each in requests if each.answer]
+        if self.has_all(f"{name}: time from receipt to answer", with_answer, "received_at", "answered_at"):
+            times = [each.duration.total_seconds() / SECONDS[unit] for each in with_answer if each.duration is not None]
+            if times:
+                figures["time_to_answer"] = Time(round(fmean(times), 2), round(median(times), 2), unit, len(times))
 
-    def has_all(self, what: str, requests: list[Received], *columns: str) -> bool:
+    def in_time(self, what: str, requests: list[ListedRequest]) -> Share | None:
+        """Of the requests whose answer is due, count those with an answer when due or before.
+
+        A request whose time was extended is left out, because the list does not say until when.
+        """
+        if not self.has_all(what, requests, "received_at", "extended"):
+            return None
+        due: list[tuple[ListedRequest, datetime]] = []
+        for each in requests:
+            if each.received_at and not each.extended:
+                due.append((each, due_at(each.received_at, expedited=each.expedited is True)))
+        due = [(each, at) for each, at in due if at <= self.now]
+        if not self.has_all(what, [each for each, _ in due if each.answer], "answered_at"):
+            return None
+        count = sum(
+            each.answer is not None and each.answered_at is not None and each.answered_at <= at for each, at in due
+        )
+        return Share(count, len(due))
+
+    def has_all(self, what: str, requests: list[ListedRequest], *columns: str) -> bool:
         """Whether the list has these columns for all these requests; what is missing is reported."""
         complete = True
         for column in columns:
@@ -460,21 +531,23 @@ class _Counting:
                 self.no_data.append(_missing(what, column, missing))
         return complete
 
-    def has_answers(self, name: str, requests: list[Received]) -> bool:
+    def has_answers(self, name: str, requests: list[ListedRequest]) -> bool:
         """Whether the answer to each request is known, or that there is none yet."""
-        unknown = [
-            each for each in requests if each.answer is None and (each.answered_at is not None or each.outcome is None)
-        ]
+        from_log = [each for each in requests if each.from_log]
+        unknown = [each for each in from_log if each.answer is None and (each.answered_at or each.outcome is None)]
+        what = f"{name}: answers"
         if unknown:
-            self.no_data.append(
-                f"{_missing(f'{name}: answers', 'answer', unknown)}, which the log does not answer either"
-            )
-        return not unknown
+            self.no_data.append(f"{_missing(what, 'answer', unknown)}, which the log does not answer either")
+        not_read = self.report.log.not_read if from_log else 0
+        if not_read:
+            entries = "1 entry" if not_read == 1 else f"{not_read:,} entries"
+            self.no_data.append(f"{_missing(what, 'answer', from_log)}, and {entries} of the log cannot be read")
+        return not unknown and not not_read
 
     @property
     def no_data(self) -> list[str]:
         return self.report.no_data
 
 
-def _missing(what: str, column: str, missing: list[Received]) -> str:
+def _missing(what: str, column: str, missing: list[ListedRequest]) -> str:
     return f"{what}: {count_of(len(missing), 'request')} without {column} in the list (first: line {missing[0].line:,})"
