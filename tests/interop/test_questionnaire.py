@@ -582,10 +582,14 @@ def test_the_base_is_a_url(base: str, valid: bool) -> None:
         (("questionnaire-response", EXAMPLES / "pt_referral.json", "--base", "a|b"), 2, "--base"),
         (("questionnaire", "pt_visit"), 2, "pt_referral, pt_treatment_plan or pt_extension"),
         (("questionnaire-response", EXAMPLES / "pt_visit.json"), 2, "has no questionnaire"),
-        (("questionnaire-response", EXAMPLES / "bad_request.json"), 2, "does not hold a request: /"),
+        (("questionnaire-response", EXAMPLES / "bad_request.json"), 2, ": expected "),
         (("request-from", "--questionnaire-response", EXAMPLES / "pt_visit.json"), 1, "expected a FHIR"),
         (("request-from", "--questionnaire-response", "pyproject.toml"), 2, "does not hold a questionnaire response"),
-        (("request-from", "--questionnaire-response", "-", "--benefit-status", "yes"), 2, "/benefit_status"),
+        (
+            ("request-from", "--questionnaire-response", "-", "--benefit-status", "yes"),
+            2,
+            "/benefit_status: expected covered",
+        ),
     ],
 )
 def test_the_errors_of_the_commands(arguments: tuple[str | Path, ...], status: int, expected: str) -> None:

@@ -103,7 +103,7 @@ def request_of(response: Any, *, request_id: str | None = None, benefit_status: 
     if reading.errors:
         raise QuestionnaireResponseInvalid(reading.errors)
     for error in invalid:
-        raise RequestError(f"{error.path} is {error.found}, not {error.expected}")
+        raise RequestError(f"{error.path}: expected {error.expected}, found {error.found}")
     return request
 
 
@@ -132,7 +132,7 @@ def content_of(request: Any) -> Json:
     The decision on it is the same. Raises `RequestError` as `response_of` does.
     """
     for error in validation_errors(request):
-        raise RequestError(f"{error.path or 'it'} is {error.found}, not {error.expected}")
+        raise RequestError(f"{error.path or 'the request'}: expected {error.expected}, found {error.found}")
     request_type = request["request_type"]
     if request_type not in REQUEST_TYPES:
         raise RequestError(f"a request of its type has no questionnaire, only {', '.join(REQUEST_TYPES)}")
