@@ -1,7 +1,6 @@
 """Load from vegeta: as many requests as some connections carry, or a constant rate whatever the answers.
 
-vegeta is quick, so it leaves most of the machine to the sidecar, and it keeps every answer. They are checked after each
-stage, so that checking takes nothing from the sidecar either.
+vegeta keeps every answer. They are checked after each stage, so that checking takes nothing from the sidecar.
 """
 
 from __future__ import annotations
@@ -18,6 +17,7 @@ from pathlib import Path
 from statistics import quantiles
 
 from tools.soak.callers import Question, as_json
+from tools.soak.cores import on_the_last_core
 from tools.soak.sidecar import Sidecar
 
 DEADLINE_SECONDS = 10.0
@@ -82,7 +82,7 @@ def attack(
         command += ["-rate=0", f"-max-workers={connections}", f"-workers={connections}", f"-connections={connections}"]
     else:
         command += [f"-rate={rate:.0f}/1s"]
-    subprocess.run(command, check=True)
+    subprocess.run(command, check=True, preexec_fn=on_the_last_core)
     stage = checked(vegeta, results, Stage(name, rate), questions)
     if missing := not_logged(sidecar, stage.decision_ids):
         stage.problems["a decision that is not in the log"] = missing

@@ -18,6 +18,7 @@ import requests
 
 from therapy_policy.toolchain.nginx import nginx_for_tests
 from tools.ports import free_port
+from tools.soak.cores import on_the_sidecars_cores
 
 LONGEST_SECONDS = 120.0  # for a start or a stop: far more than it takes, even on a machine that is busy
 
@@ -54,7 +55,11 @@ class Sidecar:
             command += ["--bundle", str(self.bundle)]
         with self.log.open("ab") as log:
             self._process = subprocess.Popen(
-                command, stdout=log, stderr=log, env=os.environ | {"NGINX": str(nginx_for_tests())}
+                command,
+                stdout=log,
+                stderr=log,
+                env=os.environ | {"NGINX": str(nginx_for_tests())},
+                preexec_fn=on_the_sidecars_cores,
             )
         wait_until(lambda: self._process_ended() or self.ready())
         if self._process_ended():
