@@ -38,7 +38,7 @@ Signatures = Callable[[Sequence[Request]], Sequence[Hashable]]  # the signature 
 
 # What a sample has: the baseline with up to so many fields changed, as long as that is not too many classes.
 CHANGES_AT_LEAST, CHANGES_AT_MOST = 2, 4
-MOST_NEAR_BASELINE = 8_000  # classes
+MOST_NEAR_BASELINE = 2_500  # classes
 MOST_OF_ONE_FIELD = 50  # values of one field, in combination with other fields
 MOST_OF_ONE_GROUP = 500  # values of one group, alone
 
