@@ -27,6 +27,7 @@ class Grant:
     request_type: str
     row: Row  # of its decision table
     under: bool  # whether the approval cites the clause; otherwise the clause is a condition for it
+    amounts: tuple[str, ...]  # those of its grants that numbers of the clause decide, in words
     examples: tuple[Example, ...]  # that are authorized or routed under the clause
 
 
@@ -51,12 +52,12 @@ class ClausePage:
         self.site = site
         self.id = clause
         self.entry: dict[str, Any] = site.policy.clauses[clause]
-        self.codes = site.codes_of_clause(clause)
-        self.parameters: list[Parameter] = site.parameters_of_clause(clause)
-        self.rules = site.rules_of_clause(clause)
-        self.entries = site.entries_of_clause(clause)
+        self.codes = site.policy.codes_of_clause(clause)
+        self.parameters: list[Parameter] = site.policy.parameters_of_clause(clause)
+        self.rules = site.policy.rules_of_clause(clause)
+        self.entries = site.policy.entries_of_clause(clause)
         self.paragraphs = site.policy.paragraphs(clause)
-        self.interpretations = site.interpretations_of_clause(clause)
+        self.interpretations = site.policy.interpretations_of_clause(clause)
 
     # --- What happens
 
@@ -70,7 +71,7 @@ class ClausePage:
                 tuple(each for each in self.site.policy.codes[code]["clauses"] if each != self.id),
                 tuple(self._fields([code])),
                 tuple(self._outcomes(code)),
-                tuple(self.site.types_of_code(code)),
+                tuple(self.site.policy.types_of_code(code)),
             )
             for code in self.codes
         ]
@@ -105,7 +106,10 @@ class ClausePage:
                     clause for condition in row.conditions for value in condition.values for clause in value.clauses
                 }
                 if row.granting and (self.id in row.clauses or self.id in of_conditions):
-                    grants.append(Grant(kind, row, self.id in row.clauses, examples))
+                    amounts = tuple(
+                        each.in_words for each in row.grants if any(self.id in value.clauses for value in each.values)
+                    )
+                    grants.append(Grant(kind, row, self.id in row.clauses, amounts, examples))
         return grants
 
     @cached_property
