@@ -10,6 +10,7 @@ from typing import Any
 
 from therapy_policy import wording
 from therapy_policy.policy.parameters import Parameter
+from therapy_policy.review import decision_tables
 from therapy_policy.review.decision_tables import Message, Row
 from therapy_policy.review.examples import Example
 from therapy_policy.review.figures import RegoTest
@@ -27,7 +28,7 @@ class Grant:
     request_type: str
     row: Row  # of its decision table
     under: bool  # whether the approval cites the clause; otherwise the clause is a condition for it
-    amounts: tuple[str, ...]  # those of its grants that numbers of the clause decide, in words
+    amounts: tuple[str, ...]  # what numbers of the clause grant, in words; only its own entries of a list
     examples: tuple[Example, ...]  # that are authorized or routed under the clause
 
 
@@ -106,11 +107,17 @@ class ClausePage:
                     clause for condition in row.conditions for value in condition.values for clause in value.clauses
                 }
                 if row.granting and (self.id in row.clauses or self.id in of_conditions):
-                    amounts = tuple(
-                        each.in_words for each in row.grants if any(self.id in value.clauses for value in each.values)
-                    )
+                    amounts = tuple(filter(None, map(self._amount, row.grants)))
                     grants.append(Grant(kind, row, self.id in row.clauses, amounts, examples))
         return grants
+
+    def _amount(self, grant: decision_tables.Grant) -> str | None:
+        """What a grant is by the numbers of the clause, such as "treatment visits: 11"."""
+        values = [value for value in grant.values if self.id in value.clauses]
+        own = [value for value in values if any(entry.clause == self.id for entry in value.entries)]
+        if own:
+            return f"{grant.name}: {' · '.join(value.for_clause(self.id).in_a_sentence for value in own)}"
+        return grant.in_words if values else None
 
     @cached_property
     def grants_elsewhere(self) -> list[str]:
