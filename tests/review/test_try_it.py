@@ -612,7 +612,7 @@ def test_two_policies_that_differ(browser: Browser, try_page: Path, tmp_path: Pa
     folder = shutil.copytree(try_page.parent, tmp_path / "site")
     script = folder / "policy-before.js"
     text = script.read_text(encoding="utf-8")
-    changed = text.replace('"treatment": 5', '"treatment": 3')
+    changed = text.replace('"treatment":5', '"treatment":3')
     assert changed != text
     script.write_text(changed, encoding="utf-8")
     with watched_page(browser) as watched:
