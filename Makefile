@@ -9,8 +9,10 @@ BIN := $(VENV)/bin
 COMMAND := $(BIN)/therapy-policy
 WORKERS ?= $(shell $(PYTHON) -c 'import os; print((os.cpu_count() or 1) + 1)')  # one more, because some tests wait
 REVIEW_DIGESTS := tools/review_digests.json
-# The digests are of the site without sign-offs, so that a person can sign without generating anything.
-REVIEW := $(COMMAND) review --output build/review --sign-offs build/unsigned
+# The digests are of the site with the releases and without sign-offs, so that a person can sign without generating.
+REVIEW := rm -rf build/unsigned && mkdir -p build/unsigned/policies && cp -R releases build/unsigned && \
+	cp policies/CHANGELOG.md build/unsigned/policies && \
+	$(COMMAND) review --output build/review --sign-offs build/unsigned
 QUICK_TESTS := tests/contract tests/policy tests/client/test_both_engines.py tests/client/test_request_text.py \
 	tests/cli/test_explain.py tests/cli/test_validate.py tests/proof/test_oracle.py tests/properties/test_differential.py
 PIP = $(BIN)/python -m pip install --quiet --disable-pip-version-check
@@ -109,13 +111,13 @@ image:  ## build the sidecar's image from BASE=…@sha256:…, with buildah (or 
 generate: setup  ## write every generated file again
 	@$(BIN)/python -m tools.generate
 	@$(BIN)/python -m tools.figures
-	@mkdir -p build/unsigned && $(REVIEW) >/dev/null
+	@$(REVIEW) >/dev/null
 	@cp build/review/therapy-policy-review.json $(REVIEW_DIGESTS)
 
 fresh: setup
 	@$(BIN)/python -m tools.generate --check
 	@$(BIN)/python -m tools.figures --check
-	@mkdir -p build/unsigned && $(REVIEW) >/dev/null
+	@$(REVIEW) >/dev/null
 	@diff -u $(REVIEW_DIGESTS) build/review/therapy-policy-review.json >&2 || \
 		{ echo "out of date: pages of the review; run \`make generate\` and commit $(REVIEW_DIGESTS)" >&2; exit 1; }
 

@@ -1048,8 +1048,9 @@ def review(
     Exit status: 0 written, 2 a file or usage error, 3 OPA, the engine or Graphviz is unavailable.
     """
     from therapy_policy.policy.bundles import directory_of_records
+    from therapy_policy.review.output import check_output
     from therapy_policy.review.published import write_zip
-    from therapy_policy.review.site import check_output, write_site
+    from therapy_policy.review.site import write_site
 
     check_output(output)
     if zip_file and zip_file.resolve().is_relative_to(output.resolve()):

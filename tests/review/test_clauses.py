@@ -123,6 +123,17 @@ def test_a_plan_of_care_is_authorized_under_its_clause_without_a_number(site: Pa
     assert "plan of care › goals" in page["Under which number"]
 
 
+def test_in_short_a_clause_says_what_it_grants(site: Path) -> None:
+    short = {clause: " ".join(sections_of(site / f"clause-{clause}.html")["In short"].split()) for clause in CLAUSES}
+    assert "Treatment may begin with a plan of care that has all its parts" in short["PT-8"]
+    assert "evaluation visits: 1; treatment visits: 11." in short["PT-4"]
+    assert "evaluation visits: 1; treatment visits: 5." in short["PT-3"]
+    assert "chapter: 17; network: Neighbor Island Network." in short["REF-2"]
+    assert "hawaii" not in short["REF-2"]
+    assert "Nothing is authorized under UM-2 itself" in short["UM-2"]
+    assert "authorize under OT-4, OT-5, OT-6" in short["OT-3"]
+
+
 def test_the_numbers_are_those_of_the_clause(site: Path) -> None:
     acute, nonacute = (sections_of(site / f"clause-{name}.html")["Under which number"] for name in ("PT-4", "PT-3"))
     assert "treatment: 11" in acute

@@ -24,8 +24,7 @@ OF_THE_REQUEST = {
 
 
 def row(tables: DecisionTables, request_type: str, code: str) -> Row:
-    found = tables.of(request_type).row_of(code)
-    assert found
+    [found] = [row for row in tables.tables[request_type].rows if row.code == code]
     return found
 
 
@@ -41,7 +40,7 @@ def test_a_message_has_its_number(tables: DecisionTables) -> None:
 def test_a_message_has_the_dates_of_a_number_that_changes(changed: DecisionTables) -> None:
     message = str(row(changed, "pt_visit", "PT_TREATMENT_VISIT_LIMIT").message)
     assert "11 (acute) or 5; 8 from 2027-01-01 (nonacute) authorized" in message
-    [granted] = [each for each in changed.of("pt_referral").rows if each.grants]
+    [granted] = [each for each in changed.tables["pt_referral"].rows if each.grants]
     assert "treatment visits: 11 (acute) or 5; 8 from 2027-01-01 (nonacute)" in [
         grant.in_words for grant in granted.grants
     ]
@@ -82,9 +81,9 @@ def test_what_grants_is_there_as_well_as_what_denies(tables: DecisionTables) -> 
         else:
             assert granting.clauses
             assert set(granting.outcomes) <= {"authorized", "partially_authorized", "routed"}
-    [plan] = [each for each in tables.of("pt_treatment_plan").rows if each.anchor == "row-granted"]
+    [plan] = [each for each in tables.tables["pt_treatment_plan"].rows if each.anchor == "row-granted"]
     assert plan.clauses == ("PT-8",)
-    [visit] = [each for each in tables.of("pt_visit").rows if each.anchor == "row-granted"]
+    [visit] = [each for each in tables.tables["pt_visit"].rows if each.anchor == "row-granted"]
     assert [grant.in_words for grant in visit.grants] == [
         "units: as requested, within the limit of 4",
         "max units per visit: 4",

@@ -63,9 +63,9 @@ def test_the_first_rule_decides_the_outcome(tables: DecisionTables, tmp_path: Pa
     """For each condition alone, for all at once, and for none: the outcome that the table of the site says."""
     asked, expected = {}, {}
     for kind, file in write(tables, tmp_path).items():
-        rows = [row for row in tables.of(kind).rows if not row.granting and row.effect != "info"]
+        rows = [row for row in tables.tables[kind].rows if not row.granting and row.effect != "info"]
         conditions = [(condition.text, row) for row in rows for condition in row.conditions]
-        [granting] = [row for row in tables.of(kind).rows if row.granting]
+        [granting] = [row for row in tables.tables[kind].rows if row.granting]
         asked[file] = [
             *({"decision": "outcome", "context": {"Findings": findings(text)}} for text, _ in conditions),
             {"decision": "outcome", "context": {"Findings": findings(*(text for text, _ in conditions))}},
@@ -89,7 +89,7 @@ def test_the_numbers_by_date(changed: DecisionTables, tmp_path: Path) -> None:
 
 
 def test_all_reasons_that_apply(tables: DecisionTables, tmp_path: Path) -> None:
-    row = tables.of("pt_visit").row_of("PT_TREATMENT_VISIT_LIMIT")
+    [row] = [row for row in tables.tables["pt_visit"].rows if row.code == "PT_TREATMENT_VISIT_LIMIT"]
     assert row
     conditions = findings(row.conditions[0].text, "A request whose benefits are not verified is pended")
     [found] = evaluated(
@@ -114,12 +114,12 @@ def test_what_the_schema_cannot_say(tables: DecisionTables, tmp_path: Path) -> N
 
 @pytest.mark.parametrize("kind", ["pt_visit", "pediatric_ot_claim"])
 def test_a_spreadsheet_reads_the_table(tables: DecisionTables, kind: str) -> None:
-    content = table_as_csv(tables.of(kind))
+    content = table_as_csv(tables.tables[kind])
     assert content.startswith(b"\xef\xbb\xbf")
     first, *lines = csv.reader(io.StringIO(content.decode("utf-8-sig"), newline=""))
     assert tuple(first) == COLUMNS
     assert {len(line) for line in lines} == {len(COLUMNS)}
-    conditions = [condition.text for row in tables.of(kind).rows for condition in row.conditions]
+    conditions = [condition.text for row in tables.tables[kind].rows for condition in row.conditions]
     assert [line[2] for line in lines] == conditions
     assert len(set(conditions)) == len(conditions)
     assert not [cell for line in lines for cell in line if cell[:1] in ("=", "+", "-", "@", "\t", "\r")]

@@ -612,7 +612,7 @@ def test_two_policies_that_differ(browser: Browser, try_page: Path, tmp_path: Pa
     folder = shutil.copytree(try_page.parent, tmp_path / "site")
     script = folder / "policy-before.js"
     text = script.read_text(encoding="utf-8")
-    changed = text.replace('"treatment": 5', '"treatment": 3')
+    changed = text.replace('"treatment":5', '"treatment":3')
     assert changed != text
     script.write_text(changed, encoding="utf-8")
     with watched_page(browser) as watched:
@@ -786,7 +786,7 @@ def test_without_the_policy_nothing_is_decided(browser: Browser, try_page: Path,
         if file.is_file():
             (tmp_path / file.name).write_bytes(file.read_bytes())
     script = (tmp_path / "policy.js").read_text(encoding="utf-8")
-    (tmp_path / "policy.js").write_text(script.replace('"wasm": "AGFzbQ', '"wasm": "AGFzbB'), encoding="utf-8")
+    (tmp_path / "policy.js").write_text(script.replace('"wasm":"eN', '"wasm":"eM'), encoding="utf-8")
     with watched_page(browser) as watched:
         page = watched.open(tmp_path / try_page.name)
         page.get_by_role("button", name="Load the example").click()

@@ -10,6 +10,7 @@ from typing import Any
 
 from therapy_policy import wording
 from therapy_policy.policy.parameters import Parameter
+from therapy_policy.review import decision_tables
 from therapy_policy.review.decision_tables import Message, Row
 from therapy_policy.review.examples import Example
 from therapy_policy.review.figures import RegoTest
@@ -27,6 +28,7 @@ class Grant:
     request_type: str
     row: Row  # of its decision table
     under: bool  # whether the approval cites the clause; otherwise the clause is a condition for it
+    amounts: tuple[str, ...]  # what numbers of the clause grant, in words; only its own entries of a list
     examples: tuple[Example, ...]  # that are authorized or routed under the clause
 
 
@@ -51,12 +53,12 @@ class ClausePage:
         self.site = site
         self.id = clause
         self.entry: dict[str, Any] = site.policy.clauses[clause]
-        self.codes = site.codes_of_clause(clause)
-        self.parameters: list[Parameter] = site.parameters_of_clause(clause)
-        self.rules = site.rules_of_clause(clause)
-        self.entries = site.entries_of_clause(clause)
+        self.codes = site.policy.codes_of_clause(clause)
+        self.parameters: list[Parameter] = site.policy.parameters_of_clause(clause)
+        self.rules = site.policy.rules_of_clause(clause)
+        self.entries = site.policy.entries_of_clause(clause)
         self.paragraphs = site.policy.paragraphs(clause)
-        self.interpretations = site.interpretations_of_clause(clause)
+        self.interpretations = site.policy.interpretations_of_clause(clause)
 
     # --- What happens
 
@@ -70,7 +72,7 @@ class ClausePage:
                 tuple(each for each in self.site.policy.codes[code]["clauses"] if each != self.id),
                 tuple(self._fields([code])),
                 tuple(self._outcomes(code)),
-                tuple(self.site.types_of_code(code)),
+                tuple(self.site.policy.types_of_code(code)),
             )
             for code in self.codes
         ]
@@ -105,8 +107,17 @@ class ClausePage:
                     clause for condition in row.conditions for value in condition.values for clause in value.clauses
                 }
                 if row.granting and (self.id in row.clauses or self.id in of_conditions):
-                    grants.append(Grant(kind, row, self.id in row.clauses, examples))
+                    amounts = tuple(filter(None, map(self._amount, row.grants)))
+                    grants.append(Grant(kind, row, self.id in row.clauses, amounts, examples))
         return grants
+
+    def _amount(self, grant: decision_tables.Grant) -> str | None:
+        """What a grant is by the numbers of the clause, such as "treatment visits: 11"."""
+        values = [value for value in grant.values if self.id in value.clauses]
+        own = [value for value in values if any(entry.clause == self.id for entry in value.entries)]
+        if own:
+            return f"{grant.name}: {' · '.join(value.for_clause(self.id).in_a_sentence for value in own)}"
+        return grant.in_words if values else None
 
     @cached_property
     def grants_elsewhere(self) -> list[str]:

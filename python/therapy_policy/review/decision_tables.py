@@ -160,10 +160,6 @@ class DecisionTable:
         """All rows, in order."""
         return [row for group in self.groups for row in group.rows]
 
-    def row_of(self, code: str) -> Row | None:
-        """The row of a reason code."""
-        return next((row for row in self.rows if row.code == code), None)
-
 
 class DecisionTables:
     """The decision tables of one policy."""
@@ -174,10 +170,6 @@ class DecisionTables:
         self.figures = figures
         self.tracing = Tracing(policy)
         self.tables = {kind: self._table(kind) for kind in policy.request_types}
-
-    def of(self, request_type: str) -> DecisionTable:
-        """The decision table of a request type."""
-        return self.tables[request_type]
 
     def message(self, code: str) -> tuple[Message, Message]:
         """The message and the remedy of a reason code, with the values of the policy, for all request types."""

@@ -32,6 +32,12 @@ class Term:
     meaning: Markup
 
     @property
+    def title(self) -> str:
+        """The term as its heading, such as "Outcome: partially authorized"."""
+        outcome = self.term.startswith(OUTCOME)
+        return OUTCOME + self.words if outcome else self.term
+
+    @property
     def words(self) -> str:
         """The term as pages write it, such as "partially authorized"."""
         return in_words(self.term.removeprefix(OUTCOME)).lower()
@@ -43,7 +49,7 @@ def glossary() -> list[Term]:
     for paragraph in FILE.read_text(encoding="utf-8").split("\n\n"):
         if match := re.fullmatch(r"\*\*(.+?)\.\*\* (.+)", paragraph.strip(), re.DOTALL):
             anchor = re.sub(r"\W+", "-", match[1].lower())
-            meaning = Markup(re.sub(r"`([^`]+)`", r"<code>\1</code>", escape(match[2])))
+            meaning = Markup(re.sub(r"`([^`]+)`", r"<code>\1</code>", str(escape(match[2]))))
             terms.append(Term(anchor, match[1], meaning))
     return terms
 

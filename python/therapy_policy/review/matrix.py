@@ -92,7 +92,7 @@ class Matrix:
         shown = {key[:2] for key in found}
         others = [
             rule
-            for rule in self.site.rules_of_clause(clause)
+            for rule in self.site.policy.rules_of_clause(clause)
             if not rule.codes and (rule.page, rule.row) not in shown and rule.name not in ("", DETERMINATION)
         ]
         for rule in others:
@@ -132,7 +132,7 @@ class Matrix:
         """The row of a rule that reads a number or list of the clause, and has no reason of its own."""
         parameters = [
             parameter
-            for parameter in self.site.parameters_of_clause(clause)
+            for parameter in self.site.policy.parameters_of_clause(clause)
             if rule in self.site.policy.readers[parameter.name]
         ]
         rego = [each for each in self.site.policy.bundle.rego.rules if (each.file, each.row) == (rule.page, rule.row)]
@@ -154,7 +154,7 @@ class Matrix:
 
     def _whole(self, clause: str) -> tuple[PolicyValue, ...]:
         """The numbers and lists of a clause; of a list whose entries cite clauses, those that cite this one."""
-        parameters = self.site.parameters_of_clause(clause)
+        parameters = self.site.policy.parameters_of_clause(clause)
         return tuple(whole_value(self.site.policy, parameter, clause) for parameter in parameters)
 
     def _of_clause(self, values: tuple[PolicyValue, ...], clause: str | None) -> tuple[PolicyValue, ...]:
@@ -162,10 +162,12 @@ class Matrix:
         if not clause:
             return values
         whole = {value.parameter: value for value in self._whole(clause)}
-        return tuple(
+        found = [
             whole[value.parameter] if value.is_list and value.parameter in whole else value.for_clause(clause)
             for value in values
-        )
+        ]
+        complete = {value.parameter for value in found if not value.part}
+        return tuple(value for value in dict.fromkeys(found) if not value.part or value.parameter not in complete)
 
     def _other_interpretations(self) -> Iterator[MatrixRow]:
         """The rows of interpretations that no reason cites."""
@@ -182,7 +184,7 @@ class Matrix:
         if code:
             named = self.site.figures.tests_naming([code])
         else:
-            entries = self.site.entries_of_clause(clause) if clause else []
+            entries = self.site.policy.entries_of_clause(clause) if clause else []
             named = [test for test in self.site.figures.tests_naming(entries) if test.file == beside]
             named = named or self.site.figures.tests_without(self.site.policy.codes, beside)
         return [test for test in named if test.file == beside] or named

@@ -285,6 +285,53 @@ class PolicyView:
         paths = {page.path for page in [*self.pages_of(request_type), *self.common_pages]}
         return [code for code in self.codes if any(rule.page in paths for rule in self.rules_of_code[code])]
 
+    # --- What belongs to a clause or a reason code
+
+    def types_of_code(self, code: str) -> list[str]:
+        """The request types whose decisions can have a reason code."""
+        return [kind for kind in self.request_types if code in self.codes_of(kind)]
+
+    def codes_of_clause(self, clause: str) -> list[str]:
+        """The reason codes that cite a clause."""
+        return [code for code, entry in self.codes.items() if clause in entry["clauses"]]
+
+    def codes_of_interpretation(self, name: str) -> list[str]:
+        """The reason codes that cite an interpretation."""
+        return [code for code, entry in self.codes.items() if entry["interpretation"] == name]
+
+    def interpretations_of_clause(self, clause: str) -> list[str]:
+        """The interpretations that reason codes of a clause cite."""
+        cited = {self.codes[code]["interpretation"] for code in self.codes_of_clause(clause)}
+        return [name for name in self.interpretations if name in cited]
+
+    def parameters_of_clause(self, clause: str) -> list[Parameter]:
+        """The parameters that come from a clause."""
+        return [parameter for parameter in self.parameters.values() if clause in parameter.clauses]
+
+    def rules_of_clause(self, clause: str) -> list[TitledRule]:
+        """The rules of a clause: those that give its codes, and those that read its parameters.
+
+        A rule that reads a parameter only for entries of other clauses does not count.
+        """
+        of_codes = [rule for code in self.codes_of_clause(clause) for rule in self.rules_of_code[code]]
+        reading = [
+            rule
+            for parameter in self.parameters_of_clause(clause)
+            for rule in self.readers[parameter.name]
+            if not self._of_other_entries(rule, parameter, clause)
+        ]
+        if of_codes:  # rules with other codes belong to other clauses
+            reading = [rule for rule in reading if not rule.codes]
+        return list(dict.fromkeys([*of_codes, *reading]))
+
+    def _of_other_entries(self, rule: TitledRule, parameter: Parameter, clause: str) -> bool:
+        own = {each for code in rule.codes for each in self.codes[code]["clauses"]}
+        return bool(own) and clause not in own and own <= {cited for _, cited in parameter.entries}
+
+    def entries_of_clause(self, clause: str) -> list[str]:
+        """The entries of parameters that cite a clause."""
+        return [entry for each in self.parameters_of_clause(clause) for entry, cited in each.entries if cited == clause]
+
     # --- Outcomes
 
     @cached_property

@@ -9,6 +9,8 @@ from typing import Any
 
 Schema = Mapping[str, Any]
 
+MOST_COLUMNS = 3  # that have room beside a decision; wider elements are a list
+
 
 @dataclass(frozen=True)
 class Field:
@@ -102,8 +104,9 @@ def layout(value: Any) -> Layout:
     if isinstance(value, list):
         if not value:
             return Layout("text", text="none")
-        if all(isinstance(each, dict) and _flat(each) for each in value):
-            columns = tuple(dict.fromkeys(name for each in value for name in each))
+        alike = all(isinstance(each, dict) and _flat(each) for each in value)
+        columns = tuple(dict.fromkeys(name for each in value for name in each)) if alike else ()
+        if 0 < len(columns) <= MOST_COLUMNS:
             rows = tuple(tuple(_cell(each.get(name)) for name in columns) for each in value)
             return Layout("table", columns=tuple(map(in_words, columns)), rows=rows)
         return Layout("list", elements=tuple(map(layout, value)))

@@ -7,10 +7,9 @@ bundle gives on the worked examples, and from figures.json, which names the poli
 from __future__ import annotations
 
 import hashlib
+import html
 import json
-import os
 import re
-import tempfile
 from collections.abc import Callable, Iterator, Mapping
 from functools import cached_property
 from importlib import resources
@@ -20,12 +19,10 @@ from typing import Any
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup, escape
 
-from therapy_policy import explain, nesting, wording
-from therapy_policy.errors import OutputNotUsable, PolicyNotReadable
+from therapy_policy import explain, wording
 from therapy_policy.files import packaged_json
 from therapy_policy.policy import bundles
 from therapy_policy.policy.bundles import Bundle
-from therapy_policy.policy.parameters import Parameter
 from therapy_policy.policy.registers import APPLIES_TO, EFFECTS, KINDS, VISIBLE_IN
 from therapy_policy.policy.rego import Mention
 from therapy_policy.policy.sign_offs import points_of, release_of
@@ -33,10 +30,12 @@ from therapy_policy.policy.source_checks import last_source_check
 from therapy_policy.review.clause_pages import ClausePage
 from therapy_policy.review.decision_tables import GROUP_TITLES, DecisionTables
 from therapy_policy.review.differences import Names, for_templates
+from therapy_policy.review.episode import picture_of_episode
 from therapy_policy.review.examples import Example, worked_examples
 from therapy_policy.review.figures import Figures
 from therapy_policy.review.glossary import glossary, link_terms
 from therapy_policy.review.matrix import MATRIX_EFFECTS, Matrix
+from therapy_policy.review.output import MARKER, check_output, replace
 from therapy_policy.review.reading import Page, Passage, PolicyView, TitledRule, anchor_of
 from therapy_policy.review.requests import Field, fields, in_words
 from therapy_policy.review.search import search_files
@@ -45,10 +44,8 @@ from therapy_policy.review.status import NO_RECORDS, Line, status
 from therapy_policy.review.table_files import table_as_csv, table_as_dmn
 from therapy_policy.review.try_it import policy_before, try_it_files
 from therapy_policy.review.versions import DECIDED, Versions, links_to
-from therapy_policy.toolchain.node import render_svg
 
 HERE = resources.files("therapy_policy.review")
-MARKER = "therapy-policy-review.json"
 EVERY_REQUEST = "every_request"  # the page of the rules for every request type
 
 Report = Callable[[str], None]
@@ -73,52 +70,6 @@ def write_site(bundle: Bundle, output: Path, report: Report, records: Path | Non
     report(f"Writing {len(files)} files …")
     replace(output, files)
     return output / "index.html"
-
-
-def check_output(output: Path) -> None:
-    """Raise `OutputNotUsable` if a review cannot be written there, or would replace other files."""
-    output = output.resolve()
-    if output == Path.cwd():
-        raise OutputNotUsable(f"The output {output} is the current directory; name another directory for the site")
-    above = next(parent for parent in output.parents if parent.exists())
-    try:
-        tempfile.TemporaryDirectory(prefix=f".{output.name}-", dir=above).cleanup()
-    except OSError as problem:
-        raise OutputNotUsable(
-            f"The output {output} cannot be written in {above}: {problem.strerror}; choose another directory"
-        ) from None
-    if not output.exists():
-        return
-    if not output.is_dir():
-        raise OutputNotUsable(f"{output} is a file; name a directory for the site")
-    try:
-        ours = set(nesting.loads((output / MARKER).read_text(encoding="utf-8"))["sha256"]) | {MARKER}
-    except (OSError, ValueError, KeyError, TypeError):
-        ours = set()
-    names = (path.relative_to(output).as_posix() for path in output.rglob("*") if not path.is_dir())
-    if foreign := next((name for name in names if name not in ours), None):
-        raise OutputNotUsable(
-            f"{output} contains {foreign}, which is not from an earlier review and would be lost; "
-            "name an empty directory, or one that does not exist yet"
-        )
-
-
-def replace(output: Path, files: Mapping[str, bytes]) -> None:
-    """Replace the content of a directory; an interrupted run leaves either the old files or the new ones."""
-    output.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(prefix=f".{output.name}-", dir=output.parent) as scratch:
-        new, old = Path(scratch) / "new", Path(scratch) / "old"
-        for name, content in files.items():
-            (new / name).parent.mkdir(parents=True, exist_ok=True)
-            (new / name).write_bytes(content)
-        if output.exists():
-            os.rename(output, old)
-        try:
-            os.rename(new, output)
-        except BaseException:
-            if old.exists() and not output.exists():
-                os.rename(old, output)
-            raise
 
 
 class Site:
@@ -157,7 +108,7 @@ class Site:
         """All files of the site, by name, in order."""
         terms = glossary()
         pages: dict[str, tuple[str, dict[str, Any]]] = {
-            "index.html": ("index.html", {"flow": self.flow, "status": self.status}),
+            "index.html": ("index.html", {"flow": picture_of_episode(self.policy, self.report), "status": self.status}),
             "clauses.html": ("clauses.html", {}),
             **{
                 f"clause-{clause}.html": ("clause.html", {"clause": page, "within": "clauses.html"})
@@ -185,12 +136,14 @@ class Site:
             "sign.html": ("sign.html", {"signing": Signing(self.bundle, self.records)}),
         }
         rendered = {
-            name: self.environment.get_template(template).render({"here": name, "within": None} | more)
+            name: dates_in_one_piece(
+                self.environment.get_template(template).render({"here": name, "within": None} | more)
+            )
             for name, (template, more) in pages.items()
         }
-        linked = {name: link_terms(html, terms) for name, html in rendered.items()}
+        linked = {name: link_terms(page, terms) for name, page in rendered.items()}
         linked["glossary.html"] = rendered["glossary.html"]
-        files = {name: html.encode() for name, html in linked.items()}
+        files = {name: page.encode() for name, page in linked.items()}
         files |= search_files(rendered, self.report)
         files |= {f"downloads/{name}": content for name, content in self.downloads().items()}
         files["matrix.js"] = (HERE / "matrix.js").read_bytes()
@@ -239,7 +192,6 @@ class Site:
         )
         environment.filters |= {
             "words": in_words,
-            "placeholders": placeholders,
             "grouped": lambda number: f"{number:,}",
             "counted": wording.count_of,
             "place": wording.field_in_words,
@@ -247,7 +199,7 @@ class Site:
             "anchor": anchor,
             "effect_of": lambda code: self.policy.codes[code]["effect"],
             "lower_first": lambda text: text[:1].lower() + text[1:],
-            "json": lambda value: json.dumps(value, indent=2, ensure_ascii=False),
+            "json": as_json,
         }
         filters, names = for_templates(self.names, links_to(self.policy))
         environment.filters |= filters
@@ -357,51 +309,6 @@ class Site:
         """The address of a page of Rego; the first one, if several pages of the site show it."""
         return f"{next(iter(self.policy.types_of[page.path]), EVERY_REQUEST)}.html#{page.anchor}"
 
-    def types_of_code(self, code: str) -> list[str]:
-        """The request types whose decisions can have a reason code."""
-        return [kind for kind in self.policy.request_types if code in self.policy.codes_of(kind)]
-
-    def codes_of_clause(self, clause: str) -> list[str]:
-        """The reason codes that cite a clause."""
-        return [code for code, entry in self.policy.codes.items() if clause in entry["clauses"]]
-
-    def codes_of_interpretation(self, name: str) -> list[str]:
-        """The reason codes that cite an interpretation."""
-        return [code for code, entry in self.policy.codes.items() if entry["interpretation"] == name]
-
-    def interpretations_of_clause(self, clause: str) -> list[str]:
-        """The interpretations that reason codes of a clause cite."""
-        cited = {self.policy.codes[code]["interpretation"] for code in self.codes_of_clause(clause)}
-        return [name for name in self.policy.interpretations if name in cited]
-
-    def parameters_of_clause(self, clause: str) -> list[Parameter]:
-        """The parameters that come from a clause."""
-        return [parameter for parameter in self.policy.parameters.values() if clause in parameter.clauses]
-
-    def rules_of_clause(self, clause: str) -> list[TitledRule]:
-        """The rules of a clause: those that give its codes, and those that read its parameters.
-
-        A rule that reads a parameter only for entries of other clauses does not count.
-        """
-        of_codes = [rule for code in self.codes_of_clause(clause) for rule in self.policy.rules_of_code[code]]
-        reading = [
-            rule
-            for parameter in self.parameters_of_clause(clause)
-            for rule in self.policy.readers[parameter.name]
-            if not self._of_other_entries(rule, parameter, clause)
-        ]
-        if of_codes:  # rules with other codes belong to other clauses
-            reading = [rule for rule in reading if not rule.codes]
-        return list(dict.fromkeys([*of_codes, *reading]))
-
-    def _of_other_entries(self, rule: TitledRule, parameter: Parameter, clause: str) -> bool:
-        own = {each for code in rule.codes for each in self.policy.codes[code]["clauses"]}
-        return bool(own) and clause not in own and own <= {cited for _, cited in parameter.entries}
-
-    def entries_of_clause(self, clause: str) -> list[str]:
-        """The entries of parameters that cite a clause."""
-        return [entry for each in self.parameters_of_clause(clause) for entry, cited in each.entries if cited == clause]
-
     @property
     def number_of_rules(self) -> int:
         """The number of rules with a title."""
@@ -439,23 +346,25 @@ class Site:
 
     # --- Rego
 
-    def lines_of_rego(self, page: Page, passage: Passage, here: list[Page]) -> Iterator[tuple[int, Markup]]:
-        """The numbered lines of a passage, with links for the codes, parameters and pages that they name."""
-        lines = "\n".join(passage.lines).rstrip("\n").split("\n")
-        for number, line in enumerate(lines, start=passage.first):
+    def lines_of_rego(self, page: Page, passage: Passage, here: list[Page]) -> Iterator[Markup]:
+        """The lines of a passage, with links for the codes, parameters and pages that they name.
+
+        The style numbers them: attributes for 4,300 lines would be a tenth of the site.
+        """
+        for number, line in enumerate(passage.lines, start=passage.first):
             if line.lstrip().startswith("#"):
-                yield number, Markup('<span class="comment">{}</span>').format(line)
+                yield Markup('<span class="comment">{}</span>').format(line)
                 continue
-            text, html, at = line.encode(), Markup(""), 0
+            text, linked, at = line.encode(), Markup(""), 0
             mentions = (mention for mention in page.mentions if mention.row == number)
             for mention in sorted(mentions, key=lambda mention: mention.column):
                 start, target = mention.column - 1, self._address(mention, here)
                 if target and start >= at and "\n" not in mention.source:
                     end = start + len(mention.source.encode())
-                    html += escape(text[at:start].decode())
-                    html += Markup('<a href="{}">{}</a>').format(target, text[start:end].decode())
+                    linked += in_element(text[at:start].decode())
+                    linked += Markup('<a href="{}">{}</a>').format(target, text[start:end].decode())
                     at = end
-            yield number, html + escape(text[at:].decode())
+            yield Markup("<span>{}</span>").format(linked + in_element(text[at:].decode()))
 
     def _address(self, mention: Mention, here: list[Page]) -> str | None:
         """The address of something that a page names; None if it is not on the site."""
@@ -467,44 +376,6 @@ class Site:
             if page.package == mention.target:
                 return f"#{page.anchor}" if page in here else self.place(page)
         return None
-
-    # --- The flow of an episode
-
-    @cached_property
-    def flow(self) -> Markup:
-        """The picture of an episode of care, as SVG for a page, which has a table with the same content."""
-        if not self.policy.episode["steps"]:
-            return Markup("")
-        self.report("Drawing the episode of care …")
-        try:
-            image = render_svg(self.graph(), self.report)
-        except ValueError as problem:
-            raise PolicyNotReadable(f"therapy/register/episode: it cannot be drawn. {problem}") from None
-        svg = image[image.index("<svg") :]
-        opening = (
-            r'<svg role="group" aria-labelledby="flow-title" aria-describedby="flow-description"\1>'
-            '\n<title id="flow-title">Episode of care, step by step</title>\n<desc id="flow-description">'
-            "The steps as boxes, and which outcome leads from one to another. The table below says the same.</desc>"
-        )
-        return Markup(re.sub(r"<svg([^>]*)>", opening, svg, count=1))
-
-    def graph(self) -> str:
-        """The steps of an episode of care as a graph in DOT."""
-        lines = [
-            "digraph episode {",
-            'bgcolor="transparent"; rankdir=TB; nodesep=0.45; ranksep=0.45;',
-            'node [shape=box, style="rounded,filled", fillcolor="#f2f6f9", color="#4a6173", fontcolor="#14202b",'
-            ' fontname="Helvetica,Arial,sans-serif", fontsize=16, margin="0.2,0.1"];',
-            'edge [color="#4a6173", fontcolor="#14202b", fontname="Helvetica,Arial,sans-serif", fontsize=13.5];',
-        ]
-        for name, step in self.policy.episode["steps"].items():
-            kind = step["request_type"]
-            link = f', URL="{kind}.html", target="_self"' if kind else ', fillcolor="#ffffff", style="rounded,dashed"'
-            lines.append(f"{quoted(name)} [label={quoted(step['title'])}{link}];")
-        for way in self.policy.episode["leads_to"]:
-            label = f"  {in_words(way['outcome'])}" + (f"\\l  while {way['while']}\\l" if way.get("while") else "")
-            lines.append(f"{quoted(way['from'])} -> {quoted(way['to'])} [label={quoted(label)}];")
-        return "\n".join([*lines, "}"])
 
 
 def anchor(rule: TitledRule) -> str:
@@ -518,22 +389,28 @@ def breaking(name: str) -> Markup:
     return Markup(re.sub(r"([_/])", r"\1<wbr>", str(escape(name))))
 
 
+def dates_in_one_piece(page: str) -> str:
+    """A page with its dates as `<time>`, which the style keeps on one line."""
+    silent = r"<(title|pre|option|svg|script)\b.*?</\1>|<[^>]+>"
+    return re.sub(
+        rf"{silent}|\b\d{{4}}-\d\d-\d\d\b",
+        lambda match: match[0] if match[0].startswith("<") else f"<time>{match[0]}</time>",
+        page,
+        flags=re.DOTALL,
+    )
+
+
+def as_json(value: Any) -> Markup:
+    """A value as JSON to read, in the text of an element."""
+    return in_element(json.dumps(value, indent=2, ensure_ascii=False))
+
+
+def in_element(text: str) -> Markup:
+    """A text in an element, where quotes need no escape: requests and code have thousands of them."""
+    return Markup(html.escape(text, quote=False))
+
+
 def columns_of(entries: Mapping[str, Mapping[str, Any]]) -> list[str]:
     """The columns for the entries of a parameter, the clause last."""
     names = dict.fromkeys(name for entry in entries.values() for name in entry)
     return sorted(names, key=lambda name: name == "clause")
-
-
-def quoted(text: str) -> str:
-    """A text as a string in DOT."""
-    return '"' + text.replace('"', '\\"') + '"'
-
-
-def placeholders(text: str | None) -> Markup:
-    """A message or a remedy, with its placeholders marked; each decision fills them in."""
-    html, at = Markup(""), 0
-    for match in re.finditer(r"\{(\w+)\}", text or ""):
-        html += escape((text or "")[at : match.start()])
-        html += Markup("<var>[{}]</var>").format(match[1].replace("_", " "))
-        at = match.end()
-    return html + escape((text or "")[at:])

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import base64
 import json
+import zlib
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from importlib import resources
@@ -41,6 +42,7 @@ SCRIPTS = (
     "sign.js",
 )
 POLICY_BEFORE = "policy-before.js"
+SEPARATORS = (",", ":")
 
 # The address of each entry that a decision names, with its name in place of {}.
 PAGES = {
@@ -112,7 +114,7 @@ def try_it_files(
 
 
 def _script(name: str, value: Any) -> str:
-    return f"window.{name} = {json.dumps(value)};\n"
+    return f"window.{name} = {json.dumps(value, separators=SEPARATORS)};\n"
 
 
 def _page(
@@ -136,7 +138,7 @@ def _page(
 
 def _policy(bundle: Bundle) -> dict[str, Any]:
     return {
-        "wasm": base64.b64encode(bundle.wasm).decode(),
+        "wasm": base64.b64encode(zlib.compress(bundle.wasm, 9)).decode(),
         "memory_pages": opapywasm.runtime._DEFAULT_MEMORY_PAGES,  # as in the embedded client
         "data": bundle.data,
         "numbers": numbers_by_clause(bundle),

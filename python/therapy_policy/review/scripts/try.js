@@ -23,8 +23,9 @@
     let loading = null;
 
     async function load() {
-      const wasm = Uint8Array.from(atob(source.wasm), (character) => character.charCodeAt(0));
-      const policy = await window.opa.loadPolicy(wasm, { initial: source.memory_pages });
+      const compressed = Uint8Array.from(atob(source.wasm), (character) => character.charCodeAt(0));
+      const wasm = new Blob([compressed]).stream().pipeThrough(new DecompressionStream("deflate"));
+      const policy = await window.opa.loadPolicy(await new Response(wasm).arrayBuffer(), { initial: source.memory_pages });
       policy.setData(source.data);
       return policy;
     }
