@@ -145,7 +145,7 @@ classes: setup  ## enumerate every class of requests that the rules can tell apa
 mutants: setup  ## change the rules and parameters in every way, one at a time, and check that a test notices
 	@$(BIN)/python -m proof.mutants
 
-bench: setup  ## measure what a decision costs, side by side with a trivial rule and other engines, in 3 minutes
+bench: setup  ## measure what a decision costs, side by side with a trivial rule and other engines, in 5 minutes
 	@$(BIN)/python -m bench
 
 bench-spark: $(VENV_SPARK)/installed  ## measure how the rate on Spark grows with cores, beside that of `bulk`

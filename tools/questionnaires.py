@@ -9,13 +9,11 @@ from __future__ import annotations
 
 from typing import Any
 
+from therapy_policy.interop.questionnaire import OF_THE_PLAN, REQUEST_TYPES
 from tools.validators import Node, Schema, Validators, as_list
 
 Item = dict[str, Any]
 
-REQUEST_TYPES = ("pt_referral", "pt_treatment_plan", "pt_extension")
-# What the plan knows by itself, and a provider is not asked.
-OF_THE_PLAN = ("request_type", "request_id", "benefit_status")
 # Lists that say something when they are empty. An unanswered question does not, so these have the option `none`.
 WITH_NONE = ("/documentation/limiting_issues", "/documentation/notes/goals_addressed")
 
@@ -35,7 +33,7 @@ def questionnaires(schema: Schema, version: str) -> dict[str, Item]:
 
 def questionnaire(readings: Validators, request_type: str, version: str) -> Item:
     schema = readings.definitions[request_type]
-    fields = {name: field for name, field in schema["properties"].items() if name not in OF_THE_PLAN}
+    fields = {name: field for name, field in schema["properties"].items() if name not in ("request_type", *OF_THE_PLAN)}
     identity = request_type.replace("_", "-")
     return {
         "resourceType": "Questionnaire",
