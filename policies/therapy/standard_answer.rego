@@ -93,7 +93,11 @@ _review_reasons(codes) := _stated([_entry(code).review_reason | some code in cod
 
 _stated(values) := _distinct([value | some value in values; value != null])
 
-_distinct(values) := [value | some i, value in values; not value in array.slice(values, 0, i)]
+_distinct(values) := [value |
+	some i, value in values
+	earlier := array.slice(values, 0, i)
+	not value in earlier
+]
 
 # METADATA
 # title: A determination is the one furthest from a rule, of the reasons that decide

@@ -31,7 +31,7 @@ def test_a_schema_is_a_schema(path: Path) -> None:
 
 
 def test_there_is_one_schema_for_each_request_type() -> None:
-    assert {path.stem for path in SCHEMAS.glob("*.json")} == {*REQUEST_TYPES, "request", "decision"}
+    assert {path.stem for path in SCHEMAS.glob("*.json")} == {*REQUEST_TYPES, "request", "decision", "answer"}
 
 
 def test_the_steps_of_an_episode_are_of_all_request_types() -> None:
