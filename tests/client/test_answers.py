@@ -76,7 +76,7 @@ def put(value: object, *path: str | int) -> Callable[[Any], None]:
         (put("97110", "answer", "lines", 0, "procedure_code"), "service lines of its answer"),
         (put([], "answer", "reasons"), "reasons of its answer"),
         (put("A_CODE", "answer", "reasons", 0, "code"), "reasons of its answer"),
-        (put(True, "answer", "human_reviewed"), "says that a person took part"),
+        (put(True, "answer", "human_reviewed"), "says that a person reviewed the request"),
         (put("A9", "answer", "action"), "field `answer/action` is not"),
         (put(1.0, "answer", "granted", "visits"), "field `answer/granted/visits` is not"),
         (put(SECRET, "answer", "reasons", 0, "documents"), "field `answer/reasons/0/documents` is not"),
