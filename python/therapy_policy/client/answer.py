@@ -119,5 +119,5 @@ def contradiction(answer: Answer, decision: Decision) -> str | None:
     if [reason["code"] for reason in answer["reasons"]] != [reason["code"] for reason in decision["reasons"]]:
         return "the reasons of its answer are not those of the decision"
     if answer["human_reviewed"]:
-        return "its answer says that a person took part"
+        return "its answer says that a person reviewed the request"
     return None

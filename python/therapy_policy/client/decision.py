@@ -228,7 +228,7 @@ AGAIN_DEADLINES = 4
 
 
 class Question(NamedTuple, Generic[_Result]):
-    """What engines are asked for: the entry points for one request and for many, and the check of a result."""
+    """What an engine can decide or answer: the entry points for one request and for many, and the check of a result."""
 
     one: str
     many: str
@@ -332,7 +332,7 @@ def checked_result(
     policy_version: str | None = None,
     published: Published | None = None,
 ) -> _Result:
-    """Check that an engine's result is what was asked for on this request, and return it.
+    """Check that an engine's result is the decision or answer on this request, and return it.
 
     The decision must have the fields and types of a decision, repeat the type and ID of the request, authorize only
     what its own outcome and reasons allow, within the ceiling of `published` (by default that of this package), and be
