@@ -1,9 +1,8 @@
 # METADATA
 # title: Values that can be used
 # description: What of the policy's own data a rule may use. A value that is missing, misspelled or out of range is left
-#   out here, and the rules that need it pend the request. Nothing on this page depends on a request, so `opa build` can
-#   evaluate it, which it does only for an entry point.
-# entrypoint: true
+#   out here, and the rules that need it pend the request. Nothing on this page depends on a request, so it is evaluated
+#   once, when the policy is compiled for the sidecar, and not with each decision.
 package therapy.usable_values
 
 import data.therapy.lib.calendar
