@@ -9,7 +9,7 @@ from typing import Any
 from therapy_policy.policy.parameters import Parameter
 from therapy_policy.review.reading import PolicyView
 from therapy_policy.review.requests import in_words
-from therapy_policy.review.tracing import ANY, Origin, Steps
+from therapy_policy.review.tracing import ANY, SUM, Origin, Steps
 
 CLAUSE = "clause"  # the field of an entry that cites its clause; it is shown as a clause, not as a value
 
@@ -193,6 +193,8 @@ def _leaves(value: Any, steps: Steps, key: str = "") -> Iterator[tuple[str, Any]
         for name, each in value.items():
             if name != CLAUSE:
                 yield from _leaves(each, steps[1:], f"{key}, {name}" if key else name)
+    elif SUM in steps[0]:
+        yield key, sum(value[each] for each in steps[0].split(SUM))
     elif steps[0] in value:
         yield from _leaves(value[steps[0]], steps[1:], key)
 

@@ -8,13 +8,14 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from therapy_policy.policy.rego import DataPath, Node, RegoRule
 from therapy_policy.review.reading import DETERMINATION, Page, PolicyView
 
 ANY = "*"  # a step to whatever the request names, such as a tier
+SUM = " + "  # between the fields that a step leads to if the rule adds them
 DEEPEST = 60  # more steps than any rule takes; a rule that refers to itself ends there
 
 Steps = tuple[str, ...]
@@ -112,6 +113,9 @@ class Tracing:
             if name == "count":
                 yield from self._of_number(arguments[0], scope, depth)
                 return
+            if name == "plus" and (added := self._of_sum(arguments, scope, steps, depth)):
+                yield added
+                return
             if name == "concat":  # the first argument is a separator
                 arguments = arguments[1:]
             for each in arguments:
@@ -125,6 +129,15 @@ class Tracing:
         elif kind.endswith("comprehension"):
             inner = self._scope(value, scope)
             yield from self._origins(value["value"] if "value" in value else value["term"], inner, steps[1:], depth)
+
+    def _of_sum(self, terms: list[Node], scope: _Scope, steps: Steps, depth: int) -> Origin | None:
+        """The origin of a sum of fields of one entry of a parameter, if it is one."""
+        found = [next(self._origins(term, scope, steps, depth), None) for term in terms]
+        origins = [origin for origin in found if origin and origin.kind == "parameter" and origin.steps]
+        if len(origins) < len(terms) or len({replace(origin, steps=origin.steps[:-1]) for origin in origins}) > 1:
+            return None
+        fields = SUM.join(origin.steps[-1] for origin in origins)
+        return replace(origins[0], steps=(*origins[0].steps[:-1], fields))
 
     def _of_number(self, term: Node, scope: _Scope, depth: int) -> Iterator[Origin]:
         """The origins of the number of entries of something, if it is a parameter or a part of one."""
@@ -183,8 +196,9 @@ class Tracing:
             for key, each in value:
                 if steps[0] == ANY or key["value"] == steps[0]:
                     yield from self._resolve(each, scope, steps[1:], depth + 1)
-        elif kind == "objectcomprehension" and steps:
-            yield from self._resolve(value["value"], self._scope(value, scope), steps[1:], depth + 1)
+        elif kind.endswith("comprehension") and steps:
+            member = value["value"] if kind == "objectcomprehension" else value["term"]
+            yield from self._resolve(member, self._scope(value, scope), steps[1:], depth + 1)
         else:
             yield term, scope, steps
 
