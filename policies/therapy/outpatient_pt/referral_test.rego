@@ -90,7 +90,7 @@ test_these_values_alone[name] if {
 			"acute_exacerbation_of_chronic", "function_limiting_chronic",
 		},
 	}
-	listed := effective.value(data.therapy.parameters.outpatient_pt[name].periods) with input as base
+	listed := effective.value(effective.periods(data.therapy.parameters.outpatient_pt[name].periods)) with input as base
 	{value | some value in listed} == values
 }
 
