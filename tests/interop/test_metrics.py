@@ -44,13 +44,9 @@ def log(tmp_path_factory: pytest.TempPathFactory) -> Path:
     asked += [("f", REFERRAL), ("not_received", REFERRAL)]
     with EmbeddedClient() as client:
         decisions = [client.decide(request | {"request_id": name}) for name, request in asked]
-        answers = client.answers([request | {"request_id": name} for name, request in asked])
         without_id = client.decide({**REFERRAL, "request_id": None})
-    # Decisions count the same with their answers.
-    entries: list[Any] = [{"decision_id": "1", "path": "therapy/answer", "result": each} for each in answers[:4]]
-    entries += [{"decision_id": "1", "path": "therapy/decision", "result": each} for each in decisions[4:]]
-    entries.append({"decision_id": "2", "path": "therapy/answers", "result": answers[:4]})
-    entries.append({"decision_id": "2", "path": "therapy/decisions", "result": [*decisions[4:], without_id]})
+    entries: list[Any] = [{"decision_id": "1", "path": "therapy/decision", "result": each} for each in decisions]
+    entries.append({"decision_id": "2", "path": "therapy/decisions", "result": [*decisions, without_id]})
     path = tmp_path_factory.mktemp("metrics") / "sidecar.log"
     path.write_text('{"msg": "Server started"}\n' + "".join(json.dumps(each) + "\n" for each in entries), "utf-8")
     return path
@@ -99,6 +95,18 @@ def test_every_figure(log: Path, tmp_path: Path) -> None:
     assert whole["log"]["by_type"] == {"pt_referral": {"authorized": 9, "denied": 2, "pended": 6}}
     assert (whole["log"]["decisions"], whole["log"]["without_request_id"], whole["log"]["not_read"]) == (17, 1, 0)
     assert len(whole["no_data"]) == 1  # the list of items and services
+
+
+def test_decisions_count_the_same_with_their_answers(log: Path, tmp_path: Path) -> None:
+    def with_answer(result: Any) -> Any:
+        return [*map(with_answer, result)] if isinstance(result, list) else {"decision": result, "answer": {}}
+
+    entries = [json.loads(line) for line in log.read_text("utf-8").splitlines()[1:]]
+    paths = {"therapy/decision": "therapy/answer", "therapy/decisions": "therapy/answers"}
+    answers = [each | {"path": paths[each["path"]], "result": with_answer(each["result"])} for each in entries]
+    (tmp_path / "answers.log").write_text("".join(json.dumps(each) + "\n" for each in answers), "utf-8")
+    report = metrics(str(tmp_path / "answers.log"), plan_list(tmp_path))
+    assert report.as_dict() == metrics(str(log), plan_list(tmp_path)).as_dict()
 
 
 @pytest.mark.parametrize(
