@@ -3,6 +3,9 @@
 A name is a bundle file (.tar.gz), a directory of policies (or one that contains `policies/`), the version of a
 release, or a revision of the current git repository. `opa build` compiles what is not compiled yet, and allows only
 deterministic capabilities: nothing that depends on the network, a clock or chance.
+
+A bundle has the pages as people wrote them, for everyone who reads, compares or signs it. Only what `serve` gives to
+OPA is optimized: `opa build` evaluates the page of usable values, which depends on the policy's data alone.
 """
 
 from __future__ import annotations
@@ -45,6 +48,10 @@ from therapy_policy.policy.signatures import ALGORITHMS, Verification, is_signed
 # The entry points of every policy. OPA adds those that the METADATA of a rule names: since policy 2.1.0, therapy/answer
 # and therapy/answers.
 ENTRY_POINTS = ("therapy/decision", "therapy/decisions")
+# This page depends on the policy's data alone; policies before 2.1.0 do not have it.
+USABLE_VALUES = "therapy/usable_values"
+# Where `opa build --optimize` puts what it has evaluated.
+OPTIMIZED_PAGES = "optimized/"
 
 # SHA-256 of the policies for the sidecar itself that `serve` runs, by the version of the policy that brought them. With
 # all of them a sidecar opens and logs decisions in the same way. Since 2.1.0 it does so with answers, which stay closed
@@ -108,14 +115,13 @@ class Bundle:
         """
         return read_rego(self.texts)
 
-    def archive_with_revision(self) -> bytes:
-        """Return the bundle file with `revision` in its manifest, which puts it into each entry of a decision log.
+    def archive_for_opa(self) -> bytes:
+        """Return the bundle file that decides in OPA: optimized, and with `revision` for each entry of a decision log.
 
         Raises `BundleNotUsable` and `OpaNotAvailable`.
         """
-        if json.loads(self._files.get(".manifest", "{}")).get("revision") == self.revision:
-            return self.archive
-        return _rebuilt(self.name, self._files, "--revision", self.revision)
+        optimized = ("--optimize", "1", "--entrypoint", USABLE_VALUES) if f"{USABLE_VALUES}.rego" in self._files else ()
+        return _rebuilt(self.name, self._files, *optimized, "--revision", self.revision)
 
     def signed(self, key: Path, key_id: str, scope: str | None = None) -> bytes:
         """Return the bundle file with a signature by a private key, which is a file in PEM format (RSA or P-256).
@@ -346,6 +352,11 @@ def _load_archive(name: str, archive: Path, scratch: Path, *, compiled: bool = T
         build(archive, scratch, output, "--target", "wasm", name=name)
         wasm = files_in(output.read_bytes())["policy.wasm"]
     bundle = Bundle(name, archive.read_bytes(), wasm)
+    if any(path.startswith(OPTIMIZED_PAGES) for path in bundle.texts):
+        raise BundleNotUsable(
+            f"{name} was optimized for OPA, and no longer decides by the numbers in its data. Give the bundle that it "
+            "was made from."
+        )
     try:
         bundle.version  # noqa: B018
     except (KeyError, TypeError):
