@@ -9,7 +9,7 @@ from typing import Any
 from therapy_policy.errors import EngineError, Issue, Refused
 from therapy_policy.interop.fhir import Json
 from therapy_policy.interop.pas.codes import MEDICAL_REVIEW, UNITS, VISITS
-from therapy_policy.interop.pas.request import Item, Submission
+from therapy_policy.interop.pas.submission import Item, Submission
 
 HELD = "The facts that a clinician stated lead to a denial. It is pended until a person confirms it."
 REST_WAITS = "The number that is authorized is final. The rest of what was requested is pended."
