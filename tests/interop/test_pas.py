@@ -291,7 +291,7 @@ def test_units_on_earlier_claims_that_are_not_known_pend(ask: Ask) -> None:
     assert said(response_in(ask(ot_claim(("97530", 2)), plan=plan))["item"][0])[:2] == ("A4", ["0W"])
 
 
-def test_a_cancelled_item_is_not_decided(ask: Ask) -> None:
+def test_a_canceled_item_is_not_decided(ask: Ask) -> None:
     asked = ot_claim(("97530", 2), ("97140", 1))
     item_of(asked, 1)["modifierExtension"] = [CANCELLED]
     response = response_in(ask(asked, plan=OT_KNOWN))
@@ -421,11 +421,11 @@ REFUSED: dict[str, tuple[Callable[[Json], Any], str]] = {
     "no service": (lambda b: item_of(b).pop("productOrService"), "productOrService: is required"),
     "no sequence": (lambda b: item_of(b).pop("sequence"), "sequence: is required"),
     "the same sequence twice": (lambda b: claim_of(b)["item"].append(item_of(b)), "is the sequence of another item"),
-    "only cancelled items": (
+    "only canceled items": (
         lambda b: item_of(b).update(modifierExtension=[CANCELLED]),
-        "only cancelled items",
+        "only canceled items",
     ),
-    "a patient that is not there": (
+    "a patient that is missing": (
         lambda b: claim_of(b).update(patient={"reference": f"Patient/{SECRET}"}),
         "not in the Bundle",
     ),
@@ -433,11 +433,11 @@ REFUSED: dict[str, tuple[Callable[[Json], Any], str]] = {
         lambda b: claim_of(b).update(patient={"reference": "Organization/plan"}),
         "expected a reference to a Patient",
     ),
-    "a Coverage that is not there": (
+    "a Coverage that is missing": (
         lambda b: claim_of(b)["insurance"][0].update(coverage={"reference": "Coverage/2"}),
         "not in the Bundle",
     ),
-    "a cancelled Coverage": (lambda b: resource_of(b, "Coverage").update(status="cancelled"), "expected active"),
+    "a canceled Coverage": (lambda b: resource_of(b, "Coverage").update(status="cancelled"), "expected active"),
     "the Coverage of another person": (
         lambda b: (
             b["entry"].append(entry("Patient", "2")),
@@ -481,7 +481,7 @@ REFUSED: dict[str, tuple[Callable[[Json], Any], str]] = {
         "separate requests",
     ),
     "an order of another procedure": (lambda b: with_order(b, code=concept(CPT, "97110")), "another procedure"),
-    "an order that is not there": (
+    "an order that is missing": (
         lambda b: (with_order(b), b["entry"].pop()),
         "not in the Bundle",
     ),
@@ -619,7 +619,7 @@ INVARIANTS = {
         "code = 'A6').exists()).itemSequence.subsetOf(%context.entry.first().resource.addItem.itemSequence)"
     ),
     "each note has a number": "entry.first().resource.processNote.all(number.exists() and text.exists())",
-    "a document that is asked for by other means than voice has an identifier": (
+    "a document that is requested by other means than voice has an identifier": (
         "entry.resource.where($this is CommunicationRequest).all(medium.coding.where(code='VO').count() = 0 "
         "implies identifier.count() > 0)"
     ),

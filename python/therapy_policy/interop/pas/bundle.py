@@ -78,8 +78,8 @@ def read_bundle(value: object, default: Version) -> RequestBundle:
     return RequestBundle(first.content, first.full_url, version, resources)
 
 
-def is_cancelled(element: Element) -> bool:
-    """Return whether an item or a supporting information is marked as cancelled."""
+def is_canceled(element: Element) -> bool:
+    """Return whether an item or a supporting information is marked as canceled."""
     mark = element.modifier_extension(f"{PAS}/extension-infoCancelled")
     return mark is not None and mark.flag("valueBoolean") is not False
 

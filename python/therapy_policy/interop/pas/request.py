@@ -9,7 +9,7 @@ from typing import Any
 from therapy_policy import nesting
 from therapy_policy.interop.fhir import Element, Json, refuse
 from therapy_policy.interop.pas import codes
-from therapy_policy.interop.pas.bundle import RequestBundle, Resource, is_cancelled, read_bundle
+from therapy_policy.interop.pas.bundle import RequestBundle, Resource, is_canceled, read_bundle
 from therapy_policy.interop.pas.codes import PAS, Discipline, Version
 from therapy_policy.interop.pas.submission import NOTHING_KNOWN, Item, PlanFacts, Submission
 from therapy_policy.interop.pas.therapies import occupational_therapy, physical_therapy
@@ -90,7 +90,7 @@ def _check_claim(bundle: RequestBundle) -> Resource:
 
 
 def _items(bundle: RequestBundle) -> list[Item]:
-    """The items that are not cancelled."""
+    """The items that are not canceled."""
     found: list[Item] = []
     sequences: set[int] = set()
     for item in bundle.claim.required_elements("item", may_be_modified=True):
@@ -98,9 +98,9 @@ def _items(bundle: RequestBundle) -> list[Item]:
         if sequence in sequences:
             item.refuse("value", "sequence", "is the sequence of another item, too")
         sequences.add(sequence)
-        if not is_cancelled(item):
+        if not is_canceled(item):
             found.append(Item(item, sequence))
-    return found or bundle.claim.refuse("not-supported", "item", "has only cancelled items")
+    return found or bundle.claim.refuse("not-supported", "item", "has only canceled items")
 
 
 def _service(bundle: RequestBundle, item: Item, patient: Resource) -> Element | None:

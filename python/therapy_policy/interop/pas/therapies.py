@@ -9,7 +9,7 @@ from therapy_policy.errors import Issue, QuestionnaireResponseInvalid, Refused, 
 from therapy_policy.interop import questionnaire
 from therapy_policy.interop.fhir import Element, Json, refuse
 from therapy_policy.interop.pas import codes
-from therapy_policy.interop.pas.bundle import RequestBundle, Resource, is_cancelled
+from therapy_policy.interop.pas.bundle import RequestBundle, Resource, is_canceled
 from therapy_policy.interop.pas.quantities import Stated, doubts, quantity
 from therapy_policy.interop.pas.submission import Item, Pend, PlanFacts
 
@@ -113,7 +113,7 @@ def _response(bundle: RequestBundle, kind: questionnaire.RequestType, patient: R
     """The QuestionnaireResponse about the patient that the Claim has as its supporting information, if any."""
     found: dict[str, Element] = {}
     for info in bundle.claim.elements("supportingInfo", may_be_modified=True):
-        if is_cancelled(info) or (reference := info.element("valueReference")) is None:
+        if is_canceled(info) or (reference := info.element("valueReference")) is None:
             continue
         resource = bundle.target(reference)
         if resource.kind == "QuestionnaireResponse" and questionnaire.request_type_of(resource.content.fields) == kind:

@@ -17,7 +17,7 @@ REST_WAITS = "The number that is authorized is final. The rest of what was reque
 
 @dataclass(frozen=True)
 class Verdict:
-    """The answer about one item: the X12 306 action, the 886 reasons, and what is granted, in `unit` (VS or UN)."""
+    """The answer about one item: the X12 306 action, the 886 reasons, and what is authorized, in `unit` (VS or UN)."""
 
     item: Item
     action: str
@@ -44,7 +44,7 @@ class Answers:
 def answers_of(submission: Submission, answered: Mapping[str, Any] | None, *, hold_clinical_denials: bool) -> Answers:
     """Return what the answer says. `answered` is the engine's, or None for a submission that waits without a decision.
 
-    Raises `Refused` if the policy says that the request is invalid, and `EngineError` if `answered` is no answer.
+    Raises `Refused` if the policy says that the request is invalid, and `EngineError` if `answered` is not an answer.
     """
     if submission.request is None:
         reasons = list(dict.fromkeys(each.review_reason for each in submission.pends))
@@ -90,7 +90,7 @@ def _verdicts(submission: Submission, answer: Mapping[str, Any]) -> Iterator[Ver
 
 
 def _checked(verdict: Verdict) -> Verdict:
-    """The verdict, if what is granted matches its action: this is the last place before the answer is sent."""
+    """The verdict, if what is authorized matches its action: this is the last place before the answer is sent."""
     match verdict.action:
         case "A1" | "A6" if verdict.granted > 0:
             return verdict
