@@ -1,1 +1,1 @@
-"""Requests and decisions in the forms of other systems: FHIR questionnaires, Da Vinci PAS, yearly CMS-0057-F metrics."""
+"""Requests and decisions in the forms of other systems: FHIR questionnaires, Da Vinci PAS, metrics of CMS-0057-F."""
