@@ -23,6 +23,7 @@
         PolicyNotReadable         2
         PolicyNotUsable           2  a policy that `check` has findings about
       QuestionnaireResponseInvalid  1  a questionnaire response does not state a request
+      Refused                     1  FHIR content that is not decided
       PolicyNotAccepted           1  the policy does not meet a condition for a release
       PolicyNotSigned             1  an interpretation or the release is not signed
     Stopped               128 + signal  a signal stopped the command (a BaseException, like KeyboardInterrupt)
@@ -34,7 +35,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 DECIDED = 0
 INVALID = 1  # an invalid request, or a finding
@@ -202,6 +203,35 @@ class QuestionnaireResponseInvalid(TherapyPolicyError):
 
     def __str__(self) -> str:
         return "\n".join(["The questionnaire response does not state a request:", *map(str, self.errors)])
+
+
+@dataclass(frozen=True)
+class Issue:
+    """One reason why FHIR content is not decided, as in an OperationOutcome, which is not an exception by itself.
+
+    `code` is FHIR's IssueType. `expression` is the FHIRPath of the element that it is about, or "" for the whole.
+    """
+
+    code: Literal["invalid", "required", "value", "not-found", "not-supported"]
+    expression: str
+    problem: str
+
+    def __str__(self) -> str:
+        return f"{self.expression or 'the content'}: {self.problem}"
+
+
+class Refused(TherapyPolicyError):
+    """FHIR content that is not decided, with the HTTP status of the answer, 400 or 422. No issue has a text of it."""
+
+    exit_status = INVALID
+
+    def __init__(self, issues: Sequence[Issue], status: int = 422) -> None:
+        super().__init__(issues, status)
+        self.issues = issues
+        self.status = status
+
+    def __str__(self) -> str:
+        return "\n".join(["The content is not decided:", *map(str, self.issues)])
 
 
 class PolicyNotAccepted(TherapyPolicyError):

@@ -80,6 +80,14 @@ def _questionnaire(request_type: RequestType) -> Json:
     return questionnaire(request_type)
 
 
+def request_type_of(response: Any) -> RequestType | None:
+    """Return which of the questionnaires a QuestionnaireResponse says that it answers; None if none of them."""
+    canonical = response.get("questionnaire") if isinstance(response, dict) else None
+    match = _CANONICAL.fullmatch(canonical) if isinstance(canonical, str) else None
+    identity = match["id"].replace("-", "_") if match else None
+    return next((each for each in REQUEST_TYPES if each == identity), None)
+
+
 def request_of(response: Any, *, request_id: str | None = None, benefit_status: str | None = None) -> Json:
     """Return the request that a QuestionnaireResponse states, as JSON.
 
@@ -197,7 +205,7 @@ def _answer(question: Json, value: Any) -> Json:
 # --- a response as a request
 
 _BASE = re.compile(r"https?://[^\s|?#]+")
-_CANONICAL = re.compile(r"(?:[^\s|]*/)?Questionnaire/(?P<id>[a-z-]+)(?:\|(?P<version>.*))?")
+_CANONICAL = re.compile(r"(?:[^\s|]*/)?Questionnaire/(?P<id>[a-z-]+)(?:\|.*)?")
 _VERSION = re.compile(r"([0-9]+\.[0-9]+)\.[0-9]+")
 _UNUSABLE = object()
 _NONE = object()
@@ -213,18 +221,15 @@ def _request_type_of(response: Any, reading: _Reading) -> RequestType | None:
             reading.wrong(f"/{name}", None, "can change what the answers mean, and is not understood")
     if response.get("status") not in ATTESTED:
         reading.wrong("/status", None, f"expected {' or '.join(ATTESTED)}: nobody vouches for the answers yet")
-    canonical = response.get("questionnaire")
-    match = _CANONICAL.fullmatch(canonical) if isinstance(canonical, str) else None
-    identity = match["id"].replace("-", "_") if match else None
-    request_type = next((each for each in REQUEST_TYPES if each == identity), None)
-    if match is None or request_type is None:
+    request_type = request_type_of(response)
+    if request_type is None:
         one_of = ", ".join(f"Questionnaire/{_questionnaire(each)['id']}" for each in REQUEST_TYPES)
         reading.wrong("/questionnaire", None, f"expected the canonical URL, with its version, of {one_of}")
         return None
-    ours = str(_questionnaire(request_type)["version"])
+    version, ours = response["questionnaire"].partition("|")[2], str(_questionnaire(request_type)["version"])
     # A patch version of the policy changes only wording, so its questions mean the same.
-    if _minor(match["version"] or "") != _minor(ours):
-        what = "it answers the questionnaire of another policy" if match["version"] else "it has no version"
+    if _minor(version) != _minor(ours):
+        what = "it answers the questionnaire of another policy" if version else "it has no version"
         reading.wrong("/questionnaire", None, f"{what}; this policy is {ours}")
         return None
     return request_type

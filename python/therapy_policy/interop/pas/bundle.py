@@ -1,0 +1,104 @@
+"""A PAS Bundle: its Claim, the resources that the Claim refers to, and the version of the guide."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+from therapy_policy.interop.fhir import Element, Json
+from therapy_policy.interop.pas.codes import PAS, Version
+
+_PROFILE = re.compile(rf"{PAS}/(?P<name>[a-z-]+)(?:\|(?P<version>.*))?")
+_PROFILES = ("profile-pas-request-bundle", "profile-claim")
+_NEAREST: dict[str, Version] = {"2.0.0": "2.0.1", "2.0.1": "2.0.1", "2.2.0": "2.2.1", "2.2.1": "2.2.1"}
+
+
+@dataclass(frozen=True)
+class Resource:
+    """A resource of the Bundle. `sent` is its entry, as it came."""
+
+    full_url: str
+    kind: str
+    content: Element
+    sent: Json
+
+    @property
+    def relative(self) -> str:
+        return f"{self.kind}/{self.content.fields.get('id')}"
+
+
+@dataclass(frozen=True)
+class RequestBundle:
+    """A Bundle whose first resource is the Claim."""
+
+    claim: Element
+    claim_url: str
+    version: Version
+    resources: list[Resource]
+
+    def find(self, holder: Element, name: str) -> Resource:
+        """Return the resource that the Reference `name` of an element refers to.
+
+        Raises `Refused` if there is none, or no single one.
+        """
+        return self.target(holder.required(name))
+
+    def target(self, reference: Element) -> Resource:
+        """Return the resource that a Reference refers to, as `find` does."""
+        url = reference.required_text("reference").partition("/_history/")[0]
+        found = [each for each in self.resources if url in (each.full_url, each.relative)]
+        if len(found) != 1:
+            what = "refers to more than one resource" if found else "refers to a resource that is not in the Bundle"
+            reference.refuse("not-found", "reference", what)
+        return found[0]
+
+    def find_kind(self, holder: Element, name: str, kind: str) -> Resource:
+        """Return the resource, which must be of one kind, as `find` does."""
+        found = self.find(holder, name)
+        if found.kind != kind:
+            holder.refuse("value", name, f"expected a reference to a {kind}")
+        return found
+
+
+def read_bundle(value: object, default: Version) -> RequestBundle:
+    """Return the Bundle of a `Claim/$submit`. `default` is the version of one that does not say it.
+
+    Raises `Refused` for anything else.
+    """
+    bundle = Element.of(value, "Bundle")
+    bundle.required_text("resourceType", "Bundle")
+    bundle.required_text("type", "collection")
+    resources = [_resource(entry) for entry in bundle.required_elements("entry")]
+    if len({each.full_url for each in resources}) < len(resources):
+        bundle.refuse("value", "entry", "has the same fullUrl twice")
+    first = resources[0]
+    if first.kind != "Claim":
+        bundle.refuse("value", "entry[0].resource", "expected a Claim")
+    version = _version([bundle, first.content]) or default
+    return RequestBundle(first.content, first.full_url, version, resources)
+
+
+def _resource(entry: Element) -> Resource:
+    full_url = entry.required_text("fullUrl")
+    resource = entry.required("resource")
+    return Resource(full_url, resource.required_text("resourceType"), resource, entry.fields)
+
+
+def _version(elements: list[Element]) -> Version | None:
+    """The version that the profiles state. They may state others than PAS', but not another interaction of PAS."""
+    versions: set[Version] = set()
+    for element in elements:
+        meta = element.element("meta")
+        profiles = meta.fields.get("profile", []) if meta else []
+        if not isinstance(profiles, list) or not all(isinstance(each, str) for each in profiles):
+            element.refuse("invalid", "meta.profile", "expected a list of canonical URLs")
+        for match in filter(None, map(_PROFILE.fullmatch, profiles)):
+            if match["name"] not in _PROFILES:
+                element.refuse("not-supported", "meta.profile", "only new requests (profile-claim) are decided")
+            if match["version"] is not None:
+                if match["version"] not in _NEAREST:
+                    element.refuse("not-supported", "meta.profile", f"expected one of {', '.join(_NEAREST)}")
+                versions.add(_NEAREST[match["version"]])
+    if len(versions) > 1:
+        elements[0].refuse("value", "meta.profile", "is of another version than the profile of the Claim")
+    return next(iter(versions), None)

@@ -1,0 +1,190 @@
+"""The Bundle with the ClaimResponse that answers a `Claim/$submit`.
+
+It says what was decided and why, and no more: no dates of an authorization, because the policy has none, and no text of
+a code, because the texts are X12's. Its identifiers are made from the request, so the same request at the same time has
+the same answer.
+"""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from therapy_policy.interop.fhir import Element, Json
+from therapy_policy.interop.pas import codes
+from therapy_policy.interop.pas.codes import PAS
+from therapy_policy.interop.pas.request import Submission
+from therapy_policy.interop.pas.verdicts import Verdict, answers_of
+
+_NAMESPACE = uuid.uuid5(uuid.NAMESPACE_URL, "https://therapy-policy.example/fhir/pas")
+_UNIT_WORDS = {codes.VISITS: "visits", codes.UNITS: "units"}
+
+
+def respond(
+    submission: Submission,
+    answered: Mapping[str, Any] | None,
+    *,
+    received_at: datetime,
+    hold_clinical_denials: bool = True,
+) -> Json:
+    """Return the response Bundle. `answered` is what the engine answers to `submission.request`, None if there is none.
+
+    Raises `Refused` if the policy says that the request is invalid.
+    """
+    said = answers_of(submission, answered, hold_clinical_denials=hold_clinical_denials)
+    certified = any(each.granted for each in said.verdicts)
+    writing = _Writing(submission, received_at.isoformat(), submission.authorization_number if certified else None)
+    requests = [writing.communication_request(each) for each in said.documents]
+    response = writing.claim_response(said.verdicts, said.notes, [each["fullUrl"] for each in requests])
+    url = writing.url("ClaimResponse")
+    return {
+        "resourceType": "Bundle",
+        "meta": writing.meta("profile-pas-response-bundle"),
+        "identifier": {"system": "urn:ietf:rfc:3986", "value": writing.url("Bundle")},
+        "type": "collection",
+        "timestamp": writing.time,
+        "entry": [{"fullUrl": url, "resource": response}, *writing.echoed(), *requests],
+    }
+
+
+@dataclass(frozen=True)
+class _Writing:
+    """Writes the resources of one answer, at `time`. `number` is that of the authorization, if there is one."""
+
+    submission: Submission
+    time: str
+    number: str | None
+
+    @property
+    def claim(self) -> Element:
+        return self.submission.bundle.claim
+
+    def url(self, name: str) -> str:
+        return uuid.uuid5(_NAMESPACE, f"{name} {self.time} {self.submission.identity}").urn
+
+    def meta(self, profile: str) -> Json:
+        return {"profile": [f"{PAS}/{profile}|{self.submission.bundle.version}"]}
+
+    def reference(self, name: str) -> Json:
+        """A Reference of the Claim, as one to the same resource in the answer, if it is in the Bundle."""
+        reference = self.claim.required(name)
+        sent = reference.required_text("reference")
+        found = [each for each in self.submission.bundle.resources if sent in (each.full_url, each.relative)]
+        return {"reference": found[0].full_url if len(found) == 1 else sent}
+
+    def echoed(self) -> list[Json]:
+        """The entries of the resources that the ClaimResponse refers to, as they came."""
+        names = [name for name in ("patient", "insurer", "provider") if self.claim.element(name)]
+        urls = {self.reference(name)["reference"] for name in names}
+        return [
+            {"fullUrl": each.full_url, "resource": each.sent["resource"]}
+            for each in self.submission.bundle.resources
+            if each.full_url in urls
+        ]
+
+    def claim_response(self, verdicts: list[Verdict], notes: list[str], wanted: list[str]) -> Json:
+        version = self.submission.bundle.version
+        waits = any(each.waits for each in verdicts)
+        system, code = self.claim.required("type").codes()[0]
+        response: Json = {
+            "resourceType": "ClaimResponse",
+            "id": self.url("ClaimResponse").removeprefix("urn:uuid:"),
+            "meta": self.meta("profile-claimresponse"),
+            "status": "active",
+            "type": _concept(system, code),
+            "use": "preauthorization",
+            "patient": self.reference("patient"),
+            "created": self.time,
+            "insurer": self.reference("insurer"),
+            "request": {"reference": self.submission.bundle.claim_url},
+            "outcome": "queued" if waits and version == "2.0.1" else "complete",
+            "item": [self.item(each, notes) for each in verdicts],
+            "processNote": [{"number": number, "text": text} for number, text in enumerate(notes, 1)],
+        }
+        if version == "2.2.1":
+            flag = {"url": "wasHumanReviewedFlag", "valueBoolean": False}
+            response["extension"] = [{"url": f"{PAS}/extension-claimResponseReviewer", "extension": [flag]}]
+        if self.claim.element("provider"):
+            response["requestor"] = self.reference("provider")
+        if self.number:
+            response["preAuthRef"] = self.number
+        if added := [self.added(each) for each in verdicts if each.action == "A6"]:
+            response["addItem"] = added
+        if wanted:
+            response["communicationRequest"] = [{"reference": each} for each in wanted]
+        return response
+
+    def item(self, verdict: Verdict, notes: list[str]) -> Json:
+        content = verdict.item.content
+        extensions = [
+            {"url": each.fields["url"], "valueIdentifier": _identifier(each.required("valueIdentifier"))}
+            for each in content.elements("extension")
+            if each.text("url") == f"{PAS}/extension-itemTraceNumber"
+        ]
+        return ({"extension": extensions} if extensions else {}) | {
+            "itemSequence": verdict.item.sequence,
+            "noteNumber": list(range(1, len(notes) + 1)),
+            "adjudication": [self.adjudication(verdict.action, verdict.reasons)],
+        }
+
+    def added(self, verdict: Verdict) -> Json:
+        """What is authorized of an item, where it is less than what was requested."""
+        system, code = verdict.item.content.required("productOrService").codes()[0]
+        return {
+            "itemSequence": [verdict.item.sequence],
+            "productOrService": _concept(system, code),
+            "quantity": {
+                "value": verdict.granted,
+                "unit": _UNIT_WORDS[verdict.unit],
+                "system": codes.QUANTITY_UNIT,
+                "code": verdict.unit,
+            },
+            "adjudication": [self.adjudication("A1", [])],
+        }
+
+    def adjudication(self, action: str, reasons: list[str]) -> Json:
+        parts: list[Json] = [
+            {"url": f"{PAS}/extension-reviewActionCode", "valueCodeableConcept": _concept(codes.REVIEW_ACTION, action)}
+        ]
+        if self.number and action in ("A1", "A6"):
+            parts.append({"url": "number", "valueString": self.number})
+        parts += [
+            {"url": "reasonCode", "valueCodeableConcept": _concept(codes.REVIEW_REASON, reason)} for reason in reasons
+        ]
+        return {
+            "extension": [{"url": f"{PAS}/extension-reviewAction", "extension": parts}],
+            "category": _concept(codes.ADJUDICATION, "submitted"),
+        }
+
+    def communication_request(self, document: Json) -> Json:
+        """The entry of a CommunicationRequest for one document."""
+        report_type, loinc = document["report_type"], document["loinc"]
+        url = self.url(f"CommunicationRequest {report_type} {loinc}")
+        resource: Json = {
+            "resourceType": "CommunicationRequest",
+            "id": url.removeprefix("urn:uuid:"),
+            "meta": self.meta("profile-communicationrequest"),
+            "identifier": [{"system": "urn:ietf:rfc:3986", "value": url}],
+            "status": "active",
+            "subject": self.reference("patient"),
+            "requester": self.reference("insurer"),
+        }
+        if report_type:
+            resource["category"] = [_concept(codes.REPORT_TYPE, report_type)]
+        if loinc:
+            resource["payload"] = [{"contentString": loinc}]
+        if self.claim.element("provider"):
+            resource["recipient"] = [self.reference("provider")]
+            resource["sender"] = self.reference("provider")
+        return {"fullUrl": url, "resource": resource}
+
+
+def _concept(system: str, code: str) -> Json:
+    return {"coding": [{"system": system, "code": code} if system else {"code": code}]}
+
+
+def _identifier(identifier: Element) -> Json:
+    return {name: text for name in ("system", "value") if (text := identifier.text(name))}
