@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import json
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -14,6 +15,7 @@ from therapy_policy.interop.questionnaire import response_of
 Json = dict[str, Any]
 
 PAS = "http://hl7.org/fhir/us/davinci-pas/StructureDefinition"
+SUPPORTING_INFO = "http://hl7.org/fhir/us/davinci-pas/CodeSystem/PASTempCodes"
 X12 = "https://codesystem.x12.org/005010"
 CPT = "http://www.ama-assn.org/go/cpt"
 BASE = "https://clinic.example/fhir"
@@ -71,11 +73,11 @@ def item(
     return {name: value for name, value in content.items() if value is not None}
 
 
-def entry(kind: str, name: str, **fields: Any) -> Json:
+def entry(kind: str, name: str, /, **fields: Any) -> Json:
     return {"fullUrl": f"{BASE}/{kind}/{name}", "resource": {"resourceType": kind, "id": name, **fields}}
 
 
-def bundle_of(items: list[Json], responses: list[Json] = [], orders: list[Json] = []) -> Json:  # noqa: B006
+def bundle_of(items: list[Json], responses: Sequence[Json] = ()) -> Json:
     """A Bundle with a Claim for these items, and what it refers to."""
     answers = [
         {"fullUrl": f"{BASE}/QuestionnaireResponse/{n}", "resource": each} for n, each in enumerate(responses, 1)
@@ -99,7 +101,9 @@ def bundle_of(items: list[Json], responses: list[Json] = [], orders: list[Json] 
         claim["resource"]["supportingInfo"] = [
             {
                 "sequence": n,
-                "category": concept(f"{PAS.replace('StructureDefinition', 'CodeSystem')}/PASTempCodes", "additionalInformation"),
+                "category": concept(
+                    f"{PAS.replace('StructureDefinition', 'CodeSystem')}/PASTempCodes", "additionalInformation"
+                ),
                 "valueReference": {"reference": each["fullUrl"]},
             }
             for n, each in enumerate(answers, 1)
@@ -123,7 +127,6 @@ def bundle_of(items: list[Json], responses: list[Json] = [], orders: list[Json] 
                     payor=[{"reference": "Organization/plan"}],
                 ),
                 *answers,
-                *orders,
             ],
         }
     )
@@ -145,7 +148,9 @@ def extension(request: Json | None = None, quantity: Json | None = None, **field
 
 def ot_claim(*lines: tuple[str, Any]) -> Json:
     """A Bundle that asks for one visit of occupational therapy, by default as in the example."""
-    asked = lines or tuple((each["procedure_code"], each["units"]) for each in example("pediatric_ot_claim")["service_lines"])
+    asked = lines or tuple(
+        (each["procedure_code"], each["units"]) for each in example("pediatric_ot_claim")["service_lines"]
+    )
     return bundle_of(
         [
             item(n, "AD", concept(CPT, code), units(number), servicedDate="2026-03-12")
