@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from therapy_policy.interop.crd.guidance import Guidance, Limit
+from therapy_policy.interop.crd.guidance import Guidance, Limit, source_page
 from therapy_policy.interop.crd.orders import CRD, Order
 from therapy_policy.interop.fhir import Json
 from therapy_policy.interop.pas.codes import UCUM
@@ -50,6 +50,7 @@ def _extension(guidance: Guidance, coverage: str, assertion_id: str, today: str,
     parts += [_detail("cat-limitation", "allowed-quantity", *_quantity(each)) for each in guidance.limits]
     if guidance.instruction:
         parts.append(_detail("cat-other", "instructions", {"valueString": guidance.instruction}))
+    parts.append(_detail("cat-other", "policy-link", {"valueUrl": source_page()}))
     if guidance.questionnaire:
         form = questionnaire(guidance.questionnaire, base)
         parts.append({"url": "questionnaire", "valueCanonical": f"{form['url']}|{form['version']}"})

@@ -52,6 +52,12 @@ class Guidance:
     limits: tuple[Limit, ...] = ()
 
 
+def source_page() -> str:
+    """Return the address of the page that the rules are from."""
+    address: str = _data()["register"]["source"]["address"]
+    return address
+
+
 def listed_codes() -> list[str]:
     """Return every procedure code that the policy has listed for occupational therapy, at any time."""
     return sorted({code for period in _parameters()["pediatric_ot.procedure_codes"].periods for code in period.value})
