@@ -86,9 +86,9 @@ class _Fault(Exception):
         self.answer.headers.update(headers or {})
 
 
-def application(engine: Engine, ready: Callable[[], bool], settings: Settings = Settings()) -> Starlette:
-    """Return the application. `ready` says whether the engine answers."""
-    service = _Service(engine, ready, settings)
+def application(engine: Engine, ready: Callable[[], bool], log: Callable[[str], None], settings: Settings) -> Starlette:
+    """Return the application. `ready` says whether the engine answers, and `log` takes one line for each request."""
+    service = _Service(engine, ready, log, settings)
     return Starlette(
         routes=[
             Route("/Claim/$submit", service.submit, methods=["POST"]),
@@ -150,7 +150,7 @@ class _Service:
                 today=received_at.astimezone().date(),
                 base=self._settings.base,
             )
-            return _Answer(result.status, result.body, {"covered": result.covered} if result.covered else {})
+            return _Answer(result.status, result.body, {"told": result.told} if result.told else {})
 
         name = service_id if service_id in crd.SERVICES else "unknown service"
         return await self._answered(request, name, PLAIN_JSON, answer)

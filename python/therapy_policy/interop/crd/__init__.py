@@ -7,7 +7,7 @@ writes the answer with `fhir.dumps`.
 from __future__ import annotations
 
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import date
 from typing import Any
@@ -45,12 +45,12 @@ _NAMESPACE = uuid.uuid5(uuid.NAMESPACE_URL, "https://therapy-policy.example/fhir
 class Result:
     """The answer to a call: 200 with a CDS Hooks response, or 400, 404 or 412 with an OperationOutcome.
 
-    `covered` has what was said of each order, in the order of the response's actions.
+    `told` has the ID of each assertion and what it says of coverage, for a log.
     """
 
     status: int
     body: Json
-    covered: tuple[str, ...] = ()
+    told: Sequence[Json] = ()
 
 
 def discovery() -> Json:
@@ -108,23 +108,19 @@ def respond(
     except Refused as refused:
         # The guide lets a service answer 400 for all that is wrong with a request, also where PAS has 422.
         return Result(400 if refused.status == 422 else refused.status, operation_outcome(refused.issues))
-    told = [_guidance(order, therapy, day, decide_many) for (order, therapy), day in zip(answered, dates, strict=True)]
-    actions = [
-        {
-            "type": "update",
-            "description": "Adds coverage information to the order.",
-            "resource": with_coverage_information(
-                order,
-                each,
-                coverage=coverage,
-                assertion_id=_assertion_id(asked, order, today),
-                today=today.isoformat(),
-                base=base,
-            ),
-        }
-        for (order, _), each in zip(answered, told, strict=True)
-    ]
-    return Result(200, {"cards": [], "systemActions": actions}, tuple(each.covered for each in told))
+    told: list[Json] = []
+    actions: list[Json] = []
+    for (order, therapy), day in zip(answered, dates, strict=True):
+        given = _guidance(order, therapy, day, decide_many)
+        assertion_id = _assertion_id(asked, order, today)
+        resource = with_coverage_information(
+            order, given, coverage=coverage, assertion_id=assertion_id, today=today.isoformat(), base=base
+        )
+        actions.append(
+            {"type": "update", "description": "Adds coverage information to the order.", "resource": resource}
+        )
+        told.append({"coverage_assertion_id": assertion_id, "covered": given.covered})
+    return Result(200, {"cards": [], "systemActions": actions}, told)
 
 
 def _guidance(
