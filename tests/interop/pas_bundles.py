@@ -133,21 +133,21 @@ def bundle_of(items: list[Json], responses: Sequence[Json] = ()) -> Json:
 
 
 def referral(request: Json | None = None, quantity: Json | None = None, **fields: Any) -> Json:
-    """A Bundle that asks for a referral to physical therapy."""
+    """A Bundle for a referral to physical therapy."""
     request = example("pt_referral") if request is None else request
     asked = item(1, "AE", concept(CPT, "97161"), quantity, **fields)
     return bundle_of([asked], [response_of(request)])
 
 
 def extension(request: Json | None = None, quantity: Json | None = None, **fields: Any) -> Json:
-    """A Bundle that asks for an extension of physical therapy."""
+    """A Bundle for an extension of physical therapy."""
     request = example("pt_extension") if request is None else request
     asked = item(1, "AE", concept(CPT, "97110"), quantity, "4", **fields)
     return bundle_of([asked], [response_of(request)])
 
 
 def ot_claim(*lines: tuple[str, Any]) -> Json:
-    """A Bundle that asks for one visit of occupational therapy, by default as in the example."""
+    """A Bundle for one visit of occupational therapy, by default as in the example."""
     asked = lines or tuple(
         (each["procedure_code"], each["units"]) for each in example("pediatric_ot_claim")["service_lines"]
     )

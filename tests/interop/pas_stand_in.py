@@ -54,7 +54,9 @@ def answer_with(client: EmbeddedClient, request: dict[str, Any]) -> dict[str, An
     documents = [{"report_type": "08", "loinc": "18776-5"}] if decision["outcome"] == "pended" else []
     answer = {
         "action": ACTIONS[decision["outcome"]],
-        "review_reasons": sorted({each["review_reason"] for each in reasons if ACTIONS[decision["outcome"]] not in ("A1", "CT")}),
+        "review_reasons": sorted(
+            {each["review_reason"] for each in reasons if ACTIONS[decision["outcome"]] not in ("A1", "CT")}
+        ),
         "granted": {"visits": visits, "units": authorized["units"]},
         "lines": [
             {

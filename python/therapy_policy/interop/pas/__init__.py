@@ -14,8 +14,9 @@ from typing import Any
 from therapy_policy.errors import Refused
 from therapy_policy.interop.fhir import Json, operation_outcome
 from therapy_policy.interop.pas.codes import Version
-from therapy_policy.interop.pas.request import MAX_BUNDLE_BYTES, NOTHING_KNOWN, PlanFacts, Submission, read
+from therapy_policy.interop.pas.request import MAX_BUNDLE_BYTES, read
 from therapy_policy.interop.pas.response import respond
+from therapy_policy.interop.pas.submission import NOTHING_KNOWN, PlanFacts, Submission
 
 __all__ = ["MAX_BUNDLE_BYTES", "PlanFacts", "Result", "Submission", "Version", "read", "respond", "submit"]
 
@@ -44,7 +45,7 @@ def submit(
     """Answer the Bundle of a `Claim/$submit`, which may be any JSON value.
 
     `answer` is `EmbeddedClient.answer` or `SidecarClient.answer`. `received_at` is the time of the answer, too.
-    `version` is that of a Bundle that does not say it. With `hold_clinical_denials`, a denial that rests on what a
+    `version` is that of a Bundle that does not say it. With `hold_clinical_denials`, a denial that depends on what a
     clinician stated is answered as pended, until a person confirms it.
 
     Raises what `answer` raises if no engine answers, and `ValueError` if `received_at` has no time zone.

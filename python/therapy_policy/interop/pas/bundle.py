@@ -78,6 +78,12 @@ def read_bundle(value: object, default: Version) -> RequestBundle:
     return RequestBundle(first.content, first.full_url, version, resources)
 
 
+def is_canceled(element: Element) -> bool:
+    """Return whether an item or a supporting information is marked as canceled."""
+    mark = element.modifier_extension(f"{PAS}/extension-infoCancelled")
+    return mark is not None and mark.flag("valueBoolean") is not False
+
+
 def _resource(entry: Element) -> Resource:
     full_url = entry.required_text("fullUrl")
     resource = entry.required("resource")

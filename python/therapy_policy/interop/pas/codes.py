@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Literal
 
 Version = Literal["2.0.1", "2.2.1"]
@@ -32,3 +33,10 @@ VISITS, UNITS = "VS", "UN"
 
 MORE_INFORMATION, MEDICAL_REVIEW, WAITING = "0U", "0V", "0W"
 PT_DOCUMENTATION = "19002-5"  # LOINC
+
+DATE = re.compile(r"(?P<date>[0-9]{4}-[0-9]{2}-[0-9]{2})(?:T[0-9:.]+(?:Z|[+-][0-9]{2}:[0-9]{2}))?")
+
+
+def procedures(coded: list[tuple[str, str]]) -> set[str]:
+    """Return the procedure codes among pairs of a code system and a code."""
+    return {code for system, code in coded if system in (CPT, HCPCS)}

@@ -16,7 +16,7 @@ from typing import Any
 from therapy_policy.interop.fhir import Element, Json
 from therapy_policy.interop.pas import codes
 from therapy_policy.interop.pas.codes import PAS
-from therapy_policy.interop.pas.request import Submission
+from therapy_policy.interop.pas.submission import Submission
 from therapy_policy.interop.pas.verdicts import Verdict, answers_of
 
 _NAMESPACE = uuid.uuid5(uuid.NAMESPACE_URL, "https://therapy-policy.example/fhir/pas")

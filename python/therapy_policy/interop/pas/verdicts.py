@@ -9,7 +9,7 @@ from typing import Any
 from therapy_policy.errors import EngineError, Issue, Refused
 from therapy_policy.interop.fhir import Json
 from therapy_policy.interop.pas.codes import MEDICAL_REVIEW, UNITS, VISITS
-from therapy_policy.interop.pas.request import Item, Submission
+from therapy_policy.interop.pas.submission import Item, Submission
 
 HELD = "The facts that a clinician stated lead to a denial. It is pended until a person confirms it."
 REST_WAITS = "The number that is authorized is final. The rest of what was requested is pended."
@@ -17,7 +17,7 @@ REST_WAITS = "The number that is authorized is final. The rest of what was reque
 
 @dataclass(frozen=True)
 class Verdict:
-    """The answer about one item: the X12 306 action, the 886 reasons, and what is granted, in `unit` (VS or UN)."""
+    """The answer about one item: the X12 306 action, the 886 reasons, and what is authorized, in `unit` (VS or UN)."""
 
     item: Item
     action: str
@@ -44,7 +44,7 @@ class Answers:
 def answers_of(submission: Submission, answered: Mapping[str, Any] | None, *, hold_clinical_denials: bool) -> Answers:
     """Return what the answer says. `answered` is the engine's, or None for a submission that waits without a decision.
 
-    Raises `Refused` if the policy says that the request is invalid, and `EngineError` if `answered` is no answer.
+    Raises `Refused` if the policy says that the request is invalid, and `EngineError` if `answered` is not an answer.
     """
     if submission.request is None:
         reasons = list(dict.fromkeys(each.review_reason for each in submission.pends))
@@ -90,7 +90,7 @@ def _verdicts(submission: Submission, answer: Mapping[str, Any]) -> Iterator[Ver
 
 
 def _checked(verdict: Verdict) -> Verdict:
-    """The verdict, if what is granted matches its action: this is the last place before the answer is sent."""
+    """The verdict, if what is authorized matches its action: this is the last place before the answer is sent."""
     match verdict.action:
         case "A1" | "A6" if verdict.granted > 0:
             return verdict

@@ -1,0 +1,143 @@
+"""The request of each therapy, from the items of a Claim, the answers of a provider, and what the plan knows.
+
+Nothing is derived: without a fact, the request pends.
+"""
+
+from __future__ import annotations
+
+from therapy_policy.errors import Issue, QuestionnaireResponseInvalid, Refused, ResponseError
+from therapy_policy.interop import questionnaire
+from therapy_policy.interop.fhir import Element, Json, refuse
+from therapy_policy.interop.pas import codes
+from therapy_policy.interop.pas.bundle import RequestBundle, Resource, is_canceled
+from therapy_policy.interop.pas.quantities import Stated, doubts, quantity
+from therapy_policy.interop.pas.submission import Item, Pend, PlanFacts
+
+# --- occupational therapy
+
+
+def occupational_therapy(
+    claim: Element,
+    items: list[Item],
+    services: list[Element | None],
+    certification: str,
+    plan: PlanFacts,
+    request_id: str | None,
+) -> tuple[Json, list[Pend]]:
+    """The claim for one visit of pediatric occupational therapy, with one service line for each item."""
+    if certification != codes.INITIAL:
+        refuse("not-supported", "Claim.item.extension", "an extension of occupational therapy is not decided here")
+    texts: list[str] = []
+    lines: list[Json] = []
+    for item, service in zip(items, services, strict=True):
+        product = item.content.required("productOrService")
+        procedures = codes.procedures(product.codes())
+        if len(procedures) != 1:
+            product.refuse("not-supported", "coding", "expected one procedure code for each item; hand the request on")
+        stated = quantity(item.content, "quantity")
+        ordered = quantity(service, "quantityQuantity") if service else None
+        texts += doubts(codes.UNITS, [each for each in (stated, ordered) if each], service, per_visit=True)
+        if stated is None:
+            texts.append("An item does not state a number of units.")
+        modifiers = [code for each in item.content.elements("modifier") for _, code in each.codes()]
+        lines.append(
+            {"procedure_code": procedures.pop(), "units": stated.number if stated else 0}
+            | ({"modifiers": modifiers} if modifiers else {})
+        )
+    pends = [Pend(codes.MORE_INFORMATION, text) for text in dict.fromkeys(texts)]
+    if plan.units_already_authorized is None:
+        text = "The units that are already authorized for the same visit are not known, so a person checks them."
+        pends.append(Pend(codes.WAITING, text))
+    request: Json = {
+        "request_type": "pediatric_ot_claim",
+        "service_date": _service_date(claim, items),
+        "units_already_authorized": plan.units_already_authorized,
+        "service_lines": lines,
+    }
+    added = {
+        "request_id": request_id,
+        "benefit_status": plan.benefit_status,
+        "medical_necessity": plan.medical_necessity,
+    }
+    return request | {name: value for name, value in added.items() if value is not None}, pends
+
+
+def _service_date(claim: Element, items: list[Item]) -> str:
+    """The date of the one visit; the date of the Claim if no item has a date."""
+    dates: set[str | None] = set()
+    for item in items:
+        period = item.content.element("servicedPeriod")
+        dates |= {item.content.text("servicedDate")} if period is None else {period.text("start"), period.text("end")}
+    if len(dates) > 1:
+        claim.refuse("not-supported", "item", "expected the items of one visit, with the same date")
+    match = codes.DATE.fullmatch(dates.pop() or claim.required_text("created"))
+    return match["date"] if match else claim.refuse("value", "item", "expected servicedDate as a whole date")
+
+
+# --- physical therapy
+
+
+def physical_therapy(
+    bundle: RequestBundle,
+    items: list[Item],
+    services: list[Element | None],
+    certification: str,
+    plan: PlanFacts,
+    request_id: str | None,
+    patient: Resource,
+) -> tuple[Json | None, list[Pend]]:
+    """The referral or the extension that a QuestionnaireResponse states, with the visits of the item."""
+    if len(items) != 1:
+        bundle.claim.refuse("not-supported", "item", "expected one item for a request for physical therapy")
+    numbers = (
+        quantity(items[0].content, "quantity"),
+        quantity(services[0], "quantityQuantity") if services[0] else None,
+    )
+    stated = [each for each in numbers if each]
+    kind: questionnaire.RequestType = "pt_referral" if certification == codes.INITIAL else "pt_extension"
+    response = _response(bundle, kind, patient)
+    if response is None:
+        text = f"The answers to the questionnaire {kind.replace('_', '-')} are not with the request."
+        return None, [Pend(codes.MORE_INFORMATION, text, codes.PT_DOCUMENTATION)]
+    request = _request_of(response, plan, request_id)
+    answered = request.get("requested_visits")
+    if answered is not None:
+        stated.append(Stated(answered, codes.VISITS))
+    texts = doubts(codes.VISITS, stated, services[0], per_visit=False)
+    if stated:
+        request["requested_visits"] = stated[0].number
+    return request, [Pend(codes.MORE_INFORMATION, text) for text in texts]
+
+
+def _response(bundle: RequestBundle, kind: questionnaire.RequestType, patient: Resource) -> Element | None:
+    """The QuestionnaireResponse about the patient that the Claim has as its supporting information, if any."""
+    found: dict[str, Element] = {}
+    for info in bundle.claim.elements("supportingInfo", may_be_modified=True):
+        if is_canceled(info) or (reference := info.element("valueReference")) is None:
+            continue
+        resource = bundle.target(reference)
+        if resource.kind == "QuestionnaireResponse" and questionnaire.request_type_of(resource.content.fields) == kind:
+            found[resource.full_url] = resource.content
+    if len(found) > 1:
+        bundle.claim.refuse("value", "supportingInfo", "has the answers to the same questionnaire twice")
+    response = next(iter(found.values()), None)
+    if response and "subject" in response.fields and bundle.find(response, "subject") != patient:
+        response.refuse("value", "subject", "expected the patient of the Claim")
+    return response
+
+
+def _request_of(response: Element, plan: PlanFacts, request_id: str | None) -> Json:
+    try:
+        return questionnaire.request_of(response.fields, request_id=request_id, benefit_status=plan.benefit_status)
+    except QuestionnaireResponseInvalid as invalid:
+        issues = [Issue("value", _expression(each.place, response.place), _problem(each)) for each in invalid.errors]
+    raise Refused(issues)
+
+
+def _problem(error: ResponseError) -> str:
+    return f"{error.link_id} {error.problem}" if error.link_id else error.problem
+
+
+def _expression(pointer: str, place: str) -> str:
+    """A JSON Pointer into a resource at `place`, as FHIRPath."""
+    return place + "".join(f"[{step}]" if step.isdigit() else f".{step}" for step in pointer.split("/")[1:])
