@@ -1407,9 +1407,9 @@ def serve(
         return DECIDED
 
 
-@app.command(epilog="Example: `therapy-policy serve-fhir --port 8282`")
+@app.command(epilog="Example: `therapy-policy serve-fhir --port 8383`")
 def serve_fhir(
-    port: Annotated[int, typer.Option("--port", min=1, max=65535, help="The port to listen on.")] = 8282,
+    port: Annotated[int, typer.Option("--port", min=1, max=65535, help="The port to listen on.")] = 8383,
     listen: Annotated[
         str, typer.Option("--listen", metavar="ADDRESS", help="The IPv4 address to listen on.")
     ] = "127.0.0.1",
@@ -1427,7 +1427,7 @@ def serve_fhir(
         bool,
         typer.Option(
             "--send-clinical-denials",
-            help="Send a denial that rests on what a clinician stated. Default: it is pended, for a person to confirm.",
+            help="Send a denial that depends on what a clinician stated. Default: it is pended, for a person to confirm.",
         ),
     ] = False,
 ) -> int:

@@ -388,7 +388,7 @@ def test_coverage_information_needs_exactly_one_active_coverage(
     respond: Respond, coverage: Json | None, status: int
 ) -> None:
     assert respond(signed(PT_ORDER, coverage=coverage)).status == status
-    # Nothing is said about an order for something else, so nothing is needed.
+    # An order for something else gets no answer, so nothing is needed.
     assert respond(signed(order((CPT, "77061")), coverage=coverage)).body == {"cards": []}
 
 

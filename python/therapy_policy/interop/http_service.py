@@ -2,7 +2,7 @@
 
 It reads the clock, bounds what a client can send, and writes one line of JSON for each request. What is answered is
 decided elsewhere: by `pas.submit` and `crd.respond`, in a thread, so that nothing waits for the parsing of another
-body. Whoever may call it is for the server in front of it to decide.
+body. The server in front of it decides who may call it.
 """
 
 from __future__ import annotations
@@ -55,7 +55,7 @@ class Engine(Protocol):
 class Settings:
     """How the service answers. `base` is the URL of the plan's FHIR server, for the URLs of Questionnaires.
 
-    With `send_clinical_denials`, a denial that rests on what a clinician stated is sent as it is, and not held for a
+    With `send_clinical_denials`, a denial that depends on what a clinician stated is sent as it is, and not held for a
     person. With `plan_headers`, what only the plan knows comes from headers of the request, else it is not known.
     """
 

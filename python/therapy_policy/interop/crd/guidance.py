@@ -1,7 +1,7 @@
 """What the rules say about an order on which nobody has stated anything yet.
 
 The rules are asked, for every case that the order leaves open: a referral of each category of condition, or a claim for
-each procedure code. What holds in all of these cases is the guidance. Nothing is decided by it, and no order is ever
+each procedure code. What applies in all of these cases is the guidance. Nothing is decided by it, and no order is ever
 called covered or not covered, because what decides is not in an order.
 """
 
