@@ -1427,7 +1427,8 @@ def serve_fhir(
         bool,
         typer.Option(
             "--send-clinical-denials",
-            help="Send a denial that depends on what a clinician stated. Default: it is pended, for a person to confirm.",
+            help="Send a denial that depends on what a clinician stated. Default: it is pended until a person "
+            "confirms it.",
         ),
     ] = False,
 ) -> int:

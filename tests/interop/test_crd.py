@@ -41,8 +41,8 @@ from therapy_policy.interop.questionnaire import questionnaire
 
 SECRET = "Xylophone"
 TODAY = date(2026, 3, 4)
-MODELS = {"ServiceRequest": ServiceRequest, "Appointment": Appointment}
-SERVICE_OF = {hook: service_id for service_id, (hook, _, _) in crd.SERVICES.items()}
+MODELS: dict[str, Any] = {"ServiceRequest": ServiceRequest, "Appointment": Appointment}
+SERVICE_OF: dict[str, str] = {hook: service_id for service_id, (hook, _, _) in crd.SERVICES.items()}
 
 Respond = Callable[[Json], crd.Result]
 
@@ -142,7 +142,7 @@ EVALUATED = {name: fhirpathpy.compile(expression, models["r4"]) for name, expres
 
 def broken(extension: Json) -> list[str]:
     typed = {"resourceType": "Extension", **extension}
-    return [name for name, evaluated in EVALUATED.items() if evaluated(typed) != [True]]
+    return [name for name, evaluated in EVALUATED.items() if evaluated(typed, {}) != [True]]
 
 
 def extension_of(parts: dict[str, Any]) -> Json:
@@ -219,7 +219,7 @@ def test_limits_of_another_policy_than_the_installed_one_are_not_told(client: Em
     def other(requests: list[Json]) -> list[Any]:
         return [{**each, "policy_version": "9.9.9"} for each in client.decide_many(requests)]
 
-    result = crd.respond("order-sign-therapy", signed(PT_ORDER), other, today=TODAY)  # type: ignore[arg-type]
+    result = crd.respond("order-sign-therapy", signed(PT_ORDER), other, today=TODAY)
     assert [code for code, _, _ in details(told(result))] == ["instructions", "policy-link"]
 
 

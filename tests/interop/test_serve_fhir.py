@@ -25,6 +25,7 @@ from tests.cli.command import COMMAND, ROOT, environment, one_error, run
 from tests.interop.crd_requests import CPT, PT_ORDER, Json, order, signed
 from tests.interop.pas_bundles import example, extension, ot_claim, referral
 from tests.running import RunningSidecar, free_port
+from therapy_policy import EmbeddedClient
 from therapy_policy.errors import EngineError, EngineTimeout
 from therapy_policy.interop.http_service import (
     AUTHORIZATION_NUMBER,
@@ -34,6 +35,7 @@ from therapy_policy.interop.http_service import (
     MAX_CONCURRENT,
     MEDICAL_NECESSITY,
     UNITS_ALREADY_AUTHORIZED,
+    Engine,
     Settings,
     application,
 )
@@ -102,8 +104,9 @@ def embedded(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
 
 @pytest.fixture(scope="module")
 def asking(tmp_path_factory: pytest.TempPathFactory, sidecar: RunningSidecar) -> Iterator[Service]:
-    """A service that asks a sidecar, and trusts no header."""
-    options = ("--sidecar", sidecar.url, "--send-clinical-denials", "--base", "https://fhir.plan.example/r4")
+    """A service that asks a sidecar, with every other option."""
+    options = ["--sidecar", sidecar.url, "--plan-headers", "--send-clinical-denials"]
+    options += ["--base", "https://fhir.plan.example/r4"]
     with running_service(tmp_path_factory.mktemp("asking"), *options) as service:
         yield service
 
@@ -133,6 +136,19 @@ def outcome(response: requests.Response | httpx.Response, status: int) -> Json:
     return issue
 
 
+def asked_in_process(
+    engine: Engine, lines: list[str], asked: list[tuple[str, Json]], headers: Mapping[str, str]
+) -> list[httpx.Response]:
+    """The answers of the application without a server, and with no option; its log goes into `lines`."""
+    app = application(engine, lambda: True, lines.append, Settings())
+
+    async def ask() -> list[httpx.Response]:
+        async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://x") as client:
+            return [await client.post(path, json=body, headers=headers) for path, body in asked]
+
+    return asyncio.run(ask())
+
+
 # --- what is answered
 
 
@@ -151,12 +167,22 @@ def test_a_referral_is_authorized_and_its_extension_waits(embedded: Service) -> 
     assert embedded.line()["outcome"] == "pended"
 
 
-def test_what_only_the_plan_knows_decides_and_comes_from_its_own_headers(embedded: Service, asking: Service) -> None:
+KNOWN = {**COVERED, MEDICAL_NECESSITY: "established", UNITS_ALREADY_AUTHORIZED: "0"}
+
+
+def test_what_only_the_plan_knows_decides_and_comes_from_its_own_headers(embedded: Service) -> None:
     assert actions(embedded.post(SUBMIT, referral())) == ["A4"]
     assert actions(embedded.post(SUBMIT, referral(), {**FHIR, BENEFIT_STATUS: "not_covered"})) == ["A3"]
-    known = {**COVERED, MEDICAL_NECESSITY: "established", UNITS_ALREADY_AUTHORIZED: "0"}
-    assert "A1" in actions(embedded.post(SUBMIT, ot_claim(("97110", 1)), known))
-    assert actions(asking.post(SUBMIT, referral(), COVERED)) == ["A4"]  # without --plan-headers
+    assert actions(embedded.post(SUBMIT, ot_claim(("97110", 1)), KNOWN)) == ["A1"]
+
+
+def test_without_the_option_no_header_decides() -> None:
+    lines: list[str] = []
+    with EmbeddedClient() as client:
+        (response,) = asked_in_process(client, lines, [(SUBMIT, ot_claim())], KNOWN)
+    assert '"code":"A4"' in response.text
+    assert '"code":"A1"' not in response.text
+    assert "outcome" not in json.loads(lines[0])  # it waits for what the plan knows, without a decision
 
 
 @pytest.mark.parametrize(
@@ -175,13 +201,14 @@ def test_a_header_that_says_nothing_known_is_refused(embedded: Service, header: 
     assert header in outcome(embedded.post(SUBMIT, referral(), {**FHIR, header: value}), 400)["diagnostics"]
 
 
-def test_a_denial_that_rests_on_a_clinician_is_held_unless_the_plan_sends_it(embedded: Service, tmp_path: Path) -> None:
+def test_a_denial_that_depends_on_a_clinician_is_held_unless_the_plan_sends_it(
+    embedded: Service, asking: Service
+) -> None:
     request = example("pt_referral")
     request["expected_improvement"]["functional"] = False
-    assert actions(embedded.post(SUBMIT, referral(request), COVERED)) == ["A4"]
-    assert embedded.line()["outcome"] == "denied"
-    with running_service(tmp_path, "--plan-headers", "--send-clinical-denials") as service:
-        assert actions(service.post(SUBMIT, referral(request), COVERED)) == ["A3"]
+    for service, action in ((embedded, "A4"), (asking, "A3")):
+        assert actions(service.post(SUBMIT, referral(request), COVERED)) == [action]
+        assert service.line()["outcome"] == "denied"
 
 
 def said(response: requests.Response) -> Json:
@@ -192,9 +219,9 @@ def said(response: requests.Response) -> Json:
 
 @pytest.mark.parametrize("bundle", [referral(), extension(), ot_claim()], ids=["referral", "extension", "claim"])
 def test_embedded_and_sidecar_answer_alike(embedded: Service, asking: Service, bundle: Json) -> None:
-    answers = [service.post(SUBMIT, bundle) for service in (embedded, asking)]
+    answers = [service.post(SUBMIT, bundle, KNOWN) for service in (embedded, asking)]
     assert said(answers[0]) == said(answers[1])
-    assert embedded.line()["outcome"] == asking.line()["outcome"] == "pended"
+    assert embedded.line()["outcome"] == asking.line()["outcome"]
 
 
 def test_an_order_gets_coverage_information(embedded: Service, asking: Service) -> None:
@@ -343,16 +370,7 @@ def test_a_fault_of_the_engine_is_typed_and_quotes_nothing(fault: Exception, sta
             raise fault
 
     lines: list[str] = []
-    app = application(Broken(), lambda: False, lines.append, Settings())
-
-    async def ask() -> list[httpx.Response]:
-        async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://x") as client:
-            return [
-                await client.post(path, json=body, headers=FHIR)
-                for path, body in ((SUBMIT, referral()), (HOOK, signed(PT_ORDER)))
-            ]
-
-    for response in asyncio.run(ask()):
+    for response in asked_in_process(Broken(), lines, [(SUBMIT, referral()), (HOOK, signed(PT_ORDER))], FHIR):
         outcome(response, status)
     assert [json.loads(line)["status"] for line in lines] == [status, status]
     assert SECRET not in "".join(lines)
