@@ -14,7 +14,7 @@ from dataclasses import asdict
 from functools import partial
 from importlib import metadata
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeVar
+from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeVar, cast
 
 import typer
 
@@ -41,6 +41,7 @@ if TYPE_CHECKING:
     from rich.console import Console
 
     from therapy_policy.client.decision import Answered, Client, Decision
+    from therapy_policy.client.sidecar import SidecarClient
     from therapy_policy.policy.bundles import Bundle
     from therapy_policy.policy.sign_offs import Point
     from therapy_policy.policy.signatures import Verification
@@ -1404,6 +1405,67 @@ def serve(
                 return run(revision=policy.revision, archive=archive)
     except Stopped:
         return DECIDED
+
+
+@app.command(epilog="Example: `therapy-policy serve-fhir --port 8383`")
+def serve_fhir(
+    port: Annotated[int, typer.Option("--port", min=1, max=65535, help="The port to listen on.")] = 8383,
+    listen: Annotated[
+        str, typer.Option("--listen", metavar="ADDRESS", help="The IPv4 address to listen on.")
+    ] = "127.0.0.1",
+    sidecar: SidecarUrl = None,
+    base: FhirServer = None,
+    plan_headers: Annotated[
+        bool,
+        typer.Option(
+            "--plan-headers",
+            help="Read what only the plan knows, such as the benefit status, from headers of the request. Your server "
+            "in front must set them, and remove them from what a client sends.",
+        ),
+    ] = False,
+    send_clinical_denials: Annotated[
+        bool,
+        typer.Option(
+            "--send-clinical-denials",
+            help="Send a denial that depends on what a clinician stated. Default: it is pended until a person "
+            "confirms it.",
+        ),
+    ] = False,
+) -> int:
+    """Answer FHIR clients over HTTP, on 127.0.0.1, until Ctrl-C or SIGTERM: Da Vinci PAS and CRD.
+
+    POST /Claim/$submit takes a PAS Bundle and answers with a ClaimResponse. GET /cds-services and POST
+    /cds-services/ID are CDS Hooks services that say what an order for therapy needs. GET /health is for probes.
+
+    Who may call is for a server in front of it to decide: this one has neither TLS nor authentication. Standard output
+    gets one line of JSON for each request, without any text of it. This needs `pip install 'therapy-policy[http]'`.
+
+    Exit status: 0 stopped by a signal, 2 a usage error, 3 no engine, or the port is in use.
+    """
+    if not _is_ipv4(listen):
+        raise typer.BadParameter("--listen takes an IPv4 address, for example 0.0.0.0 for all of this machine")
+    try:
+        import starlette  # noqa: F401
+        import uvicorn  # noqa: F401
+    except ImportError:
+        raise FileNotUsable(
+            "serve-fhir needs Starlette and uvicorn, which are not installed. Run: pip install 'therapy-policy[http]'"
+        ) from None
+
+    from therapy_policy.sidecar.stop_signals import stop_signals
+
+    try:
+        with stop_signals(), _engine(sidecar) as client:
+            from therapy_policy.interop.http_service import Settings
+            from therapy_policy.interop.serve_fhir import serve_fhir as run_server
+
+            settings = Settings(base=base, plan_headers=plan_headers, send_clinical_denials=send_clinical_denials)
+            # The embedded engine is in this process: it answers as long as anything here does.
+            ready = (lambda: True) if sidecar is None else cast("SidecarClient", client).ready
+            run_server(client, ready, listen, port, settings)
+    except Stopped:
+        pass
+    return DECIDED
 
 
 def _bundle_source(

@@ -30,6 +30,7 @@ COMMANDS = (
     "review",
     "sign-off",
     "serve",
+    "serve-fhir",
 )
 
 

@@ -8,6 +8,7 @@ import sys
 from pathlib import Path
 
 from tests.cli.command import EXAMPLES, ROOT, environment
+from tests.running import free_port
 
 PAGE = (ROOT / "docs/interoperability.md").read_text(encoding="utf-8")
 
@@ -26,11 +27,13 @@ def test_the_commands_print_what_is_shown(tmp_path: Path) -> None:
     (tmp_path / "examples").symlink_to(EXAMPLES)
     (csv,) = re.findall(r"^```csv\n(.*?)^```", PAGE, re.MULTILINE | re.DOTALL)
     (tmp_path / "received.csv").write_text(csv, encoding="utf-8")
-    command_line = f'therapy-policy() {{ "{sys.executable}" -m therapy_policy "$@"; }}; '
-    assert len(commands()) == 9
+    (script,) = re.findall(r"^```sh\n(.*?)^```", PAGE, re.MULTILINE | re.DOTALL)
+    (tmp_path / "submit.sh").write_text(script.replace("8383", str(free_port())), encoding="utf-8")
+    ours = f'therapy-policy() {{ "{sys.executable}" -m therapy_policy "$@"; }}; export -f therapy-policy; '
+    assert len(commands()) == 10
     for command, output in commands():
         done = subprocess.run(
-            ["bash", "-c", command_line + command],
+            ["bash", "-c", ours + command],
             cwd=tmp_path,
             env=environment(),
             stdout=subprocess.PIPE,

@@ -1,1 +1,1 @@
-"""Requests and decisions in the forms of other systems: FHIR questionnaires, Da Vinci PAS, metrics of CMS-0057-F."""
+"""Requests and decisions in the forms of other systems: FHIR questionnaires, Da Vinci PAS and CRD, CMS-0057-F."""

@@ -26,6 +26,10 @@ class Parameter:
     clauses: tuple[str, ...]
     periods: tuple[ParameterPeriod, ...]
 
+    def value_on(self, day: str) -> Any:
+        """Return the value that applies on a day, YYYY-MM-DD; None before the first period."""
+        return next((period.value for period in reversed(self.periods) if period.start <= day), None)
+
     @property
     def entries(self) -> Iterator[tuple[str, str]]:
         """The entries of its periods that cite their own clause: name and clause, without duplicates."""

@@ -1,0 +1,276 @@
+"""The ASGI application for FHIR clients: Da Vinci PAS (`Claim/$submit`) and CRD (CDS Hooks).
+
+It reads the clock, bounds what a client can send, and writes one line of JSON for each request. What is answered is
+decided elsewhere: by `pas.submit` and `crd.respond`, in a thread, so that nothing waits for the parsing of another
+body. The server in front of it decides who may call it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Any, Protocol
+
+from starlette.applications import Starlette
+from starlette.concurrency import run_in_threadpool
+from starlette.exceptions import HTTPException
+from starlette.requests import ClientDisconnect, Request
+from starlette.responses import Response
+from starlette.routing import Route
+
+from therapy_policy.client.decision import Decision
+from therapy_policy.errors import EngineError, EngineNotAvailable, Issue, RequestError
+from therapy_policy.interop import crd, fhir, pas
+from therapy_policy.interop.fhir import Json
+from therapy_policy.interop.metrics import due_at
+
+FHIR_JSON, PLAIN_JSON = "application/fhir+json", "application/json"
+MAX_BODY_BYTES = 4 << 20
+BODY_SECONDS = 10.0  # to receive a whole body
+MAX_CONCURRENT = 8  # requests that are parsed and decided at the same time
+RETRY_SECONDS = 1
+
+# What only the plan knows, in headers that its own server sets. See docs/interoperability.md.
+BENEFIT_STATUS = "Therapy-Policy-Benefit-Status"
+MEDICAL_NECESSITY = "Therapy-Policy-Medical-Necessity"
+UNITS_ALREADY_AUTHORIZED = "Therapy-Policy-Units-Already-Authorized"
+AUTHORIZATION_NUMBER = "Therapy-Policy-Authorization-Number"
+
+
+class Engine(Protocol):
+    """A client of the policy, embedded or of a sidecar."""
+
+    def answer(self, request: object) -> Mapping[str, Any]:
+        """Return the decision on a request, and the standard answer."""
+
+    def decide_many(self, requests: list[Json]) -> list[Decision]:
+        """Return the decisions on requests, in order."""
+
+
+@dataclass(frozen=True)
+class Settings:
+    """How the service answers. `base` is the URL of the plan's FHIR server, for the URLs of Questionnaires.
+
+    With `send_clinical_denials`, a denial that depends on what a clinician stated is sent as it is, and not held for a
+    person. With `plan_headers`, what only the plan knows comes from headers of the request, else it is not known.
+    """
+
+    base: str | None = None
+    send_clinical_denials: bool = False
+    plan_headers: bool = False
+    max_body_bytes: int = MAX_BODY_BYTES
+    body_seconds: float = BODY_SECONDS
+    max_concurrent: int = MAX_CONCURRENT
+
+
+@dataclass
+class _Answer:
+    """The answer to a request, and what its line of the log says beyond the status."""
+
+    status: int
+    body: Json
+    logged: Json = field(default_factory=dict)
+    headers: dict[str, str] = field(default_factory=dict)
+
+
+class _Fault(Exception):
+    """A request that gets no further, with its answer."""
+
+    def __init__(self, status: int, code: str, problem: str, headers: Mapping[str, str] | None = None) -> None:
+        issue = {"severity": "error", "code": code, "diagnostics": problem}
+        self.answer = _Answer(status, {"resourceType": "OperationOutcome", "issue": [issue]})
+        self.answer.headers.update(headers or {})
+
+
+def application(engine: Engine, ready: Callable[[], bool], log: Callable[[str], None], settings: Settings) -> Starlette:
+    """Return the application. `ready` says whether the engine answers, and `log` takes one line for each request."""
+    service = _Service(engine, ready, log, settings)
+    return Starlette(
+        routes=[
+            Route("/Claim/$submit", service.submit, methods=["POST"]),
+            Route("/cds-services", service.discovery, methods=["GET"]),
+            Route("/cds-services/{service_id}", service.hook, methods=["POST"]),
+            Route("/health", service.health, methods=["GET"]),
+        ],
+        exception_handlers={HTTPException: _no_route},
+    )
+
+
+class _Service:
+    def __init__(
+        self, engine: Engine, ready: Callable[[], bool], log: Callable[[str], None], settings: Settings
+    ) -> None:
+        self._engine = engine
+        self._ready = ready
+        self._log = log
+        self._settings = settings
+        self._deciding = 0
+
+    async def submit(self, request: Request) -> Response:
+        """Answer `POST /Claim/$submit`."""
+
+        def answer(content: Any, received_at: datetime) -> _Answer:
+            asked: list[Mapping[str, Any]] = []
+
+            def ask(of: Json) -> Mapping[str, Any]:
+                answered = self._engine.answer(of)
+                asked.append(answered["decision"])
+                return answered
+
+            result = pas.submit(
+                content,
+                ask,
+                received_at=received_at,
+                plan=_plan_facts(request) if self._settings.plan_headers else pas.PlanFacts(),
+                hold_clinical_denials=not self._settings.send_clinical_denials,
+            )
+            logged: Json = {}
+            if result.expedited is not None:
+                due = due_at(received_at, expedited=result.expedited)
+                logged = {"expedited": result.expedited, "due_at": due.isoformat()}
+            for decision in asked:
+                logged |= {name: decision[name] for name in ("request_id", "request_type", "outcome")}
+            return _Answer(result.status, result.body, logged)
+
+        return await self._answered(request, "Claim/$submit", FHIR_JSON, answer)
+
+    async def hook(self, request: Request) -> Response:
+        """Answer `POST /cds-services/{id}`."""
+        service_id = request.path_params["service_id"]
+
+        def answer(content: Any, received_at: datetime) -> _Answer:
+            result = crd.respond(
+                service_id,
+                content,
+                self._engine.decide_many,
+                today=received_at.astimezone().date(),
+                base=self._settings.base,
+            )
+            return _Answer(result.status, result.body, {"told": result.told} if result.told else {})
+
+        name = service_id if service_id in crd.SERVICES else "unknown service"
+        return await self._answered(request, name, PLAIN_JSON, answer)
+
+    async def discovery(self, request: Request) -> Response:
+        """Answer `GET /cds-services`."""
+        return _response(_Answer(200, crd.discovery()), PLAIN_JSON)
+
+    async def health(self, request: Request) -> Response:
+        """Answer `GET /health`: 200 if the engine answers, else 503."""
+        ready = await run_in_threadpool(self._ready)
+        return _response(_Answer(200 if ready else 503, {"ready": ready}), PLAIN_JSON)
+
+    async def _answered(
+        self, request: Request, kind: str, media_type: str, answer: Callable[[Any, datetime], _Answer]
+    ) -> Response:
+        received_at, started = datetime.now(UTC), time.monotonic()
+        try:
+            body = await self._body(request)
+            answered = await self._decided(body, received_at, answer)
+        except _Fault as fault:
+            answered = fault.answer
+        line = {
+            "received_at": received_at.isoformat(),
+            "type": kind,
+            "status": answered.status,
+            "milliseconds": round((time.monotonic() - started) * 1000, 1),
+            **answered.logged,
+        }
+        self._log(json.dumps(line))
+        return _response(answered, PLAIN_JSON if media_type == PLAIN_JSON and answered.status == 200 else FHIR_JSON)
+
+    async def _body(self, request: Request) -> bytes:
+        """Return the body. Raises `_Fault` if it is not JSON by its headers, too long, or too slow."""
+        media_type, _, parameters = request.headers.get("content-type", "").partition(";")
+        charset = parameters.strip().lower().replace('"', "")
+        if media_type.strip().lower() not in (FHIR_JSON, PLAIN_JSON) or charset not in ("", "charset=utf-8"):
+            raise _Fault(415, "not-supported", f"expected the content type {FHIR_JSON} or {PLAIN_JSON}, in UTF-8")
+        if request.headers.get("content-encoding", "identity") != "identity":
+            raise _Fault(415, "not-supported", "expected a body that is not compressed")
+        limit = self._settings.max_body_bytes
+        too_long = _Fault(413, "too-long", f"the body has more than {limit:,} bytes", {"Connection": "close"})
+        declared = request.headers.get("content-length", "")
+        if declared.isdecimal() and int(declared) > limit:
+            raise too_long
+        body = bytearray()
+        try:
+            async with asyncio.timeout(self._settings.body_seconds):
+                async for chunk in request.stream():
+                    body += chunk
+                    if len(body) > limit:
+                        raise too_long
+        except TimeoutError:
+            problem = f"the body did not come within {self._settings.body_seconds:g} s"
+            raise _Fault(408, "timeout", problem, {"Connection": "close"}) from None
+        except ClientDisconnect:
+            raise _Fault(400, "incomplete", "the connection was closed before the end of the body") from None
+        return bytes(body)
+
+    async def _decided(self, body: bytes, received_at: datetime, answer: Callable[[Any, datetime], _Answer]) -> _Answer:
+        if self._deciding >= self._settings.max_concurrent:
+            raise _busy("too many requests are being decided; send it again")
+        self._deciding += 1
+        try:
+            return await run_in_threadpool(_parsed_and_answered, body, received_at, answer)
+        finally:
+            self._deciding -= 1
+
+
+def _parsed_and_answered(body: bytes, received_at: datetime, answer: Callable[[Any, datetime], _Answer]) -> _Answer:
+    """Return the answer to a body. Raises `_Fault`, and nothing else: other errors could quote the request."""
+    try:
+        content = fhir.loads(body.decode())
+    except ValueError:  # it may quote the body
+        raise _Fault(400, "structure", "the body is not JSON in UTF-8, or nested too deeply") from None
+    try:
+        return answer(content, received_at)
+    except EngineNotAvailable:
+        raise _busy("the rules cannot be asked at the moment; send it again") from None
+    except EngineError:
+        raise _Fault(500, "exception", "the rules failed on this request. Have a person review it") from None
+    except RequestError as problem:
+        raise _Fault(422, "processing", f"the request cannot be decided: {problem.problem}") from None
+    except _Fault:
+        raise
+    except Exception as problem:
+        raise _Fault(500, "exception", f"unexpected {type(problem).__name__}. Have a person review it") from None
+
+
+def _busy(problem: str) -> _Fault:
+    return _Fault(503, "transient", problem, {"Retry-After": str(RETRY_SECONDS)})
+
+
+def _plan_facts(request: Request) -> pas.PlanFacts:
+    """Return what the plan's own server says in headers. Raises `_Fault` if a value is none that the rules know."""
+    values = {
+        "benefit_status": (BENEFIT_STATUS, ("covered", "not_covered", "unverified")),
+        "medical_necessity": (MEDICAL_NECESSITY, ("established", "not_established", "undetermined")),
+        "units_already_authorized": (UNITS_ALREADY_AUTHORIZED, tuple(map(str, range(100)))),
+        "authorization_number": (AUTHORIZATION_NUMBER, None),
+    }
+    facts: dict[str, Any] = {}
+    for name, (header, one_of) in values.items():
+        found = request.headers.getlist(header)
+        if len(found) > 1 or (found and (not found[0] or (one_of is not None and found[0] not in one_of))):
+            raise _Fault(400, "value", f"the header {header} has a value that is not known")
+        if found:
+            facts[name] = int(found[0]) if name == "units_already_authorized" else found[0]
+    return pas.PlanFacts(**facts)
+
+
+async def _no_route(request: Request, problem: Exception) -> Response:
+    assert isinstance(problem, HTTPException)
+    issue = Issue(
+        "not-supported", "", "there is nothing at this path" if problem.status_code == 404 else "use POST or GET"
+    )
+    answer = _Answer(problem.status_code, fhir.operation_outcome([issue]), headers=dict(problem.headers or {}))
+    return _response(answer, FHIR_JSON)
+
+
+def _response(answer: _Answer, media_type: str) -> Response:
+    content = fhir.dumps(answer.body).encode()
+    return Response(content, answer.status, headers=answer.headers, media_type=media_type)
