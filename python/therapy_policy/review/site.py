@@ -199,6 +199,7 @@ class Site:
             "anchor": anchor,
             "effect_of": lambda code: self.policy.codes[code]["effect"],
             "lower_first": lambda text: text[:1].lower() + text[1:],
+            "upper_first": lambda text: text[:1].upper() + text[1:],
             "json": as_json,
         }
         filters, names = for_templates(self.names, links_to(self.policy))
