@@ -147,8 +147,10 @@ _asked(decision) := {"visits": null, "units": sum([line.units_requested | some l
 	decision.outcome == "invalid_request"
 } else := {"visits": 1, "units": floor(input.visit.units)} if {
 	decision.request_type == "pt_visit"
-} else := {"visits": floor(input.requested_visits), "units": null} if {
+} else := {"visits": floor(visits), "units": null} if {
 	decision.request_type in {"pt_referral", "pt_extension"}
+	visits := object.get(input, "requested_visits", null)
+	visits != null
 } else := {"visits": null, "units": null}
 
 # METADATA
