@@ -36,6 +36,7 @@ from therapy_policy.review.figures import Figures
 from therapy_policy.review.glossary import glossary, link_terms
 from therapy_policy.review.matrix import MATRIX_EFFECTS, Matrix
 from therapy_policy.review.output import MARKER, check_output, replace
+from therapy_policy.review.page_markup import finished
 from therapy_policy.review.reading import Page, Passage, PolicyView, TitledRule, anchor_of
 from therapy_policy.review.requests import Field, fields, in_words
 from therapy_policy.review.search import search_files
@@ -136,7 +137,7 @@ class Site:
             "sign.html": ("sign.html", {"signing": Signing(self.bundle, self.records)}),
         }
         rendered = {
-            name: dates_in_one_piece(
+            name: finished(
                 self.environment.get_template(template).render({"here": name, "within": None} | more)
             )
             for name, (template, more) in pages.items()
@@ -388,17 +389,6 @@ def anchor(rule: TitledRule) -> str:
 def breaking(name: str) -> Markup:
     """A name such as OT_CODE_NOT_LISTED or therapy/lib/units.rego, which breaks after its marks only."""
     return Markup(re.sub(r"([_/])", r"\1<wbr>", str(escape(name))))
-
-
-def dates_in_one_piece(page: str) -> str:
-    """A page with its dates as `<time>`, which the style keeps on one line."""
-    silent = r"<(title|pre|option|svg|script)\b.*?</\1>|<[^>]+>"
-    return re.sub(
-        rf"{silent}|\b\d{{4}}-\d\d-\d\d\b",
-        lambda match: match[0] if match[0].startswith("<") else f"<time>{match[0]}</time>",
-        page,
-        flags=re.DOTALL,
-    )
 
 
 def as_json(value: Any) -> Markup:
