@@ -41,6 +41,7 @@ from therapy_policy.review.reading import Page, Passage, PolicyView, TitledRule,
 from therapy_policy.review.requests import Field, fields, in_words
 from therapy_policy.review.search import search_files
 from therapy_policy.review.signing import Signing
+from therapy_policy.review.standard_answers import StandardAnswer, standard_answers
 from therapy_policy.review.status import NO_RECORDS, Line, status
 from therapy_policy.review.table_files import table_as_csv, table_as_dmn
 from therapy_policy.review.try_it import policy_before, try_it_files
@@ -99,6 +100,11 @@ class Site:
     def tables(self) -> DecisionTables:
         """The decision tables of the request types, with their numbers."""
         return DecisionTables(self.policy, self.figures)
+
+    @cached_property
+    def standard_answers(self) -> dict[str, StandardAnswer]:
+        """What each reason is sent on as, by reason code; empty for a policy that does not say so."""
+        return standard_answers(self.bundle)
 
     @cached_property
     def matrix(self) -> Matrix:
@@ -393,7 +399,7 @@ def breaking(name: str) -> Markup:
 
 def as_json(value: Any) -> Markup:
     """A value as JSON to read, in the text of an element."""
-    return in_element(json.dumps(value, indent=2, ensure_ascii=False))
+    return in_element(json.dumps(value, indent=1, ensure_ascii=False))
 
 
 def in_element(text: str) -> Markup:
