@@ -10,6 +10,7 @@ from __future__ import annotations
 from typing import Any
 
 from therapy_policy.interop.questionnaire import OF_THE_PLAN, REQUEST_TYPES
+from therapy_policy.wording import name_in_words
 from tools.validators import Node, Schema, Validators, as_list
 
 Item = dict[str, Any]
@@ -22,7 +23,6 @@ BASE = "https://therapy-policy.example/fhir"
 EXTENSIONS = "http://hl7.org/fhir/StructureDefinition"
 # What a question is about, where the schema describes only the type of its field.
 ABOUT = {"/documentation/goals/goal_id": "a short name for the goal, which the notes use"}
-ABBREVIATIONS = {"id": "ID", "pt": "PT"}
 
 
 def questionnaires(schema: Schema, version: str) -> dict[str, Item]:
@@ -88,13 +88,12 @@ def kind(readings: Validators, pointer: str, node: Node) -> tuple[dict[str, int]
 
 
 def option(value: str) -> Item:
-    return {"valueCoding": {"code": value, "display": value.replace("_", " ")}}
+    return {"valueCoding": {"code": value, "display": name_in_words(value)}}
 
 
 def label(pointer: str, field: Schema, node: Node) -> str:
     """The text of an item: the field's name in words, and what it is about."""
-    words = [ABBREVIATIONS.get(word, word) for word in pointer.rpartition("/")[2].split("_")]
-    name = " ".join(words)
+    name = name_in_words(pointer.rpartition("/")[2])
     about: str = ABOUT.get(pointer) or field.get("description") or node.schema["description"]
     if pointer in WITH_NONE:
         about = f"{about.partition(';')[0]}, or none"

@@ -27,6 +27,24 @@ EFFECTS = {
     "info": ("Also note", "cyan"),
 }
 
+# The words that names in requests and policies spell in lower case.
+SPELLINGS = {
+    "id": "ID",
+    "ot": "OT",
+    "pt": "PT",
+    "hawaii": "Hawaii",
+    "kauai": "Kauai",
+    "lanai": "Lanai",
+    "maui": "Maui",
+    "molokai": "Molokai",
+    "oahu": "Oahu",
+}
+
+
+def name_in_words(name: str) -> str:
+    """Return a name as requests and policies spell it, such as "aqua_therapy" or "oahu", in words."""
+    return " ".join(SPELLINGS.get(word, word) for word in name.split("_"))
+
 
 def printable(text: str) -> str:
     """Return a text with escapes for characters that are invisible or control the terminal."""
@@ -75,5 +93,5 @@ def field_in_words(path: str) -> str:
     if not path:
         return "the whole request"
     steps = [step.replace("~1", "/").replace("~0", "~") for step in path.split("/")[1:]]
-    words = [str(int(step) + 1) if step.isdecimal() and step.isascii() else step.replace("_", " ") for step in steps]
+    words = [str(int(step) + 1) if step.isdecimal() and step.isascii() else name_in_words(step) for step in steps]
     return " › ".join(words)

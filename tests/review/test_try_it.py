@@ -726,7 +726,7 @@ HTML = "<img src=x onerror=\"document.title='run'\"><script>document.title='run'
 def test_html_is_shown_as_text(page: Page, client: EmbeddedClient) -> None:
     title = page.title()
     choose_type(page, "referral_route")
-    page.get_by_label("Request id").fill(HTML[:64])
+    page.get_by_label("Request ID").fill(HTML[:64])
     page.get_by_label("Island").select_option("oahu")
     decide(page)
     assert json.loads(asked_on(page))["request_id"] == HTML[:64]
@@ -742,13 +742,13 @@ def test_html_is_shown_as_text(page: Page, client: EmbeddedClient) -> None:
 
 
 def test_nothing_is_kept_or_sent(page: Page, try_page: Path) -> None:
-    page.get_by_label("Request id").fill("2026-03-1001")
+    page.get_by_label("Request ID").fill("2026-03-1001")
     decide(page)
     page.wait_for_timeout(300)
     assert page.url == try_page.as_uri()
     assert page.evaluate("() => [localStorage.length, sessionStorage.length, document.cookie]") == [0, 0, ""]
     page.reload()
-    expect(page.get_by_label("Request id")).to_have_value("")
+    expect(page.get_by_label("Request ID")).to_have_value("")
 
 
 @pytest.mark.parametrize("kind", TITLES)

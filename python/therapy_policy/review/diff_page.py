@@ -11,6 +11,7 @@ from therapy_policy.change.diff import Document
 from therapy_policy.change.render import bundle_as_text, change_as_text, rule_as_text
 from therapy_policy.files import packaged_json
 from therapy_policy.review.differences import Names, differences_of_document, for_templates
+from therapy_policy.review.page_markup import finished
 
 
 def html_page(document: Document) -> str:
@@ -25,7 +26,7 @@ def html_page(document: Document) -> str:
     lines = [f"{change['area']}: {change_as_text(change)}" for change in document["data"]]
     lines += [f"Rules: {rule_as_text(rule)}" for rule in document["rules"]]
     style = (resources.files("therapy_policy.review") / "style.css").read_text(encoding="utf-8")
-    return environment.get_template("diff.html").render(
+    page = environment.get_template("diff.html").render(
         document=document,
         differences=differences_of_document(document, names, lines),
         example_flips=[
@@ -35,3 +36,4 @@ def html_page(document: Document) -> str:
         bundle_as_text=bundle_as_text,
         style=Markup(style),
     )
+    return finished(page)

@@ -9,6 +9,8 @@ from importlib import resources
 from importlib.resources.abc import Traversable
 from typing import Any
 
+from therapy_policy.wording import name_in_words
+
 FIGURES = resources.files("therapy_policy.review") / "figures.json"
 
 
@@ -100,7 +102,7 @@ class Figures:
         for test in self._all["tests"]:
             cases = [case for case, names in test["cases"].items() if wanted & {*test["names"], *names}]
             if cases or wanted & set(test["names"]):
-                title = test["name"].removeprefix("test_").replace("_", " ")
+                title = name_in_words(test["name"].removeprefix("test_"))
                 tests.append(RegoTest(title, test["file"], test["row"], tuple(cases)))
         return tests
 
@@ -111,7 +113,7 @@ class Figures:
             if test["file"] == file and not unwanted & set(test["names"]):
                 cases = [case for case, names in test["cases"].items() if not unwanted & set(names)]
                 if cases or not test["cases"]:
-                    title = test["name"].removeprefix("test_").replace("_", " ")
+                    title = name_in_words(test["name"].removeprefix("test_"))
                     tests.append(RegoTest(title, test["file"], test["row"], tuple(cases)))
         return tests
 

@@ -18,6 +18,7 @@ from therapy_policy.review.policy_values import PolicyValue, parts_read, whole_v
 from therapy_policy.review.reading import DETERMINATION, TitledRule
 from therapy_policy.review.requests import in_words
 from therapy_policy.review.site_parts import SiteParts
+from therapy_policy.review.standard_answers import CODES
 from therapy_policy.review.table_files import csv_of
 
 GRANTS = "grants"  # the effect of a row that leads to an approval
@@ -38,6 +39,9 @@ COLUMNS = {  # with the width of each in characters
     "Interpretation": 14,
     "What is chosen where the source is silent": 44,
     "Request types": 32,
+    **dict.fromkeys(CODES.values(), 22),
+    "Source of these codes": 44,
+    "Codes compared with the lists in force": 14,
 }
 
 
@@ -217,9 +221,16 @@ class Matrix:
                 row.interpretation or "",
                 policy.interpretations[row.interpretation]["choice"] if row.interpretation else "",
                 "\n".join(self.site.title_of(kind) for kind in row.request_types),
+                *self._sent_on_as(row.code),
             )
             for row in self.rows
         ]
+
+    def _sent_on_as(self, code: str | None) -> Iterator[str]:
+        answer = self.site.standard_answers.get(code or "")
+        yield from answer.codes.values() if answer else [""] * len(CODES)
+        yield answer.source if answer else ""
+        yield in_words(answer.verified) if answer else ""
 
     def as_csv(self) -> bytes:
         """The matrix as CSV."""

@@ -125,8 +125,9 @@ class PolicyView:
 
     @cached_property
     def source(self) -> dict[str, Any]:
-        """The page that the clauses come from: its title, and the clauses of each paragraph."""
-        return self.therapy["register"].get("source") or {"title": None, "paragraphs": []}
+        """The page that the clauses come from: its title and address, if they are known, and the clauses of each
+        paragraph."""
+        return {"title": None, "address": None, "paragraphs": []} | (self.therapy["register"].get("source") or {})
 
     @cached_property
     def episode(self) -> dict[str, Any]:

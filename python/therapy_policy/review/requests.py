@@ -7,6 +7,8 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from therapy_policy.wording import name_in_words
+
 Schema = Mapping[str, Any]
 
 MOST_COLUMNS = 3  # that have room beside a decision; wider elements are a list
@@ -80,7 +82,7 @@ def in_words(value: Any) -> str:
     if isinstance(value, bool):
         return "yes" if value else "no"
     text = str(value)
-    return text.replace("_", " ") if re.fullmatch("[a-z_]+", text) else text
+    return name_in_words(text) if re.fullmatch("[a-z_]+", text) else text
 
 
 @dataclass(frozen=True)

@@ -36,10 +36,12 @@ from therapy_policy.review.figures import Figures
 from therapy_policy.review.glossary import glossary, link_terms
 from therapy_policy.review.matrix import MATRIX_EFFECTS, Matrix
 from therapy_policy.review.output import MARKER, check_output, replace
+from therapy_policy.review.page_markup import finished
 from therapy_policy.review.reading import Page, Passage, PolicyView, TitledRule, anchor_of
 from therapy_policy.review.requests import Field, fields, in_words
 from therapy_policy.review.search import search_files
 from therapy_policy.review.signing import Signing
+from therapy_policy.review.standard_answers import StandardAnswer, standard_answers
 from therapy_policy.review.status import NO_RECORDS, Line, status
 from therapy_policy.review.table_files import table_as_csv, table_as_dmn
 from therapy_policy.review.try_it import policy_before, try_it_files
@@ -100,6 +102,11 @@ class Site:
         return DecisionTables(self.policy, self.figures)
 
     @cached_property
+    def standard_answers(self) -> dict[str, StandardAnswer]:
+        """What each reason is sent on as, by reason code; empty for a policy that does not say so."""
+        return standard_answers(self.bundle)
+
+    @cached_property
     def matrix(self) -> Matrix:
         """The traceability matrix."""
         return Matrix(self)
@@ -136,7 +143,7 @@ class Site:
             "sign.html": ("sign.html", {"signing": Signing(self.bundle, self.records)}),
         }
         rendered = {
-            name: dates_in_one_piece(
+            name: finished(
                 self.environment.get_template(template).render({"here": name, "within": None} | more)
             )
             for name, (template, more) in pages.items()
@@ -199,6 +206,7 @@ class Site:
             "anchor": anchor,
             "effect_of": lambda code: self.policy.codes[code]["effect"],
             "lower_first": lambda text: text[:1].lower() + text[1:],
+            "upper_first": lambda text: text[:1].upper() + text[1:],
             "json": as_json,
         }
         filters, names = for_templates(self.names, links_to(self.policy))
@@ -389,20 +397,9 @@ def breaking(name: str) -> Markup:
     return Markup(re.sub(r"([_/])", r"\1<wbr>", str(escape(name))))
 
 
-def dates_in_one_piece(page: str) -> str:
-    """A page with its dates as `<time>`, which the style keeps on one line."""
-    silent = r"<(title|pre|option|svg|script)\b.*?</\1>|<[^>]+>"
-    return re.sub(
-        rf"{silent}|\b\d{{4}}-\d\d-\d\d\b",
-        lambda match: match[0] if match[0].startswith("<") else f"<time>{match[0]}</time>",
-        page,
-        flags=re.DOTALL,
-    )
-
-
 def as_json(value: Any) -> Markup:
     """A value as JSON to read, in the text of an element."""
-    return in_element(json.dumps(value, indent=2, ensure_ascii=False))
+    return in_element(json.dumps(value, indent=1, ensure_ascii=False))
 
 
 def in_element(text: str) -> Markup:

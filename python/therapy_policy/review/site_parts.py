@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Protocol
 
 from therapy_policy.policy.bundles import Bundle
@@ -9,6 +10,7 @@ from therapy_policy.review.decision_tables import DecisionTables
 from therapy_policy.review.examples import Example
 from therapy_policy.review.figures import Figures
 from therapy_policy.review.reading import PolicyView
+from therapy_policy.review.standard_answers import StandardAnswer
 from therapy_policy.review.versions import Versions
 
 
@@ -25,6 +27,8 @@ class SiteParts(Protocol):
     def figures_fit(self) -> bool: ...
     @property
     def tables(self) -> DecisionTables: ...
+    @property
+    def standard_answers(self) -> Mapping[str, StandardAnswer]: ...
     @property
     def examples(self) -> list[Example]: ...
     def title_of(self, kind: str) -> str: ...

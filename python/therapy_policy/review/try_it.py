@@ -131,6 +131,7 @@ def _page(
         "explanation": {
             "sentences": {outcome: sentence for outcome, (sentence, _) in wording.OUTCOMES.items()},
             "effects": {effect: title for effect, (title, _) in wording.EFFECTS.items()},
+            "spellings": wording.SPELLINGS,
             "minutes_in_a_unit": wording.MINUTES_IN_A_UNIT,
         },
     }

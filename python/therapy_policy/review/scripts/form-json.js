@@ -2,6 +2,8 @@
 (() => {
   "use strict";
 
+  const { inWords } = window.PAGE_TOOLS;
+
   const NUMBER = /^-?(0|[1-9][0-9]*)(\.[0-9]+)?([eE][+-]?[0-9]+)?$/;
 
   class Numeral {
@@ -58,7 +60,7 @@
   // A JSON Pointer in words, with elements counted from 1, as the command says it.
   function pathInWords(path) {
     const isIndex = (step) => /^[0-9]+$/.test(step);
-    const words = steps(path).map((step) => (isIndex(step) ? String(BigInt(step) + 1n) : step.replaceAll("_", " ")));
+    const words = steps(path).map((step) => (isIndex(step) ? String(BigInt(step) + 1n) : inWords(step)));
     return words.join(" › ");
   }
 

@@ -32,7 +32,12 @@
     setTimeout(() => URL.revokeObjectURL(address), 10_000);
   }
 
-  const inWords = (name) => name.replaceAll("_", " ").replace(/\bpt\b/, "PT");
+  // A name as requests and policies spell it, in words.
+  function inWords(name) {
+    const { spellings } = window.THERAPY_POLICY.explanation;
+    return name.split("_").map((word) => (Object.hasOwn(spellings, word) ? spellings[word] : word)).join(" ");
+  }
+
   const capitalized = (text) => text.charAt(0).toUpperCase() + text.slice(1);
   const sentence = (text) => capitalized(text) + (text.endsWith(".") ? "" : ".");
   const countOf = (number, thing) => `${number} ${thing}${Number(number) === 1 ? "" : "s"}`;
