@@ -36,7 +36,6 @@ from tests.interop.pas_bundles import (
     units,
     visits,
 )
-from tests.interop.pas_stand_in import answer_with
 from therapy_policy import EmbeddedClient
 from therapy_policy.errors import EngineError
 from therapy_policy.interop import fhir, pas
@@ -51,7 +50,7 @@ LEVEL = {"url": f"{PAS}/extension-levelOfServiceCode"}
 @pytest.fixture(scope="module")
 def ask() -> Iterator[Ask]:
     with EmbeddedClient() as client:
-        yield partial(pas.submit, answer=partial(answer_with, client), received_at=RECEIVED)
+        yield partial(pas.submit, answer=client.answer, received_at=RECEIVED)
 
 
 def response_in(result: pas.Result) -> Json:

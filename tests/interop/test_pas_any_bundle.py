@@ -26,7 +26,6 @@ from tests.interop.pas_bundles import (
     resource_of,
     visits,
 )
-from tests.interop.pas_stand_in import answer_with
 from therapy_policy import EmbeddedClient
 from therapy_policy.interop import pas
 
@@ -44,7 +43,7 @@ VALID = {
 @pytest.fixture(scope="module")
 def ask() -> Iterator[Ask]:
     with EmbeddedClient() as client:
-        yield partial(pas.submit, answer=partial(answer_with, client), received_at=RECEIVED)
+        yield partial(pas.submit, answer=client.answer, received_at=RECEIVED)
 
 
 def actions_of(result: pas.Result) -> set[str]:

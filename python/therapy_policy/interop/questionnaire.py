@@ -220,7 +220,7 @@ def _request_type_of(response: Any, reading: _Reading) -> RequestType | None:
         if name in response:
             reading.wrong(f"/{name}", None, "can change what the answers mean, and is not understood")
     if response.get("status") not in ATTESTED:
-        reading.wrong("/status", None, f"expected {' or '.join(ATTESTED)}: nobody vouches for the answers yet")
+        reading.wrong("/status", None, f"expected {' or '.join(ATTESTED)}: the answers are not final yet")
     request_type = request_type_of(response)
     if request_type is None:
         one_of = ", ".join(f"Questionnaire/{_questionnaire(each)['id']}" for each in REQUEST_TYPES)
