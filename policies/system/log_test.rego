@@ -155,7 +155,7 @@ unforeseen := {
 	"neither": {},
 	"a number": {"input": 1, "result": 2},
 	"an answer without a decision": {"input": plan, "result": {"answer": {"text": "a secret"}}},
-	"a decision that is no decision": {"input": plan, "result": {"decision": "a secret", "outcome": "denied"}},
+	"a decision without fields": {"input": plan, "result": {"decision": "a secret", "outcome": "denied"}},
 	"a result that is a text as long as the batch": {"input": {"requests": ["a secret", "a secret"]}, "result": "ab"},
 }
 

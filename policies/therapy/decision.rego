@@ -16,6 +16,7 @@ import data.therapy.pediatric_ot.claim
 import data.therapy.referral.route
 import data.therapy.request
 import data.therapy.standard_answer
+import data.therapy.usable_values
 
 # METADATA
 # title: The decision on one request
@@ -160,7 +161,7 @@ contact := policy.newest_contact if {
 # title: The version of the policy; empty if it has none
 default policy_version := ""
 
-policy_version := policy.version
+policy_version := usable_values.version
 
 # METADATA
 # title: The fields of a request that are not valid, as reasons

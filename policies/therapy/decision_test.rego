@@ -205,7 +205,7 @@ invalid := {
 }
 
 # No date says which contact applies to an invalid request.
-newest_contact := effective.newest(data.therapy.parameters.contact.periods)
+newest_contact := effective.newest(effective.periods(data.therapy.parameters.contact.periods))
 
 # The one validation error of a request, as its decision gives it.
 error_at(place, problem, expected) := reason.details({reason.with_facts(

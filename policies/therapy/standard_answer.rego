@@ -5,6 +5,7 @@
 package therapy.standard_answer
 
 import data.therapy.lib.reason
+import data.therapy.usable_values
 
 # METADATA
 # title: The answer that a decision gives
@@ -66,34 +67,23 @@ _codes_of_effects(reasons, effects) := reason.codes({{"code": each.code} |
 
 # METADATA
 # title: The entry of a code in the register of standard answers; without one, the answer has no codes for the reason
-_entry(code) := entry if {
-	entry := data.therapy.register.standard_answers[code]
-	_text_or_null(entry.review_reason)
-	_text_or_null(entry.claim_status)
-	_text_or_null(entry.determination)
-	_adjustment_or_null(entry.adjustment)
-	is_array(entry.documents)
-} else := {
+_entry(code) := object.get(usable_values.standard_answers, code, {
 	"review_reason": null,
 	"adjustment": null,
 	"claim_status": null,
 	"documents": [],
 	"determination": null,
-}
-
-_text_or_null(null)
-
-_text_or_null(value) if is_string(value)
-
-_adjustment_or_null(null)
-
-_adjustment_or_null(value) if is_object(value)
+})
 
 _review_reasons(codes) := _stated([_entry(code).review_reason | some code in codes])
 
 _stated(values) := _distinct([value | some value in values; value != null])
 
-_distinct(values) := [value | some i, value in values; not value in array.slice(values, 0, i)]
+_distinct(values) := [value |
+	some i, value in values
+	earlier := array.slice(values, 0, i)
+	not value in earlier
+]
 
 # METADATA
 # title: A determination is the one furthest from a rule, of the reasons that decide
@@ -147,8 +137,10 @@ _asked(decision) := {"visits": null, "units": sum([line.units_requested | some l
 	decision.outcome == "invalid_request"
 } else := {"visits": 1, "units": floor(input.visit.units)} if {
 	decision.request_type == "pt_visit"
-} else := {"visits": floor(input.requested_visits), "units": null} if {
+} else := {"visits": floor(visits), "units": null} if {
 	decision.request_type in {"pt_referral", "pt_extension"}
+	visits := object.get(input, "requested_visits", null)
+	visits != null
 } else := {"visits": null, "units": null}
 
 # METADATA

@@ -97,6 +97,18 @@ def test_every_figure(log: Path, tmp_path: Path) -> None:
     assert len(whole["no_data"]) == 1  # the list of items and services
 
 
+def test_decisions_count_the_same_with_their_answers(log: Path, tmp_path: Path) -> None:
+    def with_answer(result: Any) -> Any:
+        return [*map(with_answer, result)] if isinstance(result, list) else {"decision": result, "answer": {}}
+
+    entries = [json.loads(line) for line in log.read_text("utf-8").splitlines()[1:]]
+    paths = {"therapy/decision": "therapy/answer", "therapy/decisions": "therapy/answers"}
+    answers = [each | {"path": paths[each["path"]], "result": with_answer(each["result"])} for each in entries]
+    (tmp_path / "answers.log").write_text("".join(json.dumps(each) + "\n" for each in answers), "utf-8")
+    report = metrics(str(tmp_path / "answers.log"), plan_list(tmp_path))
+    assert report.as_dict() == metrics(str(log), plan_list(tmp_path)).as_dict()
+
+
 @pytest.mark.parametrize(
     ("name", "row", "absent", "kept"),
     [

@@ -8,6 +8,10 @@ package therapy.lib.calendar
 last_day := "2099-12-31"
 
 # METADATA
+# title: The day after the last date, on which a period ends that no other follows
+day_after_the_last := "2100-01-01"
+
+# METADATA
 # title: A text that is a real calendar date
 date(value) if {
 	kind_of_year := data.therapy.lib.calendar.years[substring(value, 0, 4)]

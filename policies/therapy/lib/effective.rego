@@ -17,7 +17,7 @@ request_date := input[date_field]
 request_date := calendar.last_day if not date_field
 
 # METADATA
-# title: The value of a parameter on the request's date
+# title: The value of a parameter on the request's date, from its periods as below
 value(periods) := value_on(periods, request_date)
 
 # METADATA
@@ -26,12 +26,23 @@ newest(periods) := value_on(periods, calendar.last_day)
 
 # METADATA
 # title: The value of a parameter on a date
-# description: Before the first period there is no value. If the periods are not real dates in order of time, there is
-#   none on any date.
-value_on(periods, date) := periods[count(begun) - 1].value if {
-	is_array(periods)
-	starts := [start | start := periods[_].from; is_string(start); calendar.date(start)]
-	count(starts) == count(periods)
+# description: Before the first period there is no value.
+value_on(periods, date) := period.value if {
+	some period in periods
+	period.from <= date
+	date < period.until
+}
+
+# METADATA
+# title: The periods of a parameter that have a value, each with the date on which the next one begins
+# description: Undefined if the periods do not begin on real dates in order of time.
+periods(stated) := [{"from": from, "until": until, "value": value} |
+	some i, from in starts
+	value := stated[i].value
+	until := array.concat(starts, [calendar.day_after_the_last])[i + 1]
+] if {
+	is_array(stated)
+	starts := [start | start := stated[_].from; is_string(start); calendar.date(start)]
+	count(starts) == count(stated)
 	starts == sort({start | some start in starts})
-	begun := [start | some start in starts; start <= date]
 }

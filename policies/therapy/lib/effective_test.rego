@@ -32,11 +32,19 @@ test_the_date_of_a_request_that_does_not_state_it_is_not_known if {
 	not effective.request_date with input as {"request_type": "pt_visit"}
 }
 
-three_periods := [
+three_periods := effective.periods([
 	{"from": "2000-01-01", "value": "first"},
 	{"from": "2010-02-28", "value": "second"},
 	{"from": "2020-12-31", "value": "third"},
-]
+])
+
+test_each_period_ends_when_the_next_one_begins if {
+	three_periods == [
+		{"from": "2000-01-01", "until": "2010-02-28", "value": "first"},
+		{"from": "2010-02-28", "until": "2020-12-31", "value": "second"},
+		{"from": "2020-12-31", "until": "2100-01-01", "value": "third"},
+	]
+}
 
 at(date) := {"request_type": "pt_visit", "service_date": date}
 
@@ -77,9 +85,17 @@ test_the_newest_value_for_a_type_without_a_date if {
 
 test_one_period[date] if {
 	some date, held in {"2022-05-31": [], "2022-06-01": [{"visits": 5}], "2022-06-02": [{"visits": 5}]}
-	periods := [{"from": "2022-06-01", "value": {"visits": 5}}]
+	periods := effective.periods([{"from": "2022-06-01", "value": {"visits": 5}}])
 	values := [value | value := effective.value(periods)] with input as at(date)
 	values == held
+}
+
+test_a_period_without_a_value_leaves_the_others_as_they_are if {
+	periods := effective.periods([{"from": "2000-01-01", "value": 1}, {"from": "2010-01-01"}, {"from": "2020-01-01", "value": 3}])
+	effective.value_on(periods, "2009-12-31") == 1
+	not effective.value_on(periods, "2010-01-01")
+	not effective.value_on(periods, "2019-12-31")
+	effective.value_on(periods, "2020-01-01") == 3
 }
 
 # Periods that are not real dates in order of time have no value on any date.
@@ -112,11 +128,15 @@ broken_periods := {
 	"empty": [],
 }
 
+values(periods) := union({
+	{value | value := effective.value(effective.periods(periods))},
+	{value | value := effective.value_on(effective.periods(periods), "2024-01-01")},
+	{value | value := effective.newest(effective.periods(periods))},
+})
+
 test_no_value_of_periods_that_are_broken[name] if {
 	some name, periods in broken_periods
-	not effective.value(periods) with input as at("2024-01-01")
-	not effective.value_on(periods, "2024-01-01")
-	not effective.newest(periods)
+	values(periods) == set() with input as at("2024-01-01")
 }
 
 test_no_value_on_no_date[name] if {
@@ -133,4 +153,4 @@ test_newest if effective.newest(three_periods) == "third" with input as at("2000
 
 test_newest_without_a_request if effective.newest(three_periods) == "third"
 
-test_newest_of_one_period if effective.newest([{"from": "2022-06-01", "value": 4}]) == 4
+test_newest_of_one_period if effective.newest(effective.periods([{"from": "2022-06-01", "value": 4}])) == 4

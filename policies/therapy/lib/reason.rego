@@ -4,6 +4,8 @@
 #   interpretation, message and remedy of each code. A decision lists each reason with all of them.
 package therapy.lib.reason
 
+import data.therapy.usable_values
+
 # METADATA
 # title: A reason at a field of the request, or at the request as a whole
 at(code, place) := {"code": code, "place": place}
@@ -81,17 +83,17 @@ order(code) := _entry(code).order
 # title: Reasons that the register describes; each other code becomes part of a reason that the policy cannot be used
 registered(reasons) := reasons if {
 	every each in reasons {
-		_is_registered(each.code)
+		usable_values.reason_codes[each.code]
 		not _at_fault(each)
 	}
 } else := usable_reasons | {unusable("POLICY_VALUE_UNUSABLE", concat(", ", sort(names)), clauses) |
 	some clauses in {each.clauses | some each in faults}
 	names := {each.facts.parameter | some each in faults; each.clauses == clauses}
 } if {
-	usable_reasons := {each | some each in reasons; _is_registered(each.code); not _at_fault(each)}
+	usable_reasons := {each | some each in reasons; usable_values.reason_codes[each.code]; not _at_fault(each)}
 	faults := {each | some each in reasons; _at_fault(each)} | {unusable("POLICY_VALUE_UNUSABLE", each.code, []) |
 		some each in reasons
-		not _is_registered(each.code)
+		not usable_values.reason_codes[each.code]
 		not _at_fault(each)
 	}
 }
@@ -108,7 +110,7 @@ _entry(code) := data.therapy.register.reason_codes[code] if code != "POLICY_VALU
 # METADATA
 # title: A policy at fault says so even if the register has no usable entry for that
 _entry("POLICY_VALUE_UNUSABLE") := data.therapy.register.reason_codes.POLICY_VALUE_UNUSABLE if {
-	_is_registered("POLICY_VALUE_UNUSABLE")
+	usable_values.reason_codes.POLICY_VALUE_UNUSABLE
 } else := {
 	"order": 0,
 	"effect": "pend",
@@ -120,7 +122,7 @@ _entry("POLICY_VALUE_UNUSABLE") := data.therapy.register.reason_codes.POLICY_VAL
 
 # METADATA
 # title: Whether the register has an entry for a code that can be used
-_is_registered(code) if {
+is_registered(code) if {
 	entry := data.therapy.register.reason_codes[code]
 	is_number(entry.order)
 	is_string(entry.message)

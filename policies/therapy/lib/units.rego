@@ -5,14 +5,11 @@ package therapy.lib.units
 
 import data.therapy.lib.effective
 import data.therapy.lib.reason
-import data.therapy.lib.usable
+import data.therapy.usable_values
 
 # METADATA
 # title: The most units that one visit may have on the request's date
-per_visit := usable.number(json.marshal(value), data.therapy.ceiling.units_per_visit) if {
-	count(clauses) > 0
-	value := effective.value(data.therapy.parameters.units_per_visit.periods)
-}
+per_visit := effective.value(usable_values.units_per_visit)
 
 # METADATA
 # title: The clauses that the limit is based on

@@ -9,11 +9,11 @@ package therapy.outpatient_pt.referral
 import data.therapy.lib.effective
 import data.therapy.lib.reason
 import data.therapy.lib.units
-import data.therapy.lib.usable
 import data.therapy.member.benefit
 import data.therapy.outpatient_pt.initial_visits
 import data.therapy.outpatient_pt.rules_in_force
 import data.therapy.referral.route
+import data.therapy.usable_values
 
 # METADATA
 # title: An evaluation for a condition outside the eligible categories is denied
@@ -26,12 +26,7 @@ _eligible if _category in _eligible_categories
 
 _category := input.condition.category
 
-_eligible_categories := categories if {
-	categories := effective.value(data.therapy.parameters.outpatient_pt.eligible_categories.periods)
-	usable.names(categories, _every_category)
-}
-
-_every_category := data.therapy.request.forms["pt_referral.condition.category"].values
+_eligible_categories := effective.value(usable_values.eligible_categories)
 
 # METADATA
 # title: A referral is pended while the list of eligible categories cannot be used
@@ -71,18 +66,11 @@ reasons contains reason.at("PT_ACUTE_EVENT_NOT_LISTED", ["condition", "acute_eve
 
 _acute_category if _category in _acute_categories
 
-_acute_categories := categories if {
-	categories := effective.value(data.therapy.parameters.outpatient_pt.acute_categories.periods)
-	usable.names(categories, _every_category)
-}
+_acute_categories := effective.value(usable_values.acute_categories)
 
 _listed_event if input.condition.acute_event in _acute_events
 
-_acute_events := events if {
-	events := effective.value(data.therapy.parameters.outpatient_pt.acute_events.periods)
-	every_event := data.therapy.request.forms["pt_referral.condition.acute_event?"].values
-	usable.names(events, {event | some event in every_event; event != "none"})
-}
+_acute_events := effective.value(usable_values.acute_events)
 
 # METADATA
 # title: A referral is pended while the list of acute categories cannot be used

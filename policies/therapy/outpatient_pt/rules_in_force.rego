@@ -4,9 +4,9 @@
 #   therapy request is checked against both, each type by its own date.
 package therapy.outpatient_pt.rules_in_force
 
-import data.therapy.lib.calendar
 import data.therapy.lib.effective
 import data.therapy.lib.reason
+import data.therapy.usable_values
 
 # METADATA
 # title: A request dated before the rules begin is outside their scope
@@ -22,11 +22,7 @@ _referral_date_field := "referral_date" if input.referral_date != null
 
 else := effective.date_field
 
-_effective_date := date if {
-	date := effective.value(data.therapy.parameters.outpatient_pt.effective_date.periods)
-	is_string(date)
-	calendar.date(date)
-}
+_effective_date := effective.value(usable_values.effective_date)
 
 # METADATA
 # title: A request is pended while the effective date of the rules cannot be used
@@ -39,13 +35,7 @@ reasons contains reason.unusable("POLICY_VALUE_UNUSABLE", "outpatient_pt.effecti
 # title: Specialty physical therapy is outside the scope of the rules
 reasons contains reason.at("PT_SPECIALTY_EXCLUDED", ["specialty"]) if input.specialty in _excluded_specialties
 
-# Every specialty that a request can name is excluded, so a list that leaves one out cannot be used.
-_excluded_specialties := specialties if {
-	specialties := effective.value(data.therapy.parameters.outpatient_pt.excluded_specialties.periods)
-	is_array(specialties)
-	named := {name | some name in specialties}
-	named == {name | some name in data.therapy.request.forms.specialty.values; name != "none"}
-}
+_excluded_specialties := effective.value(usable_values.excluded_specialties)
 
 # METADATA
 # title: A request is pended while the list of excluded specialties cannot be used

@@ -43,7 +43,7 @@ test_each_specialty_is_excluded[specialty] if {
 
 test_these_specialties_alone if {
 	request := {"request_type": "pt_visit", "service_date": "2024-03-15"}
-	excluded := effective.value(data.therapy.parameters.outpatient_pt.excluded_specialties.periods) with input as request
+	excluded := effective.value(effective.periods(data.therapy.parameters.outpatient_pt.excluded_specialties.periods)) with input as request
 	{specialty | some specialty in excluded} == {"aqua_therapy", "pelvic_floor", "lymphedema", "pediatric"}
 }
 

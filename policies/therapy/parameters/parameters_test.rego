@@ -5,7 +5,7 @@ import data.therapy.lib.effective
 # The value of a parameter on a date of the first policy; a later period may say something else.
 at_first(periods) := value if {
 	request := {"request_type": "pt_referral", "referral_date": "2026-03-02"}
-	value := effective.value(periods) with input as request
+	value := effective.value(effective.periods(periods)) with input as request
 }
 
 test_the_clauses_of_each_parameter if {

@@ -11,6 +11,7 @@ import data.therapy.lib.policy
 import data.therapy.lib.reason
 import data.therapy.lib.units
 import data.therapy.member.benefit
+import data.therapy.usable_values
 
 # METADATA
 # title: A claim whose medical necessity was not established is denied
@@ -36,31 +37,7 @@ _reasons_on_code[i] contains reason.with_facts(
 	not _listed[line.procedure_code]
 }
 
-_listed := codes if {
-	codes := effective.value(data.therapy.parameters.pediatric_ot.procedure_codes.periods)
-	is_object(codes)
-	count(codes) > 0
-	_clauses_registered(codes)
-	_add_ons_allowed(codes)
-}
-
-_clauses_registered(codes) if {
-	clauses := [entry.clause | some entry in codes]
-	count(clauses) == count(codes)
-	every clause in {clause | some clause in clauses} {
-		data.therapy.register.clauses[clause]
-	}
-}
-
-# Each code is one that the ceiling allows, with the primary code that it has there, which is listed too.
-_add_ons_allowed(codes) if {
-	is_object(data.therapy.ceiling.procedure_codes)
-	primaries := {code: object.get(entry, "add_on_to", null) | some code, entry in codes}
-	object.union(data.therapy.ceiling.procedure_codes, primaries) == data.therapy.ceiling.procedure_codes
-	every primary in {primary | some primary in primaries; primary != null} {
-		codes[primary]
-	}
-}
+_listed := effective.value(usable_values.procedure_codes)
 
 # METADATA
 # title: A claim is pended while the list of procedure codes cannot be used

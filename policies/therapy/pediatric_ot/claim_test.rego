@@ -49,7 +49,7 @@ test_the_add_on_is_listed if {
 }
 
 test_these_codes_alone if {
-	listed := effective.value(data.therapy.parameters.pediatric_ot.procedure_codes.periods) with input as base
+	listed := effective.value(effective.periods(data.therapy.parameters.pediatric_ot.procedure_codes.periods)) with input as base
 	object.keys(listed) == {code | some code in listed_codes}
 	{code: of.add_on_to | some code, of in listed} == {"97130": "97129"}
 }

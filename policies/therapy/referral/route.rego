@@ -5,7 +5,7 @@ package therapy.referral.route
 
 import data.therapy.lib.effective
 import data.therapy.lib.reason
-import data.therapy.lib.usable
+import data.therapy.usable_values
 
 # METADATA
 # title: Referrals of an island follow the chapter of its region
@@ -15,24 +15,7 @@ default for_island := null
 
 for_island := {"chapter": region.chapter, "network": region.network} if region := _regions[input.island]
 
-_regions := regions if {
-	regions := effective.value(data.therapy.parameters.referral.routes.periods)
-	islands := data.therapy.request.forms["island?"].values
-	every island in islands {
-		_usable(regions[island])
-	}
-	count(regions) == count(islands)
-}
-
-_usable(region) if {
-	data.therapy.register.clauses[region.clause]
-	usable.text(region.chapter)
-	_text_or_null(region.network)
-}
-
-_text_or_null(null)
-
-_text_or_null(value) if usable.text(value)
+_regions := effective.value(usable_values.routes)
 
 # METADATA
 # title: A request is pended while the routes of the islands cannot be used

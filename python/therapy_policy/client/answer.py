@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Literal, TypedDict
-
-if TYPE_CHECKING:
-    from therapy_policy.client.decision import Decision
+from typing import Literal, TypedDict
 
 Action = Literal["A1", "A3", "A4", "A6", "CT"]  # X12 list 306
 Determination = Literal["administrative", "clinician_attested", "clinical_review"]
@@ -88,36 +85,3 @@ class Answer(TypedDict):
     determination: Determination | None
     ends: Ends | None
     text: str  # for people: what was decided and why, with the clauses
-
-
-ACTIONS: dict[str, Action | None] = {
-    "authorized": "A1",
-    "partially_authorized": "A6",
-    "denied": "A3",
-    "pended": "A4",
-    "not_applicable": "CT",
-    "routed": "CT",
-    "invalid_request": None,
-}
-
-
-def contradiction(answer: Answer, decision: Decision) -> str | None:
-    """Return what an answer says that its decision does not, or None."""
-    authorized = decision["authorized"]
-    visits = authorized["evaluation_visits"] + authorized["treatment_visits"]
-    if answer["action"] != ACTIONS[decision["outcome"]]:
-        return "the action of its answer is not that of its outcome"
-    if answer["granted"] != {"visits": visits, "units": authorized["units"]}:
-        return "its answer does not grant what it authorizes"
-    if [
-        (line["line"], line["procedure_code"], line["action"], line["units_authorized"]) for line in answer["lines"]
-    ] != [
-        (line["line"], line["procedure_code"], ACTIONS[line["status"]], line["units_authorized"])
-        for line in decision["lines"]
-    ]:
-        return "the service lines of its answer are not those of the decision"
-    if [reason["code"] for reason in answer["reasons"]] != [reason["code"] for reason in decision["reasons"]]:
-        return "the reasons of its answer are not those of the decision"
-    if answer["human_reviewed"]:
-        return "its answer says that a person took part"
-    return None

@@ -23,7 +23,7 @@ from typing import (
     is_typeddict,
 )
 
-from therapy_policy.client.answer import Answer, contradiction
+from therapy_policy.client.answer import Action, Answer
 from therapy_policy.client.request_text import Batch, RequestText, batches, checked_text, request_text
 from therapy_policy.errors import EngineError, EngineTimeout, RequestNotJson, RequestTooLarge, TherapyPolicyError
 from therapy_policy.files import packaged_json
@@ -228,7 +228,7 @@ AGAIN_DEADLINES = 4
 
 
 class Question(NamedTuple, Generic[_Result]):
-    """What engines are asked for: the entry points for one request and for many, and the check of a result."""
+    """What an engine can decide or answer: the entry points for one request and for many, and the check of a result."""
 
     one: str
     many: str
@@ -236,7 +236,7 @@ class Question(NamedTuple, Generic[_Result]):
 
 
 class Engine(NamedTuple):
-    """An engine, and whose decisions are accepted from it."""
+    """An engine, and which of its decisions are accepted."""
 
     ask: Ask
     policy_version: str | None
@@ -332,7 +332,7 @@ def checked_result(
     policy_version: str | None = None,
     published: Published | None = None,
 ) -> _Result:
-    """Check that an engine's result is what was asked for on this request, and return it.
+    """Check that an engine's result is the decision or answer on this request, and return it.
 
     The decision must have the fields and types of a decision, repeat the type and ID of the request, authorize only
     what its own outcome and reasons allow, within the ceiling of `published` (by default that of this package), and be
@@ -385,7 +385,7 @@ def _problem_of_answered(
         which = f": the field `{wrong}` is not as in the published schema" if wrong else ""
         return f"The engine's response is not a decision with its standard answer{which}." + _CHECK_ENGINE
     answered = cast(Answered, result)
-    if problem := contradiction(answered["answer"], answered["decision"]):
+    if problem := _contradiction_of_answer(answered["answer"], answered["decision"]):
         return f"The engine's response is not accepted because {problem}." + _CHECK_ENGINE
     return None
 
@@ -444,6 +444,39 @@ def _contradiction(decision: Decision, published: Published) -> str | None:
             units += line["units_authorized"]
     if authorized["procedure_codes"] != sorted(codes) or (lines and authorized["units"] != units):
         return "its service lines contradict what it authorizes"
+    return None
+
+
+_ACTIONS: dict[str, Action | None] = {
+    "authorized": "A1",
+    "partially_authorized": "A6",
+    "denied": "A3",
+    "pended": "A4",
+    "not_applicable": "CT",
+    "routed": "CT",
+    "invalid_request": None,
+}
+
+
+def _contradiction_of_answer(answer: Answer, decision: Decision) -> str | None:
+    """Return how an answer contradicts its decision, or None."""
+    authorized = decision["authorized"]
+    visits = authorized["evaluation_visits"] + authorized["treatment_visits"]
+    if answer["action"] != _ACTIONS[decision["outcome"]]:
+        return "the action of its answer is not that of its outcome"
+    if answer["granted"] != {"visits": visits, "units": authorized["units"]}:
+        return "its answer does not grant what it authorizes"
+    if [
+        (line["line"], line["procedure_code"], line["action"], line["units_authorized"]) for line in answer["lines"]
+    ] != [
+        (line["line"], line["procedure_code"], _ACTIONS[line["status"]], line["units_authorized"])
+        for line in decision["lines"]
+    ]:
+        return "the service lines of its answer are not those of the decision"
+    if [reason["code"] for reason in answer["reasons"]] != [reason["code"] for reason in decision["reasons"]]:
+        return "the reasons of its answer are not those of the decision"
+    if answer["human_reviewed"]:
+        return "its answer says that a person reviewed the request"
     return None
 
 
