@@ -144,6 +144,11 @@ def test_a_sidecar_with_an_earlier_policy_is_named(earlier: Bundle, visit: dict[
                     client.answer(visit)
                 with pytest.raises(EngineError, match=WITHOUT_ANSWERS):
                     client.answers([visit, None])
+            with (
+                make(running.url, deadline_seconds=60, policy_version="2.1.0") as client,
+                pytest.raises(EngineError, match=WITHOUT_ANSWERS),
+            ):
+                client.answer(visit)
 
 
 class Server:

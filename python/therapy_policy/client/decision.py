@@ -308,11 +308,10 @@ class Engine(NamedTuple):
 
     async def _without_answers(self, question: Question[Any]) -> EngineError | None:
         """Return the error of an engine that decides but gives no answers, if that was the question; else None."""
-        if (
-            question is not ANSWER
-            or await self._on_nothing(ANSWER)
-            or not (decision := await self._on_nothing(DECISION))
-        ):
+        any_version = self._replace(policy_version=None)
+        if question is not ANSWER or await any_version._on_nothing(ANSWER):
+            return None
+        if (decision := await any_version._on_nothing(DECISION)) is None:
             return None
         version = decision["policy_version"]
         by = f" by policy {version}" if re.fullmatch(r"[0-9.]{5,20}", version) else ""
@@ -322,7 +321,7 @@ class Engine(NamedTuple):
         )
 
 
-# --- the check of an engine's answer, which all clients share
+# --- the check of an engine's result, which all clients share
 
 
 def checked_result(
@@ -362,12 +361,14 @@ def checked_results(
     return result
 
 
-def _problem(answer: object, request: RequestText, policy_version: str | None, published: Published) -> str | None:
-    if isinstance(answer, dict):
-        answer.setdefault("authorized_under", [])
-    if (wrong := _wrong_in_decision(answer)) is not None:
+def _problem_of_decision(
+    result: object, request: RequestText, policy_version: str | None, published: Published
+) -> str | None:
+    if isinstance(result, dict):
+        result.setdefault("authorized_under", [])
+    if (wrong := _wrong_in_decision(result)) is not None:
         return _not_a_decision(wrong)
-    decision = cast(Decision, answer)
+    decision = cast(Decision, result)
     if policy_version is not None and decision["policy_version"] != policy_version:
         return "The engine runs another version of the policy than the client is set to accept."
     if problem := _other_request(decision, request, published) or _contradiction(decision, published):
@@ -379,7 +380,7 @@ def _problem_of_answered(
     result: object, request: RequestText, policy_version: str | None, published: Published
 ) -> str | None:
     decision = result.get("decision") if isinstance(result, dict) else None
-    if problem := _problem(decision, request, policy_version, published):
+    if problem := _problem_of_decision(decision, request, policy_version, published):
         return problem
     if (wrong := _wrong_in_answered(result)) is not None:
         which = f": the field `{wrong}` is not as in the published schema" if wrong else ""
@@ -584,5 +585,5 @@ def _wrong_among_elements(form: _Form) -> Callable[[Any], str | None]:
 _wrong_in_decision = _form_of(Decision).wrong_field
 _wrong_in_answered = _form_of(Answered).wrong_field
 
-DECISION = Question[Decision]("therapy/decision", "therapy/decisions", _problem)
+DECISION = Question[Decision]("therapy/decision", "therapy/decisions", _problem_of_decision)
 ANSWER = Question[Answered]("therapy/answer", "therapy/answers", _problem_of_answered)

@@ -22,11 +22,11 @@ class SidecarClient(Client):
     """Gets decisions from an OPA sidecar that runs the policy, such as one started by `therapy-policy serve`.
 
     `url` is the sidecar's scheme, host and port, or its unix socket as in `unix:///run/therapy-policy/opa.sock`.
-    `deadline_seconds` limits one exchange, from connecting to the last byte of the response; `decide_many` and
-    `decide_texts` make one exchange for up to 1,000 requests. If that fails, but the sidecar still decides, these
-    requests are sent one by one, for up to four deadlines in all; those without a decision by then fail. The DNS lookup
-    does not count, and each address of a host name gets the full time to connect. `policy_version`, such as "2.0.0",
-    rejects the decisions of any other version.
+    `deadline_seconds` limits one exchange, from connecting to the last byte of the response; `decide_many`,
+    `decide_texts` and `answers` make one exchange for up to 1,000 requests. If that fails, but the sidecar still
+    decides, these requests are sent one by one, for up to four deadlines in all; those without a decision by then fail.
+    The DNS lookup does not count, and each address of a host name gets the full time to connect. `policy_version`, such
+    as "2.0.0", rejects the decisions of any other version.
 
     `token` is sent as `Authorization: Bearer`. `ca_file` names the PEM file of the certificate authorities that an
     https URL trusts; the default is REQUESTS_CA_BUNDLE, the only environment variable in use, or else the public
