@@ -235,10 +235,6 @@ def test_the_field_to_search_with_has_room_on_a_phone(site: Path, browser: Brows
 
 # What announces the rows of a table, which therefore follow on the same sheet.
 LAST_OF_NO_SHEET = ("→ denied", "→ pended", "→ not applicable", "reason applies to the request as a whole", "Required")
-<<<<<<< ours
-# The most sheets that a page may need.
-SHEETS = {"index.html": 6, "clause-PT-4.html": 6, "pt_visit.html": 14, "matrix.html": 28, "version-2.0.0.html": 12}
-=======
 # The most sheets that a page may need; any other has at most MOST_SHEETS.
 MOST_SHEETS = 30
 SHEETS = {
@@ -249,7 +245,6 @@ SHEETS = {
     "version-2.0.0.html": 12,
     "examples.html": 45,
 }
->>>>>>> theirs
 
 
 def test_each_printed_sheet_names_its_policy(site: Path, kinds: list[str], watched: Watched) -> None:

@@ -143,9 +143,7 @@ class Site:
             "sign.html": ("sign.html", {"signing": Signing(self.bundle, self.records)}),
         }
         rendered = {
-            name: finished(
-                self.environment.get_template(template).render({"here": name, "within": None} | more)
-            )
+            name: finished(self.environment.get_template(template).render({"here": name, "within": None} | more))
             for name, (template, more) in pages.items()
         }
         linked = {name: link_terms(page, terms) for name, page in rendered.items()}
