@@ -147,7 +147,7 @@ def problems(request: object, decision: Mapping[str, Any], given: Answer) -> Ite
     if action == "A1" and (given["asked"]["visits"] or 0) > visits:
         yield "authorized for less than was asked"
     if given["human_reviewed"]:
-        yield "no person took part"
+        yield "no person reviewed it"
     deciding = {"denied": "deny", "pended": "pend"}.get(outcome)
     for reason in decision["reasons"]:
         if reason["effect"] == deciding and not all(clause in given["text"] for clause in reason["clauses"]):

@@ -49,7 +49,7 @@ _actions := {
 _actions_of_effects := {"deny": "A3", "pend": "A4", "scope": "CT", "info": null, "invalid": null}
 
 # METADATA
-# title: The effects of the reasons that an outcome rests on
+# title: The effects of the reasons that an outcome is based on
 _deciding_effects := {
 	"authorized": set(),
 	"partially_authorized": {"deny", "pend"},

@@ -231,7 +231,7 @@ test_the_action_of_each_reason[effect] if {
 	[each.action | some each in result.reasons] == [action]
 }
 
-# Only the reasons that an outcome rests on give it its codes, its determination and its text.
+# Only the reasons that an outcome is based on give it its codes, its determination and its text.
 test_what_an_outcome_rests_on[outcome] if {
 	some outcome, case in {
 		"authorized": {"codes": [], "kind": null, "says": ["This is authorized under ."]},

@@ -87,7 +87,7 @@ class Sidecar:
         """List `serve` and all processes below it."""
         assert self._process
         found = [self._process.pid]
-        for process in found:  # which grows on the way
+        for process in found:  # which grows meanwhile
             with contextlib.suppress(OSError):  # it has ended
                 found += map(int, Path(f"/proc/{process}/task/{process}/children").read_text().split())
         return found

@@ -130,7 +130,7 @@ authorized := {
 }
 
 # METADATA
-# title: A referral for an eligible condition is authorized, in part if it asks for more visits than it starts with
+# title: A referral for an eligible condition is authorized, in part if it requests more visits than it starts with
 default outcome := "pended"
 
 outcome := "authorized" if {

@@ -27,7 +27,7 @@ CODES = {
 }
 DETERMINATIONS = {
     "administrative": "a rule decides",
-    "clinician_attested": "it rests on what a clinician stated",
+    "clinician_attested": "it is based on what a clinician stated",
     "clinical_review": "a clinician must decide",
 }
 
