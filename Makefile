@@ -151,7 +151,7 @@ bench: setup  ## measure what a decision costs, side by side with a trivial rule
 bench-spark: $(VENV_SPARK)/installed  ## measure how the rate on Spark grows with cores, beside that of `bulk`
 	@$(VENV_SPARK)/bin/python -m tools.bench_spark
 
-soak: setup  ## the sidecar under load and faults, in about 5 minutes; writes figures into docs/ and deploy/
+soak: setup  ## the sidecar under load and faults, in about 5 minutes; writes figures into docs/operations.md
 	@$(BIN)/python -m tools.soak
 
 clean:  ## remove what was installed and cached here

@@ -10,14 +10,10 @@ from hypothesis import HealthCheck, settings
 
 from tests.running import RunningSidecar, running_sidecar
 from therapy_policy import SidecarClient
-from therapy_policy.toolchain.opa import find_opa
-
-# Found once: its checksum takes longer than most tests. tests/toolchain tests how it is found.
-os.environ["OPA"] = str(find_opa(progress=lambda step: None))
 
 SECONDS = 60.0  # for one exchange with the sidecar: far more than it takes, even on a machine that is busy
 
-settings.register_profile("quick", max_examples=50, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.register_profile("quick", max_examples=100, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.register_profile("glance", max_examples=10, deadline=None, suppress_health_check=list(HealthCheck))
 settings.register_profile("proof", max_examples=2000, deadline=None, suppress_health_check=list(HealthCheck))
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "quick"))

@@ -31,7 +31,7 @@ CLASSES = ROOT / "proof/results/classes.json"
 PROOF = ROOT / "docs/proof.md"
 FIGURES = ROOT / "python/therapy_policy/review/figures.json"
 MEASURED = tuple(ROOT / f"docs/{name}.md" for name in ("benchmarks", "classes", "proof"))
-SECTIONS = (  # the figures of `make soak` and `make bench-spark`, and those of one request, which are written by hand
+SECTIONS = (  # the figures of `make soak` and `make bench-spark`, and those that were measured and written by hand
     (ROOT / "docs/operations.md", "### What one request can cost"),
     (ROOT / "docs/operations.md", "## Under load and faults"),
     (ROOT / "deploy/README.md", "## Memory and processor"),

@@ -217,9 +217,7 @@ def _engine(sidecar: str | None, bundle: str | None = None, verification: Verifi
     return SidecarClient(sidecar)
 
 
-def _bundle(
-    name: str | None, *, checked: bool = True, compiled: bool = True, verification: Verification | None = None
-) -> Bundle:
+def _bundle(name: str | None, *, checked: bool = True, verification: Verification | None = None) -> Bundle:
     from therapy_policy.policy.bundles import load, packaged_bundle
 
     if name is None:
@@ -228,7 +226,7 @@ def _bundle(
     from rich.console import Console
 
     with Console(stderr=True, markup=False).status("Compiling the bundle …"):
-        return load(name, checked=checked, compiled=compiled, verification=verification)
+        return load(name, checked=checked, verification=verification)
 
 
 def _verification(keys: list[str] | None, scope: str | None, at_least_version: str | None) -> Verification | None:
@@ -847,13 +845,12 @@ def source_check(
     from therapy_policy.policy.source_checks import refuse_unknown
 
     assert file is not None
-    # No decision depends on the fingerprints.
     if by is None or on is None:
-        report = check(file, _bundle(bundle, checked=False, compiled=False), snapshot)
+        report = check(file, _bundle(bundle, checked=False), snapshot)  # no decision depends on the fingerprints
     else:
         root = _directory_of_records(bundle or "policies")
         refuse_unknown(root, by, on)
-        compared = _bundle(bundle or "policies", checked=False, compiled=False)
+        compared = _bundle(bundle or "policies", checked=False)
         report = recorded(check(file, compared, snapshot), compared, root, by, on)
     _print_report(report, as_json)
     return DECIDED if report.unchanged else INVALID
@@ -913,7 +910,7 @@ def check(
     Exit status: 0 the policy can be used, 1 there are findings, 2 a file or usage error, 3 OPA is unavailable.
     """
     from therapy_policy.policy.bundles import check as findings_about
-    from therapy_policy.policy.bundles import directory_of_records, load
+    from therapy_policy.policy.bundles import directory_of_records, load_uncompiled
     from therapy_policy.policy.sign_offs import points_of, summary_lines
 
     findings = findings_about(policies)
@@ -928,7 +925,7 @@ def check(
         if require_signed:
             raise FileNotUsable(f"{directory} is a bundle file, which has no sign-offs beside it. Give a directory.")
         return DECIDED
-    points = points_of(load(directory, checked=False, compiled=False), root)
+    points = points_of(load_uncompiled(directory), root)
     if require_signed:
         _refuse_unsigned(points)
     for line in summary_lines(points):
@@ -1160,7 +1157,7 @@ def sign_off(
     verdicts = (
         signing.verdicts_in(from_file) if from_file else signing.verdicts_on(subject or [], verdict or "", comment)
     )
-    bundle = _bundle(policies, compiled=False)
+    bundle = _bundle(policies)
     signing.check(bundle, root, verdicts, by, on)
     _write_text("\n".join(signing.as_lines(bundle, verdicts, root)) + "\n")
     if not yes:

@@ -1,19 +1,12 @@
 """The real command, in its own process."""
 
-from __future__ import annotations
-
 import json
-import multiprocessing
 import os
 import pty
 import select
 import subprocess
 import sys
 from collections.abc import Mapping
-from concurrent.futures import ThreadPoolExecutor
-from contextlib import suppress
-from multiprocessing.connection import Connection
-from multiprocessing.context import ForkServerContext
 from pathlib import Path
 from typing import Any
 
@@ -34,71 +27,15 @@ def environment(**changes: str) -> dict[str, str]:
 def run(
     *arguments: str | Path, stdin: bytes = b"", cwd: Path = ROOT, seconds: float = SECONDS, **changes: str
 ) -> subprocess.CompletedProcess[bytes]:
-    """Run the command to its end, with pipes.
-
-    The process is a fork of one that has imported the program (tests/cli/imported.py), because that takes longer than
-    most commands. With `changes` of its environment it is a new interpreter, which reads them as it starts.
-    """
-    command = [*COMMAND, *map(str, arguments)]
-    if changes:
-        return subprocess.run(
-            command, input=stdin, capture_output=True, cwd=cwd, env=environment(**changes), timeout=seconds
-        )
-    processes = forks()
-    (standard_input, to_command), (output, standard_output), (errors, standard_error) = (
-        processes.Pipe(duplex=False) for _ in range(3)
+    """Run the command to its end, with pipes; `changes` are changes of its environment."""
+    return subprocess.run(
+        [*COMMAND, *arguments],
+        input=stdin,
+        capture_output=True,
+        cwd=cwd,
+        env=environment(**changes),
+        timeout=seconds,
     )
-    theirs = (standard_input, standard_output, standard_error)
-    process = processes.Process(target=run_here, args=(arguments, cwd, environment(), theirs))
-    process.start()
-    for end in theirs:
-        end.close()
-    with ThreadPoolExecutor(3) as pool:
-        pool.submit(write_all, to_command, stdin)
-        written = [pool.submit(read_all, stream) for stream in (output, errors)]
-        process.join(seconds)
-        in_time = process.exitcode is not None
-        if not in_time:
-            process.kill()
-            process.join()
-    status = process.exitcode
-    process.close()
-    if status is None or not in_time:
-        raise subprocess.TimeoutExpired(command, seconds)
-    return subprocess.CompletedProcess(command, status, *(each.result() for each in written))
-
-
-def forks() -> ForkServerContext:
-    context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload(["tests.cli.imported"])
-    return context
-
-
-def write_all(stream: Connection, content: bytes) -> None:
-    with open(os.dup(stream.fileno()), "wb") as file, stream, suppress(BrokenPipeError):
-        file.write(content)
-
-
-def read_all(stream: Connection) -> bytes:
-    with open(os.dup(stream.fileno()), "rb") as file, stream:
-        return file.read()
-
-
-def run_here(
-    arguments: tuple[str | Path, ...], cwd: Path, variables: dict[str, str], streams: tuple[Connection, ...]
-) -> None:
-    """Be the command: what this process is left with after `exec`, without the interpreter's start."""
-    from therapy_policy import cli
-
-    for number, stream in enumerate(streams):
-        os.dup2(stream.fileno(), number)
-        stream.close()
-    os.chdir(cwd)
-    os.environ.clear()
-    os.environ.update(variables)
-    sys.argv = [COMMAND[-1], *map(str, arguments)]
-    sys.stdin, sys.stdout, sys.stderr = open(0), open(1, "w"), open(2, "w", buffering=1)  # noqa: SIM115
-    cli.main()
 
 
 def start(*arguments: str | Path, **changes: str) -> subprocess.Popen[bytes]:

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 import yaml
 
-from tests.cli.command import run
+from tests.cli.command import run, start
 from tests.cli.policies import PARAMETERS, change_data, policy_of_the_day
 from therapy_policy import BundleNotUsable, EmbeddedClient
 from therapy_policy.change.flips import Comparer
@@ -63,7 +63,9 @@ def one_unit_less(parameters: Any) -> None:
 
 
 def diff(*arguments: str | Path) -> subprocess.CompletedProcess[bytes]:
-    return run("diff", *arguments, seconds=MINUTES)
+    with start("diff", *arguments) as process:
+        output, errors = process.communicate(timeout=MINUTES)
+    return subprocess.CompletedProcess(process.args, process.returncode, output, errors)
 
 
 def report(*arguments: str | Path, status: int = 1) -> Any:

@@ -87,7 +87,7 @@ def rewritten(root: Path, file: str, old: str, new: str) -> None:
 
 
 def points(root: Path) -> dict[str, Point]:
-    return {point.subject: point for point in points_of(bundles.load(str(root), compiled=False), root)}
+    return {point.subject: point for point in points_of(bundles.load(str(root)), root)}
 
 
 def records_of(root: Path) -> list[Point]:
@@ -99,11 +99,7 @@ def accepted(root: Path) -> None:
     """Write the record of a first release with the policy, as `accept` would."""
     (root / "releases").mkdir()
     record = asdict(releases_of(ROOT)[-1])
-    record |= {
-        "version": VERSION,
-        "previous": None,
-        "text_digest": bundles.load(str(root), compiled=False).digest_of_everything,
-    }
+    record |= {"version": VERSION, "previous": None, "text_digest": bundles.load(str(root)).digest_of_everything}
     (root / "releases" / f"{VERSION}.yaml").write_text(yaml.safe_dump(record), encoding="utf-8")
 
 

@@ -70,7 +70,7 @@ def compiled(policies: Path) -> Path:
     from therapy_policy.policy.bundles import load
 
     file = policies.parent / "bundle.tar.gz"
-    file.write_bytes(load(str(policies), checked=False, compiled=False).archive)  # its clauses are of the garden
+    file.write_bytes(load(str(policies), checked=False).archive)  # its clauses are of the garden
     return file
 
 

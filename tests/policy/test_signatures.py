@@ -177,7 +177,7 @@ def test_a_signature_does_not_make_a_policy_usable(signed: Signed, tmp_path: Pat
     shutil.copytree(Path(__file__).parents[2] / "policies", policies)
     page = policies / "therapy/parameters/data.yaml"
     page.write_text(page.read_text(encoding="utf-8").replace("treatment:", "treatmnt:"), encoding="utf-8")
-    bad = bundles.load(str(policies), checked=False, compiled=False).signed(signed.key.private, "2026")
+    bad = bundles.load_uncompiled(str(policies)).signed(signed.key.private, "2026")
     with pytest.raises(PolicyNotUsable, match="treatmnt"):
         load_signed("b", bad, signed.verification)
 

@@ -20,7 +20,7 @@ from tests.running import free_port
 from tests.sidecar.processes import wait_for
 from tests.sidecar.test_serve import logged_decisions, post
 from therapy_policy import SidecarClient
-from therapy_policy.policy.bundles import load
+from therapy_policy.policy.bundles import load_uncompiled
 from therapy_policy.sidecar import log as log_module
 from therapy_policy.sidecar.log import MAX_WAITING_BYTES, Log, is_masked
 
@@ -141,7 +141,7 @@ def test_an_entry_without_the_mask_is_not_written(policies: Path, tmp_path: Path
         text = text.replace(condition, f"if {{\n\tnot _{name}_may_be_kept\n\t{other}\n}}")
     mask.write_text(text, encoding="utf-8")
     archive, log = tmp_path / "bundle.tar.gz", tmp_path / "log"
-    archive.write_bytes(load(str(policies), checked=False, compiled=False).archive)
+    archive.write_bytes(load_uncompiled(str(policies)).archive)
     with log.open("wb") as stream, serving_into(stream.fileno(), archive) as (url, probes, _):
         assert post(url, json.dumps({"input": PLAN}).encode()).json()["result"]["outcome"] == "pended"
         other = post(url, json.dumps({"input": ROUTE}).encode()).json()

@@ -13,7 +13,7 @@ import pytest
 from tests.running import RunningSidecar
 from therapy_policy import EmbeddedClient
 from tools.sections import with_section
-from tools.soak.__main__ import HEADING, MEMORY_PAGE, PAGE
+from tools.soak.__main__ import HEADING, PAGE
 from tools.soak.callers import Callers, Question, questions_of
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -28,7 +28,7 @@ def questions() -> list[Question]:
 def test_under_load_and_faults_each_request_ends_as_it_must(tmp_path: Path) -> None:
     measured = tmp_path / "soak.json"
     soak = [sys.executable, "-m", "tools.soak", "--short", "--json", str(measured)]
-    pages = PAGE.read_bytes(), MEMORY_PAGE.read_bytes()
+    page = PAGE.read_bytes()
     done = subprocess.run(soak, cwd=ROOT, capture_output=True, text=True, timeout=500)
     assert done.returncode == 0, done.stdout + done.stderr
     result = json.loads(measured.read_text())
@@ -39,10 +39,7 @@ def test_under_load_and_faults_each_request_ends_as_it_must(tmp_path: Path) -> N
         assert ends[name].keys() > {"decided"}, ends
     (stages,) = result["rounds"]
     assert stages["twice the most"]["refused"] > 0
-    none, *loads = result["memory"]
-    assert 50e6 < none["of_opa"] < none["bytes"]  # OPA and what is beside it
-    assert all(load["bytes"] > none["bytes"] for load in loads)
-    assert (PAGE.read_bytes(), MEMORY_PAGE.read_bytes()) == pages
+    assert PAGE.read_bytes() == page
 
 
 def test_it_notices_a_wrong_decision(sidecar: RunningSidecar, questions: list[Question]) -> None:

@@ -10,13 +10,11 @@ import json
 import subprocess
 import time
 from collections import Counter
-from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from math import inf
 from pathlib import Path
 from statistics import quantiles
-from typing import Any
 
 from tools.soak.callers import Question, as_json
 from tools.soak.cores import on_the_last_core
@@ -66,53 +64,29 @@ def attack(
     rate: float | None = None,
 ) -> Stage:
     """Send requests for some seconds, at `rate` or, without one, over some `connections`; check every answer."""
-    targets = [
-        # The fragment is not sent. It tells later which request an answer belongs to.
-        (f"{sidecar.url}/v1/data/therapy/decision#{number}", json.dumps({"input": question.request}).encode())
-        for number, question in enumerate(questions)
-    ]
-    results = send(vegeta, targets, scratch, seconds, connections=connections, rate=rate)
-    stage = checked(vegeta, results, Stage(name, rate), questions)
-    if missing := not_logged(sidecar, stage.decision_ids):
-        stage.problems["a decision that is not in the log"] = missing
-    return stage
-
-
-def send(
-    vegeta: Path,
-    targets: Sequence[tuple[str, bytes]],
-    scratch: Path,
-    seconds: float,
-    *,
-    connections: int = 0,
-    rate: float | None = None,
-) -> Path:
-    """Send bodies to their URLs in turn, as `attack` does; return the file of vegeta's results."""
-    listed, results = scratch / "targets.json", scratch / "results.bin"
-    with listed.open("w", encoding="utf-8") as file:
-        for url, body in targets:
+    targets, results = scratch / "targets.json", scratch / "results.bin"
+    with targets.open("w", encoding="utf-8") as file:
+        for number, question in enumerate(questions):
+            body = json.dumps({"input": question.request}).encode()
             target = {
                 "method": "POST",
-                "url": url,
+                # The fragment is not sent. It tells later which request an answer belongs to.
+                "url": f"{sidecar.url}/v1/data/therapy/decision#{number}",
                 "header": {"Content-Type": ["application/json"]},
                 "body": base64.b64encode(body).decode(),
             }
             file.write(json.dumps(target) + "\n")
-    command = [str(vegeta), "attack", "-format=json", f"-targets={listed}", f"-output={results}"]
+    command = [str(vegeta), "attack", "-format=json", f"-targets={targets}", f"-output={results}"]
     command += [f"-duration={seconds:g}s", f"-timeout={DEADLINE_SECONDS:g}s", "-redirects=-1"]
     if rate is None:
         command += ["-rate=0", f"-max-workers={connections}", f"-workers={connections}", f"-connections={connections}"]
     else:
         command += [f"-rate={rate:.0f}/1s"]
     subprocess.run(command, check=True, preexec_fn=on_the_last_core)
-    return results
-
-
-def read_results(vegeta: Path, results: Path) -> Iterator[dict[str, Any]]:
-    """Read a file of vegeta's results."""
-    with subprocess.Popen([str(vegeta), "encode", "--to=json", str(results)], stdout=subprocess.PIPE) as encoded:
-        assert encoded.stdout
-        yield from map(json.loads, encoded.stdout)
+    stage = checked(vegeta, results, Stage(name, rate), questions)
+    if missing := not_logged(sidecar, stage.decision_ids):
+        stage.problems["a decision that is not in the log"] = missing
+    return stage
 
 
 def not_logged(sidecar: Sidecar, decision_ids: set[str]) -> int:
@@ -128,22 +102,25 @@ def not_logged(sidecar: Sidecar, decision_ids: set[str]) -> int:
 def checked(vegeta: Path, results: Path, stage: Stage, questions: list[Question]) -> Stage:
     """Check every answer in a file of vegeta's results."""
     begun, ended = [], []
-    for result in read_results(vegeta, results):
-        latency = result["latency"] / 1e9
-        begun.append(datetime.fromisoformat(result["timestamp"]).timestamp())
-        ended.append(begun[-1] + latency)
-        headers = {name.lower() for name in result["headers"] or {}}
-        if result["code"] == 200:
-            answer = json.loads(base64.b64decode(result["body"]))
-            question = questions[int(result["url"].rpartition("#")[2])]
-            if as_json(answer["result"]) == question.decision:
-                stage.decided.append(latency)
-                stage.decision_ids.add(answer["decision_id"])
+    with subprocess.Popen([str(vegeta), "encode", "--to=json", str(results)], stdout=subprocess.PIPE) as encoded:
+        assert encoded.stdout
+        for line in encoded.stdout:
+            result = json.loads(line)
+            latency = result["latency"] / 1e9
+            begun.append(datetime.fromisoformat(result["timestamp"]).timestamp())
+            ended.append(begun[-1] + latency)
+            headers = {name.lower() for name in result["headers"] or {}}
+            if result["code"] == 200:
+                answer = json.loads(base64.b64decode(result["body"]))
+                question = questions[int(result["url"].rpartition("#")[2])]
+                if as_json(answer["result"]) == question.decision:
+                    stage.decided.append(latency)
+                    stage.decision_ids.add(answer["decision_id"])
+                else:
+                    stage.problems["a wrong decision"] += 1
+            elif result["code"] == 503 and "retry-after" in headers:
+                stage.refused.append(latency)
             else:
-                stage.problems["a wrong decision"] += 1
-        elif result["code"] == 503 and "retry-after" in headers:
-            stage.refused.append(latency)
-        else:
-            stage.problems[f"HTTP {result['code']}: {result['error'].rpartition(': ')[2][:80]}"] += 1
+                stage.problems[f"HTTP {result['code']}: {result['error'].rpartition(': ')[2][:80]}"] += 1
     stage.seconds = max(ended) - min(begun)
     return stage

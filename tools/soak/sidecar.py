@@ -42,7 +42,6 @@ class Sidecar:
         self.log = scratch / f"{name}.log"
         self.command = [sys.executable, "-m", "therapy_policy.cli"]
         self.bundle: Path | None = None  # the packaged one
-        self.begin: Callable[[], None] | None = on_the_sidecars_cores  # what its process begins with
         self._read_bytes = 0  # of the log
         self._port, self._probes = free_port(), free_port()
         self.url = f"http://127.0.0.1:{self._port}"
@@ -60,7 +59,7 @@ class Sidecar:
                 stdout=log,
                 stderr=log,
                 env=os.environ | {"NGINX": str(nginx_for_tests())},
-                preexec_fn=self.begin,
+                preexec_fn=on_the_sidecars_cores,
             )
         wait_until(lambda: self._process_ended() or self.ready())
         if self._process_ended():
@@ -80,17 +79,11 @@ class Sidecar:
         wait_until(lambda: not self._listens())
 
     def signal_opa(self, number: signal.Signals) -> None:
-        (opa,) = (process for process in self.processes() if Path(f"/proc/{process}/comm").read_text() == "opa\n")
-        os.kill(opa, number)
-
-    def processes(self) -> list[int]:
-        """List `serve` and all processes below it."""
         assert self._process
-        found = [self._process.pid]
-        for process in found:  # which grows meanwhile
-            with contextlib.suppress(OSError):  # it has ended
-                found += map(int, Path(f"/proc/{process}/task/{process}/children").read_text().split())
-        return found
+        pid = self._process.pid
+        children = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
+        (opa,) = (child for child in children if Path(f"/proc/{child}/comm").read_text() == "opa\n")
+        os.kill(int(opa), number)
 
     def close(self) -> None:
         if not self._process_ended():

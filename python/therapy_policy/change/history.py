@@ -14,7 +14,7 @@ from rich.table import Table
 
 from therapy_policy.change.diff import FOUND_BY
 from therapy_policy.errors import FileNotUsable
-from therapy_policy.policy.bundles import check, load
+from therapy_policy.policy.bundles import check, load_uncompiled
 from therapy_policy.policy.parameters import day_before
 from therapy_policy.policy.releases import Release, commits_of, releases_of
 from therapy_policy.policy.sign_offs import points_of, sign_offs_of_release, summary_lines
@@ -109,7 +109,7 @@ def state_now(policies: Path) -> Iterator[str]:
         yield "The policy here cannot be used. Run `therapy-policy check`."
         return
     root = policies.resolve().parent
-    bundle = load(str(policies), checked=False, compiled=False)
+    bundle = load_uncompiled(str(policies))
     newest = releases_of(root)[-1:]
     if newest and newest[0].text_digest == bundle.digest_of_everything:
         yield f"The policy here is release {bundle.version}."

@@ -14,7 +14,6 @@ from __future__ import annotations
 import os
 import threading
 from collections.abc import Callable
-from functools import lru_cache
 from queue import Empty, SimpleQueue
 from typing import Any, Generic, NamedTuple, TypeVar, cast
 
@@ -41,8 +40,8 @@ WAIT_SECONDS = 30.0  # for an instance of the policy, while other threads use al
 class EmbeddedClient(Client):
     """Decides in this process, without a server.
 
-    The first client of a process takes about 0.5 s, because the policy is compiled: create one and share it between
-    threads. As many threads as there are processors decide at the same time; the others wait their turn, for at most
+    Creating a client takes about 0.5 s, because the policy is compiled: create one and share it between threads. As
+    many threads as there are processors decide at the same time; the others wait their turn, for at most
     `WAIT_SECONDS`. A client also works in processes that are forked after it was created.
 
     `wasm` and `data` (JSON) replace the compiled policy and its data that this package ships. `checked` is False only
@@ -201,24 +200,12 @@ class _Process:
 
 
 def _compile(code: bytes) -> _Compiled:
-    with opapywasm.runtime._NATIVE_LIFECYCLE_LOCK:  # so that no process is forked in the middle
-        machine_code = _machine_code(code)
-        # Its own, because the SDK counts the time of evaluations with it, for one client.
-        engine = _engine()
-        return _Compiled(engine, wasmtime.Module.deserialize(engine, machine_code))
-
-
-@lru_cache(maxsize=2)  # of the policies that are compared
-def _machine_code(code: bytes) -> bytes:
-    """Compile a policy, which takes most of the time to create a client. It never leaves this process."""
-    return bytes(wasmtime.Module(_engine(), code).serialize())
-
-
-def _engine() -> wasmtime.Engine:
     config = wasmtime.Config()
     config.epoch_interruption = True  # for the SDK's limit on the time of an evaluation
     config.parallel_compilation = False
-    return wasmtime.Engine(config)
+    engine = wasmtime.Engine(config)
+    with opapywasm.runtime._NATIVE_LIFECYCLE_LOCK:  # so that no process is forked in the middle
+        return _Compiled(engine, wasmtime.Module(engine, code))
 
 
 class _Factory(opapywasm.runtime.WasmtimeRuntimeFactory):

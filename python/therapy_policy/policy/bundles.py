@@ -156,11 +156,10 @@ def packaged_bundle() -> Bundle:
     return Bundle("this package", archive.read_bytes(), wasm.read_bytes())
 
 
-def load(name: str, *, checked: bool = True, compiled: bool = True, verification: Verification | None = None) -> Bundle:
+def load(name: str, *, checked: bool = True, verification: Verification | None = None) -> Bundle:
     """Load and compile the bundle that a file, a directory, a release or a git revision names, in a few seconds.
 
-    `checked` is False only for tests of what an unusable policy decides, and to read what no decision depends on.
-    `compiled` is False for a bundle that is only read: it decides nothing, and takes less time to load. With
+    `checked` is False only for tests of what an unusable policy decides, and to read what no decision depends on. With
     `verification`, `name` must be a bundle file that is signed.
 
     Raises `BundleNotUsable` if it does not exist or does not compile, `BundleNotVerified` if it is not signed as
@@ -175,9 +174,9 @@ def load(name: str, *, checked: bool = True, compiled: bool = True, verification
     if verification is not None:
         if not path.is_file():
             raise BundleNotVerified(f"{name} is not a bundle file. Only a bundle file can have a signature to verify.")
-        return load_signed(name, path.read_bytes(), verification, compiled=compiled)
+        return load_signed(name, path.read_bytes(), verification)
     if path.is_dir():
-        return _load_directory(name, policies_in(path), checked=checked, compiled=compiled)
+        return _load_directory(name, policies_in(path), checked=checked)
     if path.is_file():
         if is_signed(name, path.read_bytes()):
             raise BundleNotVerified(
@@ -185,7 +184,7 @@ def load(name: str, *, checked: bool = True, compiled: bool = True, verification
                 "the policy that it was made from."
             )
         with tempfile.TemporaryDirectory() as scratch:
-            bundle = _load_archive(name, path.resolve(), Path(scratch), compiled=compiled)
+            bundle = _load_archive(name, path.resolve(), Path(scratch))
         if checked and (findings := check_bundle(bundle)):
             raise PolicyNotUsable(name, findings)
         return bundle
@@ -193,7 +192,7 @@ def load(name: str, *, checked: bool = True, compiled: bool = True, verification
     if root and is_version(name) and (record := root / FOLDER / f"{name}.yaml").is_file():
         return load_release(read_release(record), root)
     with _checkout(name) as policies:
-        return _load_directory(name, policies, checked=checked, compiled=compiled, shown=f"{name}:policies")
+        return _load_directory(name, policies, checked=checked, shown=f"{name}:policies")
 
 
 def load_signed(name: str, archive: bytes, verification: Verification, *, compiled: bool = True) -> Bundle:
@@ -256,6 +255,17 @@ def system_pages(policy: Bundle) -> dict[str, list[str]]:
     return {file: without_comments(policy.texts[file]) for file in pages}
 
 
+def load_uncompiled(name: str) -> Bundle:
+    """Load a directory of policies that `check` has passed, without the compiled policy, which takes longer.
+
+    Raises `BundleNotUsable` if it does not compile, `OpaNotAvailable` if OPA is unavailable.
+    """
+    with tempfile.TemporaryDirectory() as scratch:
+        archive = Path(scratch) / "bundle.tar.gz"
+        build(".", policies_in(Path(name)), archive, name=name)
+        return Bundle(name, archive.read_bytes(), b"")
+
+
 def policies_in(path: Path) -> Path:
     """Return the directory of policies that a directory contains, or the directory itself."""
     return path / "policies" if (path / "policies").is_dir() else path
@@ -315,9 +325,7 @@ def build(source: Path | str, where: Path, output: Path, *options: str, name: st
         run_opa(*command, *options, "--output", output, source, where=where, name=name)
 
 
-def _load_directory(
-    name: str, policies: Path, *, checked: bool, compiled: bool = True, shown: str | None = None
-) -> Bundle:
+def _load_directory(name: str, policies: Path, *, checked: bool, shown: str | None = None) -> Bundle:
     if not (policies / "therapy").is_dir():
         raise BundleNotUsable(
             f"{name} has no directory `therapy` of policies. Give the directory `policies` that contains it."
@@ -327,7 +335,7 @@ def _load_directory(
     with tempfile.TemporaryDirectory() as scratch:
         archive = Path(scratch) / "bundle.tar.gz"
         build(".", policies, archive, name=name)
-        return _load_archive(name, archive, Path(scratch), compiled=compiled)
+        return _load_archive(name, archive, Path(scratch))
 
 
 def _rebuilt(name: str, files: Mapping[str, bytes], *options: str) -> bytes:

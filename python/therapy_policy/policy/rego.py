@@ -349,14 +349,14 @@ def fields_of(node: Node) -> list[tuple[str, Node]]:
 
 def _nodes(node: Node) -> Iterator[dict[str, Any]]:
     """Every object in a part of a tree, outer before inner."""
-    left = [node]  # the next one last
-    while left:
-        each = left.pop()
-        if isinstance(each, list):
-            left += reversed(each)
-        elif isinstance(each, dict):
-            yield each
-            left += [value for name, value in reversed(each.items()) if name != "location"]
+    if isinstance(node, list):
+        for each in node:
+            yield from _nodes(each)
+    elif isinstance(node, dict):
+        yield node
+        for name, each in node.items():
+            if name != "location":
+                yield from _nodes(each)
 
 
 def _references(node: Node) -> Iterator[DataPath]:
@@ -366,7 +366,7 @@ def _references(node: Node) -> Iterator[DataPath]:
             yield (first["value"], *_constants(rest))
 
 
-@cache  # two policies that are compared share most pages
+@cache
 def _page(file: str, text: str) -> Page:
     tree = syntax_tree(text)
     package = _constants(tree["package"]["path"][1:])
