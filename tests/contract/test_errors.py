@@ -53,5 +53,5 @@ def test_no_other_module_defines_an_exception_that_a_caller_may_meet() -> None:
         for base in node.bases
         if isinstance(base, ast.Name) and (base.id in EXCEPTIONS or base.id.endswith(("Error", "Exception")))
     }
-    # No caller meets these: after the first, `toolchain` tries the next way to fetch; the second becomes an HTTP answer.
+    # No caller meets these: `toolchain` tries the next way to fetch, and the service answers over HTTP.
     assert defined == {"toolchain/fetching.py: Unusable", "interop/http_service.py: _Fault"}
