@@ -141,6 +141,14 @@ def test_without_the_answers_of_a_provider_a_referral_pends_and_asks_for_documen
     assert request["requester"] == {"reference": f"{BASE}/Organization/plan"}
 
 
+def test_a_relative_reference_is_relative_to_the_server_of_the_claim(ask: Ask) -> None:
+    bundle = referral()
+    (information,) = claim_of(bundle)["supportingInfo"]
+    information["valueReference"]["reference"] = "QuestionnaireResponse/1"
+    assert "id" not in resource_of(bundle, "QuestionnaireResponse")
+    assert response_in(ask(bundle))["item"] == response_in(ask(referral()))["item"]
+
+
 def test_answers_that_the_claim_does_not_refer_to_do_not_count(ask: Ask) -> None:
     asked = referral()
     del claim_of(asked)["supportingInfo"]

@@ -46,7 +46,11 @@ class RequestBundle:
     def target(self, reference: Element) -> Resource:
         """Return the resource that a Reference refers to, as `find` does."""
         url = reference.required_text("reference").partition("/_history/")[0]
-        found = [each for each in self.resources if url in (each.full_url, each.relative)]
+        # FHIR: a relative reference is relative to the server of the Claim, as its fullUrl says.
+        server = self.claim_url.rpartition("Claim/")[0]
+        found = [
+            each for each in self.resources if url in (each.full_url, each.relative) or each.full_url == server + url
+        ]
         if len(found) != 1:
             what = "refers to more than one resource" if found else "refers to a resource that is not in the Bundle"
             reference.refuse("not-found", "reference", what)
