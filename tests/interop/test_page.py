@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import subprocess
 import sys
@@ -29,13 +30,14 @@ def test_the_commands_print_what_is_shown(tmp_path: Path) -> None:
     (tmp_path / "received.csv").write_text(csv, encoding="utf-8")
     (script,) = re.findall(r"^```sh\n(.*?)^```", PAGE, re.MULTILINE | re.DOTALL)
     (tmp_path / "submit.sh").write_text(script.replace("8383", str(free_port())), encoding="utf-8")
-    ours = f'therapy-policy() {{ "{sys.executable}" -m therapy_policy "$@"; }}; export -f therapy-policy; '
+    # The script ends the service by its process ID, which is that of the command, not of a shell function.
+    path = f"{Path(sys.executable).parent}:{os.environ['PATH']}"
     assert len(commands()) == 10
     for command, output in commands():
         done = subprocess.run(
-            ["bash", "-c", ours + command],
+            ["bash", "-c", command],
             cwd=tmp_path,
-            env=environment(),
+            env=environment(PATH=path),
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,
