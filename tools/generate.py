@@ -17,7 +17,6 @@ import re
 import shutil
 import subprocess
 import sys
-import tarfile
 import tempfile
 from pathlib import Path
 from typing import Any
@@ -25,6 +24,7 @@ from urllib.parse import quote
 
 import yaml
 
+from therapy_policy.policy.archives import files_in
 from therapy_policy.policy.bundles import Bundle, build
 from therapy_policy.policy.check import ceiling_for_rules, check_directory
 from therapy_policy.toolchain.node import find_node, installed
@@ -246,19 +246,21 @@ def glossary(root: Path) -> Path:
 
 
 def bundles(root: Path) -> list[Path]:
-    """The bundle for the sidecar, and the policy compiled for the embedded engine, as data of the Python package."""
+    """The bundle, and what decides by it in the sidecar and in the embedded engine, as data of the Python package."""
     package = Path("python/therapy_policy/policy/packaged")
     (root / package).mkdir(parents=True)
-    compiled = root / "compiled.tar.gz"
     build(".", root / "policies", root / package / "bundle.tar.gz")
-    build(".", root / "policies", compiled, "--target", "wasm")
-    with tarfile.open(compiled) as archive:
-        for name in ("policy.wasm", "data.json"):
-            member = archive.extractfile(f"/{name}")
-            assert member is not None
-            (root / package / name).write_bytes(member.read())
-    shutil.copyfile(root / "schemas/request.json", root / package / "request.schema.json")
-    return [package / name for name in ("bundle.tar.gz", "policy.wasm", "data.json", "request.schema.json")]
+    build(".", root / "policies", root / "compiled.tar.gz", "--target", "wasm")
+    compiled = files_in((root / "compiled.tar.gz").read_bytes())
+    made = {
+        "sidecar.tar.gz": Bundle("policies", (root / package / "bundle.tar.gz").read_bytes(), b"").archive_for_opa(),
+        "policy.wasm": compiled["policy.wasm"],
+        "data.json": compiled["data.json"],
+        "request.schema.json": (root / "schemas/request.json").read_bytes(),
+    }
+    for name, content in made.items():
+        (root / package / name).write_bytes(content)
+    return [package / name for name in ("bundle.tar.gz", *made)]
 
 
 def check_files(root: Path) -> list[Path]:

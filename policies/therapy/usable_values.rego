@@ -1,9 +1,8 @@
 # METADATA
 # title: Values that can be used
 # description: What of the policy's own data a rule may use. A value that is missing, misspelled or out of range is left
-#   out here, and the rules that need it pend the request. Nothing on this page depends on a request, so it is evaluated
-#   once, when the policy is compiled, and not with each decision.
-# entrypoint: true
+#   out here, and the rules that need it pend the request. No rule here may read the request, because the sidecar's OPA
+#   gets this page already evaluated.
 package therapy.usable_values
 
 import data.therapy.lib.calendar
@@ -26,7 +25,7 @@ version := text if {
 
 # METADATA
 # title: The reason codes whose entry in the register can be used
-reason_codes contains code if {
+reason_codes[code] := true if {
 	some code, _ in data.therapy.register.reason_codes
 	reason.is_registered(code)
 }

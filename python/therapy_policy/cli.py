@@ -1351,7 +1351,7 @@ def serve(
             check_system_policies(policy)
             with tempfile.TemporaryDirectory() as scratch:
                 archive = Path(scratch) / "bundle.tar.gz"
-                archive.write_bytes(policy.archive_with_revision())
+                archive.write_bytes(policy.archive_for_opa())
                 return run(revision=policy.revision, archive=archive)
     except Stopped:
         return DECIDED
@@ -1392,7 +1392,7 @@ def _bundle_source(
     def accept(name: str, content: bytes, least: str | None) -> Accepted:
         policy = load_signed(name, content, verification.at_least(least), compiled=False)
         check_system_policies(policy)
-        return Accepted(policy.archive_with_revision(), policy.revision, policy.version)
+        return Accepted(policy.archive_for_opa(), policy.revision, policy.version)
 
     return BundleSource(BundleServer(url, ca, certificate, key, token), accept, store, poll_seconds)
 

@@ -205,7 +205,7 @@ def test_every_bundle_can_have_its_revision_in_the_log() -> None:
     without = {path: files[path] for path in files if path != ".manifest"}
     for each in (without, without | {".manifest": b'{"roots": ["therapy", "system"], "revision": "9.9.9"}'}):
         bundle = Bundle("b", archive_of(each), b"")
-        manifest = json.loads(files_in(bundle.archive_with_revision())[".manifest"])
+        manifest = json.loads(files_in(bundle.archive_for_opa())[".manifest"])
         assert manifest["revision"] == bundle.revision == packaged_bundle().revision
 
 

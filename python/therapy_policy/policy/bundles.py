@@ -3,6 +3,9 @@
 A name is a bundle file (.tar.gz), a directory of policies (or one that contains `policies/`), the version of a
 release, or a revision of the current git repository. `opa build` compiles what is not compiled yet, and allows only
 deterministic capabilities: nothing that depends on the network, a clock or chance.
+
+A bundle has the pages as people wrote them, for everyone who reads, compares or signs it. Only what `serve` gives to
+OPA has the page of usable values evaluated, which depends on the policy's data alone.
 """
 
 from __future__ import annotations
@@ -43,6 +46,8 @@ from therapy_policy.policy.releases import FOLDER, Release, commits_of, is_versi
 from therapy_policy.policy.signatures import ALGORITHMS, Verification, is_signed, read_key, verified_files
 
 ENTRY_POINTS = ("therapy/decision", "therapy/decisions")
+# The page that `archive_for_opa` evaluates; policies before 2.1.0 do not have it.
+USABLE_VALUES = "therapy/usable_values.rego"
 
 # SHA-256 of the policies for the sidecar itself that `serve` runs, by the version of the policy that brought them. With
 # all of them a sidecar opens and logs the same. The last one is that of this package.
@@ -104,14 +109,20 @@ class Bundle:
         """
         return read_rego(self.texts)
 
-    def archive_with_revision(self) -> bytes:
-        """Return the bundle file with `revision` in its manifest, which puts it into each entry of a decision log.
+    def archive_for_opa(self) -> bytes:
+        """Return the bundle file from which OPA decides.
+
+        Its manifest has `revision`, which puts it into each entry of a decision log. The page of usable values is
+        evaluated: data with its result take its place.
 
         Raises `BundleNotUsable` and `OpaNotAvailable`.
         """
-        if json.loads(self._files.get(".manifest", "{}")).get("revision") == self.revision:
-            return self.archive
-        return _rebuilt(self.name, self._files, "--revision", self.revision)
+        files = dict(self._files)
+        if files.pop(USABLE_VALUES, None):
+            with unpacked(self._files) as directory:
+                query = ("eval", "--bundle", ".", "--format", "raw", "data.therapy.usable_values")
+                files["therapy/usable_values/data.json"] = run_opa(*query, where=directory, name=self.name)
+        return _rebuilt(self.name, files, "--revision", self.revision)
 
     def signed(self, key: Path, key_id: str, scope: str | None = None) -> bytes:
         """Return the bundle file with a signature by a private key, which is a file in PEM format (RSA or P-256).
@@ -348,6 +359,11 @@ def _load_archive(name: str, archive: Path, scratch: Path, *, compiled: bool = T
         raise BundleNotUsable(
             f"{name} is a bundle of another policy: it has no version of this one. Give a bundle of this policy."
         ) from None
+    if "usable_values" in bundle.data["therapy"]:
+        raise BundleNotUsable(
+            f"{name} was made for the sidecar alone, and does not decide by the numbers that a person reads in it. "
+            "Give the bundle that it was made from."
+        )
     return bundle
 
 
