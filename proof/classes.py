@@ -15,13 +15,14 @@ import os
 import random
 import sys
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import cache
 from importlib import metadata
 from pathlib import Path
 from typing import Any
 
+from proof import answers as proof_of_answers
 from proof import classes_report, comparison, oracle
 from proof.comparison import Decision
 from proof.request_types import REQUEST_TYPES
@@ -37,6 +38,8 @@ from therapy_policy.classes.enumeration import (
     workers,
 )
 from therapy_policy.classes.model import RequestClass, RequestType
+from therapy_policy.client.decision import Answered
+from therapy_policy.errors import TherapyPolicyError
 from therapy_policy.policy.bundles import packaged_bundle
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -52,6 +55,7 @@ PROBLEMS = {
     "differences": "decided differently by the oracle",
     "inconsistent": "inconsistent within the class",
     "not_combined": "not the combination of their parts",
+    "answers": "with a wrong standard answer",
 }
 
 
@@ -96,11 +100,14 @@ def tally_of(piece: Piece) -> Tally:
         every = stride(block.size)
     smallest = [kind.write(cls) for cls in classes]
     others = [kind.write(cls, choose) for cls in classes]
-    decisions, other_decisions = decide_each(engine(), smallest), decide_each(engine(), others)
-    for number, cls, request, decision, other in zip(
-        piece.numbers, classes, smallest, decisions, other_decisions, strict=True
+    answers, other_decisions = answer_each(smallest), decide_each(engine(), others)
+    for number, cls, request, answered, other in zip(
+        piece.numbers, classes, smallest, answers, other_decisions, strict=True
     ):
+        decision = answered and answered["decision"]
         problems_found = dict(problems(kind, cls, request, decision, other))
+        if answered and (wrong := list(proof_of_answers.problems(request, answered["decision"], answered["answer"]))):
+            problems_found["answers"] = "; ".join(wrong)
         tally.counts.update(problems_found.keys())
         tally.examples += [
             f"{kind.name}: {PROBLEMS[name]}: {sentence}: {json.dumps(request)}"
@@ -115,6 +122,21 @@ def tally_of(piece: Piece) -> Tally:
             tally.counts["random"] += 1
     tally.examples = tally.examples[:EXAMPLES]
     return tally
+
+
+def answer_each(requests: Sequence[Request]) -> Sequence[Answered | None]:
+    """The decision on each request with its answer, or None where the engine returns none."""
+    try:
+        return engine().answers(requests)
+    except TherapyPolicyError:
+        return [answer_one(request) for request in requests]
+
+
+def answer_one(request: Request) -> Answered | None:
+    try:
+        return engine().answer(request)
+    except TherapyPolicyError:
+        return None
 
 
 def problems(

@@ -95,8 +95,10 @@ def expected_outcome(decision: Decision) -> str:
         return "pended"
     if decision["request_type"] == "referral_route":
         return "routed"
-    over_limit = any(reason["code"] == "PT_UNITS_OVER_VISIT_LIMIT" for reason in decision["reasons"])
-    if over_limit:
+    codes = {reason["code"] for reason in decision["reasons"]}
+    if "PT_REFERRAL_VISIT_LIMIT" in codes:
+        return "partially_authorized"
+    if "PT_UNITS_OVER_VISIT_LIMIT" in codes:
         return "partially_authorized" if decision["authorized"]["units"] else "denied"
     if lines and any(line["status"] != "authorized" for line in lines):
         return "partially_authorized" if any(line["units_authorized"] for line in lines) else "pended"

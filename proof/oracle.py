@@ -230,7 +230,11 @@ SHAPES: dict[str, Check] = {
     ),
     "pt_referral": request_shape(
         {"referral_date": date, "specialty": SPECIALTY, "condition": CONDITION},
-        {"expected_improvement": record({}, dict.fromkeys(IMPROVEMENT_ASPECTS, flag)), "island": ISLAND},
+        {
+            "expected_improvement": record({}, dict.fromkeys(IMPROVEMENT_ASPECTS, flag)),
+            "island": ISLAND,
+            "requested_visits": whole(1, 999),
+        },
     ),
     "pt_treatment_plan": request_shape({"service_date": date, "specialty": SPECIALTY}, {"plan_of_care": PLAN_OF_CARE}),
     "pt_visit": request_shape(
@@ -340,6 +344,7 @@ REASONS: dict[str, Row] = {
     "PT_IMPROVEMENT_UNDOCUMENTED": Row("pend", ("PT-7",)),
     "PT_ACUTE_EVENT_NOT_LISTED": Row("info", ("PT-4",), "INT-4"),
     "PT_TIER_NOT_NAMED": Row("info", ("PT-3",), "INT-5"),
+    "PT_REFERRAL_VISIT_LIMIT": Row("deny", (), "INT-21", whole_request=False),  # the tier's clause
     "PT_PLAN_OF_CARE_INCOMPLETE": Row("pend", ("PT-8",)),
     "PT_PLAN_OF_CARE_MISSING": Row("pend", ("PT-8",)),
     "PT_EVALUATION_VISIT_LIMIT": Row("deny"),  # the tier's clause
@@ -553,6 +558,20 @@ def pt_referral(request: dict[str, Any], policy: PolicyInForce) -> Iterator[Reas
             yield reason("PT_IMPROVEMENT_UNDOCUMENTED", "expected_improvement", aspect)
         elif not expected[aspect]:
             yield reason("PT_IMPROVEMENT_NOT_EXPECTED", "expected_improvement", aspect)
+    if not out_of_scope(request, policy):
+        tier = tier_of_referral(request, policy)
+        if request.get("requested_visits", 0) > sum(visits_that_start(request, tier, policy)):
+            yield reason("PT_REFERRAL_VISIT_LIMIT", "requested_visits", clause=TIER_CLAUSE[tier])
+
+
+def tier_of_referral(referral: dict[str, Any], policy: PolicyInForce) -> str:
+    return "acute" if has_acute_category(referral, policy) and has_listed_event(referral, policy) else "nonacute"
+
+
+def visits_that_start(request: dict[str, Any], tier: str, policy: PolicyInForce) -> tuple[int, int]:
+    """The evaluation and the treatment visits of a tier."""
+    initial = visits_of_tier(request, tier, policy)
+    return initial["evaluation"], initial["treatment"]
 
 
 def pt_treatment_plan(request: dict[str, Any], policy: PolicyInForce) -> Iterator[Reason]:
@@ -764,15 +783,16 @@ def decide(request: object, policy: PolicyInForce = POLICY) -> dict[str, Any]:
             **more,
         )
     if kind == "pt_referral":
-        tier = "acute" if has_acute_category(valid, policy) and has_listed_event(valid, policy) else "nonacute"
-        initial = visits_of_tier(valid, tier, policy)
+        tier = tier_of_referral(valid, policy)
+        evaluation_visits, treatment_visits = visits_that_start(valid, tier, policy)
+        asks_no_more = valid.get("requested_visits", 0) <= evaluation_visits + treatment_visits
         return decision(
             request,
-            "authorized",
+            "authorized" if asks_no_more else "partially_authorized",
             reasons,
             under={TIER_CLAUSE[tier], UNITS_CLAUSE},
-            evaluation_visits=initial["evaluation"],
-            treatment_visits=initial["treatment"],
+            evaluation_visits=evaluation_visits,
+            treatment_visits=treatment_visits,
             most=most,
             **more,
         )

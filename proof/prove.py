@@ -148,6 +148,7 @@ def summarize() -> tuple[str, bool]:
         and not classes["differences"]
         and not classes["inconsistent"]
         and not classes["not_combined"]
+        and not classes["answers"]
         and mutants["whole"]
         and not mutants["surviving"]
     )
@@ -170,6 +171,7 @@ def summarize() -> tuple[str, bool]:
         f"| classes contradictory | {classes['contradictory']:,} |",
         f"| classes decided differently by the oracle | {classes['differences']:,} |",
         f"| classes inconsistent within themselves | {classes['inconsistent']:,} |",
+        f"| classes with a wrong standard answer | {classes['answers']:,} |",
         f"| **mutants run** | {day_of(ROOT / 'build/mutants.jsonl')} |",
         f"| mutants | {made['made']:,} |",
         f"| mutants that the compiler rejects | {made['stillborn']:,} |",

@@ -189,6 +189,7 @@ pt_referrals = request(
     ),
     expected_improvement=maybe(improvements),
     island=mostly(pick(_ABSENT, None), islands, 1),
+    requested_visits=mostly(pick(_ABSENT, None), pick(1, 5, 6, 7, 11, 12, 13, 999), 1),
 )
 
 plan_goals = record(statement=texts, measure=texts, functional_activity=texts, target_date=dates)

@@ -1,16 +1,21 @@
 # METADATA
 # title: What the sidecar opens
-# description: Only the two decision entry points, the probes and the metrics. Nobody can upload a policy, run a query,
-#   or read or write data.
+# description: Only the entry points for decisions and answers, the probes and the metrics. Nobody can upload a policy, run
+#   a query, or read or write data.
 package system.authz
 
 default allow := false
 
 # METADATA
-# title: Callers may request decisions
+# title: Callers may request decisions, also with their standard answers
 allow if {
 	input.method == "POST"
-	input.path in {["v1", "data", "therapy", "decision"], ["v1", "data", "therapy", "decisions"]}
+	input.path in {
+		["v1", "data", "therapy", "decision"],
+		["v1", "data", "therapy", "decisions"],
+		["v1", "data", "therapy", "answer"],
+		["v1", "data", "therapy", "answers"],
+	}
 	_only_parameters({"metrics", "pretty"})
 }
 

@@ -2,7 +2,7 @@
 # title: What the decision log keeps
 # description: An allow-list. Of an evaluated request the log keeps what the rules read. Each free text becomes a token
 #   that shows whether it was present and which texts were the same, never what it said. Of an invalid request the log
-#   keeps only the type. Anything else is left out.
+#   keeps only the type. Anything else is left out. A decision with its standard answer is kept as the decision is.
 package system.log
 
 import data.therapy.lib.text as texts
@@ -20,22 +20,33 @@ mask contains {"op": "upsert", "path": "/input/request_type", "value": input.inp
 
 mask contains {"op": "upsert", "path": "/result/outcome", "value": input.result.outcome} if _result_may_be_kept
 
-_result_may_be_kept if _is_evaluated(input.result)
+mask contains {
+	"op": "upsert", "path": "/result/decision/outcome",
+	"value": input.result.decision.outcome,
+} if _result_may_be_kept
+
+_result_may_be_kept if _is_evaluated(_decision)
 
 _input_may_be_kept if {
 	_result_may_be_kept
 	data.therapy.request.types_without_free_text[input.input.request_type]
 }
 
+# METADATA
+# title: The decision in the result, or the list of results of a batch
+_decision := input.result.decision if {
+	input.result.decision
+} else := input.result
+
 default _kept_input := "left out"
 
-_kept_input := _kept_request(input.input) if _is_evaluated(input.result)
+_kept_input := _kept_request(input.input) if _is_evaluated(_decision)
 
-_kept_input := _kept_of_invalid(input.result) if _is_invalid(input.result)
+_kept_input := _kept_of_invalid(_decision) if _is_invalid(_decision)
 
 _kept_input := {"requests": [kept |
-	some i, decision in input.result
-	kept := _kept_element(i, decision)
+	some i, result in input.result
+	kept := _kept_element(i, _decision_in(result))
 ]} if {
 	is_array(input.result)
 	count(input.result) == count(input.input.requests)
@@ -43,9 +54,13 @@ _kept_input := {"requests": [kept |
 
 default _kept_result := "left out"
 
-_kept_result := _kept_decision(input.result)
+_kept_result := _kept(input.result)
 
-_kept_result := [_kept_decision(decision) | some decision in input.result] if is_array(input.result)
+_kept_result := [_kept(result) | some result in input.result] if is_array(input.result)
+
+_decision_in(result) := result.decision if {
+	result.decision
+} else := result
 
 _is_evaluated(decision) if decision.outcome != "invalid_request"
 
@@ -77,13 +92,34 @@ _token(text, i) := concat(" ", ["text", format_int(i + 1, 10)]) if {
 } else := strings.replace_n({"0": " ", "1": "\t"}, format_int(i + 1, 2))
 
 # METADATA
+# title: What is kept of one result
+_kept(result) := _kept_decision(result) if not result.decision
+
+_kept(result) := {"decision": _kept_decision(result.decision), "answer": _kept_answer(result)}
+
+# METADATA
 # title: What is kept of one decision, which is all of it except field names that no request has
 _kept_decision(decision) := decision if _is_evaluated(decision)
 
-_kept_decision(decision) := object.union(decision, {"request_id": null, "reasons": reasons}) if {
+_kept_decision(decision) := object.union(decision, {
+	"request_id": null,
+	"reasons": _with_known_paths(decision.reasons),
+}) if {
 	_is_invalid(decision)
-	reasons := [object.union(reason, {"path": _known_path(reason.path)}) | some reason in decision.reasons]
 }
+
+# METADATA
+# title: What is kept of one answer, which is the same; the text of an answer on an invalid request is left out
+_kept_answer(result) := result.answer if _is_evaluated(result.decision)
+
+_kept_answer(result) := object.union(result.answer, {
+	"reasons": _with_known_paths(result.answer.reasons),
+	"text": "left out",
+}) if {
+	_is_invalid(result.decision)
+}
+
+_with_known_paths(reasons) := [object.union(reason, {"path": _known_path(reason.path)}) | some reason in reasons]
 
 _known_path(path) := concat("/", [_known_step(step) | some step in split(path, "/")])
 

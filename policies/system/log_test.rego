@@ -25,6 +25,19 @@ refused := {
 	],
 }
 
+# What `therapy/answer` gives on a request that is evaluated, and on one that is not valid.
+answered := {"decision": decided, "answer": {
+	"action": "A4",
+	"reasons": [{"code": "PT_PLAN_OF_CARE_INCOMPLETE", "path": "/plan_of_care/goals/0/measure"}],
+	"text": "A text of the policy.",
+}}
+
+not_answered := {"decision": refused, "answer": {
+	"action": null,
+	"reasons": [{"code": reason.code, "path": reason.path} | some reason in refused.reasons],
+	"text": "It may name the field name of the patient/x.",
+}}
+
 # What the log would hold of an event.
 logged(event) := {
 	"/input": object.get(patches, "/input", event.input),
@@ -102,6 +115,34 @@ test_a_batch_is_kept_request_by_request if {
 	kept["/result"][1].reasons[1].path == "/*"
 }
 
+test_an_answer_is_kept_whole if {
+	kept := logged({"input": plan, "result": answered})
+	kept["/result"] == answered
+	kept["/input"] == logged({"input": plan, "result": decided})["/input"]
+}
+
+test_of_an_answer_on_a_refused_request_known_places_are_kept if {
+	kept := logged({"input": {"anything": "a secret"}, "result": not_answered})
+	kept["/input"] == {"request_type": "pt_treatment_plan"}
+	kept["/result"].decision == logged({"input": {}, "result": refused})["/result"]
+	[reason.path | some reason in kept["/result"].answer.reasons] == [
+		"/plan_of_care/goals/12/measure",
+		"/*", "/*", "",
+	]
+	not contains(json.marshal(kept), "name of the patient")
+	object.keys(kept["/result"].answer) == {"action", "reasons", "text"}
+}
+
+test_a_batch_of_answers_is_kept_request_by_request if {
+	kept := logged({"input": {"requests": [plan, 1]}, "result": [answered, not_answered]})
+	not contains(json.marshal(kept), "secret")
+	not contains(json.marshal(kept), "name of the patient")
+	kept["/input"].requests[0].request_id == "r-1"
+	kept["/input"].requests[1] == {"request_type": "pt_treatment_plan"}
+	kept["/result"][0] == answered
+	kept["/result"][1].answer.reasons[1].path == "/*"
+}
+
 # The same number of requests and decisions is what pairs them.
 test_a_refused_batch_is_left_out if {
 	logged({"input": {"requests": "a secret"}, "result": [refused]})["/input"] == "left out"
@@ -113,6 +154,8 @@ unforeseen := {
 	"no input": {"result": "a secret"},
 	"neither": {},
 	"a number": {"input": 1, "result": 2},
+	"an answer without a decision": {"input": plan, "result": {"answer": {"text": "a secret"}}},
+	"a decision without fields": {"input": plan, "result": {"decision": "a secret", "outcome": "denied"}},
 	"a result that is a text as long as the batch": {"input": {"requests": ["a secret", "a secret"]}, "result": "ab"},
 }
 
@@ -133,6 +176,8 @@ test_input_and_result_of_every_other_event_are_replaced[name] if {
 		"refused, of a type without free texts": {"input": claim, "result": refused},
 		"refused, of no type": {"input": {"request_type": "unknown"}, "result": refused},
 		"a batch": {"input": {"requests": [plan]}, "result": [decided]},
+		"refused, with an answer": {"input": plan, "result": not_answered},
+		"a batch of answers": {"input": {"requests": [plan]}, "result": [answered]},
 	})
 	patches := log.mask with input as event
 	{[patch.op, patch.path] | some patch in patches} == {["upsert", "/input"], ["upsert", "/result"]}
@@ -152,6 +197,14 @@ test_what_is_kept_as_it_was_is_marked if {
 	patches == {
 		{"op": "upsert", "path": "/input/request_type", "value": "pediatric_ot_claim"},
 		{"op": "upsert", "path": "/result/outcome", "value": "denied"},
+	}
+}
+
+test_an_answer_that_is_kept_as_it_was_is_marked if {
+	patches := log.mask with input as {"input": claim, "result": {"decision": {"outcome": "denied"}, "answer": {}}}
+	patches == {
+		{"op": "upsert", "path": "/input/request_type", "value": "pediatric_ot_claim"},
+		{"op": "upsert", "path": "/result/decision/outcome", "value": "denied"},
 	}
 }
 

@@ -1,6 +1,6 @@
 # METADATA
 # title: Therapy coverage decisions
-# description: The two entry points. A request that is not valid gets the outcome invalid_request and is not evaluated.
+# description: The entry points. A request that is not valid gets the outcome invalid_request and is not evaluated.
 #   The page of its type evaluates any other request, and the outcome follows from the reasons that it gives.
 package therapy
 
@@ -15,6 +15,7 @@ import data.therapy.outpatient_pt.visit
 import data.therapy.pediatric_ot.claim
 import data.therapy.referral.route
 import data.therapy.request
+import data.therapy.standard_answer
 import data.therapy.usable_values
 
 # METADATA
@@ -48,6 +49,21 @@ decisions := [one_decision |
 }
 
 _batch_form := {"kind": "list", "least": 0, "most": 1000, "expected": "a list of at most 1,000 requests"}
+
+# METADATA
+# title: The decision on one request, and its answer in the terms of the standard transactions
+# entrypoint: true
+answer := {"decision": decision, "answer": standard_answer.of(decision)}
+
+# METADATA
+# title: The decisions on a list of requests, in order, each with its answer
+# entrypoint: true
+answers := [one_answer |
+	some one_request in input.requests
+	one_answer := answer with input as one_request
+] if {
+	validation.is_valid({"value": input.requests, "form": _batch_form})
+} else := [{"decision": refusal, "answer": standard_answer.of(refusal)} | some refusal in decisions]
 
 # METADATA
 # title: What the page of its type determines for a request

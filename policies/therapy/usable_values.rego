@@ -1,8 +1,8 @@
 # METADATA
 # title: Values that can be used
 # description: What of the policy's own data a rule may use. A value that is missing, misspelled or out of range is left
-#   out here, and the rules that need it pend the request. No rule here may read the request, because the sidecar's OPA
-#   gets this page already evaluated.
+#   out here, and the rules that need it pend the request. Nothing on this page depends on a request, so it is evaluated
+#   once, when the policy is compiled for the sidecar, and not with each decision.
 package therapy.usable_values
 
 import data.therapy.lib.calendar
@@ -28,6 +28,13 @@ version := text if {
 reason_codes[code] := true if {
 	some code, _ in data.therapy.register.reason_codes
 	reason.is_registered(code)
+}
+
+# METADATA
+# title: The standard answers whose entry in the register can be used
+standard_answers[code] := entry if {
+	some code, entry in data.therapy.register.standard_answers
+	usable.standard_answer(entry)
 }
 
 # METADATA

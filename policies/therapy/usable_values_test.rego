@@ -23,10 +23,13 @@ test_each_period_is_used_or_left_out_by_itself[parameter] if {
 	[[period.until, period.value] | some period in periods] == [["2030-01-01", sound], ["2100-01-01", sound]]
 }
 
-test_nothing_else_is_here if {
+test_each_parameter_is_here if {
 	names := {name | some name, _ in usable_values}
-	names == {name_of(parameter) | some parameter, _ in broken.needs} | {"version", "reason_codes"}
+	names == {name_of(parameter) | some parameter, _ in broken.needs} | {"version", "reason_codes", "standard_answers"}
 }
+
+# The sidecar gets the values as JSON, which would turn a set into a list.
+test_no_value_has_a_set if json.unmarshal(json.marshal(usable_values)) == usable_values
 
 test_only_codes_whose_entry_can_be_used if {
 	entry := data.therapy.register.reason_codes.BENEFIT_NOT_COVERED

@@ -191,7 +191,7 @@ def test_pages_read(policies: Path) -> dict[str, set[str]]:
 class CorpusTest:
     """Decides every request of a corpus and compares with the decisions without a mutant, sentences included."""
 
-    QUERY = "[decisions | some batch in input; decisions := data.therapy.decisions with input as batch]"
+    QUERY = "[decisions | some batch in input; decisions := data.therapy.answers with input as batch]"
 
     def __init__(self, workspace: Workspace, corpus: Path) -> None:
         self.corpus = corpus
@@ -201,7 +201,7 @@ class CorpusTest:
         self.before = decisions
 
     def decide(self, workspace: Workspace) -> list[list[dict[str, Any]]] | None:
-        """A list of decisions for each batch; None if OPA stops with an error."""
+        """A list of decisions with their answers for each batch; None if OPA stops with an error."""
         done = workspace.run_opa(*STRICT_EVAL, "--input", self.corpus, self.QUERY, seconds=SECONDS_OF_CORPUS)
         if done.returncode:
             return None
@@ -235,7 +235,7 @@ class SlipTest:
         if after is None:
             return None
         pairs = list(zip(itertools.chain(*self.corpus_test.before), itertools.chain(*after), strict=True))
-        changed = [(old, new) for old, new in pairs if old != new]
+        changed = [(old["decision"], new["decision"]) for old, new in pairs if old["decision"] != new["decision"]]
         if not changed or not all(is_safe(old, new) for old, new in changed):
             return None
         return f"corpus: {len(changed)} of {len(pairs)} decisions grant less, or say that the policy is at fault"

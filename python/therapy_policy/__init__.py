@@ -34,11 +34,12 @@ from therapy_policy.errors import (
 
 if TYPE_CHECKING:
     from therapy_policy.client.async_sidecar import AsyncSidecarClient
-    from therapy_policy.client.decision import Decision
+    from therapy_policy.client.decision import Answered, Decision
     from therapy_policy.client.embedded import EmbeddedClient
     from therapy_policy.client.sidecar import SidecarClient
 
 __all__ = [
+    "Answered",
     "AsyncSidecarClient",
     "BundleNotUsable",
     "BundleNotVerified",
@@ -73,6 +74,7 @@ __all__ = [
 
 # Each engine takes a while to import, and no caller needs both at once.
 _IMPORTED_WHEN_USED = {
+    "Answered": "decision",
     "AsyncSidecarClient": "async_sidecar",
     "Decision": "decision",
     "EmbeddedClient": "embedded",

@@ -14,7 +14,7 @@ from dataclasses import asdict
 from functools import partial
 from importlib import metadata
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeVar
 
 import typer
 
@@ -40,12 +40,14 @@ if TYPE_CHECKING:
 
     from rich.console import Console
 
-    from therapy_policy.client.decision import Client, Decision
+    from therapy_policy.client.decision import Answered, Client, Decision
     from therapy_policy.policy.bundles import Bundle
     from therapy_policy.policy.sign_offs import Point
     from therapy_policy.policy.signatures import Verification
     from therapy_policy.sidecar.front import Front
     from therapy_policy.sidecar.updates import BundleSource
+
+_Result = TypeVar("_Result")
 
 NEXT_STEPS = """\
 Next:
@@ -249,21 +251,43 @@ def _verification(keys: list[str] | None, scope: str | None, at_least_version: s
     return Verification(files, scope, at_least_version)
 
 
+def _verification_of_bundle(
+    bundle: str | None, keys: list[str] | None, scope: str | None, at_least_version: str | None
+) -> Verification | None:
+    verification = _verification(keys, scope, at_least_version)
+    if verification and bundle is None:
+        raise typer.BadParameter("--verification-key needs --bundle")
+    return verification
+
+
 def _records(sign_offs: str | None) -> Path | None:
     if sign_offs is not None and not os.path.isdir(sign_offs):
         raise FileNotUsable(f"{sign_offs} is not a directory. Give --sign-offs the directory with reviewers.yaml.")
     return None if sign_offs is None else Path(sign_offs)
 
 
-def _decision(
-    file: str, sidecar: str | None, bundle: str | None = None, verification: Verification | None = None
-) -> Decision:
+def _ask(
+    file: str,
+    ask: Callable[[Client, bytes], _Result],
+    sidecar: str | None,
+    bundle: str | None = None,
+    verification: Verification | None = None,
+) -> _Result:
+    """Return what an engine answers when it is asked about the request in a file."""
     content = read_request(file, MAX_REQUEST_BYTES)
     with _engine(sidecar, bundle, verification) as client:
         try:
-            return client.decide_text(content)
+            return ask(client, content)
         except RequestError as problem:
             raise _not_a_request(file, problem) from None
+
+
+def _decide(client: Client, text: bytes) -> Decision:
+    return client.decide_text(text)
+
+
+def _answer(client: Client, text: bytes) -> Answered:
+    return client.answer_text(text)
 
 
 def _status_of(decision: Decision) -> int:
@@ -328,12 +352,37 @@ def decide(
 
     Exit status: 0 a decision, 1 an invalid request, 2 a file or usage error, 3 no engine to answer.
     """
-    verification = _verification(verification_key, verification_scope, at_least_version)
-    if verification and bundle is None:
-        raise typer.BadParameter("--verification-key needs --bundle")
-    decision = _decision(file, sidecar, bundle, verification)
+    verification = _verification_of_bundle(bundle, verification_key, verification_scope, at_least_version)
+    decision = _ask(file, _decide, sidecar, bundle, verification)
     _print_json(decision)
     return _status_of(decision)
+
+
+@app.command(epilog="Example: `therapy-policy answer examples/pt_referral.json`")
+def answer(
+    file: RequestFile,
+    sidecar: SidecarUrl = None,
+    bundle: BundleName = None,
+    verification_key: VerificationKeys = None,
+    verification_scope: VerificationScope = None,
+    at_least_version: AtLeastVersion = None,
+) -> int:
+    """Decide one request; print the decision and what to tell the provider in the terms of HIPAA transactions, as JSON.
+
+    `decision` is what `decide` prints. `answer` has the action (A1 authorized, A3 denied, A4 pended, A6 authorized in
+    part, CT handed on, null for an invalid request), why (X12 list 886; per line of a claim, also CARC and RARC), what
+    was asked and granted, which documents are needed, when the authorization ends, and a text for people.
+    `schemas/answer.json` describes each field.
+
+    Which codes a reason gets is in the register `standard_answers` of the policy; a plan puts its own there. Policies
+    before 2.1.0 have none.
+
+    Exit status: 0 an answer, 1 an invalid request, 2 a file or usage error, 3 no engine to answer.
+    """
+    verification = _verification_of_bundle(bundle, verification_key, verification_scope, at_least_version)
+    answered = _ask(file, _answer, sidecar, bundle, verification)
+    _print_json(answered)
+    return _status_of(answered["decision"])
 
 
 @app.command(epilog="Example: `therapy-policy batch examples/claims.jsonl --output decisions.jsonl`")
@@ -488,7 +537,7 @@ def explain(file: RequestFile, sidecar: SidecarUrl = None) -> int:
 
     Exit status: 0 a decision, 1 an invalid request, 2 a file or usage error, 3 no engine to answer.
     """
-    decision = _decision(file, sidecar)
+    decision = _ask(file, _decide, sidecar)
 
     from therapy_policy.explain import explain as print_explanation
 

@@ -32,7 +32,7 @@ DOCUMENTS: Mapping[str, Path] = {
     "parameters": ("parameters",),
     **{
         name: ("register", name)
-        for name in ("reason_codes", "clauses", "interpretations", "episode", "source", "policy")
+        for name in ("reason_codes", "clauses", "interpretations", "standard_answers", "episode", "source", "policy")
     },
 }
 # The records beside the policies.
@@ -43,7 +43,8 @@ INITIAL_VISITS: Path = ("parameters", "outpatient_pt", "initial_visits")
 EFFECTIVE_DATE: Path = ("parameters", "outpatient_pt", "effective_date")
 # This version has the first policy that was checked. Earlier ones can still be compared with it.
 FIRST_CHECKED = (1, 1, 0)
-ADDED_LATER = frozenset({"episode", "source"})
+# The version that brought a document. Policies before it do without.
+ADDED_IN = {"episode": FIRST_CHECKED, "source": FIRST_CHECKED, "standard_answers": (2, 1, 0)}
 RENAMED_LATER = {"bears_on": "applies_to", "rests_on": "visible_in"}
 NAMES_SHOWN = 12
 
@@ -233,7 +234,7 @@ def problems_of(
         document = _at(policy.therapy, path)
         if document is not None:
             shapes += schemas.problems(name, document, path)
-        elif not (policy.is_early and name in ADDED_LATER):
+        elif not is_before(therapy, ADDED_IN.get(name, (0, 0, 0))):
             shapes.append(Problem(path, f"`{name}` is missing."))
     unknown = (
         Problem(("register", name), f"`{name}` is not a known register. {_choice(name, list(DOCUMENTS)[1:])}")
@@ -259,9 +260,14 @@ def problems_of_ceiling(ceiling: Any, schemas: Schemas) -> list[Problem]:
 
 def is_early(therapy: Mapping[str, Any]) -> bool:
     """Whether a policy has a version from before policies were checked."""
-    version = _at(therapy, ("register", "policy", "version"))
-    plain = re.fullmatch(r"(\d+)\.(\d+)\.(\d+)", version) if isinstance(version, str) else None
-    return bool(plain and tuple(map(int, plain.groups())) < FIRST_CHECKED)
+    return is_before(therapy, FIRST_CHECKED)
+
+
+def is_before(therapy: Mapping[str, Any], version: tuple[int, int, int]) -> bool:
+    """Whether a policy has an earlier version than this one."""
+    text = _at(therapy, ("register", "policy", "version"))
+    plain = re.fullmatch(r"(\d+)\.(\d+)\.(\d+)", text) if isinstance(text, str) else None
+    return bool(plain and tuple(map(int, plain.groups())) < version)
 
 
 def _dict(value: Any) -> dict[str, Any]:
@@ -309,6 +315,7 @@ class _Policy:
             yield from self.order(name)
         yield from self.reason_codes()
         yield from self.coverage_of_the_source()
+        yield from self.standard_answers()
         yield from self.episode()
 
     # --- parameters
@@ -491,6 +498,29 @@ class _Policy:
             if codes and code not in codes and not self.is_early:
                 message = f"`{code}` is missing in the register: it keeps a limit of the ceiling (ceiling.yaml)."
                 yield Problem(("register", "reason_codes"), message)
+
+    def standard_answers(self) -> Iterator[Problem]:
+        """Each reason code has an entry, with the codes that its effect calls for."""
+        answers, path = self.register("standard_answers"), ("register", "standard_answers")
+        codes = self.register("reason_codes") if answers else {}
+        for code in answers:
+            if codes and code not in codes:
+                message = f"`{code}` is not in the register `reason_codes`. {_choice(code, codes)}"
+                yield Problem((*path, code), message)
+        for code, entry in codes.items():
+            if code not in answers:
+                yield Problem(path, f"`{code}` is missing: each reason code has an entry.")
+                continue
+            effect, answer = _dict(entry).get("effect"), _dict(answers[code])
+            for name in ("review_reason", "determination"):
+                if (effect in ("deny", "pend")) != (answer.get(name) is not None) and name in answer:
+                    expected = "cannot be null, because" if effect in ("deny", "pend") else "must be null, because"
+                    yield Problem((*path, code, name), f"`{name}` {expected} the effect of the code is {effect}.")
+            if effect != "deny" and answer.get("adjustment") is not None:
+                yield Problem((*path, code, "adjustment"), "`adjustment` must be null, because only a denial has one.")
+            if effect == "deny" and answer.get("claim_status") is not None:
+                message = "`claim_status` must be null, because a denial is final. Write an adjustment."
+                yield Problem((*path, code, "claim_status"), message)
 
     def coverage_of_the_source(self) -> Iterator[Problem]:
         """Every clause that decides is cited, each clause is in a paragraph, each visible interpretation is used."""

@@ -87,8 +87,8 @@ class EngineError(TherapyPolicyError):
     """The engine answered, and the answer is not a decision on the request.
 
     `index` is the position of that request in a list of requests, counted from 0. It is None for a single request, and
-    if the answer as a whole is wrong. `decisions` is None, or has a `Decision` for each request of the list, and None
-    for each that the engine failed to decide; `index` is then the first of these.
+    if the answer as a whole is wrong. `decisions` is None, or has a `Decision` for each request of the list (after
+    `answers`, an `Answered`), and None for each that the engine failed to decide; `index` is then the first of these.
     """
 
     def __init__(self, problem: str, index: int | None = None, decisions: Sequence[Any] | None = None) -> None:

@@ -40,6 +40,7 @@ from therapy_policy.policy.releases import read_release
 
 START = "2099-01-01"  # of the period that is added, later than any worked example
 REASON_CODES = "policies/therapy/register/reason_codes/data.yaml"
+STANDARD_ANSWERS = "policies/therapy/register/standard_answers/data.yaml"
 
 
 @pytest.fixture(scope="module")
@@ -206,14 +207,29 @@ def test_new_wording_is_a_patch_version(released: Path, root: Path) -> None:
     assert change_of(diff(old, new, ["referral_route"], {}, quick=True, as_of=DAY)) == "patch"
 
 
-def test_a_request_form_that_changes_is_a_major_version(released: Path, root: Path) -> None:
+@pytest.mark.parametrize(("most", "change"), [(50, "major"), (120, "minor")], ids=["narrower", "wider"])
+def test_a_request_that_is_no_longer_valid_makes_a_major_version(
+    released: Path, root: Path, most: int, change: str
+) -> None:
     form = '"units_already_authorized": {"kind": "whole_number", "least": 0, "most": '
     file = root / "policies/therapy/request/data.json"
     text = file.read_text(encoding="utf-8")
     assert f"{form}99" in text
-    file.write_text(text.replace(f"{form}99", f"{form}120"), encoding="utf-8")
+    file.write_text(text.replace(f"{form}99", f"{form}{most}"), encoding="utf-8")
     old, new = load(str(released / "policies")), load(str(root / "policies"))
-    assert change_of(diff(old, new, ["pediatric_ot_claim"], {}, quick=True, as_of="1950-01-01")) == "major"
+    assert change_of(diff(old, new, ["pediatric_ot_claim"], {}, quick=True, as_of="1950-01-01")) == change
+
+
+def test_another_standard_answer_is_a_minor_version(released: Path, root: Path) -> None:
+    change_data(root / STANDARD_ANSWERS, lambda answers: answers["DC_ADAPTED"].update(review_reason="25"))
+    old, new = load(str(released / "policies")), load(str(root / "policies"))
+    assert change_of(diff(old, new, ["pt_continuation"], {}, quick=True, as_of="1950-01-01")) == "minor"
+
+
+def test_a_standard_answer_that_was_verified_is_a_patch_version(released: Path, root: Path) -> None:
+    change_data(root / STANDARD_ANSWERS, lambda answers: answers["DC_ADAPTED"].update(verified=True))
+    old, new = load(str(released / "policies")), load(str(root / "policies"))
+    assert change_of(diff(old, new, ["pt_continuation"], {}, quick=True, as_of="1950-01-01")) == "patch"
 
 
 @pytest.mark.parametrize(

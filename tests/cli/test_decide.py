@@ -23,7 +23,19 @@ from therapy_policy import EmbeddedClient
 if TYPE_CHECKING:
     from tests.running import RunningSidecar
 
-COMMANDS = ("decide", "batch", "explain", "validate", "replay", "source-check", "diff", "review", "sign-off", "serve")
+COMMANDS = (
+    "decide",
+    "answer",
+    "batch",
+    "explain",
+    "validate",
+    "replay",
+    "source-check",
+    "diff",
+    "review",
+    "sign-off",
+    "serve",
+)
 PRIVATE = "Keanu-has-a-rare-condition"
 
 

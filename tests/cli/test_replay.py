@@ -232,6 +232,24 @@ def test_differences_are_grouped_by_kind_with_a_first_example(
     assert "2  authorized units: 0 -> 2" in written
 
 
+def test_decisions_with_their_answers_replay_as_decisions(
+    client: EmbeddedClient, one_more_visit: Path, tmp_path: Path
+) -> None:
+    log = tmp_path / "log"
+    log.write_bytes(
+        entry_of(VISIT, client.answer(VISIT), "therapy/answer")
+        + entry_of({"requests": [ROUTE, VISIT]}, client.answers([ROUTE, VISIT]), "therapy/answers")
+        + entry_of({"request_type": None}, client.answer(None), "therapy/answer")
+        + entry_of(ROUTE, {"answer": client.answer(ROUTE)["answer"]}, "therapy/answer")
+    )
+    status, report = report_of(log)
+    assert (report["identical"], report["different"], report["entries"]) == (3, 0, 4)
+    assert {each["why"]: each["first"]["line"] for each in report["not_replayable"]} == {"refused": 3, "no_decision": 4}
+    assert status == 0
+    status, report = report_of(log, "--bundle", one_more_visit)
+    assert (status, report["identical"], report["different"]) == (1, 1, 2)
+
+
 # --- The output of a batch
 
 

@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any, Self, TypeVar
 
 import therapy_policy
-from therapy_policy import AsyncSidecarClient, Decision, SidecarClient
+from therapy_policy import Answered, AsyncSidecarClient, Decision, SidecarClient
 
 BUNDLE = Path(therapy_policy.__file__).parent / "policy" / "packaged" / "sidecar.tar.gz"
 
@@ -108,6 +108,15 @@ class AwaitedClient:
 
     def decide_many(self, requests: Iterable[object]) -> list[Decision]:
         return self._result(self._client.decide_many(requests))
+
+    def answer(self, request: object) -> Answered:
+        return self._result(self._client.answer(request))
+
+    def answer_text(self, text: str | bytes) -> Answered:
+        return self._result(self._client.answer_text(text))
+
+    def answers(self, requests: Iterable[object]) -> list[Answered]:
+        return self._result(self._client.answers(requests))
 
     def ready(self) -> bool:
         return self._result(self._client.ready())

@@ -10,17 +10,19 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from proof.strategies import json_values, nearly_valid_requests, valid_requests
-from therapy_policy import Decision, EmbeddedClient, SidecarClient
+from therapy_policy import Answered, Decision, EmbeddedClient, SidecarClient
 
 
-def written(decision: Decision) -> str:
+def written(decision: Decision | Answered) -> str:
     return json.dumps(decision, sort_keys=True, ensure_ascii=False)
 
 
 @settings(max_examples=500, deadline=None)
 @given(st.one_of(valid_requests(), nearly_valid_requests(), json_values()))
 def test_any_request(embedded: EmbeddedClient, sidecar: SidecarClient, request_value: Any) -> None:
-    assert written(embedded.decide(request_value)) == written(sidecar.decide(request_value))
+    decision, answered = embedded.decide(request_value), embedded.answer(request_value)
+    assert written(decision) == written(sidecar.decide(request_value)) == written(answered["decision"])
+    assert written(answered) == written(sidecar.answer(request_value))
 
 
 @settings(max_examples=10, deadline=None)
@@ -29,6 +31,9 @@ def test_any_requests(embedded: EmbeddedClient, sidecar: SidecarClient, requests
     one_by_one = [written(embedded.decide(request)) for request in requests]
     assert [written(decision) for decision in embedded.decide_many(requests)] == one_by_one
     assert [written(decision) for decision in sidecar.decide_many(requests)] == one_by_one
+    answers = [written(embedded.answer(request)) for request in requests]
+    assert [written(answered) for answered in embedded.answers(requests)] == answers
+    assert [written(answered) for answered in sidecar.answers(requests)] == answers
 
 
 def route(request_id: str) -> str:
@@ -64,6 +69,7 @@ def test_odd_text(embedded: EmbeddedClient, sidecar: SidecarClient, text: str) -
     decision = embedded.decide_text(text)
     assert written(decision) == written(sidecar.decide_text(text))
     assert [decision] == embedded.decide_texts([text]) == sidecar.decide_texts([text])
+    assert written(embedded.answer_text(text)) == written(sidecar.answer_text(text))
 
 
 NUMBERS = [
@@ -92,5 +98,6 @@ def test_numbers_as_they_are_written(
     assert len(texts) == 12
     for text in texts:
         assert written(embedded.decide_text(text)) == written(sidecar.decide_text(text)), text[:500]
+        assert written(embedded.answer_text(text)) == written(sidecar.answer_text(text)), text[:500]
     for one, another in zip(embedded.decide_texts(texts), sidecar.decide_texts(texts), strict=True):
         assert written(one) == written(another)

@@ -13,7 +13,7 @@ import yaml
 
 from tests.client.servers import Misbehave, reply
 from therapy_policy import Decision, EmbeddedClient, SidecarClient
-from therapy_policy.client.decision import checked_decision, checked_decisions
+from therapy_policy.client.decision import DECISION, checked_result, checked_results
 from therapy_policy.client.request_text import RequestText, batches, checked_text, request_text
 from therapy_policy.errors import EngineError
 
@@ -48,7 +48,9 @@ def answers(embedded: EmbeddedClient, visit: dict[str, Any]) -> dict[str, tuple[
 
 
 def test_what_the_policy_decides_is_accepted(answers: dict[str, tuple[RequestText, Answer]]) -> None:
-    outcomes = {name: checked_decision(answer, request)["outcome"] for name, (request, answer) in answers.items()}
+    outcomes = {
+        name: checked_result(DECISION, answer, request)["outcome"] for name, (request, answer) in answers.items()
+    }
     assert outcomes == {"visit": "authorized", "claim": "partially_authorized", "invalid": "invalid_request"}
 
 
@@ -141,7 +143,7 @@ def test_a_wrong_answer(of: str, change: Change, match: str, answers: dict[str, 
     request, answer = answers[of]
     change(answer)
     with pytest.raises(EngineError, match=match) as raised:
-        checked_decision(answer, request)
+        checked_result(DECISION, answer, request)
     assert SECRET not in str(raised.value)
 
 
@@ -166,7 +168,7 @@ def test_a_field_of_another_type(answers: dict[str, tuple[RequestText, Answer]])
                 if any(error.validator in ("type", "anyOf", "required", "enum") for error in errors):
                     found += 1
                     with pytest.raises(EngineError):
-                        checked_decision(changed, request)
+                        checked_result(DECISION, changed, request)
     assert found > 900
 
 
@@ -174,10 +176,10 @@ def test_a_field_of_another_type(answers: dict[str, tuple[RequestText, Answer]])
 def test_what_is_no_decision_at_all(answer: object) -> None:
     request = checked_text("null")
     with pytest.raises(EngineError, match="is not a therapy-policy decision"):
-        checked_decision(answer, request)
+        checked_result(DECISION, answer, request)
     [batch] = batches([request])
     with pytest.raises(EngineError):
-        checked_decisions(answer, batch)
+        checked_results(DECISION, answer, batch)
 
 
 @pytest.mark.parametrize("request_id", [None, "", "with a blank", "x" * 65, "x\n", 7, ["a"], "ż"])

@@ -56,6 +56,20 @@ def test_the_request_gets_the_decision_that_is_shown() -> None:
     assert differences(excerpt, decision) == []
 
 
+def test_the_claim_gets_the_standard_answer_that_is_shown() -> None:
+    section = text_of("docs/engineers.md").split("\n## The standard answer\n")[1].split("\n## ")[0]
+    (excerpt,) = map(json.loads, re.findall(r"^```json\n(.*?)^```", section, re.MULTILINE | re.DOTALL))
+    (example,) = re.findall(r"^\$ therapy-policy answer (\S+)$", section, re.MULTILINE)
+    with EmbeddedClient() as client:
+        answer = client.answer_text(text_of(example))["answer"]
+    assert {"action", "granted", "lines"} <= excerpt.keys()
+    assert differences(excerpt, answer) == []
+    shown = {
+        name for names in re.findall(r"^\| (`.*?) \|", section, re.MULTILINE) for name in re.findall(r"`(\w+)`", names)
+    }
+    assert shown == answer.keys()
+
+
 def test_the_readme_is_short() -> None:
     assert len(README.splitlines()) < 150
 

@@ -21,6 +21,7 @@ POLICIES = Path(__file__).parents[2] / "policies"
 REQUEST = json.loads((SCHEMAS / "request.json").read_text(encoding="utf-8"))
 OF_DECISIONS = json.loads((SCHEMAS / "decision.json").read_text(encoding="utf-8"))
 DECISION = Draft7Validator(OF_DECISIONS)
+ANSWER = Draft7Validator(json.loads((SCHEMAS / "answer.json").read_text(encoding="utf-8")))
 ANY_REQUEST = Draft7Validator(REQUEST)
 REQUEST_TYPES = REQUEST["properties"]["request_type"]["enum"]
 
@@ -31,7 +32,7 @@ def test_a_schema_is_a_schema(path: Path) -> None:
 
 
 def test_there_is_one_schema_for_each_request_type() -> None:
-    assert {path.stem for path in SCHEMAS.glob("*.json")} == {*REQUEST_TYPES, "request", "decision"}
+    assert {path.stem for path in SCHEMAS.glob("*.json")} == {*REQUEST_TYPES, "request", "decision", "answer"}
 
 
 def test_the_steps_of_an_episode_are_of_all_request_types() -> None:
@@ -60,6 +61,13 @@ def test_the_schema_of_its_type_accepts_what_request_json_accepts(request: Any) 
 @given(strategies.valid_requests() | strategies.nearly_valid_requests())
 def test_a_decision_is_of_the_published_form(request: Any) -> None:
     assert list(DECISION.iter_errors(CLIENT.decide(request))) == []
+
+
+@given(strategies.valid_requests() | strategies.nearly_valid_requests())
+def test_an_answer_is_of_the_published_form(request: Any) -> None:
+    answered = CLIENT.answer(request)
+    assert list(ANSWER.iter_errors(answered["answer"])) == []
+    assert answered["decision"] == CLIENT.decide(request)
 
 
 def test_the_calendar_of_the_schema_is_that_of_the_engine() -> None:

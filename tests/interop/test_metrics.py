@@ -44,9 +44,13 @@ def log(tmp_path_factory: pytest.TempPathFactory) -> Path:
     asked += [("f", REFERRAL), ("not_received", REFERRAL)]
     with EmbeddedClient() as client:
         decisions = [client.decide(request | {"request_id": name}) for name, request in asked]
+        answers = client.answers([request | {"request_id": name} for name, request in asked])
         without_id = client.decide({**REFERRAL, "request_id": None})
-    entries: list[Any] = [{"decision_id": "1", "path": "therapy/decision", "result": each} for each in decisions]
-    entries.append({"decision_id": "2", "path": "therapy/decisions", "result": [*decisions, without_id]})
+    # Decisions count the same with their answers.
+    entries: list[Any] = [{"decision_id": "1", "path": "therapy/answer", "result": each} for each in answers[:4]]
+    entries += [{"decision_id": "1", "path": "therapy/decision", "result": each} for each in decisions[4:]]
+    entries.append({"decision_id": "2", "path": "therapy/answers", "result": answers[:4]})
+    entries.append({"decision_id": "2", "path": "therapy/decisions", "result": [*decisions[4:], without_id]})
     path = tmp_path_factory.mktemp("metrics") / "sidecar.log"
     path.write_text('{"msg": "Server started"}\n' + "".join(json.dumps(each) + "\n" for each in entries), "utf-8")
     return path

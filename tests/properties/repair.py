@@ -105,6 +105,11 @@ def fewer_units_in_visit(request: Request, reason: Reason, place: FieldPath) -> 
     return available > 0
 
 
+def fewer_visits(request: Request, reason: Reason, place: FieldPath) -> bool:
+    put(request, place, int(facts(reason)["limit"]))
+    return True
+
+
 def number_visit(request: Request, reason: Reason, place: FieldPath) -> bool:
     expected = int(facts(reason)["expected"])
     if expected > 999:  # no visit has such a number, so the counts must be wrong
@@ -179,6 +184,7 @@ REPAIRS: dict[str, Repair] = {
     "PT_CONDITION_NOT_ELIGIBLE": qualifying_category,
     "PT_IMPROVEMENT_NOT_EXPECTED": state(True),
     "PT_IMPROVEMENT_UNDOCUMENTED": state(True),
+    "PT_REFERRAL_VISIT_LIMIT": fewer_visits,
     "PT_PLAN_OF_CARE_INCOMPLETE": complete,
     "PT_PLAN_OF_CARE_MISSING": state(True),
     "PT_EVALUATION_VISIT_LIMIT": state(0),

@@ -87,6 +87,8 @@ def test_the_client_and_its_batches_pass(front: RunningSidecar) -> None:
     with SidecarClient(front.url, deadline_seconds=SECONDS) as client:
         assert client.ready()
         assert [decision["outcome"] for decision in client.decide_many([ROUTE] * 1000)] == ["routed"] * 1000
+        assert client.answer(ROUTE)["answer"]["action"] == "CT"
+        assert [answered["answer"]["action"] for answered in client.answers([ROUTE] * 1000)] == ["CT"] * 1000
 
 
 @pytest.mark.parametrize(
@@ -102,6 +104,9 @@ def test_the_client_and_its_batches_pass(front: RunningSidecar) -> None:
         (405, "GET", DECISION, {}, None),
         (405, "PUT", DECISION, JSON, BODY),
         (405, "HEAD", DECISIONS, {}, None),
+        (405, "GET", "/v1/data/therapy/answer", {}, None),
+        (413, "POST", "/v1/data/therapy/answers", JSON, b" " * 1_049_601),
+        (415, "POST", "/v1/data/therapy/answers", {"Content-Type": "application/yaml"}, b"input: {}"),
         (413, "POST", DECISION, JSON, b" " * 1_049_601),
         (404, "POST", f"{DECISION}/", JSON, BODY),
         (404, "POST", "/v1/data/therapy/determination", JSON, BODY),

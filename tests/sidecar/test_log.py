@@ -172,6 +172,8 @@ def test_a_bundle_without_the_mask_is_refused(policies: Path) -> None:
         ({"decision_id": "1", "input": 1, "result": 2, "masked": ["/input/request_type", "/result/outcome"]}, True),
         ({"decision_id": "1", "input": 1, "result": 2, "masked": ["/input/request_id", "/result/outcome"]}, False),
         ({"decision_id": "1", "input": 1, "result": 2, "masked": ["/input", "/result/outcome"]}, True),
+        ({"decision_id": "1", "input": 1, "result": 2, "masked": ["/input", "/result/decision/outcome"]}, True),
+        ({"decision_id": "1", "input": 1, "result": 2, "masked": ["/input", "/result/decision"]}, False),
         ({"decision_id": "1", "input": 1, "result": 2}, False),
         ({"msg": "OPA ended"}, True),
     ],

@@ -46,7 +46,11 @@ def test_no_value_of_a_request_is_in_a_metric(plain: RunningSidecar, probes: int
     request: dict[str, Any] = {"request_type": SECRET, "request_id": SECRET, SECRET: SECRET}
     route = {"request_type": "referral_route", "island": "oahu", "request_id": SECRET}
     for body in (request, route, SECRET):
-        last = post(plain.url, json.dumps({"input": body}).encode()).json()
+        post(plain.url, json.dumps({"input": body}).encode())
+        last = post(plain.url, json.dumps({"input": body}).encode(), "therapy/answer").json()
+    batch = json.dumps({"input": {"requests": [route, SECRET]}}).encode()
+    for path in ("therapy/decisions", "therapy/answers"):
+        last = post(plain.url, batch, path).json()
     for url in (plain.url, f"http://127.0.0.1:{probes}"):
         for path in (f"/v1/data/{SECRET}", f"/{SECRET}", f"/health/{SECRET}", f"/health?{SECRET}"):
             for method in ("GET", "POST", SECRET.upper()):
@@ -58,8 +62,8 @@ def test_no_value_of_a_request_is_in_a_metric(plain: RunningSidecar, probes: int
         assert "http_request_duration_seconds_count" in metrics
         assert not re.search(SECRET, metrics, re.IGNORECASE)
         assert "oahu" not in metrics
-    assert 'therapy_policy_decisions_total{outcome="routed"} 1.0' in metrics
-    assert 'therapy_policy_decisions_total{outcome="invalid_request"} 2.0' in metrics
+    assert 'therapy_policy_decisions_total{outcome="routed"} 4.0' in metrics
+    assert 'therapy_policy_decisions_total{outcome="invalid_request"} 6.0' in metrics
 
 
 def test_the_listener_answers_nothing_else(plain: RunningSidecar, probes: int) -> None:

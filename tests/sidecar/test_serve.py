@@ -145,6 +145,25 @@ def test_a_masked_log_replays(sidecar: RunningSidecar, request: Any) -> None:
     entry = logged_decisions(sidecar.log, answer["decision_id"])
     assert entry["result"] == answer["result"]
     assert CLIENT.decide(entry["input"]) == answer["result"]
+    answered = post(sidecar.url, json.dumps({"input": request}).encode(), "therapy/answer").json()
+    with_answer = logged_decisions(sidecar.log, answered["decision_id"])
+    assert with_answer["result"] == answered["result"]
+    assert with_answer["input"] == entry["input"]
+
+
+@pytest.mark.parametrize("value", [None, 1, {"request_type": "pt_visit", "Xylophone": 1}])
+def test_of_an_answer_on_an_invalid_request_no_text_of_it_is_logged(sidecar: RunningSidecar, value: object) -> None:
+    decided = post(sidecar.url, json.dumps({"input": value}).encode()).json()
+    alone = post(sidecar.url, json.dumps({"input": value}).encode(), "therapy/answer").json()
+    batch = post(sidecar.url, json.dumps({"input": {"requests": [value]}}).encode(), "therapy/answers").json()
+    entry, of_alone, of_batch = (logged_decisions(sidecar.log, each["decision_id"]) for each in (decided, alone, batch))
+    assert of_alone["input"] == entry["input"]
+    assert of_batch["input"] == {"requests": [entry["input"]]}
+    assert of_alone["result"]["decision"] == entry["result"]
+    assert of_batch["result"] == [of_alone["result"]]
+    assert of_alone["result"]["answer"]["action"] is None
+    places = [reason["path"] for reason in entry["result"]["reasons"]]
+    assert [reason["path"] for reason in of_alone["result"]["answer"]["reasons"]] == places
 
 
 def test_no_free_text_is_logged(sidecar: RunningSidecar) -> None:
@@ -165,8 +184,10 @@ def test_no_free_text_is_logged(sidecar: RunningSidecar) -> None:
     whole = [with_secrets(json.loads(path.read_text(encoding="utf-8"))) for path in REQUESTS]
     whole += [{"request_type": secret}, {"request_type": "pt_visit", secret: secret}, [secret], secret, {secret: 1}]
     for request in whole:
-        assert post(sidecar.url, json.dumps({"input": request}).encode()).status_code == 200
-    assert post(sidecar.url, json.dumps({"input": {"requests": whole}}).encode(), "therapy/decisions").ok
+        for path in ("therapy/decision", "therapy/answer"):
+            assert post(sidecar.url, json.dumps({"input": request}).encode(), path).status_code == 200
+    for path in ("therapy/decisions", "therapy/answers"):
+        assert post(sidecar.url, json.dumps({"input": {"requests": whole}}).encode(), path).ok
     assert post(sidecar.url, f'{{"input": "{secret}'.encode()).status_code == 400
     assert texts > 10
     for path in (f"/v1/data/{secret}", f"/v1/data/therapy/decision?{secret}=1", f"/health/{secret}"):

@@ -41,8 +41,8 @@ effects_on_request(reasons) := {entry.effect |
 	not _on_a_part(entry, place)
 }
 
-# Whatever the register says, only a reason at a service line or at the units of a visit can apply to less than the
-# whole request.
+# Whatever the register says, only a reason at a service line, at the units of a visit or at the visits of a referral
+# can apply to less than the whole request.
 _on_a_part(entry, place) if {
 	entry.applies_to == "line"
 	place[0] == "service_lines"
@@ -51,6 +51,11 @@ _on_a_part(entry, place) if {
 _on_a_part(entry, place) if {
 	entry.applies_to == "units"
 	place == ["visit", "units"]
+}
+
+_on_a_part(entry, place) if {
+	entry.applies_to == "visits"
+	place == ["requested_visits"]
 }
 
 # METADATA
@@ -69,6 +74,10 @@ of_effect(reasons, effect) := {each |
 codes(reasons) := [code |
 	some [_, code] in sort({[_entry(each.code).order, each.code] | some each in reasons})
 ]
+
+# METADATA
+# title: The place of a code in the register
+order(code) := _entry(code).order
 
 # METADATA
 # title: Reasons that the register describes; each other code becomes part of a reason that the policy cannot be used
@@ -118,7 +127,7 @@ is_registered(code) if {
 	is_number(entry.order)
 	is_string(entry.message)
 	_text_or_null(entry.remedy)
-	object.get(entry, "applies_to", "request") in {"request", "line", "units"}
+	object.get(entry, "applies_to", "request") in {"request", "line", "units", "visits"}
 	_interpretation_or_null(entry.interpretation)
 	is_array(entry.clauses)
 	every clause in entry.clauses {

@@ -20,6 +20,7 @@ codes := [
 	["PT_IMPROVEMENT_UNDOCUMENTED", "pend", "request", ["PT-7"], null],
 	["PT_ACUTE_EVENT_NOT_LISTED", "info", "request", ["PT-4"], "INT-4"],
 	["PT_TIER_NOT_NAMED", "info", "request", ["PT-3"], "INT-5"],
+	["PT_REFERRAL_VISIT_LIMIT", "deny", "visits", ["PT-3", "PT-4"], "INT-21"],
 	["PT_PLAN_OF_CARE_INCOMPLETE", "pend", "request", ["PT-8"], null],
 	["PT_PLAN_OF_CARE_MISSING", "pend", "request", ["PT-8"], null],
 	["PT_EVALUATION_VISIT_LIMIT", "deny", "request", ["PT-3", "PT-4"], null],
@@ -71,7 +72,7 @@ test_each_code_has_details[code] if {
 
 test_each_code_applies_to_what_the_policy_says[code] if {
 	some [code, effect, bears_on, _, _] in codes
-	places := {["service_lines", 0, "units"]: "line", ["visit", "units"]: "units"}
+	places := {["service_lines", 0, "units"]: "line", ["visit", "units"]: "units", ["requested_visits"]: "visits"}
 	every place, part in places {
 		reason.effects_on_request({{"code": code, "place": place}}) == {effect | part != bears_on}
 	}
@@ -80,7 +81,7 @@ test_each_code_applies_to_what_the_policy_says[code] if {
 # Whatever the register says, a reason elsewhere applies to the whole request.
 test_each_code_applies_to_the_request_unless_its_place_is_a_part[code] if {
 	some [code, effect, _, _, _] in codes
-	every place in [[], ["visit"], ["visit", "number"], ["visit", "units", 0], ["lines", 0], ["x", "service_lines"]] {
+	every place in [[], ["visit"], ["visit", "number"], ["visit", "units", 0], ["requested_visits", 0], ["lines", 0], ["x", "service_lines"]] {
 		reason.effects_on_request({{"code": code, "place": place}}) == {effect}
 	}
 }
@@ -309,6 +310,7 @@ usable_entries := {
 	"info": {"effect": "info"},
 	"of a line": {"applies_to": "line"},
 	"of units": {"applies_to": "units"},
+	"of visits": {"applies_to": "visits"},
 	"of the request": {"applies_to": "request"},
 	"an interpretation": {"interpretation": "INT-2"},
 	"no remedy": {"remedy": null},

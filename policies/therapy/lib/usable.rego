@@ -104,6 +104,20 @@ _region(region) if {
 	_text_or_null(region.network)
 }
 
+# METADATA
+# title: Whether a value has the codes of a standard answer, each a text or null, and a list of documents
+standard_answer(value) if {
+	_text_or_null(value.review_reason)
+	_text_or_null(value.claim_status)
+	_text_or_null(value.determination)
+	_object_or_null(value.adjustment)
+	is_array(value.documents)
+}
+
+_object_or_null(null)
+
+_object_or_null(value) if is_object(value)
+
 _text_or_null(null)
 
 _text_or_null(value) if text(value)

@@ -105,6 +105,21 @@ _tier := "acute" if {
 _initial_visits := initial_visits.by_tier[_tier]
 
 # METADATA
+# title: Visits beyond those that a referral starts with are denied
+reasons contains reason.under(
+	_initial_visits.clause, "PT_REFERRAL_VISIT_LIMIT", ["requested_visits"],
+	{"requested": input.requested_visits, "limit": _visits_authorized},
+) if {
+	not _asks_no_more
+}
+
+_asks_no_more if object.get(input, "requested_visits", null) == null
+
+_asks_no_more if input.requested_visits <= _visits_authorized
+
+_visits_authorized := _initial_visits.evaluation + _initial_visits.treatment
+
+# METADATA
 # title: A referral starts with the visits of its tier
 default authorized := {}
 
@@ -115,10 +130,14 @@ authorized := {
 }
 
 # METADATA
-# title: A referral for an eligible condition is authorized if there are visits that it starts with
+# title: A referral for an eligible condition is authorized, in part if it asks for more visits than it starts with
 default outcome := "pended"
 
 outcome := "authorized" if {
+	_eligible
+	authorized != {}
+	_asks_no_more
+} else := "partially_authorized" if {
 	_eligible
 	authorized != {}
 }

@@ -268,6 +268,57 @@ test_a_change_holds_from_its_date_on[name] if {
 	}
 }
 
+test_requested_visits[name] if {
+	some name, case in {
+		"fewer than the tier": {"change": {"requested_visits": 1}, "outcome": "authorized", "visits": 12, "facts": []},
+		"as many as the tier": {"change": {"requested_visits": 12}, "outcome": "authorized", "visits": 12, "facts": []},
+		"written in another way": {"change": {"requested_visits": 12.0}, "outcome": "authorized", "visits": 12, "facts": []},
+		"one more than the tier": {
+			"change": {"requested_visits": 13},
+			"outcome": "partially_authorized",
+			"visits": 12,
+			"facts": [{"requested": 13, "limit": 12}],
+		},
+		"one more than the nonacute tier": {
+			"change": {"requested_visits": 7, "condition": {"category": "subacute"}},
+			"outcome": "partially_authorized",
+			"visits": 6,
+			"facts": [{"requested": 7, "limit": 6}],
+		},
+		"null": {"change": {"requested_visits": null}, "outcome": "authorized", "visits": 12, "facts": []},
+		"not stated": {"change": {}, "outcome": "authorized", "visits": 12, "facts": []},
+	}
+	request := table.request(base, case)
+	decision := data.therapy.decision with input as request
+	decision.outcome == case.outcome
+	decision.authorized.evaluation_visits + decision.authorized.treatment_visits == case.visits
+	decision.authorized_under[0] in {"PT-3", "PT-4"}
+	facts := [each.facts | some each in referral.reasons; each.code == "PT_REFERRAL_VISIT_LIMIT"] with input as request
+	facts == case.facts
+}
+
+# Visits over the limit do not hide what decides about the whole referral.
+test_requested_visits_of_a_referral_that_is_not_authorized[name] if {
+	some name, case in {
+		"denied": {"change": {"condition": {"category": "other"}, "requested_visits": 99}, "outcome": "denied"},
+		"pended": {"change": {"benefit_status": null, "requested_visits": 99}, "outcome": "pended"},
+		"not applicable": {"change": {"referral_date": "2022-05-31", "requested_visits": 99}, "outcome": "not_applicable"},
+		"invalid": {"change": {"requested_visits": 0}, "outcome": "invalid_request"},
+	}
+	decision := data.therapy.decision with input as table.request(base, case)
+	decision.outcome == case.outcome
+	decision.authorized.treatment_visits == 0
+}
+
+test_the_clause_of_visits_over_the_limit[name] if {
+	some name, case in {
+		"acute": {"change": {"requested_visits": 13}, "clauses": ["PT-4"]},
+		"nonacute": {"change": {"requested_visits": 13, "condition": {"category": "subacute"}}, "clauses": ["PT-3"]},
+	}
+	decision := data.therapy.decision with input as table.request(base, case)
+	[each.clauses | some each in decision.reasons; each.code == "PT_REFERRAL_VISIT_LIMIT"] == [case.clauses]
+}
+
 test_authorized_under[name] if {
 	some name, case in {
 		"acute": {"change": {}, "under": ["PT-4", "PT-5"]},

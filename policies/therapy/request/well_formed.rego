@@ -52,7 +52,7 @@ well_formed if {
 	is_object(input)
 	object.remove(input, [
 		"request_type", "request_id", "benefit_status", "referral_date", "specialty", "condition",
-		"expected_improvement", "island",
+		"expected_improvement", "island", "requested_visits",
 	]) == {}
 	every stated_0 in [value | value := input.request_id; value != null] {
 		is_string(stated_0)
@@ -87,6 +87,9 @@ well_formed if {
 		}
 	}
 	object.get(input, "island", null) in {"oahu", "maui", "hawaii", "kauai", "lanai", "molokai", null}
+	every stated_0 in [value | value := input.requested_visits; value != null] {
+		data.therapy.request.whole_numbers["pt_referral.requested_visits?"][json.marshal(stated_0)]
+	}
 }
 
 well_formed if {

@@ -9,7 +9,10 @@ from typing import Any, NoReturn, cast, get_args
 
 from therapy_policy import nesting
 from therapy_policy.client.decision import Authorized, Decision, Line, Outcome, Reason
-from therapy_policy.policy.bundles import ENTRY_POINTS
+
+# The paths of the entries: one request, and a batch.
+ONE = ("therapy/decision", "therapy/answer")
+MANY = ("therapy/decisions", "therapy/answers")
 
 MAX_LINE_BYTES = 64 << 20  # the largest batch, with an error in every field, gets an answer of about 25 MB
 
@@ -38,7 +41,12 @@ class LogPosition:
 
 
 def is_entry(value: object) -> bool:
-    return isinstance(value, dict) and "decision_id" in value and value.get("path") in ENTRY_POINTS
+    return isinstance(value, dict) and "decision_id" in value and value.get("path") in (*ONE, *MANY)
+
+
+def decision_in(result: object) -> object:
+    """Return the decision in a logged result: the result itself or, of an answer, what is beside it."""
+    return result["decision"] if isinstance(result, dict) and result.keys() == {"decision", "answer"} else result
 
 
 def may_be_entry(text: bytes) -> bool:

@@ -22,10 +22,13 @@ from therapy_policy.bulk.batch import CHUNK_BYTES, CHUNK_LINES, decide_lines
 from therapy_policy.bulk.decision_log import (
     CUT_OFF,
     DAMAGED,
+    MANY,
     MAX_LINE_BYTES,
+    ONE,
     REQUEST_ID,
     LogPosition,
     as_decision,
+    decision_in,
     is_entry,
     matches,
     may_be_entry,
@@ -38,10 +41,8 @@ from therapy_policy.client.request_text import MAX_REQUEST_BYTES, request_text
 from therapy_policy.errors import FileNotUsable, InputDamaged, RequestNotJson, RequestTooLarge
 from therapy_policy.files import display_name, packaged_json, progress_bar, stoppable
 from therapy_policy.inputs import Record, open_input
-from therapy_policy.policy.bundles import ENTRY_POINTS, Bundle
+from therapy_policy.policy.bundles import Bundle
 from therapy_policy.wording import count_of
-
-ONE, MANY = ENTRY_POINTS
 
 # Why a logged decision cannot be compared with a new one.
 REFUSED = "refused"
@@ -237,7 +238,7 @@ def replay(log: str, requests: str | None, bundle: Bundle, *, each: bool = False
     if report.entries == 0 and not report.not_replayable:
         raise FileNotUsable(
             f"{display_name(log)} holds no decisions: none of its {count_of(report.lines, 'line')} is an entry of "
-            f"OPA's decision log for {ONE} or {MANY}. Give the log of the sidecar."
+            f"OPA's decision log for {', '.join((*ONE, *MANY))}. Give the log of the sidecar."
         )
     return report
 
@@ -332,7 +333,7 @@ def _counted(records: Iterator[Record], report: ReplayReport) -> Iterator[Record
 
 def _read_entry(entry: dict[str, Any], place: LogPosition, report: ReplayReport) -> Iterator[LoggedDecision]:
     result, request_or_batch = entry.get("result"), entry.get("input")
-    if entry["path"] == ONE:
+    if entry["path"] in ONE:
         pairs = [(place, request_or_batch, result)]
     elif isinstance(result, list):
         requests = request_or_batch.get("requests") if isinstance(request_or_batch, dict) else None
@@ -342,7 +343,7 @@ def _read_entry(entry: dict[str, Any], place: LogPosition, report: ReplayReport)
     else:
         pairs = [(place, None, result)]
     for place, request, answer in pairs:
-        then = as_decision(answer)
+        then = as_decision(decision_in(answer))
         if then is None:
             report.cannot_replay(NO_DECISION, place)
         elif then["outcome"] == "invalid_request":

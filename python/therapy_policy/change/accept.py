@@ -42,11 +42,12 @@ HEADER = """\
 
 MANY = 12  # changes of one kind that a record lists; more are counted
 
+STANDARD_ANSWERS = AREAS["register", "standard_answers"]
 PASSED, TO_COME, ANY = "passed", "to come", "any"
 
 WHY = {
     "patch": "no decision changed",
-    "minor": "some request of a date to come is decided differently",
+    "minor": "some request of a date to come, or that was not valid, is decided differently, or answered differently",
     "major": "some request of a date that has passed is decided differently",
 }
 
@@ -153,11 +154,20 @@ def _release(
 
 
 def change_of(document: Document) -> str:
-    """Return what a comparison means for the version: patch, minor or major."""
-    dates = {_dates(kind, document) for of_type in document["flips"] for kind in of_type["kinds"]}
-    if dates & {PASSED, ANY} or any(flip["passed"] for flip in document["examples"]["flips"]):
+    """Return what a comparison means for the version: patch, minor or major.
+
+    A request that was not valid was not decided. A decision on it now, or another error, is a minor change.
+    """
+    kinds = [kind for of_type in document["flips"] for kind in of_type["kinds"] if _was_decided(kind)]
+    examples = [flip for flip in document["examples"]["flips"] if _was_decided(flip)]
+    if {_dates(kind, document) for kind in kinds} & {PASSED, ANY} or any(flip["passed"] for flip in examples):
         return "major"
-    return "minor" if document["behavior_changed"] else "patch"
+    answers_changed = any(each["area"] == STANDARD_ANSWERS and not each["wording"] for each in document["data"])
+    return "minor" if document["behavior_changed"] or answers_changed else "patch"
+
+
+def _was_decided(flip: Document) -> bool:
+    return bool(flip["old_outcome"] != "invalid_request")
 
 
 def _dates(kind: Document, document: Document) -> str:

@@ -151,6 +151,8 @@ class _Comparison:
                 return isinstance(change.old, str) and isinstance(change.new, str)
             case ("register", "reason_codes", _, "remedy"):
                 return all(each is None or isinstance(each, str) for each in (change.old, change.new))
+            case ("register", "standard_answers", _, "source" | "verified"):
+                return True
             case ("parameters", parameter, *_) if parameter == REPEATED:
                 return self._same_first_date_of_texts
         # A text that no rule reads by name, such as the service of a procedure code. Rules do ask whether the entry of

@@ -139,6 +139,7 @@ AREAS = {
     ("parameters",): "Numbers, codes and lists",
     ("ceiling",): "Ceiling",
     ("register", "reason_codes"): "Reason codes",
+    ("register", "standard_answers"): "Standard answers",
     ("register", "clauses"): "Clauses",
     ("register", "interpretations"): "Interpretations",
     ("request", "forms"): "Request fields",

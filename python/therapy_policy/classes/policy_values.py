@@ -66,6 +66,10 @@ class PolicyValues:
             if form:
                 yield form
 
+    def bundles_with(self, path: str) -> int:
+        """How many of the bundles have a field."""
+        return len(list(self._forms_at(path)))
+
     def choices(self, path: str) -> list[str]:
         """The names that a field may have."""
         return list(dict.fromkeys(name for form in self._forms_at(path) for name in form["values"]))

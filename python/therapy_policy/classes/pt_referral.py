@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from therapy_policy.classes.dimensions import (
     ABSENT,
+    Dimension,
     answer,
     group_names,
+    intervals,
     one_field,
 )
 from therapy_policy.classes.model import RequestType, Signatures, product
@@ -45,7 +49,24 @@ def pt_referral(policy: PolicyValues, signatures: Signatures) -> RequestType:
             ),
         ),
         *(answer(f"expected_improvement.{aspect}", baseline=True) for aspect in IMPROVEMENT_ASPECTS),
+        *requested_visits(policy, name),
         one_field("island", {"not stated": (ABSENT, None)} | islands(policy, name)),
         REQUEST_ID,
         optional=("expected_improvement",),
     )
+
+
+def requested_visits(policy: PolicyValues, request_type: str) -> tuple[Dimension, ...]:
+    """The visits asked for, compared with those of each tier; none for policies whose referrals ask for no number."""
+    path = "requested_visits"
+    if not policy.bundles_with(f"{request_type}.{path}"):
+        return ()
+    tiers = [tier for value in policy.values("outpatient_pt.initial_visits") for tier in value.values()]
+    limits = {tier["evaluation"] + tier["treatment"] for tier in tiers}
+    starts = sorted({1, *(limit + 1 for limit in limits)})
+    options = dict(intervals(path, policy.maximum(f"{request_type}.{path}"), *starts).options)
+    not_stated: dict[str, Sequence[object]] = {"not stated": (ABSENT, None)}
+    if policy.bundles_with(f"{request_type}.{path}") == len(policy.forms):
+        least = next(iter(options))
+        not_stated = {f"not stated or {least}": (ABSENT, None, *options.pop(least))}
+    return (one_field(path, not_stated | options),)

@@ -11,7 +11,15 @@ from http import HTTPStatus
 from types import TracebackType
 from typing import Self
 
-from therapy_policy.client.decision import AGAIN_DEADLINES, Decision, checked_decision, deciding, each_as_text
+from therapy_policy.client.decision import (
+    AGAIN_DEADLINES,
+    ANSWER,
+    DECISION,
+    Answered,
+    Decision,
+    Engine,
+    each_as_text,
+)
 from therapy_policy.client.endpoint import (
     HEALTH,
     MAX_ANSWER_BYTES,
@@ -22,7 +30,7 @@ from therapy_policy.client.endpoint import (
     half_way_to,
     query,
 )
-from therapy_policy.client.request_text import RequestText, checked_text, request_text
+from therapy_policy.client.request_text import checked_text, request_text
 from therapy_policy.errors import EngineError, EngineNotAvailable
 
 try:
@@ -57,17 +65,17 @@ class AsyncSidecarClient:
         if max_connections < 1:
             raise ValueError("max_connections must be at least 1.")
         self._endpoint = Endpoint(url, deadline_seconds, token, ca_file, client_certificate)
-        self._policy_version = policy_version
+        self._engine = Engine(self._ask, policy_version, None, AGAIN_DEADLINES * deadline_seconds)
         self._turns = asyncio.Semaphore(max_connections)
         self._idle: IdleConnections[_Connection] = IdleConnections(lambda: (os.getpid(), asyncio.get_running_loop()))
 
     async def decide(self, request: object) -> Decision:
         """Decide one request, a JSON value as `json.loads` returns it."""
-        return await self._decide_one(request_text(request))
+        return await self._engine.one(DECISION, request_text(request))
 
     async def decide_text(self, text: str | bytes) -> Decision:
         """Decide one request given as JSON text (bytes are UTF-8). The policy sees its numbers exactly as written."""
-        return await self._decide_one(checked_text(text))
+        return await self._engine.one(DECISION, checked_text(text))
 
     async def decide_many(self, requests: Iterable[object]) -> list[Decision]:
         """Decide requests, JSON values as in `decide`, and return the decisions in the same order.
@@ -76,11 +84,23 @@ class AsyncSidecarClient:
         split a very long series into parts. If the engine fails on a request, the others are decided within a limited
         time, and the `EngineError` has their `decisions`.
         """
-        return await self._decide_batches(each_as_text(requests, request_text))
+        return await self._engine.many(DECISION, each_as_text(requests, request_text))
 
     async def decide_texts(self, texts: Iterable[str | bytes]) -> list[Decision]:
         """Decide requests given as JSON texts, and return the decisions in the same order; see `decide_many`."""
-        return await self._decide_batches(each_as_text(texts, checked_text))
+        return await self._engine.many(DECISION, each_as_text(texts, checked_text))
+
+    async def answer(self, request: object) -> Answered:
+        """Decide one request, a JSON value as in `decide`; return the decision with its standard answer."""
+        return await self._engine.one(ANSWER, request_text(request))
+
+    async def answer_text(self, text: str | bytes) -> Answered:
+        """Decide one request given as JSON text, as in `decide_text`; return the decision with its standard answer."""
+        return await self._engine.one(ANSWER, checked_text(text))
+
+    async def answers(self, requests: Iterable[object]) -> list[Answered]:
+        """Decide requests as `decide_many` does; return each decision with its standard answer, in the same order."""
+        return await self._engine.many(ANSWER, each_as_text(requests, request_text))
 
     async def ready(self) -> bool:
         """Return whether the sidecar answers and has loaded its policy (`/health?bundles&plugins`)."""
@@ -102,14 +122,6 @@ class AsyncSidecarClient:
         self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None
     ) -> None:
         await self.aclose()
-
-    async def _decide_one(self, request: RequestText) -> Decision:
-        answer = await self._ask("therapy/decision", request.text)
-        return checked_decision(answer, request, self._policy_version)
-
-    async def _decide_batches(self, requests: list[RequestText]) -> list[Decision]:
-        again_seconds = AGAIN_DEADLINES * self._endpoint.deadline_seconds
-        return await deciding(requests, self._ask, self._policy_version, None, again_seconds)
 
     async def _ask(self, entry_point: str, text: str, seconds: float | None = None) -> object:
         return self._endpoint.result(await self._exchange(query(entry_point, text), seconds))

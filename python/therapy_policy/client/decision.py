@@ -5,11 +5,12 @@ from __future__ import annotations
 import re
 import time
 from abc import ABC, abstractmethod
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Awaitable, Callable, Coroutine, Iterable
 from functools import cache
 from types import NoneType, TracebackType
 from typing import (
     Any,
+    Generic,
     Literal,
     NamedTuple,
     Self,
@@ -22,6 +23,7 @@ from typing import (
     is_typeddict,
 )
 
+from therapy_policy.client.answer import Answer, contradiction
 from therapy_policy.client.request_text import Batch, RequestText, batches, checked_text, request_text
 from therapy_policy.errors import EngineError, EngineTimeout, RequestNotJson, RequestTooLarge, TherapyPolicyError
 from therapy_policy.files import packaged_json
@@ -97,6 +99,13 @@ class Decision(TypedDict):
     policy_version: str
 
 
+class Answered(TypedDict):
+    """A decision with its standard answer."""
+
+    decision: Decision
+    answer: Answer
+
+
 class Client(ABC):
     """Gets decisions from an engine. Any number of threads can share a client.
 
@@ -106,6 +115,9 @@ class Client(ABC):
         EngineError: the engine fails, or its response is not a decision on the request, or contradicts itself.
 
     A request that does not match the published schema raises nothing: its decision has the outcome `invalid_request`.
+
+    `answer`, `answer_text` and `answers` return each decision with its standard answer. Policies before 2.1.0 give
+    none: if the engine fails, two more exchanges find out whether that is why, and the `EngineError` then says so.
     """
 
     _policy_version: str | None = None  # the only version whose decisions are accepted; None accepts any
@@ -114,11 +126,11 @@ class Client(ABC):
 
     def decide(self, request: object) -> Decision:
         """Decide one request, a JSON value as `json.loads` returns it."""
-        return self._decide_one(request_text(request))
+        return self._ask_one(DECISION, request_text(request))
 
     def decide_text(self, text: str | bytes) -> Decision:
         """Decide one request given as JSON text (bytes are UTF-8). The policy sees its numbers exactly as written."""
-        return self._decide_one(checked_text(text))
+        return self._ask_one(DECISION, checked_text(text))
 
     def decide_many(self, requests: Iterable[object]) -> list[Decision]:
         """Decide requests, JSON values as in `decide`, and return the decisions in the same order.
@@ -127,31 +139,40 @@ class Client(ABC):
         split a very long series into parts. If the engine fails on a request, the others are decided within a limited
         time, and the `EngineError` has their `decisions`.
         """
-        return self._decide_batches(each_as_text(requests, request_text))
+        return self._ask_many(DECISION, each_as_text(requests, request_text))
 
     def decide_texts(self, texts: Iterable[str | bytes]) -> list[Decision]:
         """Decide requests given as JSON texts, and return the decisions in the same order; see `decide_many`."""
-        return self._decide_batches(each_as_text(texts, checked_text))
+        return self._ask_many(DECISION, each_as_text(texts, checked_text))
 
     def decide_checked(self, requests: list[RequestText]) -> list[Decision]:
         """Decide requests that `checked_text` returned; return the decisions in the same order. See `decide_many`."""
-        return self._decide_batches(requests)
+        return self._ask_many(DECISION, requests)
 
-    def _decide_one(self, request: RequestText) -> Decision:
-        answer = self._ask("therapy/decision", request.text)
-        return checked_decision(answer, request, self._policy_version, self._published)
+    def answer(self, request: object) -> Answered:
+        """Decide one request, a JSON value as in `decide`; return the decision with its standard answer."""
+        return self._ask_one(ANSWER, request_text(request))
 
-    def _decide_batches(self, requests: list[RequestText]) -> list[Decision]:
+    def answer_text(self, text: str | bytes) -> Answered:
+        """Decide one request given as JSON text, as in `decide_text`; return the decision with its standard answer."""
+        return self._ask_one(ANSWER, checked_text(text))
+
+    def answers(self, requests: Iterable[object]) -> list[Answered]:
+        """Decide requests as `decide_many` does; return each decision with its standard answer, in the same order."""
+        return self._ask_many(ANSWER, each_as_text(requests, request_text))
+
+    def _ask_one(self, question: Question[_Result], request: RequestText) -> _Result:
+        return _run(self._engine.one(question, request))
+
+    def _ask_many(self, question: Question[_Result], requests: list[RequestText]) -> list[_Result]:
+        return _run(self._engine.many(question, requests))
+
+    @property
+    def _engine(self) -> Engine:
         async def ask(entry_point: str, text: str, seconds: float | None) -> object:
             return self._ask_within(seconds, entry_point, text)
 
-        try:
-            # It never waits for anything else, so this runs it to its end.
-            deciding(requests, ask, self._policy_version, self._published, self._again_seconds).send(None)
-        except StopIteration as end:
-            decisions: list[Decision] = end.value
-            return decisions
-        raise AssertionError("deciding waits for something else than `ask`")
+        return Engine(ask, self._policy_version, self._published, self._again_seconds)
 
     @abstractmethod
     def _ask(self, entry_point: str, text: str) -> object:
@@ -173,6 +194,17 @@ class Client(ABC):
 
 
 _Value = TypeVar("_Value")
+_Result = TypeVar("_Result")
+
+
+def _run(work: Coroutine[Any, Any, _Result]) -> _Result:
+    """Run to its end what waits for nothing but the `ask` of a `Client`, which never waits."""
+    try:
+        work.send(None)
+    except StopIteration as end:
+        result: _Result = end.value
+        return result
+    raise AssertionError("it waits for something else than `ask`")
 
 
 def each_as_text(values: Iterable[_Value], as_text: Callable[[_Value], RequestText]) -> list[RequestText]:
@@ -185,7 +217,7 @@ def each_as_text(values: Iterable[_Value], as_text: Callable[[_Value], RequestTe
     return texts
 
 
-# --- many requests, for all clients
+# --- one and many requests, for all clients
 
 # Sends JSON text to an entry point of the policy, and returns its result, within some seconds; None is the usual time.
 Ask = Callable[[str, str, float | None], Awaitable[object]]
@@ -195,104 +227,165 @@ Ask = Callable[[str, str, float | None], Awaitable[object]]
 AGAIN_DEADLINES = 4
 
 
-async def deciding(
-    requests: list[RequestText],
-    ask: Ask,
-    policy_version: str | None,
-    published: Published | None,
-    again_seconds: float,
-) -> list[Decision]:
-    """Decide requests, in order.
+class Question(NamedTuple, Generic[_Result]):
+    """What an engine can decide or answer: the entry points for one request and for many, and the check of a result."""
 
-    If the engine fails on a batch but still decides other requests, each request of the batch is asked alone, so that
-    one request costs no other its decision. This takes up to `again_seconds` for each batch; what is not decided by
-    then fails.
+    one: str
+    many: str
+    problem: Callable[[object, RequestText, str | None, Published], str | None]
 
-    Raises what `Client` says. At the end, the requests that the engine failed to decide raise `EngineError`.
-    """
-    decisions: list[Decision | None] = []
-    failures: list[tuple[int, str]] = []
-    for batch in batches(requests):
+
+class Engine(NamedTuple):
+    """An engine, and whose decisions are accepted from it."""
+
+    ask: Ask
+    policy_version: str | None
+    published: Published | None
+    again_seconds: float  # for the requests of a failed batch, which are asked alone
+
+    async def one(self, question: Question[_Result], request: RequestText) -> _Result:
+        """Ask about one request.
+
+        Raises what `Client` says.
+        """
         try:
-            answer = await ask("therapy/decisions", batch.text, None)
-        except (EngineError, EngineTimeout, RequestTooLarge) as error:
+            result = await self.ask(question.one, request.text, None)
+        except EngineError as error:
             problem = error
         else:
-            decisions += checked_decisions(answer, batch, policy_version, published)
-            continue
-        until = time.monotonic() + again_seconds
-        if not await _works(ask, policy_version, published):
-            raise problem
-        for index, request in enumerate(batch.requests, batch.first):
+            return checked_result(question, result, request, self.policy_version, self.published)
+        raise await self._without_answers(question) or problem
+
+    async def many(self, question: Question[_Result], requests: list[RequestText]) -> list[_Result]:
+        """Ask about requests, in order.
+
+        If the engine fails on a batch but still decides other requests, each request of the batch is asked alone, so
+        that one request costs no other its decision. This takes up to `again_seconds` for each batch; what is not
+        decided by then fails.
+
+        Raises what `Client` says. At the end, the requests that the engine failed to decide raise `EngineError`.
+        """
+        results: list[_Result | None] = []
+        failures: list[tuple[int, str]] = []
+        for batch in batches(requests):
             try:
-                if (seconds := until - time.monotonic()) <= 0:
-                    raise EngineTimeout(
-                        f"The batch of this request failed, and the {again_seconds:g} s to ask its requests one by one "
-                        "are over. Send it again."
-                    )
-                answer = await ask("therapy/decision", request.text, seconds)
+                result = await self.ask(question.many, batch.text, None)
             except (EngineError, EngineTimeout, RequestTooLarge) as error:
-                failures.append((index, str(error)))
-                decisions.append(None)
+                problem = error
             else:
-                decisions.append(checked_decision(answer, request, policy_version, published))
-    if failures:
-        index, text = failures[0]
-        raise EngineError(text, index, decisions)
-    return cast(list[Decision], decisions)
+                checked = checked_results(question, result, batch, self.policy_version, self.published)
+                results.extend(checked)
+                continue
+            until = time.monotonic() + self.again_seconds
+            if await self._on_nothing(question) is None:
+                raise await self._without_answers(question) or problem
+            for index, request in enumerate(batch.requests, batch.first):
+                try:
+                    if (seconds := until - time.monotonic()) <= 0:
+                        raise EngineTimeout(
+                            f"The batch of this request failed, and the {self.again_seconds:g} s to ask its requests "
+                            "one by one are over. Send it again."
+                        )
+                    result = await self.ask(question.one, request.text, seconds)
+                except (EngineError, EngineTimeout, RequestTooLarge) as error:
+                    failures.append((index, str(error)))
+                    results.append(None)
+                else:
+                    results.append(checked_result(question, result, request, self.policy_version, self.published))
+        if failures:
+            index, text = failures[0]
+            raise EngineError(text, index, results)
+        return cast(list[_Result], results)
 
+    async def _on_nothing(self, question: Question[_Result]) -> _Result | None:
+        """Ask about `null`, on which every policy decides. Return the result, or None if it does not come."""
+        nothing = request_text(None)
+        try:
+            result = await self.ask(question.one, nothing.text, None)
+            return checked_result(question, result, nothing, self.policy_version, self.published)
+        except TherapyPolicyError:
+            return None
 
-async def _works(ask: Ask, policy_version: str | None, published: Published | None) -> bool:
-    """Ask for the decision on `null`, which every policy has, and return whether it came."""
-    nothing = request_text(None)
-    try:
-        answer = await ask("therapy/decision", nothing.text, None)
-        checked_decision(answer, nothing, policy_version, published)
-    except TherapyPolicyError:
-        return False
-    return True
+    async def _without_answers(self, question: Question[Any]) -> EngineError | None:
+        """Return the error of an engine that decides but gives no answers, if that was the question; else None."""
+        if (
+            question is not ANSWER
+            or await self._on_nothing(ANSWER)
+            or not (decision := await self._on_nothing(DECISION))
+        ):
+            return None
+        version = decision["policy_version"]
+        by = f" by policy {version}" if re.fullmatch(r"[0-9.]{5,20}", version) else ""
+        return EngineError(
+            f"The engine decides{by}, but gives no standard answers. They come with policy 2.1.0. If its policy is new "
+            "enough, check that each proxy lets /v1/data/therapy/answer and /answers through."
+        )
 
 
 # --- the check of an engine's answer, which all clients share
 
 
-def checked_decision(
-    answer: object, request: RequestText, policy_version: str | None = None, published: Published | None = None
-) -> Decision:
-    """Check that an engine's answer is a decision on this request, and return it.
+def checked_result(
+    question: Question[_Result],
+    result: object,
+    request: RequestText,
+    policy_version: str | None = None,
+    published: Published | None = None,
+) -> _Result:
+    """Check that an engine's result is the decision or answer on this request, and return it.
 
-    It must have the fields and types of a decision, repeat the type and ID of the request, authorize only what its own
-    outcome and reasons allow, within the ceiling of `published` (by default that of this package), and be of
-    `policy_version` unless that is None.
+    The decision must have the fields and types of a decision, repeat the type and ID of the request, authorize only
+    what its own outcome and reasons allow, within the ceiling of `published` (by default that of this package), and be
+    of `policy_version` unless that is None. An answer must have the fields and types of one, and agree with its
+    decision.
 
-    Raises `EngineError`, which says what is wrong and repeats nothing from the answer.
+    Raises `EngineError`, which says what is wrong and repeats nothing from the result.
     """
-    if problem := _problem(answer, request, policy_version, published or _packaged()):
+    if problem := question.problem(result, request, policy_version, published or _packaged()):
         raise EngineError(problem)
-    return cast(Decision, answer)
+    return cast(_Result, result)
 
 
-def checked_decisions(
-    answer: object, batch: Batch, policy_version: str | None = None, published: Published | None = None
-) -> list[Decision]:
-    """Check that an engine's answer is the list of decisions on a batch, in order; see `checked_decision`."""
-    if type(answer) is not list or len(answer) != len(batch.requests):
+def checked_results(
+    question: Question[_Result],
+    result: object,
+    batch: Batch,
+    policy_version: str | None = None,
+    published: Published | None = None,
+) -> list[_Result]:
+    """Check that an engine's result is the list of those on a batch, in order; see `checked_result`."""
+    if type(result) is not list or len(result) != len(batch.requests):
         raise EngineError("The engine did not return one decision for each request." + _CHECK_ENGINE)
-    for index, (one, request) in enumerate(zip(answer, batch.requests, strict=True), batch.first):
-        if problem := _problem(one, request, policy_version, published or _packaged()):
+    for index, (one, request) in enumerate(zip(result, batch.requests, strict=True), batch.first):
+        if problem := question.problem(one, request, policy_version, published or _packaged()):
             raise EngineError(problem, index)
-    return answer
+    return result
 
 
 def _problem(answer: object, request: RequestText, policy_version: str | None, published: Published) -> str | None:
     if isinstance(answer, dict):
         answer.setdefault("authorized_under", [])
-    if (wrong := _wrong_field(answer)) is not None:
+    if (wrong := _wrong_in_decision(answer)) is not None:
         return _not_a_decision(wrong)
     decision = cast(Decision, answer)
     if policy_version is not None and decision["policy_version"] != policy_version:
         return "The engine runs another version of the policy than the client is set to accept."
     if problem := _other_request(decision, request, published) or _contradiction(decision, published):
+        return f"The engine's response is not accepted because {problem}." + _CHECK_ENGINE
+    return None
+
+
+def _problem_of_answered(
+    result: object, request: RequestText, policy_version: str | None, published: Published
+) -> str | None:
+    decision = result.get("decision") if isinstance(result, dict) else None
+    if problem := _problem(decision, request, policy_version, published):
+        return problem
+    if (wrong := _wrong_in_answered(result)) is not None:
+        which = f": the field `{wrong}` is not as in the published schema" if wrong else ""
+        return f"The engine's response is not a decision with its standard answer{which}." + _CHECK_ENGINE
+    answered = cast(Answered, result)
+    if problem := contradiction(answered["answer"], answered["decision"]):
         return f"The engine's response is not accepted because {problem}." + _CHECK_ENGINE
     return None
 
@@ -355,8 +448,8 @@ def _contradiction(decision: Decision, published: Published) -> str | None:
 
 
 def _about_a_part(reason: Reason) -> bool:
-    """Return whether a reason may affect less than the whole request: one service line, or some units of a visit."""
-    return reason["path"].startswith("/service_lines/") or reason["path"] == "/visit/units"
+    """Return whether a reason may affect less than the whole request: one line, or some of the units or visits."""
+    return reason["path"].startswith("/service_lines/") or reason["path"] in ("/visit/units", "/requested_visits")
 
 
 def _units_match_status(line: Line) -> bool:
@@ -455,4 +548,8 @@ def _wrong_among_elements(form: _Form) -> Callable[[Any], str | None]:
     return wrong_among_elements
 
 
-_wrong_field = _form_of(Decision).wrong_field
+_wrong_in_decision = _form_of(Decision).wrong_field
+_wrong_in_answered = _form_of(Answered).wrong_field
+
+DECISION = Question[Decision]("therapy/decision", "therapy/decisions", _problem)
+ANSWER = Question[Answered]("therapy/answer", "therapy/answers", _problem_of_answered)

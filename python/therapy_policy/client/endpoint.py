@@ -50,6 +50,7 @@ class Query(NamedTuple):
     batch: bool
 
 
+BATCHES = ("therapy/decisions", "therapy/answers")
 HEALTH = Query("GET", "/health?bundles&plugins", None, False)
 
 
@@ -57,7 +58,7 @@ def query(entry_point: str, text: str) -> Query:
     """Return the HTTP request that sends JSON text to an entry point of the policy."""
     # Concatenated, so that numbers stay as written. The text is one JSON value, so it cannot break out.
     body = b'{"input": ' + text.encode() + b"}"
-    return Query("POST", f"/v1/data/{entry_point}", body, entry_point == "therapy/decisions")
+    return Query("POST", f"/v1/data/{entry_point}", body, entry_point in BATCHES)
 
 
 class Endpoint:

@@ -29,6 +29,7 @@ from therapy_policy.bulk.decision_log import (
     MAX_LINE_BYTES,
     REQUEST_ID,
     as_decision,
+    decision_in,
     is_entry,
     matches,
     parsed,
@@ -297,7 +298,7 @@ def _until_damage(records: Iterable[Record], outcomes: Log) -> Iterator[Record]:
 def _results(entry: Any) -> list[Any]:
     if is_entry(entry):
         result = entry.get("result")
-        return result if isinstance(result, list) else [result]
+        return [decision_in(each) for each in result] if isinstance(result, list) else [decision_in(result)]
     return [entry] if isinstance(entry, dict) and {"outcome", "policy_version"} <= entry.keys() else []
 
 

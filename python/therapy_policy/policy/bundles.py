@@ -45,15 +45,19 @@ from therapy_policy.policy.rego import Rego, deterministic_capabilities, read_re
 from therapy_policy.policy.releases import FOLDER, Release, commits_of, is_version, read_release, version_number
 from therapy_policy.policy.signatures import ALGORITHMS, Verification, is_signed, read_key, verified_files
 
+# The entry points of every policy. OPA adds those that the METADATA of a rule names: since policy 2.1.0, therapy/answer
+# and therapy/answers.
 ENTRY_POINTS = ("therapy/decision", "therapy/decisions")
 # The page that `archive_for_opa` evaluates; policies before 2.1.0 do not have it.
 USABLE_VALUES = "therapy/usable_values.rego"
 
 # SHA-256 of the policies for the sidecar itself that `serve` runs, by the version of the policy that brought them. With
-# all of them a sidecar opens and logs the same. The last one is that of this package.
+# all of them a sidecar opens and logs decisions in the same way. Since 2.1.0 it does so with answers, which stay closed
+# before. The last one is that of this package.
 SYSTEM_POLICIES = {
     "2.0.2": "6918f531219ff1f056e83a57b1ceb3a3070e53c909cefc854026512188d6bab2",
     "2.0.3": "c5ee73ce36349a46bf3038dca871edaff1c5f45ca9772ec406e8867f0ba65d55",
+    "2.1.0": "44093df040df4c3eb4b909872e6d8129dcb7c8f8d004a35bbfeec77d18e22c21",
 }
 
 

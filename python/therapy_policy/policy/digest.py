@@ -19,6 +19,7 @@ WORDS: Mapping[str, frozenset[str]] = {
     "parameters": frozenset({"title", "service"}),
     "reason_codes": frozenset({"message", "remedy", "no_remedy_because"}),
     "clauses": frozenset({"kind", "summary"}),
+    "standard_answers": frozenset({"source", "verified"}),
 }
 # Registers that no rule reads.
 ONLY_WORDS = frozenset({"interpretations", "source", "episode", "policy"})

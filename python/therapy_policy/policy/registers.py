@@ -22,7 +22,12 @@ EFFECTS = {
     "pend": "pends",
     "info": "informs",
 }
-APPLIES_TO = {"request": "the whole request", "line": "one service line", "units": "units beyond a limit"}
+APPLIES_TO = {
+    "request": "the whole request",
+    "line": "one service line",
+    "units": "units beyond a limit",
+    "visits": "visits beyond a limit",
+}
 VISIBLE_IN = {
     "reasons": "Each decision that is based on it gives a reason that cites it.",
     "requests": "It determines which fields a request has, so every decision on such a request depends on it. No "

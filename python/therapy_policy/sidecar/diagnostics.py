@@ -46,8 +46,9 @@ class Decisions:
         self.counts = dict.fromkeys(schema["properties"]["outcome"]["enum"], 0)
 
     def count(self, result: Any) -> None:
-        """Count the result of a log entry: a decision or, of a batch, a list."""
-        for decision in result if isinstance(result, list) else [result]:
+        """Count the result of a log entry: a decision, perhaps with its answer, or, of a batch, a list."""
+        for each in result if isinstance(result, list) else [result]:
+            decision = each.get("decision", each) if isinstance(each, dict) else None
             outcome = decision.get("outcome") if isinstance(decision, dict) else None
             if outcome in self.counts:
                 self.counts[outcome] += 1

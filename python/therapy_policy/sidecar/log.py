@@ -31,6 +31,12 @@ NOT_MASKED = "not_masked"
 TOO_LONG = "too_long"
 LOSSES = (BEHIND, CUT_OFF, NOT_MASKED, TOO_LONG)
 
+# What the mask replaces of an entry's input and result: the whole, or the field that marks it.
+MARKS = {
+    "input": ("/input", "/input/request_type"),
+    "result": ("/result", "/result/outcome", "/result/decision/outcome"),
+}
+
 PANIC = re.compile(rb"panic(?: serving [^ ]*)?: (?!runtime error)")
 
 
@@ -159,5 +165,4 @@ def is_masked(entry: Any) -> bool:
     whole, or the one field by which the mask of system/log.rego marks what may be kept as it was.
     """
     masked = entry.get("masked", ())
-    marks = {"input": "/input/request_type", "result": "/result/outcome"}
-    return all(name not in entry or f"/{name}" in masked or mark in masked for name, mark in marks.items())
+    return all(name not in entry or any(mark in masked for mark in marks) for name, marks in MARKS.items())
