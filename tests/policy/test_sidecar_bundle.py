@@ -71,7 +71,7 @@ def test_it_is_not_loaded_as_a_bundle(tmp_path: Path) -> None:
 def test_a_result_beside_the_page_does_not_compile() -> None:
     files = packaged_bundle()._files | {"therapy/usable_values/data.json": b'{"version": "9.9.9"}'}
     with pytest.raises(BundleNotUsable, match="conflict"):
-        Bundle("b", archive_of(files), b"").signed(Path("none"), "2026")
+        Bundle("b", archive_of(files), b"").archive_for_opa()
 
 
 # --- Data that cannot be used ----------------------------------------------------------------------------------------
@@ -94,7 +94,7 @@ def field(parameter: str, **changes: object) -> Callable[[dict[str, Any]], None]
 
 
 def at(therapy: dict[str, Any], parameter: str) -> dict[str, Any]:
-    found = therapy["parameters"]
+    found: dict[str, Any] = therapy["parameters"]
     for name in parameter.split("."):
         found = found[name]
     return found
@@ -108,6 +108,10 @@ def drop(*path: str) -> Callable[[dict[str, Any]], None]:
         del therapy[last]
 
     return change
+
+
+def version_of_two_numbers(therapy: dict[str, Any]) -> None:
+    therapy["register"]["policy"]["version"] = "2.1"
 
 
 HUGE = "HUGE"  # stands for a number that OPA cannot compare
@@ -137,7 +141,7 @@ BROKEN = {
     "false": (period("contact", value=False), {*EXAMPLES}),
     "periods that are not a list": (field("contact", periods={"0": {"from": "1900-01-01"}}), {*EXAMPLES}),
     "no parameters": (drop("parameters"), {*EXAMPLES}),
-    "no version": (drop("register", "policy", "version"), {*EXAMPLES}),
+    "a version of two numbers": (version_of_two_numbers, {*EXAMPLES}),
     "no reason codes": (drop("register", "reason_codes"), {*EXAMPLES} - {"referral_route"}),
     "no clauses": (drop("register", "clauses"), {*EXAMPLES} - PT | {"pt_referral", "pt_visit"}),
     "no ceiling": (drop("ceiling"), {"pediatric_ot_claim", "pt_referral", "pt_visit"}),
