@@ -27,7 +27,7 @@ from therapy_policy.sidecar.diagnostics import Connection
 from therapy_policy.sidecar.serve import opa_command
 
 ROOT = Path(__file__).resolve().parents[1]
-BUNDLE = ROOT / "python/therapy_policy/policy/packaged/optimized.tar.gz"
+BUNDLE = ROOT / "python/therapy_policy/policy/packaged/sidecar.tar.gz"
 CONFIGURATION = ROOT / "python/therapy_policy/sidecar/config.yaml"
 AUTHORIZATION = ROOT / "policies/system/authz.rego"
 START_SECONDS = 60.0

@@ -253,7 +253,7 @@ def bundles(root: Path) -> list[Path]:
     build(".", root / "policies", root / "compiled.tar.gz", "--target", "wasm")
     compiled = files_in((root / "compiled.tar.gz").read_bytes())
     made = {
-        "optimized.tar.gz": Bundle("policies", (root / package / "bundle.tar.gz").read_bytes(), b"").archive_for_opa(),
+        "sidecar.tar.gz": Bundle("policies", (root / package / "bundle.tar.gz").read_bytes(), b"").archive_for_opa(),
         "policy.wasm": compiled["policy.wasm"],
         "data.json": compiled["data.json"],
         "request.schema.json": (root / "schemas/request.json").read_bytes(),

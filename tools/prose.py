@@ -270,6 +270,10 @@ def _reader(path: str) -> Callable[[str], Iterator[Lines]]:
     return READERS.get(name.suffix or name.name, hash_comments)
 
 
+# The list of words itself, and the records of releases, which keep the words of their day.
+NOT_READ = (STYLES.name, "releases")
+
+
 def tracked(names: list[str]) -> list[str]:
     """Return the paths of files with prose that git tracks or would track; with names, only those below them."""
     listed = subprocess.run(
@@ -282,7 +286,7 @@ def tracked(names: list[str]) -> list[str]:
     return sorted(
         path.as_posix()
         for path in paths
-        if (path.suffix or path.name) in READERS and path.parts[0] != STYLES.name and (ROOT / path).is_file()
+        if (path.suffix or path.name) in READERS and path.parts[0] not in NOT_READ and (ROOT / path).is_file()
     )
 
 

@@ -19,7 +19,7 @@ from typing import Any, Self, TypeVar
 import therapy_policy
 from therapy_policy import Answered, AsyncSidecarClient, Decision, SidecarClient
 
-BUNDLE = Path(therapy_policy.__file__).parent / "policy" / "packaged" / "optimized.tar.gz"
+BUNDLE = Path(therapy_policy.__file__).parent / "policy" / "packaged" / "sidecar.tar.gz"
 
 
 @contextmanager

@@ -5,7 +5,7 @@ release, or a revision of the current git repository. `opa build` compiles what 
 deterministic capabilities: nothing that depends on the network, a clock or chance.
 
 A bundle has the pages as people wrote them, for everyone who reads, compares or signs it. Only what `serve` gives to
-OPA is optimized: `opa build` evaluates the page of usable values, which depends on the policy's data alone.
+OPA has the page of usable values evaluated, which depends on the policy's data alone.
 """
 
 from __future__ import annotations
@@ -48,10 +48,8 @@ from therapy_policy.policy.signatures import ALGORITHMS, Verification, is_signed
 # The entry points of every policy. OPA adds those that the METADATA of a rule names: since policy 2.1.0, therapy/answer
 # and therapy/answers.
 ENTRY_POINTS = ("therapy/decision", "therapy/decisions")
-# This page depends on the policy's data alone; policies before 2.1.0 do not have it.
-USABLE_VALUES = "therapy/usable_values"
-# Where `opa build --optimize` puts what it has evaluated.
-OPTIMIZED_PAGES = "optimized/"
+# The page that `archive_for_opa` evaluates; policies before 2.1.0 do not have it.
+USABLE_VALUES = "therapy/usable_values.rego"
 
 # SHA-256 of the policies for the sidecar itself that `serve` runs, by the version of the policy that brought them. With
 # all of them a sidecar opens and logs decisions in the same way. Since 2.1.0 it does so with answers, which stay closed
@@ -116,12 +114,19 @@ class Bundle:
         return read_rego(self.texts)
 
     def archive_for_opa(self) -> bytes:
-        """Return the bundle file that decides in OPA: optimized, and with `revision` for each entry of a decision log.
+        """Return the bundle file from which OPA decides.
+
+        Its manifest has `revision`, which puts it into each entry of a decision log. The page of usable values is
+        evaluated: data with its result take its place.
 
         Raises `BundleNotUsable` and `OpaNotAvailable`.
         """
-        optimized = ("--optimize", "1", "--entrypoint", USABLE_VALUES) if f"{USABLE_VALUES}.rego" in self._files else ()
-        return _rebuilt(self.name, self._files, *optimized, "--revision", self.revision)
+        files = dict(self._files)
+        if files.pop(USABLE_VALUES, None):
+            with unpacked(self._files) as directory:
+                query = ("eval", "--bundle", ".", "--format", "raw", "data.therapy.usable_values")
+                files["therapy/usable_values/data.json"] = run_opa(*query, where=directory, name=self.name)
+        return _rebuilt(self.name, files, "--revision", self.revision)
 
     def signed(self, key: Path, key_id: str, scope: str | None = None) -> bytes:
         """Return the bundle file with a signature by a private key, which is a file in PEM format (RSA or P-256).
@@ -352,17 +357,17 @@ def _load_archive(name: str, archive: Path, scratch: Path, *, compiled: bool = T
         build(archive, scratch, output, "--target", "wasm", name=name)
         wasm = files_in(output.read_bytes())["policy.wasm"]
     bundle = Bundle(name, archive.read_bytes(), wasm)
-    if any(path.startswith(OPTIMIZED_PAGES) for path in bundle.texts):
-        raise BundleNotUsable(
-            f"{name} was optimized for OPA, and no longer decides by the numbers in its data. Give the bundle that it "
-            "was made from."
-        )
     try:
         bundle.version  # noqa: B018
     except (KeyError, TypeError):
         raise BundleNotUsable(
             f"{name} is a bundle of another policy: it has no version of this one. Give a bundle of this policy."
         ) from None
+    if "usable_values" in bundle.data["therapy"]:
+        raise BundleNotUsable(
+            f"{name} was made for the sidecar alone, and does not decide by the numbers that a person reads in it. "
+            "Give the bundle that it was made from."
+        )
     return bundle
 
 

@@ -73,7 +73,7 @@ def serve(
             check_port(diagnostics_port, diagnostics_host)
         shipped_config = files("therapy_policy") / "sidecar" / "config.yaml"
         with (
-            as_file(packaged_file("optimized.tar.gz")) as packaged,
+            as_file(packaged_file("sidecar.tar.gz")) as packaged,
             as_file(shipped_config) as config,
             tempfile.TemporaryDirectory(prefix="therapy-policy-") if front or source else nullcontext("") as private,
             ExitStack() as stack,
