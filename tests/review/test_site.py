@@ -25,7 +25,7 @@ LONGEST = ("pt_visit.html", "clause-PT-4.html", "version-2.0.0.html")
 TRY_IT, SIGN = "try.html", "sign.html"
 WITH_SCRIPTS = ["matrix.html", "search.html", SIGN, TRY_IT]
 WIDTHS = (320, 390, 1280, 1920)
-MOST_BYTES = 4_500_000
+MOST_BYTES = 5_000_000
 
 
 @dataclass
@@ -65,7 +65,11 @@ def kinds(pages: dict[str, Parsed]) -> list[str]:
 
 
 def test_every_link_leads_somewhere(pages: dict[str, Parsed], site: Path) -> None:
+    source = bundles.packaged_bundle().data["therapy"]["register"]["source"]["address"]
+
     def leads_somewhere(name: str, link: str) -> bool:
+        if link == source:
+            return True
         target = urlsplit(link)
         file = unquote(target.path) or name
         known = not (target.scheme or target.netloc or target.query) and (site / file).is_file()

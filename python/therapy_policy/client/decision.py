@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import time
 from abc import ABC, abstractmethod
-from collections.abc import Awaitable, Callable, Coroutine, Iterable
+from collections.abc import Awaitable, Callable, Iterable
 from functools import cache
 from types import NoneType, TracebackType
 from typing import (
@@ -162,10 +162,24 @@ class Client(ABC):
         return self._ask_many(ANSWER, each_as_text(requests, request_text))
 
     def _ask_one(self, question: Question[_Result], request: RequestText) -> _Result:
-        return _run(self._engine.one(question, request))
+        engine = self._engine
+        try:
+            # It never waits for anything else than `ask`, so this runs it to its end. In one expression, so that a
+            # signal handler that raises leaves no coroutine behind that never ran.
+            engine.one(question, request).send(None)
+        except StopIteration as end:
+            result: _Result = end.value
+            return result
+        raise AssertionError("it waits for something else than `ask`")
 
     def _ask_many(self, question: Question[_Result], requests: list[RequestText]) -> list[_Result]:
-        return _run(self._engine.many(question, requests))
+        engine = self._engine
+        try:
+            engine.many(question, requests).send(None)  # as in `_ask_one`
+        except StopIteration as end:
+            results: list[_Result] = end.value
+            return results
+        raise AssertionError("it waits for something else than `ask`")
 
     @property
     def _engine(self) -> Engine:
@@ -195,16 +209,6 @@ class Client(ABC):
 
 _Value = TypeVar("_Value")
 _Result = TypeVar("_Result")
-
-
-def _run(work: Coroutine[Any, Any, _Result]) -> _Result:
-    """Run to its end what waits for nothing but the `ask` of a `Client`, which never waits."""
-    try:
-        work.send(None)
-    except StopIteration as end:
-        result: _Result = end.value
-        return result
-    raise AssertionError("it waits for something else than `ask`")
 
 
 def each_as_text(values: Iterable[_Value], as_text: Callable[[_Value], RequestText]) -> list[RequestText]:
