@@ -32,7 +32,11 @@ OUTCOMES = {  # where the words for a sentence are not those of the name
     "not_applicable": "outside the rules",
     "partially_authorized": "authorized in part",
 }
-ON_A_PART = {"line": "the line is", "units": "the units beyond the limit are"}
+ON_A_PART = {
+    "line": "the line is",
+    "units": "the units beyond the limit are",
+    "visits": "the visits beyond the limit are",
+}
 EFFECT_ON_A_PART = {"deny": "denied", "pend": "pended"}
 GRANTED = "row-granted"  # the anchor of the row for requests that no reason decides
 NO_REASON = "No reason applies to the request as a whole"
