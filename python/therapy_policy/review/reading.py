@@ -23,6 +23,7 @@ from therapy_policy.review.requests import in_words
 
 OUTCOME = "outcome"  # the rule of the entry page whose branches give the outcome
 DETERMINATION = "determination"  # the rule of a page that the entry page asks
+USABLE_VALUES = ("therapy", "usable_values")  # the page that checks the policy's own values, and reads no request
 INVALID_REQUEST = "invalid_request"  # the outcome of a request that is not valid, whatever its reasons are
 
 
@@ -192,7 +193,14 @@ class PolicyView:
         return TitledRule(rule.name, rule.title or "", rule.description, codes, rule.file, rule.row)
 
     def _parameters_read(self, rule: rego.RegoRule) -> list[str]:
-        return [name for path in sorted(rule.reads) if (name := self.parameter_at(path))]
+        """The parameters that a rule reads, also by the page that tells which values can be used."""
+        paths = {each for path in rule.reads for each in self._usable_values.get(path[:3], {path})}
+        return [name for path in sorted(paths) if (name := self.parameter_at(path))]
+
+    @cached_property
+    def _usable_values(self) -> dict[DataPath, frozenset[DataPath]]:
+        """The documents that each rule of the page of usable values reads; policies before 2.1.0 have no such page."""
+        return {(*rule.package, rule.name): rule.reads for rule in self.bundle.rego.packages.get(USABLE_VALUES, ())}
 
     def parameter_at(self, path: DataPath) -> str | None:
         """The parameter that a document belongs to."""
@@ -261,6 +269,8 @@ class PolicyView:
         """The titled rules that use each parameter, by themselves or through a helper of their page."""
         readers: dict[str, list[TitledRule]] = {name: [] for name in self.parameters}
         for page in self.bundle.rego.pages:
+            if page.package == USABLE_VALUES:  # it decides nothing; the rules that use its values do
+                continue
             for name in dict.fromkeys(name for rule in page.rules for name in self._parameters_read(rule)):
                 using = {id(rule) for rule in page.rules if name in self._parameters_read(rule)}
                 while more := {id(rule) for rule in page.rules if rule.names & _helpers(page, using)} - using:

@@ -66,9 +66,21 @@ class Tracing:
 
     def read_by(self, rule: RegoRule) -> list[Origin]:
         """The parts of parameters that a rule depends on: in its value, in its conditions and in their helpers."""
-        tree = self.trees[rule.file, rule.row]
-        found = dict.fromkeys(self._conditions(tree, rule.package, 0))
+        trees = [self.trees[rule.file, rule.row], *self._choices(rule)]
+        found = dict.fromkeys(origin for tree in trees for origin in self._conditions(tree, rule.package, 0))
         return [each for each in found if each.kind == "parameter"]
+
+    def _choices(self, rule: RegoRule) -> Iterator[Node]:
+        """The helpers of the same page that choose a name, such as the tier whose visits a rule takes."""
+        helpers = [each for each in self.policy.bundle.rego.packages[rule.package] if not each.title]
+        used, names = set[int](), set(rule.names)
+        while new := [each for each in helpers if each.name in names and id(each) not in used]:
+            used |= {id(each) for each in new}
+            names |= {name for each in new for name in each.names}
+            for each in new:
+                tree = self.trees[each.file, each.row]
+                if tree["head"].get("value", {}).get("type") == "string":
+                    yield tree
 
     def determined(self, page: Page, *steps: str) -> list[tuple[str, list[Origin]]]:
         """The fields of a part of a page's determination, each with its origins; one without a name if it has none.
