@@ -48,22 +48,24 @@ HOOK = "/cds-services/order-sign-therapy"
 SUBMIT = "/Claim/$submit"
 
 
-@dataclass(frozen=True)
+@dataclass
 class Service:
     """A running service: its URL, its process, and the file of its standard output."""
 
     url: str
     process: subprocess.Popen[bytes]
     log: Path
+    logged: int = 0  # lines in the log before the last request
 
     def post(self, path: str, body: Any, headers: Mapping[str, str] = FHIR) -> requests.Response:
         data = body if isinstance(body, bytes) else json.dumps(body).encode()
+        self.logged = self.log.read_text("utf-8").count("\n")
         return requests.post(self.url + path, data=data, headers=dict(headers), timeout=SECONDS)
 
     def line(self) -> Json:
-        """The last line of the log, which is written after the answer."""
+        """The line of the log about the last request, which is written after the answer."""
         deadline = time.monotonic() + SECONDS
-        while not (text := self.log.read_text("utf-8")).endswith("\n"):
+        while (text := self.log.read_text("utf-8")).count("\n") <= self.logged or not text.endswith("\n"):
             assert time.monotonic() < deadline
             time.sleep(0.02)
         line: Json = json.loads(text.splitlines()[-1])
