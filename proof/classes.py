@@ -15,7 +15,7 @@ import os
 import random
 import sys
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from functools import cache
 from importlib import metadata
@@ -32,14 +32,13 @@ from therapy_policy.classes.enumeration import (
     Piece,
     class_progress,
     decide_each,
-    decide_one,
+    each_or_none,
+    one_or_none,
     pieces,
     stride,
     workers,
 )
 from therapy_policy.classes.model import RequestClass, RequestType
-from therapy_policy.client.decision import Answered
-from therapy_policy.errors import TherapyPolicyError
 from therapy_policy.policy.bundles import packaged_bundle
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -84,7 +83,7 @@ def engine() -> EmbeddedClient:
 
 @cache
 def decision_on_part(request_type: str, cls: RequestClass) -> Decision | None:
-    return decide_one(engine(), REQUEST_TYPES[request_type].write(cls))
+    return one_or_none(engine().decide, REQUEST_TYPES[request_type].write(cls))
 
 
 def tally_of(piece: Piece) -> Tally:
@@ -100,7 +99,8 @@ def tally_of(piece: Piece) -> Tally:
         every = stride(block.size)
     smallest = [kind.write(cls) for cls in classes]
     others = [kind.write(cls, choose) for cls in classes]
-    answers, other_decisions = answer_each(smallest), decide_each(engine(), others)
+    answers = each_or_none(engine().answers, engine().answer, smallest)
+    other_decisions = decide_each(engine(), others)
     for number, cls, request, answered, other in zip(
         piece.numbers, classes, smallest, answers, other_decisions, strict=True
     ):
@@ -122,21 +122,6 @@ def tally_of(piece: Piece) -> Tally:
             tally.counts["random"] += 1
     tally.examples = tally.examples[:EXAMPLES]
     return tally
-
-
-def answer_each(requests: Sequence[Request]) -> Sequence[Answered | None]:
-    """The decision on each request with its answer, or None where the engine returns none."""
-    try:
-        return engine().answers(requests)
-    except TherapyPolicyError:
-        return [answer_one(request) for request in requests]
-
-
-def answer_one(request: Request) -> Answered | None:
-    try:
-        return engine().answer(request)
-    except TherapyPolicyError:
-        return None
 
 
 def problems(

@@ -44,23 +44,30 @@ def pieces(request_type: str, blocks: Sequence[Block], drawn: int, *, quick: boo
         yield Piece(request_type, None, range(drawn)[start : start + CHUNK])
 
 
-def decide_each(client: Client, requests: Sequence[object]) -> Sequence[Decision | None]:
+Result = TypeVar("Result")
+
+
+def decide_each(client: Client, requests: Sequence[Any]) -> Sequence[Decision | None]:
     """A decision on each request, or None where the engine returns none."""
+    return each_or_none(client.decide_many, client.decide, requests)
+
+
+def each_or_none(
+    many: Callable[[Sequence[Any]], Sequence[Result]], one: Callable[[Any], Result], requests: Sequence[Any]
+) -> Sequence[Result | None]:
+    """What an engine returns for each request, or None where it fails: for all of them, or else for one at a time."""
     try:
-        return client.decide_many(requests)
+        return many(requests)
     except TherapyPolicyError:
-        return [decide_one(client, request) for request in requests]
+        return [one_or_none(one, request) for request in requests]
 
 
-def decide_one(client: Client, request: object) -> Decision | None:
-    """A decision, or None where the engine returns none."""
+def one_or_none(one: Callable[[Any], Result], request: Any) -> Result | None:
+    """What an engine returns for a request, or None where it fails."""
     try:
-        return client.decide(request)
+        return one(request)
     except TherapyPolicyError:
         return None
-
-
-Result = TypeVar("Result")
 
 
 @contextmanager

@@ -59,14 +59,15 @@ def pt_referral(policy: PolicyValues, signatures: Signatures) -> RequestType:
 def requested_visits(policy: PolicyValues, request_type: str) -> tuple[Dimension, ...]:
     """The visits asked for, compared with those of each tier; none for policies whose referrals ask for no number."""
     path = "requested_visits"
-    if not policy.bundles_with(f"{request_type}.{path}"):
+    bundles = policy.bundles_with(f"{request_type}.{path}")
+    if not bundles:
         return ()
     tiers = [tier for value in policy.values("outpatient_pt.initial_visits") for tier in value.values()]
     limits = {tier["evaluation"] + tier["treatment"] for tier in tiers}
     starts = sorted({1, *(limit + 1 for limit in limits)})
     options = dict(intervals(path, policy.maximum(f"{request_type}.{path}"), *starts).options)
     not_stated: dict[str, Sequence[object]] = {"not stated": (ABSENT, None)}
-    if policy.bundles_with(f"{request_type}.{path}") == len(policy.forms):
+    if bundles == len(policy.forms):
         least = next(iter(options))
         not_stated = {f"not stated or {least}": (ABSENT, None, *options.pop(least))}
     return (one_field(path, not_stated | options),)

@@ -121,9 +121,8 @@ class Element:
         value = self.fields.get(name)
         if value is None:
             return None
-        if isinstance(value, bool) or not isinstance(value, int | float | Decimal) or not 1 <= value <= 2**31 - 1:
-            self.refuse("value", name, "expected a whole number of at least 1")
-        if value != int(value):
+        is_number = isinstance(value, int | float | Decimal) and not isinstance(value, bool)
+        if not is_number or not 1 <= value <= 2**31 - 1 or value != int(value):
             self.refuse("value", name, "expected a whole number of at least 1")
         return int(value)
 

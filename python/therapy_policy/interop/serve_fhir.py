@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-import socket
 import sys
 from collections.abc import Callable
 from contextlib import closing
 
 import uvicorn
 
-from therapy_policy.errors import FileNotUsable, PortInUse
+from therapy_policy.errors import FileNotUsable
 from therapy_policy.interop.http_service import Engine, Settings, application
+from therapy_policy.sidecar.listening import listening
 from therapy_policy.sidecar.log import Log
 
 MAX_CONNECTIONS = 100  # more get 503 at once
@@ -25,7 +25,7 @@ def serve_fhir(engine: Engine, ready: Callable[[], bool], host: str, port: int, 
     if sys.stdout is None:
         raise FileNotUsable("Standard output is closed. A line for each request goes there: send it to a file.")
     log = Log(sys.stdout.fileno())
-    with closing(_listening(host, port)) as listener:
+    with closing(listening("serve-fhir", host, port)) as listener:
         print(f"therapy-policy serve-fhir listens on http://{host}:{port}", file=sys.stderr, flush=True)
         config = uvicorn.Config(
             application(engine, ready, log.report, settings),
@@ -42,17 +42,3 @@ def serve_fhir(engine: Engine, ready: Callable[[], bool], host: str, port: int, 
             uvicorn.Server(config).run(sockets=[listener])
         finally:
             log.flush(STOP_SECONDS)
-
-
-def _listening(host: str, port: int) -> socket.socket:
-    listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
-    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-    try:
-        listener.bind((host, port))
-    except OSError as error:
-        listener.close()
-        raise PortInUse(
-            f"serve-fhir cannot listen on {host}:{port} ({error.strerror}). "
-            "Stop the program that uses the port, or choose another --port."
-        ) from None
-    return listener

@@ -9,20 +9,20 @@ from __future__ import annotations
 import os
 import select
 import signal
-import socket
 import sys
 import tempfile
 from collections import Counter
-from contextlib import ExitStack, closing, nullcontext
+from contextlib import ExitStack, nullcontext
 from importlib.resources import as_file, files
 from pathlib import Path
 from threading import Lock
 
-from therapy_policy.errors import NO_ENGINE, FileNotUsable, PortInUse
+from therapy_policy.errors import NO_ENGINE, FileNotUsable
 from therapy_policy.files import packaged_file
 from therapy_policy.sidecar.child import Child
 from therapy_policy.sidecar.diagnostics import Address, Decisions, Diagnostics, start_listener
 from therapy_policy.sidecar.front import Front, Responses, write_configuration
+from therapy_policy.sidecar.listening import listening
 from therapy_policy.sidecar.log import Log
 from therapy_policy.sidecar.stop_signals import StopSignals
 from therapy_policy.sidecar.updates import BundleSource, Updates
@@ -194,12 +194,4 @@ def opa_command(opa: Path, address: Address, config: Path, policy: list[str]) ->
 
 def check_port(port: int, host: str) -> None:
     """Raise `PortInUse` if the port cannot be used; OPA itself would report that in many lines."""
-    with closing(socket.socket(socket.AF_INET, socket.SOCK_STREAM)) as probe:
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            probe.bind((host, port))
-        except OSError as error:
-            raise PortInUse(
-                f"The sidecar cannot listen on {host}:{port} ({error.strerror}). "
-                "Stop the program that uses the port, or choose another --port."
-            ) from None
+    listening("The sidecar", host, port).close()

@@ -45,16 +45,18 @@ class RequestBundle:
 
     def target(self, reference: Element) -> Resource:
         """Return the resource that a Reference refers to, as `find` does."""
-        url = reference.required_text("reference").partition("/_history/")[0]
-        # FHIR: a relative reference is relative to the server of the Claim, as its fullUrl says.
-        server = self.claim_url.rpartition("Claim/")[0]
-        found = [
-            each for each in self.resources if url in (each.full_url, each.relative) or each.full_url == server + url
-        ]
+        found = self.matching(reference)
         if len(found) != 1:
             what = "refers to more than one resource" if found else "refers to a resource that is not in the Bundle"
             reference.refuse("not-found", "reference", what)
         return found[0]
+
+    def matching(self, reference: Element) -> list[Resource]:
+        """Return the resources of the Bundle that a Reference can mean."""
+        url = reference.required_text("reference").partition("/_history/")[0]
+        # FHIR: a relative reference is relative to the server of the Claim, as its fullUrl says.
+        on_server = self.claim_url.rpartition("Claim/")[0] + url
+        return [each for each in self.resources if url in (each.full_url, each.relative) or each.full_url == on_server]
 
     def find_kind(self, holder: Element, name: str, kind: str) -> Resource:
         """Return the resource, which must be of one kind, as `find` does."""

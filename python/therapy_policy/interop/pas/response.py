@@ -71,9 +71,8 @@ class _Writing:
     def reference(self, name: str) -> Json:
         """A Reference of the Claim, as one to the same resource in the answer, if it is in the Bundle."""
         reference = self.claim.required(name)
-        sent = reference.required_text("reference")
-        found = [each for each in self.submission.bundle.resources if sent in (each.full_url, each.relative)]
-        return {"reference": found[0].full_url if len(found) == 1 else sent}
+        found = self.submission.bundle.matching(reference)
+        return {"reference": found[0].full_url if len(found) == 1 else reference.required_text("reference")}
 
     def echoed(self) -> list[Json]:
         """The entries of the resources that the ClaimResponse refers to, as they came."""

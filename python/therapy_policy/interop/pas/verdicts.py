@@ -60,7 +60,7 @@ def answers_of(submission: Submission, answered: Mapping[str, Any] | None, *, ho
     if decision["outcome"] == "invalid_request":
         raise Refused([Issue("value", "", f"{each['path']}: {each['message']}") for each in decision["reasons"]])
     verdicts = list(_verdicts(submission, answer))
-    if hold_clinical_denials and _rests_on_a_clinician(answer):
+    if hold_clinical_denials and _depends_on_a_clinician(answer):
         verdicts = [_held(each) for each in verdicts]
     notes = [answer["text"]]
     if answer["ends"] and any(each.granted for each in verdicts):
@@ -99,7 +99,7 @@ def _checked(verdict: Verdict) -> Verdict:
     raise EngineError("The answer of the engine contradicts itself. Have a person review the request.")
 
 
-def _rests_on_a_clinician(answer: Mapping[str, Any]) -> bool:
+def _depends_on_a_clinician(answer: Mapping[str, Any]) -> bool:
     """Whether anything is denied for more than an administrative reason."""
     return any(each["action"] == "A3" and each["determination"] != "administrative" for each in answer["reasons"])
 
