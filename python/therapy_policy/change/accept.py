@@ -47,7 +47,7 @@ PASSED, TO_COME, ANY = "passed", "to come", "any"
 
 WHY = {
     "patch": "no decision changed",
-    "minor": "some request of a date to come, or that was not valid, is decided differently, or answered differently",
+    "minor": "a request of a date to come or one that was not valid is decided differently, or an answer changed",
     "major": "some request of a date that has passed is decided differently",
 }
 
