@@ -345,6 +345,10 @@ def speaks_against(request: Request, one: Stated) -> bool:
             return bool(
                 date > own or visits_of_referral(date, request["tier"]) < visits_of_referral(own, request["tier"])
             )
+        # A referral that does not say how many visits it requests gets the visits of its tier (INT-21).
+        case ("requested_visits",) if request["request_type"] == "pt_referral":
+            tier = oracle.tier_of_referral(request, POLICY)
+            return bool(one.value > sum(visits_of_referral(request["referral_date"], tier)))
         # Either names the factors or says that there are none: with both, each speaks against the other.
         case ("documentation", "impeding_factors", "none_identified"):
             factors = request["documentation"]["impeding_factors"].get("identified") or []
@@ -424,6 +428,7 @@ SPEAKING_AGAINST: dict[str, tuple[Request, FieldPath, Json]] = {
     "necessity that is not established": (ot_claim(("97530", 1)), ("medical_necessity",), "not_established"),
     "a referral after the visit": (pt_visit(4), ("referral_date",), "2026-03-03"),
     "a referral before the rules": (pt_visit(4), ("referral_date",), "2022-05-31"),
+    "more visits than a referral starts with": (REFERRAL, ("requested_visits",), 999),
     "an aspect that is not expected": (REFERRAL, ("expected_improvement", "sustainable"), False),
     "improvement with such an aspect": (REFERRAL, ("expected_improvement",), {"sustainable": False}),
     "discontinuation with a met criterion": (pt_visit(4), ("discontinuation",), {"goals_achieved": True}),
