@@ -46,6 +46,7 @@ def test_everything_in_the_registers_is_found(search: Page) -> None:
         ("hospital stay", "examples.html#"),
         ("prior authorization", "glossary.html#prior-authorization"),
         ("lymphedma", "numbers.html"),  # a typing error
+        ("N130", "reasons.html#BENEFIT_NOT_COVERED"),  # what a reason is sent on as
         ("benefit unver", "reasons.html#BENEFIT_UNVERIFIED"),  # the beginning of a word
     ],
 )
