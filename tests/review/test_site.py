@@ -205,8 +205,8 @@ ONE_WORD_WIDE = """() => {
 
 
 def test_windows_from_narrow_to_wide(site: Path, kinds: list[str], browser: Browser) -> None:
-    """Nothing goes beyond the window, and no table is cut off; at 1280 px no code breaks in a word, and no column is one
-    word wide."""
+    """Nothing goes beyond the window, and no table is cut off; at 1280 px no code breaks in a word, and no column is
+    one word wide."""
     with watched_page(browser) as watched:
         wide = {}
         for name in kinds:
@@ -251,6 +251,7 @@ SHEETS = {
     "matrix.html": 28,
     "version-2.0.0.html": 12,
     "examples.html": 45,
+    "reasons.html": 34,
 }
 
 
