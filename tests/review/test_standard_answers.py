@@ -28,7 +28,7 @@ def older_policy() -> Bundle:
 
 
 def shown(html: str) -> dict[str, dict[str, str]]:
-    """By reason code: the rows of its table, and under "" what is said below."""
+    """By reason code: the rows of its table, and under "" the text below."""
     found = {}
     for entry in BeautifulSoup(html, "html.parser").select("section.entry"):
         for name in entry.find_all("dt", string="Sent on as"):
