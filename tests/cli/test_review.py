@@ -323,7 +323,7 @@ def test_every_line_of_rego_is_there_in_order(site: Path) -> None:
         here = page(site / f"{name}.html")
         for section in here.select(".rego"):
             if not section.pre:  # rules that several pages show have their code on one of them
-                [link] = section.select("a[aria-label^='The code of']")
+                [link] = section.select("p.where > a:has(.usa-sr-only)")
                 file, _, anchor = str(link["href"]).partition("#")
                 assert part(site / file, anchor).pre
                 continue
