@@ -54,10 +54,8 @@ def test_a_list_that_is_too_long_is_refused(name: str) -> None:
 def test_lists_of_the_greatest_length_are_read_in_good_time() -> None:
     asked = ot_claim(("97530", 1))
     asked["entry"] += [entry("Coverage", f"c{n}") for n in range(MAX_ELEMENTS - len(asked["entry"]))]
-    coverage = {"focal": False, "coverage": asked["entry"][-1]["fullUrl"]}
-    claim_of(asked)["insurance"] += [
-        coverage | {"coverage": {"reference": asked["entry"][-1]["fullUrl"]}} for _ in range(MAX_ELEMENTS - 1)
-    ]
+    coverage = {"focal": False, "coverage": {"reference": asked["entry"][-1]["fullUrl"]}}
+    claim_of(asked)["insurance"] += [coverage] * (MAX_ELEMENTS - 1)
     claim_of(asked)["item"] = [item_of(asked) | {"sequence": n + 1} for n in range(MAX_ELEMENTS)]
     started = time.process_time()
     submission = pas.read(asked, plan=OT_KNOWN)
@@ -67,7 +65,8 @@ def test_lists_of_the_greatest_length_are_read_in_good_time() -> None:
 
 def test_answers_that_are_longer_than_an_engine_accepts_are_refused() -> None:
     request = example("pt_extension")
-    request["documentation"] = request["documentation"] * 40_000
+    notes = request["documentation"]["notes"]
+    request["documentation"]["notes"] = [notes[0] | {"goals_addressed": ["x" * 4_000] * 20}] * 20
     asked = extension(request)
     assert pas.read(asked, plan=COVERED).request is not None
     with EmbeddedClient() as client:
