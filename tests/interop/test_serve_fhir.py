@@ -34,6 +34,7 @@ from therapy_policy.interop.http_service import (
     MAX_BODY_BYTES,
     MAX_CONCURRENT,
     MEDICAL_NECESSITY,
+    PEDIATRIC,
     UNITS_ALREADY_AUTHORIZED,
     Engine,
     Settings,
@@ -169,13 +170,14 @@ def test_a_referral_is_authorized_and_its_extension_waits(embedded: Service) -> 
     assert embedded.line()["outcome"] == "pended"
 
 
-KNOWN = {**COVERED, MEDICAL_NECESSITY: "established", UNITS_ALREADY_AUTHORIZED: "0"}
+KNOWN = {**COVERED, MEDICAL_NECESSITY: "established", PEDIATRIC: "true", UNITS_ALREADY_AUTHORIZED: "0"}
 
 
 def test_what_only_the_plan_knows_decides_and_comes_from_its_own_headers(embedded: Service) -> None:
     assert actions(embedded.post(SUBMIT, referral())) == ["A4"]
     assert actions(embedded.post(SUBMIT, referral(), {**FHIR, BENEFIT_STATUS: "not_covered"})) == ["A3"]
     assert actions(embedded.post(SUBMIT, ot_claim(("97110", 1)), KNOWN)) == ["A1"]
+    assert "pediatric" in outcome(embedded.post(SUBMIT, ot_claim(), {**KNOWN, PEDIATRIC: "false"}), 422)["diagnostics"]
 
 
 def test_without_the_option_no_header_decides() -> None:
@@ -194,6 +196,7 @@ def test_without_the_option_no_header_decides() -> None:
         (BENEFIT_STATUS, ""),
         (BENEFIT_STATUS, "covered, covered"),
         (MEDICAL_NECESSITY, "yes"),
+        (PEDIATRIC, "yes"),
         (UNITS_ALREADY_AUTHORIZED, "-1"),
         (UNITS_ALREADY_AUTHORIZED, "100"),
         (AUTHORIZATION_NUMBER, ""),

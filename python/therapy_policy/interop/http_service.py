@@ -37,6 +37,7 @@ RETRY_SECONDS = 1
 # What only the plan knows, in headers that its own server sets. See docs/interoperability.md.
 BENEFIT_STATUS = "Therapy-Policy-Benefit-Status"
 MEDICAL_NECESSITY = "Therapy-Policy-Medical-Necessity"
+PEDIATRIC = "Therapy-Policy-Pediatric"
 UNITS_ALREADY_AUTHORIZED = "Therapy-Policy-Units-Already-Authorized"
 AUTHORIZATION_NUMBER = "Therapy-Policy-Authorization-Number"
 
@@ -249,8 +250,13 @@ def _plan_facts(request: Request) -> pas.PlanFacts:
     values = {
         "benefit_status": (BENEFIT_STATUS, ("covered", "not_covered", "unverified")),
         "medical_necessity": (MEDICAL_NECESSITY, ("established", "not_established", "undetermined")),
+        "pediatric": (PEDIATRIC, ("true", "false")),
         "units_already_authorized": (UNITS_ALREADY_AUTHORIZED, tuple(map(str, range(100)))),
         "authorization_number": (AUTHORIZATION_NUMBER, None),
+    }
+    read: dict[str, Callable[[str], Any]] = {
+        "pediatric": lambda value: value == "true",
+        "units_already_authorized": int,
     }
     facts: dict[str, Any] = {}
     for name, (header, one_of) in values.items():
@@ -258,7 +264,7 @@ def _plan_facts(request: Request) -> pas.PlanFacts:
         if len(found) > 1 or (found and (not found[0] or (one_of is not None and found[0] not in one_of))):
             raise _Fault(400, "value", f"the header {header} has a value that is not known")
         if found:
-            facts[name] = int(found[0]) if name == "units_already_authorized" else found[0]
+            facts[name] = read.get(name, str)(found[0])
     return pas.PlanFacts(**facts)
 
 

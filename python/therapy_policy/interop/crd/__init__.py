@@ -15,10 +15,10 @@ from typing import Any
 from therapy_policy.client.decision import Decision
 from therapy_policy.errors import Issue, Refused
 from therapy_policy.interop.crd.coverage_information import with_coverage_information
-from therapy_policy.interop.crd.guidance import MODIFIED, Guidance, guidance, listed_codes, questions
+from therapy_policy.interop.crd.guidance import MODIFIED, Guidance, guidance, questions
 from therapy_policy.interop.crd.orders import Hook, Order, Request, read
-from therapy_policy.interop.crd.therapies import Therapy, therapy_of
 from therapy_policy.interop.fhir import Json, operation_outcome
+from therapy_policy.interop.pas.disciplines import Therapy, listed_codes, therapy_of
 
 __all__ = ["SERVICES", "Result", "discovery", "respond"]
 

@@ -14,8 +14,8 @@ from typing import Any, Literal
 
 from therapy_policy.client.decision import Decision
 from therapy_policy.files import packaged_json
-from therapy_policy.interop.crd.therapies import OT, PT, Therapy
 from therapy_policy.interop.fhir import Json
+from therapy_policy.interop.pas.disciplines import OT, PT, Therapy, listed_codes
 from therapy_policy.interop.questionnaire import RequestType
 from therapy_policy.policy.parameters import Parameter, parameters_of
 
@@ -56,11 +56,6 @@ def source_page() -> str:
     """Return the address of the page that the rules are from."""
     address: str = _data()["register"]["source"]["address"]
     return address
-
-
-def listed_codes() -> list[str]:
-    """Return every procedure code that the policy has listed for occupational therapy, at any time."""
-    return sorted({code for period in _parameters()["pediatric_ot.procedure_codes"].periods for code in period.value})
 
 
 def questions(therapy: Therapy, date: str) -> list[Json]:

@@ -10,8 +10,8 @@ from dataclasses import dataclass
 from typing import Literal, NoReturn
 
 from therapy_policy.errors import Issue, Refused
-from therapy_policy.interop.crd.therapies import Code
 from therapy_policy.interop.fhir import Element, Json
+from therapy_policy.interop.pas.disciplines import Code
 
 Hook = Literal["order-sign", "order-dispatch", "appointment-book"]
 
