@@ -19,10 +19,12 @@ from therapy_policy.interop.pas.disciplines import OT, PT, Therapy, listed_codes
 from therapy_policy.interop.questionnaire import RequestType
 from therapy_policy.policy.parameters import Parameter, parameters_of
 
+MAX_CODES = 50  # of an order for occupational therapy; the rules are asked about each
 OUTSIDE = ("not_applicable", "routed", "invalid_request")
 
 UNCLEAR = "The codes of the order do not say whether it is for physical or for occupational therapy."
 MODIFIED = "The order has a modifierExtension, which can change what it means and is not understood."
+TOO_MANY_CODES = f"The order has more than {MAX_CODES} procedure codes, and the rules were not asked about them."
 NO_ANSWER = "The rules do not apply to this order."
 OPEN = "What the rules decide depends on facts that an order does not have."
 SEND_QUESTIONNAIRE = "Have the clinician complete the questionnaire, and send it with the prior authorization request."
