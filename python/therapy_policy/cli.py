@@ -1438,7 +1438,8 @@ def serve_fhir(
     /cds-services/ID are CDS Hooks services that say what an order for therapy needs. GET /health is for probes.
 
     Who may call is for a server in front of it to decide: this one has neither TLS nor authentication. Standard output
-    gets one line of JSON for each request, without any text of it. This needs `pip install 'therapy-policy[http]'`.
+    gets one line of JSON for each request except GET /health, without any text of it. This needs
+    `pip install 'therapy-policy[http]'`.
 
     Exit status: 0 stopped by a signal, 2 a usage error, 3 no engine, or the port is in use.
     """

@@ -70,8 +70,8 @@ def authorized_in_words(authorized: Mapping[str, Any]) -> str:
         parts.append(count_of(authorized["evaluation_visits"], "evaluation visit"))
     if authorized["treatment_visits"]:
         parts.append(count_of(authorized["treatment_visits"], "treatment visit"))
-    if authorized["procedure_codes"]:
-        parts.append("procedure codes " + " ".join(authorized["procedure_codes"]))
+    if codes := authorized["procedure_codes"]:
+        parts.append(f"procedure {'code' if len(codes) == 1 else 'codes'} {', '.join(codes)}")
     if not parts:
         return "nothing"
     return f"{', '.join(parts)}; at most {units_and_minutes(authorized['max_units_per_visit'])} in a visit"

@@ -37,7 +37,7 @@ def test_a_claim() -> None:
     text = flat(result.stdout.decode())
     assert (result.returncode, result.stderr) == (0, b"")
     assert "Pediatric OT claim 2026-03-1001 is authorized in part." in text
-    assert "4 units (60 minutes), procedure codes 97129 97130 97530; at most 4 units (60 minutes) in a visit" in text
+    assert "4 units (60 minutes), procedure codes 97129, 97130, 97530; at most 4 units (60 minutes) in a visit" in text
     for line in (
         "1 97129 1 1 authorized",
         "2 97130 2 1 partially authorized OT_UNITS_OVER_VISIT_LIMIT",

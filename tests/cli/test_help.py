@@ -65,7 +65,7 @@ def test_python_dash_m_is_the_command() -> None:
     ("typed", "expected"),
     [
         ("therapy-policy de", {"decide"}),
-        ("therapy-policy s", {"serve", "sign-off", "source-check"}),
+        ("therapy-policy s", {"serve", "serve-fhir", "sign-off", "source-check"}),
         ("therapy-policy x", set()),
     ],
 )

@@ -35,10 +35,10 @@ def order(*codes: tuple[str, str], name: str = "1", **fields: Any) -> Json:
     }
 
 
-def appointment(*codes: tuple[str, str], **fields: Any) -> Json:
+def appointment(*codes: tuple[str, str], name: str = "a-1", **fields: Any) -> Json:
     return {
         "resourceType": "Appointment",
-        "id": "a-1",
+        "id": name,
         "status": "proposed",
         "serviceType": [concept(*codes)],
         "participant": [{"actor": {"reference": "Patient/1"}, "status": "accepted"}],

@@ -9,6 +9,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from fhir.resources.R4B.operationoutcome import OperationOutcome
+
 from therapy_policy.interop import pas
 from therapy_policy.interop.questionnaire import response_of
 
@@ -19,6 +21,7 @@ SUPPORTING_INFO = "http://hl7.org/fhir/us/davinci-pas/CodeSystem/PASTempCodes"
 X12 = "https://codesystem.x12.org/005010"
 CPT = "http://www.ama-assn.org/go/cpt"
 BASE = "https://clinic.example/fhir"
+SECRET = "Xylophone"  # no answer repeats it
 RECEIVED = datetime(2026, 3, 3, 10, 0, tzinfo=UTC)
 EXAMPLES = Path(__file__).parents[2] / "examples"
 
@@ -26,6 +29,7 @@ COVERED = pas.PlanFacts(benefit_status="covered", authorization_number="AUTH-1")
 OT_KNOWN = pas.PlanFacts(
     benefit_status="covered",
     medical_necessity="established",
+    pediatric=True,
     units_already_authorized=0,
     authorization_number="AUTH-1",
 )
@@ -172,3 +176,48 @@ def item_of(bundle: Json, at: int = 0) -> Json:
 def resource_of(bundle: Json, kind: str) -> Json:
     found: Json = next(each["resource"] for each in bundle["entry"] if each["resource"]["resourceType"] == kind)
     return found
+
+
+def response_in(result: pas.Result) -> Json:
+    assert result.status == 200, result.body
+    content: Json = result.body["entry"][0]["resource"]
+    return content
+
+
+def said(adjudicated: Json) -> tuple[str, list[str], str | None]:
+    """The action, the reasons and the number of an item or an added item."""
+    (adjudication,) = adjudicated["adjudication"]
+    (action,) = adjudication["extension"]
+    assert action["url"] == f"{PAS}/extension-reviewAction"
+    assert adjudication["category"] == concept("http://terminology.hl7.org/CodeSystem/adjudication", "submitted")
+    codes: dict[str, list[str]] = {}
+    for part in action["extension"]:
+        value = part.get("valueString") or part["valueCodeableConcept"]["coding"][0]["code"]
+        codes.setdefault(part["url"].rpartition("/")[2], []).append(value)
+    (code,) = codes["extension-reviewActionCode"]
+    return code, codes.get("reasonCode", []), next(iter(codes.get("number", [])), None)
+
+
+def actions(result: pas.Result) -> list[str]:
+    return [said(each)[0] for each in response_in(result)["item"]]
+
+
+def notes(result: pas.Result) -> str:
+    return " ".join(each["text"] for each in response_in(result)["processNote"])
+
+
+def problem(result: pas.Result) -> str:
+    assert result.status in (400, 422)
+    OperationOutcome(**result.body)
+    assert SECRET not in str(result.body)
+    (issue,) = result.body["issue"]
+    return f"{' '.join(issue.get('expression', []))}: {issue['diagnostics']}"
+
+
+def with_order(asked: Json, **fields: Any) -> Json:
+    order = {"status": "active", "intent": "order", "subject": {"reference": "Patient/1"}} | fields
+    asked["entry"].append(entry("ServiceRequest", "1", **{"code": concept(f"{X12}/1365", "AE"), **order}))
+    item_of(asked)["extension"].append(
+        {"url": f"{PAS}/extension-requestedService", "valueReference": {"reference": "ServiceRequest/1"}}
+    )
+    return asked

@@ -339,6 +339,81 @@ def test_a_dispatched_order_comes_from_the_prefetch(respond: Respond) -> None:
     assert respond(call("order-dispatch", context)).status == 412
 
 
+def test_an_order_that_is_named_often_comes_back_once(respond: Respond) -> None:
+    versions = ["ServiceRequest/1", "https://clinic.example/fhir/ServiceRequest/1/_history/2"]
+    dispatched = call("order-dispatch", {"dispatchedOrders": versions * 60}, serviceRequests=PT_ORDER)
+    based = [appointment(name=str(n), basedOn=[{"reference": "ServiceRequest/1"}]) for n in range(120)]
+    booked = call("appointment-book", {"appointments": bundle(*based)}, serviceRequests=PT_ORDER)
+    for asked in (dispatched, booked):
+        assert [each["id"] for each in updated(respond(asked))] == ["1"]
+
+
+@pytest.mark.parametrize(
+    "asked",
+    [
+        signed(PT_ORDER, order((SNOMED, "84478008"))),
+        call("order-dispatch", {"dispatchedOrders": ["ServiceRequest/1"]}, serviceRequests=bundle(PT_ORDER, PT_ORDER)),
+        call("appointment-book", {"appointments": bundle(*[appointment((CPT, "97161"))] * 2)}),
+    ],
+    ids=["signed", "prefetched", "booked"],
+)
+def test_two_orders_with_the_same_id_are_refused(respond: Respond, asked: Json) -> None:
+    result = respond(asked)
+    assert (result.status, result.body["issue"][0]["expression"][0].endswith("entry[1].resource.id")) == (400, True)
+
+
+@pytest.mark.parametrize("name", ["", "\ud800", "a b", "a/b", "1" * 65, "é", "1\n", 1])
+def test_an_id_is_one_that_fhir_allows(respond: Respond, name: Any) -> None:
+    booked = call("appointment-book", {"appointments": bundle(appointment((CPT, "97161"), id=name))})
+    for asked in (signed({**PT_ORDER, "id": name}), booked, signed(PT_ORDER, coverage={**ACTIVE, "id": name})):
+        assert respond(asked).status == 400
+
+
+def test_any_text_can_name_a_call_and_no_two_calls_have_the_same_id(respond: Respond) -> None:
+    names = ["\ud800", "a", "a ServiceRequest/1", 'a", "ServiceRequest/1']
+    ids = [told(respond({**signed(PT_ORDER), "hookInstance": each}))["coverage-assertion-id"][0] for each in names]
+    assert len(set(ids)) == len(names)
+
+
+def test_an_order_not_to_perform_the_service_gets_no_answer_where_it_is_prefetched_too(respond: Respond) -> None:
+    prohibited = {**PT_ORDER, "doNotPerform": True}
+    based = appointment(basedOn=[{"reference": "ServiceRequest/1"}])
+    for prefetched in (prohibited, bundle(prohibited)):
+        for asked in (
+            call("order-dispatch", {"dispatchedOrders": ["ServiceRequest/1"]}, serviceRequests=prefetched),
+            call("appointment-book", {"appointments": bundle(based)}, serviceRequests=prefetched),
+        ):
+            result = respond(asked)
+            assert (result.status, result.body) == (200, {"cards": []})
+
+
+def test_a_prefetched_order_with_a_modifier_is_indeterminate_also_by_itself(respond: Respond) -> None:
+    modified = {**PT_ORDER, "modifierExtension": [{"url": "https://clinic.example/negated", "valueBoolean": True}]}
+    for prefetched in (modified, bundle(modified)):
+        asked = call("order-dispatch", {"dispatchedOrders": ["ServiceRequest/1"]}, serviceRequests=prefetched)
+        assert told(respond(asked))["covered"] == ["indeterminate"]
+    # A Bundle has no modifier in FHIR: what it would mean for each of the orders is not known.
+    whole = {**bundle(PT_ORDER), "modifierExtension": modified["modifierExtension"]}
+    refused = call("order-dispatch", {"dispatchedOrders": ["ServiceRequest/1"]}, serviceRequests=whole)
+    assert respond(refused).status == 400
+
+
+def test_the_rules_are_asked_about_so_many_codes_of_an_order_and_no_more(client: EmbeddedClient) -> None:
+    asked: list[Json] = []
+
+    def counted(requests: list[Json]) -> list[Any]:
+        asked.extend(requests)
+        return client.decide_many(requests)
+
+    for count, decided, covered in ((50, 50, "conditional"), (51, 0, "indeterminate")):
+        asked.clear()
+        codes = [(CPT, "97165"), *((CPT, f"{97200 + n}") for n in range(count - 1))]
+        result = crd.respond("order-sign-therapy", signed(order(*codes)), counted, today=TODAY)
+        parts = told(result)
+        assert (len(asked), parts["covered"]) == (decided, [covered])
+    assert "more than 50 procedure codes" in texts(parts)[0]
+
+
 def test_an_appointment_is_for_what_its_order_or_its_own_codes_say(respond: Respond) -> None:
     by_itself = call("appointment-book", {"appointments": bundle(appointment((CPT, "97161")))})
     assert updated(respond(by_itself))[0]["resourceType"] == "Appointment"
@@ -369,6 +444,7 @@ def test_a_client_that_wants_no_coverage_information_gets_none(respond: Respond)
 
 CANCELLED = {"resourceType": "Coverage", "id": "c", "status": "cancelled"}
 ACTIVE = {"resourceType": "Coverage", "id": "c", "status": "active"}
+MODIFIED = {**ACTIVE, "modifierExtension": [{"url": "https://clinic.example/negated", "valueBoolean": True}]}
 
 
 @pytest.mark.parametrize(
@@ -380,6 +456,16 @@ ACTIVE = {"resourceType": "Coverage", "id": "c", "status": "active"}
         (bundle(CANCELLED), 400),
         (bundle(ACTIVE, {**ACTIVE, "id": "d"}), 400),
         ({"resourceType": "Coverage", "status": "active"}, 400),
+        ({"resourceType": "Coverage", "id": "c"}, 400),
+        (bundle(ACTIVE, {"resourceType": "Coverage", "id": "d"}), 200),
+        (MODIFIED, 400),
+        (bundle(MODIFIED), 400),
+        (bundle(ACTIVE, {**MODIFIED, "id": "d"}), 400),
+        ({**ACTIVE, "beneficiary": {"reference": "Patient/2"}}, 400),
+        ({**ACTIVE, "beneficiary": {"reference": "https://clinic.example/fhir/Patient/2/_history/1"}}, 400),
+        ({**ACTIVE, "beneficiary": {"reference": "https://clinic.example/fhir/Patient/1/_history/2"}}, 200),
+        ({**ACTIVE, "beneficiary": {"reference": "urn:uuid:5b3c1a57-0b1c-4b0a-9f4b-6f1f0f0c0a01"}}, 200),
+        ({**ACTIVE, "beneficiary": {"display": SECRET}}, 200),
         (bundle(ACTIVE, CANCELLED), 200),
         (ACTIVE, 200),
     ],
@@ -390,6 +476,36 @@ def test_coverage_information_needs_exactly_one_active_coverage(
     assert respond(signed(PT_ORDER, coverage=coverage)).status == status
     # An order for something else gets no answer, so nothing is needed.
     assert respond(signed(order((CPT, "77061")), coverage=coverage)).body == {"cards": []}
+
+
+OF_ANOTHER = {"reference": "Patient/2"}
+
+
+@pytest.mark.parametrize(
+    ("asked", "status"),
+    [
+        (signed({**PT_ORDER, "subject": OF_ANOTHER}), 400),
+        (signed(PT_ORDER, {**OT_ORDER, "subject": OF_ANOTHER}), 400),
+        (signed({**PT_ORDER, "subject": {"reference": "Group/2"}}), 200),
+        (signed(order((CPT, "77061"), subject=OF_ANOTHER)), 200),  # it gets no answer
+        (
+            call(
+                "appointment-book",
+                {"appointments": bundle(appointment((CPT, "97161"), participant=[{"actor": OF_ANOTHER}]))},
+            ),
+            400,
+        ),
+    ],
+)
+def test_an_order_of_another_patient_is_refused(respond: Respond, asked: Json, status: int) -> None:
+    assert respond(asked).status == status
+
+
+def test_a_patient_whom_the_context_does_not_name_is_not_compared(respond: Respond) -> None:
+    asked = signed({**PT_ORDER, "subject": OF_ANOTHER}, coverage={**ACTIVE, "beneficiary": OF_ANOTHER})
+    assert respond(asked).status == 400
+    del asked["context"]["patientId"]
+    assert respond(asked).status == 200
 
 
 @pytest.mark.parametrize(

@@ -5,13 +5,13 @@ from __future__ import annotations
 import copy
 import json
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from functools import partial
 from typing import Any
 
 import fhirpathpy
 import pytest
 from fhir.resources.R4B.bundle import Bundle
-from fhir.resources.R4B.operationoutcome import OperationOutcome
 
 from tests.interop.pas_bundles import (
     BASE,
@@ -20,8 +20,10 @@ from tests.interop.pas_bundles import (
     OT_KNOWN,
     PAS,
     RECEIVED,
+    SECRET,
     X12,
     Json,
+    actions,
     bundle_of,
     claim_of,
     concept,
@@ -30,11 +32,16 @@ from tests.interop.pas_bundles import (
     extension,
     item,
     item_of,
+    notes,
     ot_claim,
+    problem,
     referral,
     resource_of,
+    response_in,
+    said,
     units,
     visits,
+    with_order,
 )
 from therapy_policy import EmbeddedClient
 from therapy_policy.errors import EngineError
@@ -42,7 +49,6 @@ from therapy_policy.interop import fhir, pas
 from therapy_policy.interop.questionnaire import response_of
 
 Ask = Callable[..., pas.Result]
-SECRET = "Xylophone"
 CANCELLED = {"url": f"{PAS}/extension-infoCancelled", "valueBoolean": True}
 LEVEL = {"url": f"{PAS}/extension-levelOfServiceCode"}
 
@@ -51,42 +57,6 @@ LEVEL = {"url": f"{PAS}/extension-levelOfServiceCode"}
 def ask() -> Iterator[Ask]:
     with EmbeddedClient() as client:
         yield partial(pas.submit, answer=client.answer, received_at=RECEIVED)
-
-
-def response_in(result: pas.Result) -> Json:
-    assert result.status == 200, result.body
-    content: Json = result.body["entry"][0]["resource"]
-    return content
-
-
-def said(adjudicated: Json) -> tuple[str, list[str], str | None]:
-    """The action, the reasons and the number of an item or an added item."""
-    (adjudication,) = adjudicated["adjudication"]
-    (action,) = adjudication["extension"]
-    assert action["url"] == f"{PAS}/extension-reviewAction"
-    assert adjudication["category"] == concept("http://terminology.hl7.org/CodeSystem/adjudication", "submitted")
-    codes: dict[str, list[str]] = {}
-    for part in action["extension"]:
-        value = part.get("valueString") or part["valueCodeableConcept"]["coding"][0]["code"]
-        codes.setdefault(part["url"].rpartition("/")[2], []).append(value)
-    (code,) = codes["extension-reviewActionCode"]
-    return code, codes.get("reasonCode", []), next(iter(codes.get("number", [])), None)
-
-
-def actions(result: pas.Result) -> list[str]:
-    return [said(each)[0] for each in response_in(result)["item"]]
-
-
-def notes(result: pas.Result) -> str:
-    return " ".join(each["text"] for each in response_in(result)["processNote"])
-
-
-def problem(result: pas.Result) -> str:
-    assert result.status in (400, 422)
-    OperationOutcome(**result.body)
-    assert SECRET not in str(result.body)
-    (issue,) = result.body["issue"]
-    return f"{' '.join(issue.get('expression', []))}: {issue['diagnostics']}"
 
 
 # --- physical therapy
@@ -210,15 +180,6 @@ def test_a_quantity_that_says_visits_is_taken(ask: Ask, quantity: Json) -> None:
     assert actions(ask(referral(quantity=quantity), plan=COVERED)) == ["A1"]
 
 
-def with_order(asked: Json, **fields: Any) -> Json:
-    order = {"status": "active", "intent": "order", "subject": {"reference": "Patient/1"}} | fields
-    asked["entry"].append(entry("ServiceRequest", "1", **{"code": concept(f"{X12}/1365", "AE"), **order}))
-    item_of(asked)["extension"].append(
-        {"url": f"{PAS}/extension-requestedService", "valueReference": {"reference": "ServiceRequest/1"}}
-    )
-    return asked
-
-
 @pytest.mark.parametrize(
     ("quantity", "order", "note"),
     [
@@ -257,8 +218,17 @@ def test_a_denial_that_rests_on_a_clinician_is_held_for_a_person(ask: Ask) -> No
     result = ask(not_expected(), plan=COVERED)
     assert said(response_in(result)["item"][0]) == ("A4", ["0V"], None)
     assert "until a person confirms it" in notes(result)
+    assert "denied" not in notes(result)
     result = ask(not_expected(), plan=COVERED, hold_clinical_denials=False)
     assert actions(result) == ["A3"]
+
+
+def test_no_note_of_a_held_claim_says_that_it_is_denied(ask: Ask) -> None:
+    plan = replace(OT_KNOWN, medical_necessity="not_established")
+    result = ask(ot_claim(), plan=plan)
+    assert actions(result) == ["A4"] * 4
+    assert "deni" not in notes(result).lower()
+    assert "denied" in notes(ask(ot_claim(), plan=plan, hold_clinical_denials=False))
 
 
 def test_a_denial_for_an_administrative_reason_is_not_held(ask: Ask) -> None:
@@ -289,13 +259,26 @@ def test_each_item_of_a_claim_is_answered(ask: Ask) -> None:
 
 
 def test_medical_necessity_that_nobody_stated_pends(ask: Ask) -> None:
-    plan = pas.PlanFacts(benefit_status="covered", units_already_authorized=0)
+    plan = replace(OT_KNOWN, medical_necessity=None)
     assert said(response_in(ask(ot_claim(("97530", 2)), plan=plan))["item"][0])[:2] == ("A4", ["0V"])
 
 
 def test_units_on_earlier_claims_that_are_not_known_pend(ask: Ask) -> None:
-    plan = pas.PlanFacts(benefit_status="covered", medical_necessity="established")
+    plan = replace(OT_KNOWN, units_already_authorized=None)
     assert said(response_in(ask(ot_claim(("97530", 2)), plan=plan))["item"][0])[:2] == ("A4", ["0W"])
+
+
+def test_occupational_therapy_that_nobody_called_pediatric_pends(ask: Ask) -> None:
+    asked = ot_claim(("97140", 1))  # not listed: if it is pediatric, it is denied
+    assert actions(ask(asked, plan=OT_KNOWN)) == ["A3"]
+    resource_of(asked, "Patient")["birthDate"] = "1960-01-01"
+    result = ask(asked, plan=replace(OT_KNOWN, pediatric=None))
+    assert said(response_in(result)["item"][0])[:2] == ("A4", ["0W"])
+    assert "whether the occupational therapy is pediatric" in notes(result)
+
+
+def test_occupational_therapy_of_adults_is_handed_on(ask: Ask) -> None:
+    assert "only pediatric occupational therapy" in problem(ask(ot_claim(), plan=replace(OT_KNOWN, pediatric=False)))
 
 
 def test_a_canceled_item_is_not_decided(ask: Ask) -> None:
@@ -320,6 +303,18 @@ def test_modifiers_and_sequences_are_those_of_the_claim(ask: Ask) -> None:
     assert submission.request["service_lines"] == [{"procedure_code": "97530", "units": 2, "modifiers": ["GO"]}]
 
 
+def test_what_is_added_names_the_procedure_and_its_modifiers(ask: Ask) -> None:
+    asked = ot_claim(("97530", 5))
+    product = {"coding": [{"system": "https://clinic.example/services", "code": SECRET}]}
+    item_of(asked)["productOrService"] = {
+        "coding": [*product["coding"], *concept(f"{X12}/1365", "AD")["coding"], *concept(CPT, "97530")["coding"]]
+    }
+    item_of(asked)["modifier"] = [concept(CPT, "GO") | {"text": SECRET}]
+    (added,) = response_in(ask(asked, plan=OT_KNOWN))["addItem"]
+    assert added["productOrService"] == concept(CPT, "97530")
+    assert added["modifier"] == [concept(CPT, "GO")]
+
+
 @pytest.mark.parametrize("quantity", [None, {"value": 2}, visits(2)])
 def test_a_line_whose_quantity_does_not_say_units_pends(ask: Ask, quantity: Json | None) -> None:
     asked = bundle_of([item(1, "AD", concept(CPT, "97530"), quantity, servicedDate="2026-03-12")])
@@ -338,6 +333,44 @@ def test_the_date_of_the_claim_is_that_of_a_visit_without_one() -> None:
     submission = pas.read(asked, plan=OT_KNOWN)
     assert submission.request is not None
     assert submission.request["service_date"] == "2026-03-03"
+
+
+@pytest.mark.parametrize(
+    "period",
+    [
+        {"start": "2026-03-12", "end": "2026-03-12"},
+        {"start": "2026-03-12T08:00:00-10:00", "end": "2026-03-12T09:00:00-10:00"},
+    ],
+)
+def test_a_period_of_one_day_is_its_date(period: Json) -> None:
+    asked = ot_claim(("97530", 2))
+    del item_of(asked)["servicedDate"]
+    item_of(asked)["servicedPeriod"] = period
+    submission = pas.read(asked, plan=OT_KNOWN)
+    assert submission.request is not None
+    assert submission.request["service_date"] == "2026-03-12"
+
+
+@pytest.mark.parametrize(
+    ("fields", "expected"),
+    [
+        ({"servicedDate": "2026-03-12", "servicedPeriod": {}}, "together with servicedDate"),
+        ({"servicedPeriod": {}}, "servicedPeriod.start: is required"),
+        ({"servicedPeriod": {"end": "2026-03-12"}}, "servicedPeriod.start: is required"),
+        ({"servicedPeriod": {"start": "2026-03-12"}}, "servicedPeriod.end: is required"),
+        ({"servicedPeriod": {"start": "2026-03", "end": "2026-03"}}, "servicedPeriod.start: expected a whole date"),
+        (
+            {"servicedPeriod": {"start": "2026-03-12T23:00:00Z", "end": "2026-03-13T00:00:00Z"}},
+            "the items of one visit",
+        ),
+        ({"servicedDate": "2026"}, "servicedDate: expected a whole date"),
+    ],
+)
+def test_dates_that_are_not_clear_are_refused(ask: Ask, fields: Json, expected: str) -> None:
+    asked = ot_claim(("97530", 2))
+    del item_of(asked)["servicedDate"]
+    item_of(asked).update(fields)
+    assert expected in problem(ask(asked, plan=OT_KNOWN))
 
 
 # --- the versions of the guide
@@ -420,6 +453,17 @@ REFUSED: dict[str, tuple[Callable[[Json], Any], str]] = {
     "a claim for payment": (lambda b: claim_of(b).update(use="claim"), "use: expected preauthorization"),
     "a draft": (lambda b: claim_of(b).update(status="draft"), "status: expected active"),
     "no insurer": (lambda b: claim_of(b).pop("insurer"), "insurer: is required"),
+    "an insurer that is missing": (lambda b: b["entry"].pop(2), "not in the Bundle"),
+    "an insurer who is a person": (
+        lambda b: claim_of(b).update(insurer={"reference": "Patient/1"}),
+        "insurer: expected a reference to a resource of the type Organization",
+    ),
+    "no provider": (lambda b: claim_of(b).pop("provider"), "provider: is required"),
+    "a provider that is missing": (lambda b: b["entry"].pop(3), "not in the Bundle"),
+    "a provider who is the patient": (
+        lambda b: claim_of(b).update(provider={"reference": "Patient/1"}),
+        "provider: expected a reference to a resource of the type Organization or Practitioner or PractitionerRole",
+    ),
     "no patient": (lambda b: claim_of(b).pop("patient"), "patient: is required"),
     "no insurance": (lambda b: claim_of(b).pop("insurance"), "insurance: is required"),
     "no date": (lambda b: claim_of(b).pop("created"), "created: is required"),
@@ -438,7 +482,7 @@ REFUSED: dict[str, tuple[Callable[[Json], Any], str]] = {
     ),
     "a patient who is an organization": (
         lambda b: claim_of(b).update(patient={"reference": "Organization/plan"}),
-        "expected a reference to a Patient",
+        "expected a reference to a resource of the type Patient",
     ),
     "a Coverage that is missing": (
         lambda b: claim_of(b)["insurance"][0].update(coverage={"reference": "Coverage/2"}),
@@ -680,7 +724,9 @@ def test_what_is_sent_back_is_as_it_came(ask: Ask) -> None:
     assert '"valueDecimal":1.10}' in fhir.dumps(result.body)
 
 
-@pytest.mark.parametrize("text", ['{"a": NaN}', '{"a": 1, "a": 1}', "[" * 200 + "]" * 200, "{", "1" * 5000])
+@pytest.mark.parametrize(
+    "text", ['{"a": NaN}', '{"a": 1, "a": 1}', "[" * 200 + "]" * 200, "{", "1" * 5000, "1e9999999999999999999"]
+)
 def test_text_that_is_not_one_json_value_is_not_read(text: str) -> None:
     with pytest.raises(ValueError):  # noqa: PT011
         fhir.loads(text)

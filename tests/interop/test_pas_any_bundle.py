@@ -110,7 +110,7 @@ def test_without_a_fact_that_a_provider_states_no_referral_is_granted(ask: Ask) 
         assert granted == (link_id in NOT_NEEDED), link_id
 
 
-@pytest.mark.parametrize("name", ["benefit_status", "medical_necessity", "units_already_authorized"])
+@pytest.mark.parametrize("name", ["benefit_status", "medical_necessity", "pediatric", "units_already_authorized"])
 def test_without_a_fact_of_the_plan_no_claim_is_granted(ask: Ask, name: str) -> None:
     bundle, plan = VALID["claim"]
     assert "A1" in actions_of(ask(bundle, plan=plan))

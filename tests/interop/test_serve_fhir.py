@@ -8,6 +8,7 @@ import json
 import signal
 import socket
 import subprocess
+import threading
 import time
 from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
@@ -27,6 +28,7 @@ from tests.interop.pas_bundles import example, extension, ot_claim, referral
 from tests.running import RunningSidecar, free_port
 from therapy_policy import EmbeddedClient
 from therapy_policy.errors import EngineError, EngineTimeout
+from therapy_policy.interop import fhir
 from therapy_policy.interop.http_service import (
     AUTHORIZATION_NUMBER,
     BENEFIT_STATUS,
@@ -34,6 +36,7 @@ from therapy_policy.interop.http_service import (
     MAX_BODY_BYTES,
     MAX_CONCURRENT,
     MEDICAL_NECESSITY,
+    PEDIATRIC,
     UNITS_ALREADY_AUTHORIZED,
     Engine,
     Settings,
@@ -41,6 +44,7 @@ from therapy_policy.interop.http_service import (
 )
 
 SECRET = "Xylophone"
+ANOTHER = order((CPT, "77061"))  # for neither therapy, so the engine is not asked
 SECONDS = 60.0
 FHIR = {"Content-Type": "application/fhir+json"}
 COVERED = {**FHIR, BENEFIT_STATUS: "covered", AUTHORIZATION_NUMBER: "AUTH-1"}
@@ -61,6 +65,10 @@ class Service:
         data = body if isinstance(body, bytes) else json.dumps(body).encode()
         self.logged = self.log.read_text("utf-8").count("\n")
         return requests.post(self.url + path, data=data, headers=dict(headers), timeout=SECONDS)
+
+    def send(self, method: str, path: str) -> requests.Response:
+        self.logged = self.log.read_text("utf-8").count("\n")
+        return requests.request(method, self.url + path, allow_redirects=False, timeout=SECONDS)
 
     def line(self) -> Json:
         """The line of the log about the last request, which is written after the answer."""
@@ -151,6 +159,19 @@ def asked_in_process(
     return asyncio.run(ask())
 
 
+class Broken:
+    """An engine that only fails."""
+
+    def __init__(self, fault: Exception) -> None:
+        self._fault = fault
+
+    def answer(self, request: object) -> Mapping[str, Any]:
+        raise self._fault
+
+    def decide_many(self, requests: list[Json]) -> list[Any]:
+        raise self._fault
+
+
 # --- what is answered
 
 
@@ -169,13 +190,14 @@ def test_a_referral_is_authorized_and_its_extension_waits(embedded: Service) -> 
     assert embedded.line()["outcome"] == "pended"
 
 
-KNOWN = {**COVERED, MEDICAL_NECESSITY: "established", UNITS_ALREADY_AUTHORIZED: "0"}
+KNOWN = {**COVERED, MEDICAL_NECESSITY: "established", PEDIATRIC: "true", UNITS_ALREADY_AUTHORIZED: "0"}
 
 
 def test_what_only_the_plan_knows_decides_and_comes_from_its_own_headers(embedded: Service) -> None:
     assert actions(embedded.post(SUBMIT, referral())) == ["A4"]
     assert actions(embedded.post(SUBMIT, referral(), {**FHIR, BENEFIT_STATUS: "not_covered"})) == ["A3"]
     assert actions(embedded.post(SUBMIT, ot_claim(("97110", 1)), KNOWN)) == ["A1"]
+    assert "pediatric" in outcome(embedded.post(SUBMIT, ot_claim(), {**KNOWN, PEDIATRIC: "false"}), 422)["diagnostics"]
 
 
 def test_without_the_option_no_header_decides() -> None:
@@ -194,6 +216,7 @@ def test_without_the_option_no_header_decides() -> None:
         (BENEFIT_STATUS, ""),
         (BENEFIT_STATUS, "covered, covered"),
         (MEDICAL_NECESSITY, "yes"),
+        (PEDIATRIC, "yes"),
         (UNITS_ALREADY_AUTHORIZED, "-1"),
         (UNITS_ALREADY_AUTHORIZED, "100"),
         (AUTHORIZATION_NUMBER, ""),
@@ -290,9 +313,23 @@ def test_another_content_type_is_415(embedded: Service) -> None:
         {},
         {"Content-Type": "application/xml"},
         {"Content-Type": "application/json; charset=utf-16"},
+        {"Content-Type": "application/fhir+json; charset=utf-8; charset=utf-16"},
+        {"Content-Type": "application/fhir+json; fhirVersion=5.0"},
+        {"Content-Type": "application/fhir+json; charset=utf-8; fhirVersion=3.0"},
         {**FHIR, "Content-Encoding": "gzip"},
     ):
         outcome(embedded.post(SUBMIT, referral(), headers), 415)
+
+
+@pytest.mark.parametrize(
+    "parameters",
+    ["", ";", "; fhirVersion=4.0", '; charset="UTF-8";fhirversion="4.0"', "; charset=utf-8 ; profile=x", ";x;;y=z"],
+)
+def test_other_parameters_of_the_content_type_are_no_reason_to_refuse(parameters: str) -> None:
+    (response,) = asked_in_process(
+        Broken(AssertionError()), [], [(HOOK, signed(ANOTHER))], {"Content-Type": f"application/fhir+json{parameters}"}
+    )
+    assert (response.status_code, response.json()) == (200, {"cards": []})
 
 
 def test_a_body_that_is_too_long_is_413_declared_or_not(embedded: Service) -> None:
@@ -323,11 +360,54 @@ def test_a_slow_body_is_408_and_holds_up_nobody(embedded: Service) -> None:
         assert time.monotonic() - started > BODY_SECONDS / 2
 
 
-def test_another_path_or_method_is_refused_too(embedded: Service) -> None:
-    outcome(requests.get(f"{embedded.url}/Claim/{SECRET}", timeout=SECONDS), 404)
-    outcome(requests.get(embedded.url + SUBMIT, timeout=SECONDS), 405)
+def test_another_service_is_refused_too(embedded: Service) -> None:
     outcome(embedded.post(f"/cds-services/{SECRET}", signed(PT_ORDER)), 404)
-    assert embedded.line()["type"] == "unknown service"
+    assert embedded.line()["type"] == "unknown path"
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "status", "kind"),
+    [
+        ("GET", f"/Claim/{SECRET}", 404, "unknown path"),
+        ("GET", f"/{SECRET}", 404, "unknown path"),
+        ("GET", "/cds-services/health", 405, "unknown path"),
+        ("GET", f"/cds-services/{SECRET}", 405, "unknown path"),
+        ("GET", SUBMIT, 405, "Claim/$submit"),
+        ("GET", HOOK, 405, "order-sign-therapy"),
+        ("POST", "/health", 405, "health"),
+        # No redirect: it would go to the host that the client names.
+        ("POST", f"{SUBMIT}/", 404, "unknown path"),
+        ("POST", f"{HOOK}/", 404, "unknown path"),
+        ("GET", "/cds-services/", 404, "unknown path"),
+        ("GET", "/health/", 404, "unknown path"),
+    ],
+)
+def test_what_no_route_is_for_has_a_line_without_its_text(
+    embedded: Service, method: str, path: str, status: int, kind: str
+) -> None:
+    response = embedded.send(method, path)
+    outcome(response, status)
+    assert "Location" not in response.headers
+    assert ("Allow" in response.headers) == (status == 405)
+    line = embedded.line()
+    assert (line["status"], line["type"]) == (status, kind)
+
+
+def test_a_host_that_is_none_has_a_typed_answer() -> None:
+    lines: list[str] = []
+    for response in asked_in_process(Broken(AssertionError()), lines, [("/x", {}), ("/x/", {})], {"Host": "["}):
+        outcome(response, 404)
+    assert len(lines) == 2
+
+
+def test_each_request_has_a_line_but_those_of_probes(embedded: Service) -> None:
+    embedded.send("GET", "/cds-services")
+    assert (embedded.line()["status"], embedded.line()["type"]) == (200, "cds-services")
+    embedded.send("GET", "/health")
+    before = embedded.logged
+    embedded.send("GET", "/cds-services")
+    embedded.line()
+    assert embedded.log.read_text("utf-8").count("\n") == before + 1
 
 
 def test_a_sidecar_that_is_down_is_503(tmp_path: Path) -> None:
@@ -364,18 +444,41 @@ def test_only_so_many_requests_are_decided_at_the_same_time(tmp_path: Path) -> N
     [(EngineTimeout(SECRET), 503), (EngineError(SECRET), 500), (RuntimeError(SECRET), 500), (RecursionError(), 500)],
 )
 def test_a_fault_of_the_engine_is_typed_and_quotes_nothing(fault: Exception, status: int) -> None:
-    class Broken:
-        def answer(self, request: object) -> Mapping[str, Any]:
-            raise fault
-
-        def decide_many(self, requests: list[Json]) -> list[Any]:
-            raise fault
-
     lines: list[str] = []
-    for response in asked_in_process(Broken(), lines, [(SUBMIT, referral()), (HOOK, signed(PT_ORDER))], FHIR):
+    for response in asked_in_process(Broken(fault), lines, [(SUBMIT, referral()), (HOOK, signed(PT_ORDER))], FHIR):
         outcome(response, status)
     assert [json.loads(line)["status"] for line in lines] == [status, status]
     assert SECRET not in "".join(lines)
+
+
+@pytest.mark.parametrize("path", [SUBMIT, HOOK])
+def test_a_number_that_cannot_be_held_has_a_typed_answer_and_a_line(embedded: Service, path: str) -> None:
+    response = embedded.post(path, b'{"a":1e9999999999999999999}')
+    outcome(response, 400)
+    assert embedded.line()["status"] == 400
+
+
+@pytest.mark.parametrize("path", [SUBMIT, HOOK])
+@pytest.mark.parametrize("function", ["loads", "dumps"])
+def test_a_fault_in_reading_or_writing_is_typed_and_in_the_thread(
+    monkeypatch: pytest.MonkeyPatch, path: str, function: str
+) -> None:
+    original = getattr(fhir, function)
+    failed: list[str] = []
+
+    def failing(value: Any) -> Any:
+        if not failed and threading.current_thread() is not threading.main_thread():
+            failed.append(function)
+            raise ArithmeticError(SECRET)
+        return original(value)
+
+    monkeypatch.setattr(fhir, function, failing)
+    lines: list[str] = []
+    # Both are refused, and need no engine.
+    (response,) = asked_in_process(Broken(AssertionError()), lines, [(path, {})], FHIR)
+    outcome(response, 500)
+    assert [json.loads(line)["status"] for line in lines] == [500]
+    assert SECRET not in lines[0]
 
 
 # --- the command

@@ -119,7 +119,8 @@ class Watched:
 
     def accessibility_problems(self, *rules: str) -> list[str]:
         """What axe finds that is serious or critical, with the places; only by some of its rules if they are named."""
-        self.page.evaluate((installed() / "axe-core" / "axe.min.js").read_text(encoding="utf-8"))
+        if not self.page.evaluate("() => 'axe' in window"):
+            self.page.evaluate((installed() / "axe-core" / "axe.min.js").read_text(encoding="utf-8"))
         only = {"runOnly": {"type": "rule", "values": list(rules)}} if rules else {}
         options = {"preload": False, "rules": {"target-size": {"enabled": not rules}}} | only
         found = self.page.evaluate("(options) => axe.run(options).then((results) => results.violations)", options)

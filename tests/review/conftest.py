@@ -1,4 +1,4 @@
-"""One browser for all tests, and one review to look at."""
+"""One browser for all tests, and the policy that they look at."""
 
 from __future__ import annotations
 
@@ -9,7 +9,6 @@ from typing import Any
 import pytest
 from playwright.sync_api import Browser, Page
 
-from tests.cli.command import run
 from tests.review.browser import Watched, running_browser, watched_page
 from therapy_policy import EmbeddedClient
 from therapy_policy.files import packaged_json
@@ -56,15 +55,6 @@ def changed() -> DecisionTables:
 def browser() -> Iterator[Browser]:
     with running_browser() as browser:
         yield browser
-
-
-@pytest.fixture(scope="session")
-def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The site, as the command writes it."""
-    directory = tmp_path_factory.mktemp("review") / "site"
-    done = run("review", "--output", directory)
-    assert done.returncode == 0, done.stderr.decode()
-    return directory
 
 
 @pytest.fixture(scope="session")

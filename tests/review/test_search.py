@@ -46,6 +46,7 @@ def test_everything_in_the_registers_is_found(search: Page) -> None:
         ("hospital stay", "examples.html#"),
         ("prior authorization", "glossary.html#prior-authorization"),
         ("lymphedma", "numbers.html"),  # a typing error
+        ("N130", "reasons.html#BENEFIT_NOT_COVERED"),  # what a reason is sent on as
         ("benefit unver", "reasons.html#BENEFIT_UNVERIFIED"),  # the beginning of a word
     ],
 )
@@ -126,7 +127,8 @@ def test_without_javascript(site: Path, browser: Browser) -> None:
 
 def test_the_sections_of_a_page() -> None:
     page = """<nav id="n">menu</nav><main id="main"><h1>Title</h1><p>Start <b>here</b>.</p>
-      <h2 id="one">One</h2><p>First<br>text</p><table><tr id="row"><th>Name</th><td>Value</td></tr></table>
+      <h2 id="one">One</h2><p>First<br>text</p><table><tr id="row"><th>Name</th><td>Value</td></tr>
+      <tr id="cell"><th><p><a>Rule</a> of it</p><p>Its number</p></th><td>Value</td></tr></table>
       <section id="two" aria-labelledby="two-title"><h2 id="two-title">Two</h2><p>Second</p><pre>code</pre></section>
       <div data-nosearch><p id="quiet">Nothing</p></div></main><footer id="f">foot</footer>"""
     found = [(each.anchor, each.page, each.title, each.text) for each in sections_of(page)]
@@ -134,6 +136,7 @@ def test_the_sections_of_a_page() -> None:
         ("", "Title", "Title", "Start here."),
         ("one", "Title", "One", "First text"),
         ("row", "Title", "Name", "Value"),
+        ("cell", "Title", "Rule of it", "Its number Value"),
         ("two", "Title", "Two", "Second"),
     ]
 

@@ -135,7 +135,7 @@ def fill_object(group: Locator, value: dict[str, Any]) -> None:
 
 
 def label_of(name: str) -> str:
-    words = name.replace("_", " ").replace(" pt", " PT")
+    words = name.replace("_", " ").replace(" pt", " PT").replace(" id", " ID")
     return words[:1].upper() + words[1:]
 
 

@@ -25,7 +25,7 @@ MAX_CHANGES = 6  # changes and flips of a release that the table shows; the othe
 CHANGES = {
     "first": "the first release",
     "patch": "wording only",
-    "minor": "other decisions for dates to come",
+    "minor": "other decisions for dates to come or for requests that were not valid, or other standard answers",
     "major": "other decisions for dates that had passed",
 }
 

@@ -24,10 +24,17 @@ __all__ = ["Element", "Issue", "Json", "Refused", "code_system", "dumps", "loads
 def loads(text: str | bytes) -> Any:
     """Parse FHIR JSON. A number with a fraction is a `Decimal`, because in FHIR 1.10 is not 1.1.
 
-    Raises `ValueError` for text that is not JSON, NaN, an infinity, an object with a name twice, or more than
-    `nesting.MAX_DEPTH` levels. The error may quote the text.
+    Raises `ValueError` for text that is not JSON, NaN, an infinity, a number with an exponent that `Decimal` cannot
+    have, an object with a name twice, or more than `nesting.MAX_DEPTH` levels. The error may quote the text.
     """
-    return nesting.loads(text, parse_float=Decimal, parse_constant=_no_number, object_pairs_hook=_object)
+    return nesting.loads(text, parse_float=_decimal, parse_constant=_no_number, object_pairs_hook=_object)
+
+
+def _decimal(text: str) -> Decimal:
+    try:
+        return Decimal(text)
+    except ArithmeticError:
+        raise ValueError("a number has an exponent that is too large") from None
 
 
 def _no_number(name: str) -> NoReturn:

@@ -1,8 +1,8 @@
 """The ASGI application for FHIR clients: Da Vinci PAS (`Claim/$submit`) and CRD (CDS Hooks).
 
-It reads the clock, bounds what a client can send, and writes one line of JSON for each request. What is answered is
-decided elsewhere: by `pas.submit` and `crd.respond`, in a thread, so that nothing waits for the parsing of another
-body. The server in front of it decides who may call it.
+It reads the clock, bounds what a client can send, and writes one line of JSON for each request but `GET /health`. What
+is answered is decided elsewhere: by `pas.submit` and `crd.respond`, in a thread, so that nothing waits for the parsing
+of another body, or the writing of another answer. The server in front of it decides who may call it.
 """
 
 from __future__ import annotations
@@ -29,6 +29,14 @@ from therapy_policy.interop.fhir import Json
 from therapy_policy.interop.metrics import due_at
 
 FHIR_JSON, PLAIN_JSON = "application/fhir+json", "application/json"
+FHIR_VERSION = "4.0"
+# What the log calls a request of a path. Another path could have anything in it, for example the name of a patient.
+TYPES = {
+    "/Claim/$submit": "Claim/$submit",
+    "/cds-services": "cds-services",
+    "/health": "health",
+    **{f"/cds-services/{each}": each for each in crd.SERVICES},
+}
 MAX_BODY_BYTES = 4 << 20
 BODY_SECONDS = 10.0  # to receive a whole body
 MAX_CONCURRENT = 8  # requests that are parsed and decided at the same time
@@ -37,6 +45,7 @@ RETRY_SECONDS = 1
 # What only the plan knows, in headers that its own server sets. See docs/interoperability.md.
 BENEFIT_STATUS = "Therapy-Policy-Benefit-Status"
 MEDICAL_NECESSITY = "Therapy-Policy-Medical-Necessity"
+PEDIATRIC = "Therapy-Policy-Pediatric"
 UNITS_ALREADY_AUTHORIZED = "Therapy-Policy-Units-Already-Authorized"
 AUTHORIZATION_NUMBER = "Therapy-Policy-Authorization-Number"
 
@@ -72,7 +81,7 @@ class _Answer:
     """The answer to a request, and what its line of the log says beyond the status."""
 
     status: int
-    body: Json
+    body: bytes
     logged: Json = field(default_factory=dict)
     headers: dict[str, str] = field(default_factory=dict)
 
@@ -82,22 +91,24 @@ class _Fault(Exception):
 
     def __init__(self, status: int, code: str, problem: str, headers: Mapping[str, str] | None = None) -> None:
         issue = {"severity": "error", "code": code, "diagnostics": problem}
-        self.answer = _Answer(status, {"resourceType": "OperationOutcome", "issue": [issue]})
+        self.answer = _Answer(status, _written({"resourceType": "OperationOutcome", "issue": [issue]}))
         self.answer.headers.update(headers or {})
 
 
 def application(engine: Engine, ready: Callable[[], bool], log: Callable[[str], None], settings: Settings) -> Starlette:
-    """Return the application. `ready` says whether the engine answers, and `log` takes one line for each request."""
+    """Return the application. `ready` says whether the engine answers, and `log` takes the lines about requests."""
     service = _Service(engine, ready, log, settings)
-    return Starlette(
+    app = Starlette(
         routes=[
             Route("/Claim/$submit", service.submit, methods=["POST"]),
             Route("/cds-services", service.discovery, methods=["GET"]),
             Route("/cds-services/{service_id}", service.hook, methods=["POST"]),
             Route("/health", service.health, methods=["GET"]),
         ],
-        exception_handlers={HTTPException: _no_route},
+        exception_handlers={HTTPException: service.no_route},
     )
+    app.router.redirect_slashes = False  # the redirect would go to whatever host the client names
+    return app
 
 
 class _Service:
@@ -134,9 +145,9 @@ class _Service:
                 logged = {"expedited": result.expedited, "due_at": due.isoformat()}
             for decision in asked:
                 logged |= {name: decision[name] for name in ("request_id", "request_type", "outcome")}
-            return _Answer(result.status, result.body, logged)
+            return _Answer(result.status, _written(result.body), logged)
 
-        return await self._answered(request, "Claim/$submit", FHIR_JSON, answer)
+        return await self._answered(request, FHIR_JSON, answer)
 
     async def hook(self, request: Request) -> Response:
         """Answer `POST /cds-services/{id}`."""
@@ -150,22 +161,35 @@ class _Service:
                 today=received_at.astimezone().date(),
                 base=self._settings.base,
             )
-            return _Answer(result.status, result.body, {"told": result.told} if result.told else {})
+            return _Answer(result.status, _written(result.body), {"told": result.told} if result.told else {})
 
-        name = service_id if service_id in crd.SERVICES else "unknown service"
-        return await self._answered(request, name, PLAIN_JSON, answer)
+        return await self._answered(request, PLAIN_JSON, answer)
 
     async def discovery(self, request: Request) -> Response:
         """Answer `GET /cds-services`."""
-        return _response(_Answer(200, crd.discovery()), PLAIN_JSON)
+        answered = _Answer(200, _written(crd.discovery()))
+        self._report(request, answered, datetime.now(UTC), time.monotonic())
+        return _response(answered, PLAIN_JSON)
 
     async def health(self, request: Request) -> Response:
         """Answer `GET /health`: 200 if the engine answers, else 503."""
         ready = await run_in_threadpool(self._ready)
-        return _response(_Answer(200 if ready else 503, {"ready": ready}), PLAIN_JSON)
+        return _response(_Answer(200 if ready else 503, _written({"ready": ready})), PLAIN_JSON)
+
+    async def no_route(self, request: Request, problem: Exception) -> Response:
+        """Answer what no route is for."""
+        assert isinstance(problem, HTTPException)
+        issue = Issue(
+            "not-supported", "", "there is nothing at this path" if problem.status_code == 404 else "use POST or GET"
+        )
+        answered = _Answer(
+            problem.status_code, _written(fhir.operation_outcome([issue])), headers=dict(problem.headers or {})
+        )
+        self._report(request, answered, datetime.now(UTC), time.monotonic())
+        return _response(answered, FHIR_JSON)
 
     async def _answered(
-        self, request: Request, kind: str, media_type: str, answer: Callable[[Any, datetime], _Answer]
+        self, request: Request, media_type: str, answer: Callable[[Any, datetime], _Answer]
     ) -> Response:
         received_at, started = datetime.now(UTC), time.monotonic()
         try:
@@ -173,22 +197,24 @@ class _Service:
             answered = await self._decided(body, received_at, answer)
         except _Fault as fault:
             answered = fault.answer
+        self._report(request, answered, received_at, started)
+        return _response(answered, PLAIN_JSON if media_type == PLAIN_JSON and answered.status == 200 else FHIR_JSON)
+
+    def _report(self, request: Request, answered: _Answer, received_at: datetime, started: float) -> None:
         line = {
             "received_at": received_at.isoformat(),
-            "type": kind,
+            "type": TYPES.get(request.scope["path"], "unknown path"),
             "status": answered.status,
             "milliseconds": round((time.monotonic() - started) * 1000, 1),
             **answered.logged,
         }
         self._log(json.dumps(line))
-        return _response(answered, PLAIN_JSON if media_type == PLAIN_JSON and answered.status == 200 else FHIR_JSON)
 
     async def _body(self, request: Request) -> bytes:
         """Return the body. Raises `_Fault` if it is not JSON by its headers, too long, or too slow."""
-        media_type, _, parameters = request.headers.get("content-type", "").partition(";")
-        charset = parameters.strip().lower().replace('"', "")
-        if media_type.strip().lower() not in (FHIR_JSON, PLAIN_JSON) or charset not in ("", "charset=utf-8"):
-            raise _Fault(415, "not-supported", f"expected the content type {FHIR_JSON} or {PLAIN_JSON}, in UTF-8")
+        if not _is_json(request.headers.get("content-type", "")):
+            problem = f"expected the content type {FHIR_JSON} or {PLAIN_JSON}, in UTF-8 and of FHIR {FHIR_VERSION}"
+            raise _Fault(415, "not-supported", problem)
         if request.headers.get("content-encoding", "identity") != "identity":
             raise _Fault(415, "not-supported", "expected a body that is not compressed")
         limit = self._settings.max_body_bytes
@@ -223,11 +249,7 @@ class _Service:
 def _parsed_and_answered(body: bytes, received_at: datetime, answer: Callable[[Any, datetime], _Answer]) -> _Answer:
     """Return the answer to a body. Raises `_Fault`, and nothing else: other errors could quote the request."""
     try:
-        content = fhir.loads(body.decode())
-    except ValueError:  # it may quote the body
-        raise _Fault(400, "structure", "the body is not JSON in UTF-8, or nested too deeply") from None
-    try:
-        return answer(content, received_at)
+        return answer(_parsed(body), received_at)
     except EngineNotAvailable:
         raise _busy("the rules cannot be asked at the moment; send it again") from None
     except EngineError:
@@ -240,6 +262,25 @@ def _parsed_and_answered(body: bytes, received_at: datetime, answer: Callable[[A
         raise _Fault(500, "exception", f"unexpected {type(problem).__name__}. Have a person review it") from None
 
 
+def _parsed(body: bytes) -> Any:
+    try:
+        return fhir.loads(body.decode())
+    except ValueError:  # it may quote the body
+        raise _Fault(400, "structure", "the body is not JSON in UTF-8, or nested too deeply") from None
+
+
+def _is_json(content_type: str) -> bool:
+    """Whether content of this type can be read. Only the parameters that say how to read it count."""
+    media_type, *parameters = (each.strip().lower() for each in content_type.split(";"))
+    if media_type not in (FHIR_JSON, PLAIN_JSON):
+        return False
+    values = (
+        (name.strip(), value.strip().strip('"')) for name, _, value in (each.partition("=") for each in parameters)
+    )
+    needed = {"charset": "utf-8", "fhirversion": FHIR_VERSION}
+    return all(value == needed.get(name, value) for name, value in values)
+
+
 def _busy(problem: str) -> _Fault:
     return _Fault(503, "transient", problem, {"Retry-After": str(RETRY_SECONDS)})
 
@@ -249,8 +290,13 @@ def _plan_facts(request: Request) -> pas.PlanFacts:
     values = {
         "benefit_status": (BENEFIT_STATUS, ("covered", "not_covered", "unverified")),
         "medical_necessity": (MEDICAL_NECESSITY, ("established", "not_established", "undetermined")),
+        "pediatric": (PEDIATRIC, ("true", "false")),
         "units_already_authorized": (UNITS_ALREADY_AUTHORIZED, tuple(map(str, range(100)))),
         "authorization_number": (AUTHORIZATION_NUMBER, None),
+    }
+    read: dict[str, Callable[[str], Any]] = {
+        "pediatric": lambda value: value == "true",
+        "units_already_authorized": int,
     }
     facts: dict[str, Any] = {}
     for name, (header, one_of) in values.items():
@@ -258,19 +304,13 @@ def _plan_facts(request: Request) -> pas.PlanFacts:
         if len(found) > 1 or (found and (not found[0] or (one_of is not None and found[0] not in one_of))):
             raise _Fault(400, "value", f"the header {header} has a value that is not known")
         if found:
-            facts[name] = int(found[0]) if name == "units_already_authorized" else found[0]
+            facts[name] = read.get(name, str)(found[0])
     return pas.PlanFacts(**facts)
 
 
-async def _no_route(request: Request, problem: Exception) -> Response:
-    assert isinstance(problem, HTTPException)
-    issue = Issue(
-        "not-supported", "", "there is nothing at this path" if problem.status_code == 404 else "use POST or GET"
-    )
-    answer = _Answer(problem.status_code, fhir.operation_outcome([issue]), headers=dict(problem.headers or {}))
-    return _response(answer, FHIR_JSON)
+def _written(body: Json) -> bytes:
+    return fhir.dumps(body).encode()
 
 
 def _response(answer: _Answer, media_type: str) -> Response:
-    content = fhir.dumps(answer.body).encode()
-    return Response(content, answer.status, headers=answer.headers, media_type=media_type)
+    return Response(answer.body, answer.status, headers=answer.headers, media_type=media_type)

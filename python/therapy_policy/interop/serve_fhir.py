@@ -13,12 +13,12 @@ from therapy_policy.interop.http_service import Engine, Settings, application
 from therapy_policy.sidecar.listening import listening
 from therapy_policy.sidecar.log import Log
 
-MAX_CONNECTIONS = 100  # more get 503 at once
+MAX_CONNECTIONS = 100  # more get 503 at once, from uvicorn and without a line in the log
 STOP_SECONDS = 10  # for requests that are under way when the server is stopped
 
 
 def serve_fhir(engine: Engine, ready: Callable[[], bool], host: str, port: int, settings: Settings) -> None:
-    """Serve until a signal, and then raise it again. Standard output gets one line of JSON for each request.
+    """Serve until a signal, and then raise it again. Standard output gets the lines of the log.
 
     Raises `PortInUse` if the server cannot listen on the port, and `FileNotUsable` if standard output is closed.
     """

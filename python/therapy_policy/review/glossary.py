@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cache
 from importlib import resources
 
 from markupsafe import Markup, escape
@@ -83,10 +84,16 @@ def _track(open_: list[tuple[str, bool]], name: str, *, closing: bool, silent: b
 def _linked(text: str, anchors: dict[str, str], page: str) -> str:
     """The text with links for those terms that it uses, which are then taken out of `anchors`."""
     parts, at = [], 0
-    words = "|".join(re.escape(term) for term in sorted(anchors, key=len, reverse=True))
-    for match in re.finditer(rf"(?<![\w/-])(?:{'|'.join(IDIOMS)}|({words})(?:s|es)?)(?![\w-])", text, re.IGNORECASE):
+    for match in _use_of(tuple(anchors)).finditer(text):
         if match[1] and (anchor := anchors.pop(match[1].lower(), None)):
             link = f'<a class="tp-term" href="{page}#{anchor}">{match[0]}</a>'
             parts += [text[at : match.start()], link]
             at = match.end()
     return "".join([*parts, text[at:]])
+
+
+@cache
+def _use_of(terms: tuple[str, ...]) -> re.Pattern[str]:
+    """What finds the terms in a text, the longest first."""
+    words = "|".join(re.escape(term) for term in sorted(terms, key=len, reverse=True))
+    return re.compile(rf"(?<![\w/-])(?:{'|'.join(IDIOMS)}|({words})(?:s|es)?)(?![\w-])", re.IGNORECASE)

@@ -106,12 +106,12 @@ class Matrix:
             yield MatrixRow(clause, KINDS[kind][1], NO_RULE, "", (), None, (), (), None, ())
 
     def _clauses(self, row: Row, condition: Condition) -> tuple[str, ...]:
-        """The clauses of a condition. An approval is based on several, and each rule has the numbers of some."""
+        """The clauses of a condition. An approval is based on several, and a rule may have the numbers of some."""
         if row.code:
             return condition.clauses
-        own = {clause for value in condition.values for clause in value.clauses}
+        own = {clause for value in condition.values for clause in value.clauses}.intersection(row.clauses)
         others = {clause for each in row.conditions for value in each.values for clause in value.clauses} - own
-        return tuple(clause for clause in row.clauses if clause not in others)
+        return tuple(clause for clause in row.clauses if not own or clause not in others)
 
     def _row(self, kind: str, row: Row, condition: Condition, clause: str | None) -> MatrixRow:
         values = condition.values

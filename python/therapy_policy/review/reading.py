@@ -233,11 +233,19 @@ class PolicyView:
     def _pages(self, packages: Iterable[DataPath]) -> list[Page]:
         return [self._by_package[package] for package in packages]
 
-    def pages_of(self, request_type: str) -> list[Page]:
-        """The pages that decide a request type: the ones that the entry page asks, then all that they use."""
+    @cached_property
+    def _pages_by_type(self) -> dict[str, list[Page]]:
+        return {kind: list(self._pages_deciding(kind)) for kind in self.request_types}
+
+    def _pages_deciding(self, request_type: str) -> Iterator[Page]:
         roots = self.roots[request_type]
         packages, _ = self.bundle.rego.reachable({page.package for page in roots}, request_type)
-        return [*roots, *self._used(packages - {page.package for page in roots})]
+        yield from roots
+        yield from self._used(packages - {page.package for page in roots})
+
+    def pages_of(self, request_type: str) -> list[Page]:
+        """The pages that decide a request type: the ones that the entry page asks, then all that they use."""
+        return self._pages_by_type[request_type]
 
     @cached_property
     def common_pages(self) -> list[Page]:

@@ -84,6 +84,8 @@ class _Reader(HTMLParser):
                 element.section = section
         self.open.append(element)
         if tag not in INLINE:
+            if self.section.title.strip():
+                self.naming = None  # a title is the first paragraph of what names the section
             self._say(" ")
         if tag in NAMING and self.naming is None and not self.section.title and not self.silent:
             self.naming = tag

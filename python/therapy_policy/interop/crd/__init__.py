@@ -6,6 +6,7 @@ writes the answer with `fhir.dumps`.
 
 from __future__ import annotations
 
+import json
 import uuid
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -15,10 +16,17 @@ from typing import Any
 from therapy_policy.client.decision import Decision
 from therapy_policy.errors import Issue, Refused
 from therapy_policy.interop.crd.coverage_information import with_coverage_information
-from therapy_policy.interop.crd.guidance import MODIFIED, Guidance, guidance, listed_codes, questions
+from therapy_policy.interop.crd.guidance import (
+    MAX_CODES,
+    MODIFIED,
+    TOO_MANY_CODES,
+    Guidance,
+    guidance,
+    questions,
+)
 from therapy_policy.interop.crd.orders import Hook, Order, Request, read
-from therapy_policy.interop.crd.therapies import Therapy, therapy_of
 from therapy_policy.interop.fhir import Json, operation_outcome
+from therapy_policy.interop.pas.disciplines import OT, Therapy, listed_codes, therapy_of
 
 __all__ = ["SERVICES", "Result", "discovery", "respond"]
 
@@ -103,7 +111,7 @@ def respond(
         answered = [(order, therapy) for order, therapy in therapies if therapy is not None]
         if not (answered and asked.wants_coverage_information):
             return Result(200, {"cards": []})
-        coverage = asked.coverage()
+        coverage = asked.coverage_for(order for order, _ in answered)
         dates = [_date_of(order, today) for order, _ in answered]
     except Refused as refused:
         # The guide lets a service answer 400 for all that is wrong with a request, also where PAS has 422.
@@ -128,6 +136,8 @@ def _guidance(
 ) -> Guidance:
     if order.modified:
         return Guidance("indeterminate", (MODIFIED,))
+    if therapy.discipline == OT and len(therapy.procedure_codes) > MAX_CODES:  # each would be decided
+        return Guidance("indeterminate", (TOO_MANY_CODES,))
     return guidance(therapy, day, decide_many(questions(therapy, day)))
 
 
@@ -146,4 +156,6 @@ def _date_of(order: Order, today: date) -> str:
 
 def _assertion_id(asked: Request, order: Order, today: date) -> str:
     """Return the same ID for the same order in the same call, and another for any other one."""
-    return str(uuid.uuid5(_NAMESPACE, f"{asked.hook_instance} {order.reference} {today}"))
+    # As JSON, it is ASCII whatever the client sent, and no two different calls have the same name.
+    name = json.dumps([asked.hook_instance, order.reference, today.isoformat()])
+    return str(uuid.uuid5(_NAMESPACE, name))

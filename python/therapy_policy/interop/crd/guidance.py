@@ -14,15 +14,17 @@ from typing import Any, Literal
 
 from therapy_policy.client.decision import Decision
 from therapy_policy.files import packaged_json
-from therapy_policy.interop.crd.therapies import OT, PT, Therapy
 from therapy_policy.interop.fhir import Json
+from therapy_policy.interop.pas.disciplines import OT, PT, Therapy, listed_codes
 from therapy_policy.interop.questionnaire import RequestType
 from therapy_policy.policy.parameters import Parameter, parameters_of
 
+MAX_CODES = 50  # of an order for occupational therapy; the rules are asked about each
 OUTSIDE = ("not_applicable", "routed", "invalid_request")
 
 UNCLEAR = "The codes of the order do not say whether it is for physical or for occupational therapy."
 MODIFIED = "The order has a modifierExtension, which can change what it means and is not understood."
+TOO_MANY_CODES = f"The order has more than {MAX_CODES} procedure codes, and the rules were not asked about them."
 NO_ANSWER = "The rules do not apply to this order."
 OPEN = "What the rules decide depends on facts that an order does not have."
 SEND_QUESTIONNAIRE = "Have the clinician complete the questionnaire, and send it with the prior authorization request."
@@ -56,11 +58,6 @@ def source_page() -> str:
     """Return the address of the page that the rules are from."""
     address: str = _data()["register"]["source"]["address"]
     return address
-
-
-def listed_codes() -> list[str]:
-    """Return every procedure code that the policy has listed for occupational therapy, at any time."""
-    return sorted({code for period in _parameters()["pediatric_ot.procedure_codes"].periods for code in period.value})
 
 
 def questions(therapy: Therapy, date: str) -> list[Json]:

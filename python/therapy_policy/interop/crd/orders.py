@@ -5,19 +5,22 @@ Nothing is fetched from the client's FHIR server. What is not in the request is 
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import re
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Literal, NoReturn
 
 from therapy_policy.errors import Issue, Refused
-from therapy_policy.interop.crd.therapies import Code
 from therapy_policy.interop.fhir import Element, Json
+from therapy_policy.interop.pas.disciplines import Code
 
 Hook = Literal["order-sign", "order-dispatch", "appointment-book"]
 
 CRD = "http://hl7.org/fhir/us/davinci-crd/StructureDefinition"
 MAX_ORDERS = 100  # in one request
+ID = re.compile(r"[A-Za-z0-9\-.]{1,64}")
 ROOT = "CDSHooksRequest"
+OTHER_PATIENT = "is another patient than that in context.patientId"
 # The elements of an order, and of an appointment without one, whose codes can name the service.
 CODED = {"ServiceRequest": ("code", "category", "performerType"), "Appointment": ("serviceType", "serviceCategory")}
 
@@ -29,30 +32,47 @@ class Order:
     resource: Json
     reference: str  # such as ServiceRequest/1357
     codes: tuple[Code, ...]
+    patients: tuple[str, ...]  # the IDs of those whom it is for; empty if it does not say
     ordered_on: str | None  # the calendar date in authoredOn
+    do_not_perform: bool
     modified: bool  # whether it has a modifierExtension, which can change what it means
 
 
 @dataclass(frozen=True)
 class Request:
-    """What a client asks. `hook_instance` is its own identifier of the call."""
+    """What a client asks. `hook_instance` is its own identifier of the call, and `patient` the ID of the patient."""
 
     element: Element
     hook_instance: str
+    patient: str | None
     wants_coverage_information: bool
     orders: list[Order]
 
-    def coverage(self) -> str:
-        """Return the reference to the member's coverage, which must be one in the prefetch `coverage`."""
-        prefetched = _prefetched(self.element).get("coverage")
+    def coverage_for(self, orders: Iterable[Order]) -> str:
+        """Return the reference to the member's coverage, which must be one in the prefetch `coverage`.
+
+        Raises `Refused` if it or one of the orders is of another patient.
+        """
+        for order in orders:
+            if order.patients and self.patient not in (None, *order.patients):
+                resource_type = order.resource["resourceType"]
+                place = f"{resource_type}.{'subject' if resource_type == 'ServiceRequest' else 'participant'}"
+                raise Refused([Issue("value", place, OTHER_PATIENT)], 400)
+        prefetched = _prefetched(self.element, "coverage")
         if prefetched is None:
             _missing("prefetch.coverage", "is needed: coverage information is about a coverage")
         found = [each for each in prefetched if each.text("resourceType") == "Coverage"]
-        active = [each for each in found if each.text("status") in ("active", None)]
+        for each in found:
+            if "modifierExtension" in each.fields:
+                each.refuse("not-supported", "modifierExtension", "can change what the coverage means")
+        active = [each for each in found if each.text("status") == "active"]
         if len(active) != 1:
             problem = "has several active coverages" if active else "has no active coverage"
             raise Refused([Issue("value", f"{ROOT}.prefetch.coverage", f"{problem}; expected one")], 400)
-        return f"Coverage/{active[0].required_text('id')}"
+        beneficiary = _patient(active[0].element("beneficiary"))
+        if beneficiary and self.patient not in (None, beneficiary):
+            active[0].refuse("value", "beneficiary", OTHER_PATIENT)
+        return f"Coverage/{_id(active[0])}"
 
 
 def read(hook: Hook, value: object) -> Request:
@@ -65,15 +85,15 @@ def read(hook: Hook, value: object) -> Request:
     hook_instance = element.required_text("hookInstance")
     context = element.required("context")
     if hook == "order-sign":
-        resources = _bundled(context.required("draftOrders"))
-        orders = [order for each in resources if (order := _order(each, "ServiceRequest"))]
+        named = _by_reference(_bundled(context.required("draftOrders")), "ServiceRequest")
     elif hook == "order-dispatch":
-        orders = list(_dispatched(context, element))
+        named = _dispatched(context, element)
     else:
-        orders = list(_booked(context, element))
+        named = _booked(context, element)
+    orders = [each for each in named.values() if not each.do_not_perform]
     if len(orders) > MAX_ORDERS:
         raise Refused([Issue("value", f"{ROOT}.context", f"has more than {MAX_ORDERS} orders")], 400)
-    return Request(element, hook_instance, _wants_coverage_information(element), orders)
+    return Request(element, hook_instance, context.text("patientId"), _wants_coverage_information(element), orders)
 
 
 def _wants_coverage_information(element: Element) -> bool:
@@ -82,61 +102,77 @@ def _wants_coverage_information(element: Element) -> bool:
     return configuration is None or configuration.flag("coverage-info") is not False
 
 
-def _dispatched(context: Element, element: Element) -> Iterator[Order]:
+def _dispatched(context: Element, element: Element) -> dict[str, Order]:
+    """Return each order that is dispatched once, by its reference, however often it is listed."""
     references = context.fields.get("dispatchedOrders")
     if not (isinstance(references, list) and all(isinstance(each, str) for each in references)):
         context.refuse("invalid", "dispatchedOrders", "expected a list of references")
-    orders = _prefetched_orders(element)
-    for at, reference in enumerate(references):
-        if _resource_type(reference) == "ServiceRequest":
-            yield _one_of(orders, reference, f"context.dispatchedOrders[{at}]")
+    places = ((f"context.dispatchedOrders[{at}]", reference) for at, reference in enumerate(references))
+    return _prefetched_ones(element, [each for each in places if _type_and_id(each[1])[0] == "ServiceRequest"])
 
 
-def _booked(context: Element, element: Element) -> Iterator[Order]:
-    """Yield the order that an appointment is based on, or else the appointment itself."""
-    orders = _prefetched_orders(element)
+def _booked(context: Element, element: Element) -> dict[str, Order]:
+    """Return, by its reference, each order that an appointment is based on, and each appointment without one."""
+    of_services: list[tuple[str, str]] = []
+    by_themselves: list[Element] = []
     for appointment in _bundled(context.required("appointments")):
         if appointment.text("resourceType") != "Appointment":
             continue
-        references = [(each.place, each.text("reference") or "") for each in appointment.elements("basedOn")]
-        of_services = [each for each in references if _resource_type(each[1]) == "ServiceRequest"]
-        if not of_services and (order := _order(appointment, "Appointment")):
-            yield order
-        for place, reference in of_services:
-            yield _one_of(orders, reference, place.removeprefix(f"{ROOT}."))
+        references = [
+            (each.place.removeprefix(f"{ROOT}."), each.text("reference") or "")
+            for each in appointment.elements("basedOn")
+        ]
+        based_on = [each for each in references if _type_and_id(each[1])[0] == "ServiceRequest"]
+        of_services += based_on
+        if not based_on:
+            by_themselves.append(appointment)
+    return _prefetched_ones(element, of_services) | _by_reference(by_themselves, "Appointment")
 
 
-def _one_of(orders: dict[str, Order], reference: str, place: str) -> Order:
-    key = "/".join(reference.partition("/_history/")[0].split("/")[-2:])
-    return orders.get(key) or _missing(place, "is not in the prefetch serviceRequests")
+def _prefetched_ones(element: Element, references: Sequence[tuple[str, str]]) -> dict[str, Order]:
+    """Return the orders that these references, each with its place, are to. They must be prefetched."""
+    orders = _by_reference(_prefetched(element, "serviceRequests") or [], "ServiceRequest")
+    found: dict[str, Order] = {}
+    for place, reference in references:
+        key = "/".join(_type_and_id(reference))
+        found[key] = orders.get(key) or _missing(place, "is not in the prefetch serviceRequests")
+    return found
 
 
-def _resource_type(reference: str) -> str:
+def _by_reference(resources: Iterable[Element], resource_type: str) -> dict[str, Order]:
+    """Return the orders of this type. Two with the same ID are refused: an answer could not say which it is about."""
+    orders: dict[str, Order] = {}
+    for each in resources:
+        if (order := _order(each, resource_type)) is None:
+            continue
+        if order.reference in orders:
+            each.refuse("value", "id", "is the ID of another one too")
+        orders[order.reference] = order
+    return orders
+
+
+def _type_and_id(reference: str) -> tuple[str, str]:
+    """Return ("ServiceRequest", "1") for ServiceRequest/1, also at an address or with a version; else no type."""
     steps = reference.partition("/_history/")[0].split("/")
-    return steps[-2] if len(steps) > 1 else ""
+    return (steps[-2], steps[-1]) if len(steps) > 1 else ("", steps[-1])
 
 
 def _missing(place: str, problem: str) -> NoReturn:
     raise Refused([Issue("not-found", f"{ROOT}.{place}", problem)], 412)
 
 
-def _prefetched_orders(element: Element) -> dict[str, Order]:
-    resources = _prefetched(element).get("serviceRequests") or []
-    found = (order for each in resources if (order := _order(each, "ServiceRequest")))
-    return {order.reference: order for order in found}
-
-
-def _prefetched(element: Element) -> dict[str, list[Element]]:
-    """Return the resources of each prefetch that is used and was sent: of a Bundle, or one resource by itself."""
+def _prefetched(element: Element, name: str) -> list[Element] | None:
+    """Return the resources of a prefetch: of a Bundle, or one by itself. None if it was not sent, or failed."""
     prefetch = element.element("prefetch")
     if prefetch is None:
-        return {}
-    found = {name: prefetch.element(name) for name in ("coverage", "serviceRequests")}
-    return {
-        name: _bundled(each) if each.text("resourceType") == "Bundle" else [each]
-        for name, each in found.items()
-        if each is not None and each.text("resourceType") != "OperationOutcome"
-    }
+        return None
+    value = prefetch.fields.get(name)
+    if not isinstance(value, dict) or value.get("resourceType") == "Bundle":
+        bundle = prefetch.element(name)
+        return None if bundle is None else _bundled(bundle)
+    # As in a Bundle: a modifier says something about this resource, and not about the request.
+    resource = Element(f"{prefetch.place}.{name}", value, may_be_modified=True)
+    return None if resource.text("resourceType") == "OperationOutcome" else [resource]
 
 
 def _bundled(bundle: Element) -> list[Element]:
@@ -149,17 +185,43 @@ def _bundled(bundle: Element) -> list[Element]:
 
 
 def _order(resource: Element, resource_type: str) -> Order | None:
-    """Return an order; None if the resource is of another type, or says not to perform the service."""
-    if resource.text("resourceType") != resource_type or resource.flag("doNotPerform"):
+    """Return an order; None if the resource is of another type."""
+    if resource.text("resourceType") != resource_type:
         return None
     resource.elements("extension", may_be_modified=True)  # only checked: the answer adds one
     return Order(
         resource=resource.fields,
-        reference=f"{resource_type}/{resource.required_text('id')}",
+        reference=f"{resource_type}/{_id(resource)}",
         codes=tuple(code for name in CODED[resource_type] for code in _codes(resource, name)),
+        patients=tuple(_patients(resource, resource_type)),
         ordered_on=(resource.text("authoredOn") or "")[:10] or None,
+        do_not_perform=resource.flag("doNotPerform") is True,
         modified="modifierExtension" in resource.fields,
     )
+
+
+def _id(resource: Element) -> str:
+    found = resource.required_text("id")
+    if not ID.fullmatch(found):
+        resource.refuse("value", "id", "expected 1 to 64 letters of English, digits, - and .")
+    return found
+
+
+def _patients(resource: Element, resource_type: str) -> Iterator[str]:
+    if resource_type == "ServiceRequest":
+        references = [resource.element("subject")]
+    else:
+        references = [each.element("actor") for each in resource.elements("participant", may_be_modified=True)]
+    for each in references:
+        if patient := _patient(each):
+            yield patient
+
+
+def _patient(reference: Element | None) -> str | None:
+    """Return the ID of the patient whom a reference is to; None if it does not say so in the form Patient/1."""
+    found = reference.text("reference") if reference else None
+    resource_type, name = _type_and_id(found or "")
+    return name if resource_type == "Patient" else None
 
 
 def _codes(resource: Element, name: str) -> Iterator[Code]:

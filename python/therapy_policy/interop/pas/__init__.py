@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from therapy_policy.errors import Refused
+from therapy_policy.errors import Issue, Refused, RequestError
 from therapy_policy.interop.fhir import Json, operation_outcome
 from therapy_policy.interop.pas.codes import Version
 from therapy_policy.interop.pas.request import MAX_BUNDLE_BYTES, read
@@ -58,4 +58,7 @@ def submit(
         body = respond(submission, answered, received_at=received_at, hold_clinical_denials=hold_clinical_denials)
     except Refused as refused:
         return Result(refused.status, operation_outcome(refused.issues), None)
+    except RequestError as error:  # such as answers that are longer than an engine accepts
+        problem = f"the request cannot be decided: {error.problem}; hand it on"
+        return Result(422, operation_outcome([Issue("not-supported", "", problem)]), None)
     return Result(200, body, submission.expedited)

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from therapy_policy.interop.fhir import Element, Json
 from therapy_policy.interop.pas.codes import PAS, Version
+
+MAX_ELEMENTS = 300  # of a Bundle, and of each list of the Claim that is read
 
 _PROFILE = re.compile(rf"{PAS}/(?P<name>[a-z-]+)(?:\|(?P<version>.*))?")
 _PROFILES = ("profile-pas-request-bundle", "profile-claim")
@@ -35,6 +37,13 @@ class RequestBundle:
     claim_url: str
     version: Version
     resources: list[Resource]
+    _by_url: dict[str, Resource] = field(init=False, default_factory=dict, repr=False)
+    _by_relative: dict[str, list[Resource]] = field(init=False, default_factory=dict, repr=False)
+
+    def __post_init__(self) -> None:
+        for each in self.resources:
+            self._by_url[each.full_url] = each
+            self._by_relative.setdefault(each.relative, []).append(each)
 
     def find(self, holder: Element, name: str) -> Resource:
         """Return the resource that the Reference `name` of an element refers to.
@@ -56,13 +65,15 @@ class RequestBundle:
         url = reference.required_text("reference").partition("/_history/")[0]
         # FHIR: a relative reference is relative to the server of the Claim, as its fullUrl says.
         on_server = self.claim_url.rpartition("Claim/")[0] + url
-        return [each for each in self.resources if url in (each.full_url, each.relative) or each.full_url == on_server]
+        by_url = [self._by_url[each] for each in (url, on_server) if each in self._by_url]
+        found = [*by_url, *self._by_relative.get(url, [])]
+        return list({each.full_url: each for each in found}.values())
 
-    def find_kind(self, holder: Element, name: str, kind: str) -> Resource:
-        """Return the resource, which must be of one kind, as `find` does."""
+    def find_kind(self, holder: Element, name: str, *kinds: str) -> Resource:
+        """Return the resource, which must be of one of some kinds, as `find` does."""
         found = self.find(holder, name)
-        if found.kind != kind:
-            holder.refuse("value", name, f"expected a reference to a {kind}")
+        if found.kind not in kinds:
+            holder.refuse("value", name, f"expected a reference to a resource of the type {' or '.join(kinds)}")
         return found
 
 
@@ -74,12 +85,14 @@ def read_bundle(value: object, default: Version) -> RequestBundle:
     bundle = Element.of(value, "Bundle")
     bundle.required_text("resourceType", "Bundle")
     bundle.required_text("type", "collection")
+    _check_lengths(bundle, "entry")
     resources = [_resource(entry) for entry in bundle.required_elements("entry")]
     if len({each.full_url for each in resources}) < len(resources):
         bundle.refuse("value", "entry", "has the same fullUrl twice")
     first = resources[0]
     if first.kind != "Claim":
         bundle.refuse("value", "entry[0].resource", "expected a Claim")
+    _check_lengths(first.content, "insurance", "item", "supportingInfo")
     version = _version([bundle, first.content]) or default
     return RequestBundle(first.content, first.full_url, version, resources)
 
@@ -88,6 +101,13 @@ def is_canceled(element: Element) -> bool:
     """Return whether an item or a supporting information is marked as canceled."""
     mark = element.modifier_extension(f"{PAS}/extension-infoCancelled")
     return mark is not None and mark.flag("valueBoolean") is not False
+
+
+def _check_lengths(element: Element, *names: str) -> None:
+    for name in names:
+        values = element.fields.get(name)
+        if isinstance(values, list) and len(values) > MAX_ELEMENTS:
+            element.refuse("not-supported", name, f"has more than {MAX_ELEMENTS} elements; hand the request on")
 
 
 def _resource(entry: Element) -> Resource:

@@ -22,6 +22,8 @@ REVIEW_REASON = "https://codesystem.x12.org/external/886"
 CPT = "http://www.ama-assn.org/go/cpt"
 HCPCS = "http://www.cms.gov/Medicare/Coding/HCPCSReleaseCodeSets"
 UCUM = "http://unitsofmeasure.org"
+PLACE_OF_SERVICE = "https://www.cms.gov/Medicare/Coding/place-of-service-codes/Place_of_Service_Code_Set"
+SUPPORTING_INFO = "http://hl7.org/fhir/us/davinci-pas/CodeSystem/PASTempCodes"
 PRIORITY = "http://terminology.hl7.org/CodeSystem/processpriority"
 ADJUDICATION = "http://terminology.hl7.org/CodeSystem/adjudication"
 
@@ -39,4 +41,9 @@ DATE = re.compile(r"(?P<date>[0-9]{4}-[0-9]{2}-[0-9]{2})(?:T[0-9:.]+(?:Z|[+-][0-
 
 def procedures(coded: list[tuple[str, str]]) -> set[str]:
     """Return the procedure codes among pairs of a code system and a code."""
-    return {code for system, code in coded if system in (CPT, HCPCS)}
+    return {code for system, code in coded if is_of_procedures(system)}
+
+
+def is_of_procedures(system: str) -> bool:
+    """Return whether a code system is CPT or HCPCS, which is written with http and with https."""
+    return system.replace("https://", "http://", 1) in (CPT, HCPCS)

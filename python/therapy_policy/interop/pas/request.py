@@ -10,7 +10,8 @@ from therapy_policy import nesting
 from therapy_policy.interop.fhir import Element, Json, refuse
 from therapy_policy.interop.pas import codes
 from therapy_policy.interop.pas.bundle import RequestBundle, Resource, is_canceled, read_bundle
-from therapy_policy.interop.pas.codes import PAS, Discipline, Version
+from therapy_policy.interop.pas.codes import PAS, Version
+from therapy_policy.interop.pas.services import discipline_of_items
 from therapy_policy.interop.pas.submission import NOTHING_KNOWN, Item, PlanFacts, Submission
 from therapy_policy.interop.pas.therapies import occupational_therapy, physical_therapy
 
@@ -38,7 +39,7 @@ def read(bundle: Any, *, plan: PlanFacts = NOTHING_KNOWN, version: Version = "2.
     patient = _check_claim(content)
     items = _items(content)
     services = [_service(content, item, patient) for item in items]
-    discipline = _discipline(items, services)
+    discipline = discipline_of_items(items, services)
     certification = _certification(items)
     identifiers = [each.text("value") for each in claim.elements("identifier")]
     request_id = next((each for each in identifiers if each and _REQUEST_ID.fullmatch(each)), None)
@@ -68,9 +69,8 @@ def _check_claim(bundle: RequestBundle) -> Resource:
     if not codes.DATE.fullmatch(claim.required_text("created")):
         claim.refuse("value", "created", "expected a date, with or without a time")
     claim.required("type").codes() or claim.refuse("required", "type.coding", "is required")
-    claim.required("insurer").required_text("reference")
-    if provider := claim.element("provider"):
-        provider.required_text("reference")
+    bundle.find_kind(claim, "insurer", "Organization")
+    bundle.find_kind(claim, "provider", "Organization", "Practitioner", "PractitionerRole")
     if "related" in claim.fields:
         claim.refuse("not-supported", "related", "an update of an earlier request is not decided here; hand it on")
     if claim.extension(f"{PAS}/extension-certificationType"):
@@ -118,33 +118,6 @@ def _service(bundle: RequestBundle, item: Item, patient: Resource) -> Element | 
         if name in service.fields:
             service.refuse("not-supported", name, "expected one number of visits or units")
     return service
-
-
-def _discipline(items: list[Item], services: list[Element | None]) -> Discipline:
-    """Which therapy all items, and what they refer to, are for, by their X12 service types."""
-    found: set[str] = set()
-    for item, service in zip(items, services, strict=True):
-        category, product = item.content.element("category"), item.content.required("productOrService")
-        asked = product.codes() or product.refuse("required", "coding", "is required")
-        ordered = service.required("code").codes() if service else []
-        category_codes = category.codes() if category else []
-        types = {code for system, code in [*category_codes, *asked, *ordered] if system == codes.SERVICE_TYPE}
-        if not types or types - codes.DISCIPLINES.keys():
-            item.content.refuse(
-                "not-supported",
-                "category",
-                "only occupational therapy (AD) and physical therapy (AE) are decided here; hand the request on",
-            )
-        found |= types
-        procedures, of_order = codes.procedures(asked), codes.procedures(ordered)
-        if procedures and of_order and procedures != of_order:
-            item.content.refuse("value", "productOrService", "is another procedure than that of the order")
-        for name in ("detail", "productOrServiceCodeEnd"):
-            if name in item.content.fields or item.content.extension(f"{PAS}/extension-{name}"):
-                item.content.refuse("not-supported", name, "expected one service for each item")
-    if len(found) != 1:
-        refuse("not-supported", "Claim.item", "occupational and physical therapy are separate requests")
-    return codes.DISCIPLINES[found.pop()]
 
 
 def _certification(items: list[Item]) -> str:

@@ -16,6 +16,8 @@ from typing import Any
 from therapy_policy.interop.fhir import Element, Json
 from therapy_policy.interop.pas import codes
 from therapy_policy.interop.pas.codes import PAS
+from therapy_policy.interop.pas.disciplines import Code
+from therapy_policy.interop.pas.services import judged
 from therapy_policy.interop.pas.submission import Submission
 from therapy_policy.interop.pas.verdicts import Verdict, answers_of
 
@@ -69,15 +71,12 @@ class _Writing:
         return {"profile": [f"{PAS}/{profile}|{self.submission.bundle.version}"]}
 
     def reference(self, name: str) -> Json:
-        """A Reference of the Claim, as one to the same resource in the answer, if it is in the Bundle."""
-        reference = self.claim.required(name)
-        found = self.submission.bundle.matching(reference)
-        return {"reference": found[0].full_url if len(found) == 1 else reference.required_text("reference")}
+        """A Reference of the Claim, as one to the same resource in the answer."""
+        return {"reference": self.submission.bundle.find(self.claim, name).full_url}
 
     def echoed(self) -> list[Json]:
         """The entries of the resources that the ClaimResponse refers to, as they came."""
-        names = [name for name in ("patient", "insurer", "provider") if self.claim.element(name)]
-        urls = {self.reference(name)["reference"] for name in names}
+        urls = {self.reference(name)["reference"] for name in ("patient", "insurer", "provider")}
         return [
             {"fullUrl": each.full_url, "resource": each.sent["resource"]}
             for each in self.submission.bundle.resources
@@ -98,6 +97,7 @@ class _Writing:
             "patient": self.reference("patient"),
             "created": self.time,
             "insurer": self.reference("insurer"),
+            "requestor": self.reference("provider"),
             "request": {"reference": self.submission.bundle.claim_url},
             "outcome": "queued" if waits and version == "2.0.1" else "complete",
             "item": [self.item(each, notes) for each in verdicts],
@@ -106,8 +106,6 @@ class _Writing:
         if version == "2.2.1":
             flag = {"url": "wasHumanReviewedFlag", "valueBoolean": False}
             response["extension"] = [{"url": f"{PAS}/extension-claimResponseReviewer", "extension": [flag]}]
-        if self.claim.element("provider"):
-            response["requestor"] = self.reference("provider")
         if self.number:
             response["preAuthRef"] = self.number
         if added := [self.added(each) for each in verdicts if each.action == "A6"]:
@@ -131,10 +129,12 @@ class _Writing:
 
     def added(self, verdict: Verdict) -> Json:
         """What is authorized of an item, where it is less than what was requested."""
-        system, code = verdict.item.content.required("productOrService").codes()[0]
+        content = verdict.item.content
+        modifiers = [_coded(stated) for each in content.elements("modifier") if (stated := each.codes())]
         return {
             "itemSequence": [verdict.item.sequence],
-            "productOrService": _concept(system, code),
+            "productOrService": _coded([judged(content.required("productOrService"))]),
+            **({"modifier": modifiers} if modifiers else {}),
             "quantity": {
                 "value": verdict.granted,
                 "unit": _UNIT_WORDS[verdict.unit],
@@ -170,19 +170,22 @@ class _Writing:
             "status": "active",
             "subject": self.reference("patient"),
             "requester": self.reference("insurer"),
+            "recipient": [self.reference("provider")],
+            "sender": self.reference("provider"),
         }
         if report_type:
             resource["category"] = [_concept(codes.REPORT_TYPE, report_type)]
         if loinc:
             resource["payload"] = [{"contentString": loinc}]
-        if self.claim.element("provider"):
-            resource["recipient"] = [self.reference("provider")]
-            resource["sender"] = self.reference("provider")
         return {"fullUrl": url, "resource": resource}
 
 
 def _concept(system: str, code: str) -> Json:
-    return {"coding": [{"system": system, "code": code} if system else {"code": code}]}
+    return _coded([(system, code)])
+
+
+def _coded(stated: list[Code]) -> Json:
+    return {"coding": [{"system": system, "code": code} if system else {"code": code} for system, code in stated]}
 
 
 def _identifier(identifier: Element) -> Json:

@@ -15,12 +15,13 @@ from therapy_policy.interop.pas.codes import Discipline
 class PlanFacts:
     """What only the plan knows about a request. None is not known, and the request pends where it matters.
 
-    `units_already_authorized` is of the same visit, in units of 15 minutes, and `authorization_number` the number that
-    the answer has if something is authorized.
+    `pediatric` is whether occupational therapy is pediatric. `units_already_authorized` is of the same visit, in units
+    of 15 minutes, and `authorization_number` the number that the answer has if something is authorized.
     """
 
     benefit_status: Literal["covered", "not_covered", "unverified"] | None = None
     medical_necessity: Literal["established", "not_established", "undetermined"] | None = None
+    pediatric: bool | None = None
     units_already_authorized: int | None = None
     authorization_number: str | None = None
 

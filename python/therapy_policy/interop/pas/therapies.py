@@ -11,6 +11,7 @@ from therapy_policy.interop.fhir import Element, Json, refuse
 from therapy_policy.interop.pas import codes
 from therapy_policy.interop.pas.bundle import RequestBundle, Resource, is_canceled
 from therapy_policy.interop.pas.quantities import Stated, doubts, quantity
+from therapy_policy.interop.pas.services import outpatient_doubts, specialty_of
 from therapy_policy.interop.pas.submission import Item, Pend, PlanFacts
 
 # --- occupational therapy
@@ -27,6 +28,9 @@ def occupational_therapy(
     """The claim for one visit of pediatric occupational therapy, with one service line for each item."""
     if certification != codes.INITIAL:
         refuse("not-supported", "Claim.item.extension", "an extension of occupational therapy is not decided here")
+    if plan.pediatric is False:
+        problem = "only pediatric occupational therapy is decided here; hand the request on"
+        refuse("not-supported", "Claim.item", problem)
     texts: list[str] = []
     lines: list[Json] = []
     for item, service in zip(items, services, strict=True):
@@ -45,6 +49,9 @@ def occupational_therapy(
             | ({"modifiers": modifiers} if modifiers else {})
         )
     pends = [Pend(codes.MORE_INFORMATION, text) for text in dict.fromkeys(texts)]
+    if plan.pediatric is None:  # nothing in the Bundle says it: the rules have no age, so a date of birth does not
+        text = "It is not known whether the occupational therapy is pediatric, so a person checks it."
+        pends.append(Pend(codes.WAITING, text))
     if plan.units_already_authorized is None:
         text = "The units that are already authorized for the same visit are not known, so a person checks them."
         pends.append(Pend(codes.WAITING, text))
@@ -64,14 +71,25 @@ def occupational_therapy(
 
 def _service_date(claim: Element, items: list[Item]) -> str:
     """The date of the one visit; the date of the Claim if no item has a date."""
-    dates: set[str | None] = set()
-    for item in items:
-        period = item.content.element("servicedPeriod")
-        dates |= {item.content.text("servicedDate")} if period is None else {period.text("start"), period.text("end")}
+    dates = {date for item in items for date in _dates(item.content)}
     if len(dates) > 1:
         claim.refuse("not-supported", "item", "expected the items of one visit, with the same date")
-    match = codes.DATE.fullmatch(dates.pop() or claim.required_text("created"))
-    return match["date"] if match else claim.refuse("value", "item", "expected servicedDate as a whole date")
+    return dates.pop() or _date(claim, "created")
+
+
+def _dates(item: Element) -> set[str | None]:
+    """The dates of an item, without times; {None} if it has no date."""
+    period = item.element("servicedPeriod")
+    if period is None:
+        return {_date(item, "servicedDate") if "servicedDate" in item.fields else None}
+    if "servicedDate" in item.fields:
+        item.refuse("value", "servicedPeriod", "is there together with servicedDate")
+    return {_date(period, "start"), _date(period, "end")}
+
+
+def _date(holder: Element, name: str) -> str:
+    match = codes.DATE.fullmatch(holder.required_text(name))
+    return match["date"] if match else holder.refuse("value", name, "expected a whole date")
 
 
 # --- physical therapy
@@ -94,16 +112,21 @@ def physical_therapy(
         quantity(services[0], "quantityQuantity") if services[0] else None,
     )
     stated = [each for each in numbers if each]
+    specialty = specialty_of(items[0], services[0])
+    texts = outpatient_doubts(bundle.claim, items[0])
     kind: questionnaire.RequestType = "pt_referral" if certification == codes.INITIAL else "pt_extension"
     response = _response(bundle, kind, patient)
     if response is None:
         text = f"The answers to the questionnaire {kind.replace('_', '-')} are not with the request."
-        return None, [Pend(codes.MORE_INFORMATION, text, codes.PT_DOCUMENTATION)]
+        missing = Pend(codes.MORE_INFORMATION, text, codes.PT_DOCUMENTATION)
+        return None, [missing, *(Pend(codes.MORE_INFORMATION, each) for each in texts)]
     request = _request_of(response, plan, request_id)
     answered = request.get("requested_visits")
     if answered is not None:
         stated.append(Stated(answered, codes.VISITS))
-    texts = doubts(codes.VISITS, stated, services[0], per_visit=False)
+    texts += doubts(codes.VISITS, stated, services[0], per_visit=False)
+    if specialty != "none" and request.get("specialty") in (None, "none"):
+        texts.append("A code of the request is of a specialty of physical therapy, and the answers do not name one.")
     if stated:
         request["requested_visits"] = stated[0].number
     return request, [Pend(codes.MORE_INFORMATION, text) for text in texts]

@@ -11,7 +11,8 @@ from therapy_policy.interop.fhir import Json
 from therapy_policy.interop.pas.codes import MEDICAL_REVIEW, UNITS, VISITS
 from therapy_policy.interop.pas.submission import Item, Submission
 
-HELD = "The facts that a clinician stated lead to a denial. It is pended until a person confirms it."
+# It does not say what the rules say: nothing adverse is sent until a person has confirmed it.
+HELD = "The answer depends on facts that a clinician stated. The request is pended until a person confirms it."
 REST_WAITS = "The number that is authorized is final. The rest of what was requested is pended."
 
 
@@ -62,10 +63,9 @@ def answers_of(submission: Submission, answered: Mapping[str, Any] | None, *, ho
     verdicts = list(_verdicts(submission, answer))
     if hold_clinical_denials and _depends_on_a_clinician(answer):
         verdicts = [_held(each) for each in verdicts]
-    notes = [answer["text"]]
+    notes = [HELD if any(each.held for each in verdicts) else answer["text"]]
     if answer["ends"] and any(each.granted for each in verdicts):
         notes.append(f"The authorization ends with {answer['ends']['circumstance']}.")
-    notes += [HELD] * any(each.held for each in verdicts)
     notes += [REST_WAITS] * any(each.rest_waits for each in verdicts)
     return Answers(verdicts, notes, answer["documents"] if any(each.waits for each in verdicts) else [])
 

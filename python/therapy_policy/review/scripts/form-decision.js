@@ -75,7 +75,8 @@
     if (authorized.units) parts.push(units(authorized.units));
     if (authorized.evaluation_visits) parts.push(countOf(authorized.evaluation_visits, "evaluation visit"));
     if (authorized.treatment_visits) parts.push(countOf(authorized.treatment_visits, "treatment visit"));
-    if (authorized.procedure_codes.length) parts.push(`procedure codes ${authorized.procedure_codes.join(" ")}`);
+    const codes = authorized.procedure_codes;
+    if (codes.length) parts.push(`procedure ${codes.length === 1 ? "code" : "codes"} ${codes.join(", ")}`);
     if (!parts.length) return "nothing";
     return `${parts.join(", ")}; at most ${units(authorized.max_units_per_visit)} in a visit`;
   }

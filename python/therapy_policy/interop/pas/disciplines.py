@@ -1,4 +1,4 @@
-"""Which therapy the codes of an order name.
+"""Which therapy the codes of a request (PAS) or of an order (CRD) name.
 
 Only codes count, and no text. The codes of a diagnosis say nothing about the service that is ordered.
 """
@@ -7,9 +7,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from functools import cache
 from typing import Literal
 
+from therapy_policy.files import packaged_json
 from therapy_policy.interop.pas.codes import CPT, DISCIPLINES, SERVICE_TYPE, Discipline
+from therapy_policy.policy.parameters import parameters_of
 
 PT: Discipline = "physical therapy"
 OT: Discipline = "occupational therapy"
@@ -30,7 +33,7 @@ _MODIFIERS = {"GP": PT, "GO": OT}  # of a CPT code, under which plan of care the
 _SPECIALTIES = {(CPT, "97113"): "aqua_therapy", (TAXONOMY, "2251P0200X"): "pediatric"}  # of physical therapy
 
 Code = tuple[str, str]  # code system, code
-_MODIFIER = "modifier of a procedure code"  # in place of the code system
+MODIFIER = "modifier of a procedure code"  # in place of the code system
 
 
 @dataclass(frozen=True)
@@ -42,6 +45,13 @@ class Therapy:
     procedure_codes: tuple[str, ...] = ()  # CPT, sorted
 
 
+@cache
+def listed_codes() -> tuple[str, ...]:
+    """Return every procedure code that the policy has listed for occupational therapy, at any time, sorted."""
+    listed = parameters_of(packaged_json("data.json")["therapy"]["parameters"])["pediatric_ot.procedure_codes"]
+    return tuple(sorted({code for period in listed.periods for code in period.value}))
+
+
 def therapy_of(codes: Iterable[Code], listed: Iterable[str]) -> Therapy | None:
     """Return the therapy that the codes of an order name; None if they name none.
 
@@ -49,7 +59,7 @@ def therapy_of(codes: Iterable[Code], listed: Iterable[str]) -> Therapy | None:
     so such a code says that the order is for therapy, and not for which.
     """
     every = [code for each in codes for code in _without_modifiers(*each)]
-    disciplines = {discipline for each in every if (discipline := _discipline_of(*each))}
+    disciplines = {discipline for each in every if (discipline := discipline_of(*each))}
     specialties = sorted({_SPECIALTIES[each] for each in every if each in _SPECIALTIES})
     if specialties and OT not in disciplines:
         disciplines.add(PT)
@@ -62,15 +72,25 @@ def therapy_of(codes: Iterable[Code], listed: Iterable[str]) -> Therapy | None:
     return None
 
 
+def is_of_physical_therapy(procedure_code: str) -> bool:
+    """Return whether physical therapists use a CPT code: to evaluate, for a specialty, or together with the other."""
+    return (
+        discipline_of(CPT, procedure_code) == PT
+        or (CPT, procedure_code) in _SPECIALTIES
+        or procedure_code in listed_codes()
+    )
+
+
 def _without_modifiers(system: str, code: str) -> list[Code]:
     """A CPT code can be followed by its modifiers, as in 97110:GP. Each becomes a code of its own."""
     if system != CPT:
         return [(system, code)]
     procedure, *modifiers = code.split(":")
-    return [(CPT, procedure), *((_MODIFIER, each) for each in modifiers)]
+    return [(CPT, procedure), *((MODIFIER, each) for each in modifiers)]
 
 
-def _discipline_of(system: str, code: str) -> Discipline | None:
+def discipline_of(system: str, code: str) -> Discipline | None:
+    """Return the therapy that a code names by itself; None if it names none."""
     if system == SERVICE_TYPE:
         return DISCIPLINES.get(code)
     if system == SNOMED:
@@ -79,4 +99,4 @@ def _discipline_of(system: str, code: str) -> Discipline | None:
         return _TAXONOMY_GROUPS.get(code[:4])
     if system == CPT:
         return _CPT_CODES.get(code)
-    return _MODIFIERS.get(code) if system == _MODIFIER else None
+    return _MODIFIERS.get(code) if system == MODIFIER else None

@@ -1,0 +1,138 @@
+"""Which service the items of a Claim ask for: the therapy that their codes name, and where it is given.
+
+Codes that do not fit what is decided here are refused, so that somebody else handles them; they are never a denial.
+"""
+
+from __future__ import annotations
+
+from therapy_policy.interop.fhir import Element, refuse
+from therapy_policy.interop.pas import codes
+from therapy_policy.interop.pas.bundle import is_canceled
+from therapy_policy.interop.pas.codes import PAS, Discipline
+from therapy_policy.interop.pas.disciplines import (
+    MODIFIER,
+    Code,
+    Therapy,
+    discipline_of,
+    is_of_physical_therapy,
+    listed_codes,
+    therapy_of,
+)
+from therapy_policy.interop.pas.submission import Item
+
+# Places of service of CMS where a patient is only treated as an outpatient: office (11), outpatient departments of a
+# hospital, off and on its campus (19, 22), independent clinic (49), comprehensive outpatient rehabilitation facility
+# (62). Therapy at home (12) or by telehealth (02, 10) may be outpatient therapy too, and a person finds out.
+_OUTPATIENT = ("11", "19", "22", "49", "62")
+# Where a patient is admitted: hospital (21), skilled nursing (31), psychiatric (51) and rehabilitation facility (61).
+_INPATIENT = ("21", "31", "51", "61")
+
+_ENCOUNTER = "http://hl7.org/fhir/5.0/StructureDefinition/extension-Claim.encounter"
+_STAYS = ((codes.SUPPORTING_INFO, "admissionDates"), (codes.SUPPORTING_INFO, "dischargeDates"))
+
+ONLY_PT = "only outpatient physical therapy is decided here; hand the request on"
+PLACE_NOT_CLEAR = "The place of service does not say that the therapy is outpatient."
+STAY = "The Claim refers to a stay in a facility, so it does not say that the therapy is outpatient."
+
+
+def discipline_of_items(items: list[Item], services: list[Element | None]) -> Discipline:
+    """Return which therapy all items are for, by their X12 service types. `services` are their ServiceRequests.
+
+    Raises `Refused` if they are for another service or for both therapies, or if another code contradicts the type.
+    """
+    found: set[str] = set()
+    for item, service in zip(items, services, strict=True):
+        category, product = item.content.element("category"), item.content.required("productOrService")
+        asked = product.codes() or product.refuse("required", "coding", "is required")
+        ordered = service.required("code").codes() if service else []
+        category_codes = category.codes() if category else []
+        types = {code for system, code in [*category_codes, *asked, *ordered] if system == codes.SERVICE_TYPE}
+        if not types or types - codes.DISCIPLINES.keys():
+            item.content.refuse(
+                "not-supported",
+                "category",
+                "only occupational therapy (AD) and physical therapy (AE) are decided here; hand the request on",
+            )
+        found |= types
+        procedures, of_order = codes.procedures(asked), codes.procedures(ordered)
+        if procedures and of_order and procedures != of_order:
+            item.content.refuse("value", "productOrService", "is another procedure than that of the order")
+        for name in ("detail", "productOrServiceCodeEnd"):
+            if name in item.content.fields or item.content.extension(f"{PAS}/extension-{name}"):
+                item.content.refuse("not-supported", name, "expected one service for each item")
+    if len(found) != 1:
+        refuse("not-supported", "Claim.item", "occupational and physical therapy are separate requests")
+    discipline = codes.DISCIPLINES[found.pop()]
+    for item, service in zip(items, services, strict=True):
+        if therapy_of_item(item, service).discipline != discipline:
+            problem = "has the service type of one therapy and a code of the other; hand the request on"
+            item.content.refuse("not-supported", "productOrService", problem)
+    return discipline
+
+
+def therapy_of_item(item: Item, service: Element | None) -> Therapy:
+    """Return the therapy that the codes of an item and of its order name.
+
+    Raises `Refused` if it has only codes that are not known.
+    """
+    every: list[Code] = [(MODIFIER, code) for each in item.content.elements("modifier") for _, code in each.codes()]
+    coded = [item.content.required("productOrService")]
+    if service:
+        coded.append(service.required("code"))
+    for element in coded:
+        stated = element.codes()
+        if stated and not any(map(_is_known, stated)):
+            element.refuse("not-supported", "coding", "has no code that is known; hand the request on")
+        every += stated
+    others = [item.content.element("category")]
+    if service:
+        others += [service.element("performerType"), *service.elements("category")]
+    every += [code for element in others if element for code in element.codes()]
+    # What comes from an X12 system has CPT codes as HCPCS codes.
+    every = [(codes.CPT, code) if codes.is_of_procedures(system) else (system, code) for system, code in every]
+    return therapy_of(every, listed_codes()) or item.content.refuse("not-supported", "productOrService", ONLY_PT)
+
+
+def specialty_of(item: Item, service: Element | None) -> str:
+    """Return the specialty that the codes of an item for physical therapy name, as in a request; "none" if none.
+
+    Raises `Refused` unless it is for at most one procedure, which is one of physical therapists.
+    """
+    therapy = therapy_of_item(item, service)
+    if len(therapy.procedure_codes) > 1:
+        item.content.refuse("not-supported", "productOrService", "expected one procedure code; hand the request on")
+    if not all(map(is_of_physical_therapy, therapy.procedure_codes)):
+        item.content.refuse("not-supported", "productOrService", ONLY_PT)
+    return therapy.specialty
+
+
+def judged(product: Element) -> Code:
+    """Return the code of a productOrService that the answer is about: of a procedure, else of a therapy."""
+    stated = product.codes()
+    procedures = [each for each in stated if codes.is_of_procedures(each[0])]
+    return next(iter([*procedures, *filter(_is_known, stated)]))
+
+
+def outpatient_doubts(claim: Element, item: Item) -> list[str]:
+    """Return why physical therapy may not be outpatient; [] if nothing says so.
+
+    Raises `Refused` if the place of service is one where patients are admitted.
+    """
+    found = []
+    place = item.content.element("locationCodeableConcept")
+    if place is not None:
+        stated = place.codes()
+        if any(system == codes.PLACE_OF_SERVICE and code in _INPATIENT for system, code in stated):
+            place.refuse("not-supported", "coding", ONLY_PT)
+        if not stated or not all(system == codes.PLACE_OF_SERVICE and code in _OUTPATIENT for system, code in stated):
+            found.append(PLACE_NOT_CLEAR)
+    information = claim.elements("supportingInfo", may_be_modified=True)
+    kinds = [each.element("category") for each in information if not is_canceled(each)]
+    if claim.extension(_ENCOUNTER) or any(code in _STAYS for kind in kinds if kind for code in kind.codes()):
+        found.append(STAY)
+    return found
+
+
+def _is_known(code: Code) -> bool:
+    system, _ = code
+    return codes.is_of_procedures(system) or discipline_of(*code) is not None

@@ -1,0 +1,217 @@
+"""PAS: only outpatient physical therapy is decided as physical therapy, whatever service type an item states."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from functools import partial
+from typing import Any
+
+import pytest
+
+from tests.interop.crd_requests import SNOMED, TAXONOMY
+from tests.interop.pas_bundles import (
+    COVERED,
+    CPT,
+    OT_KNOWN,
+    PAS,
+    RECEIVED,
+    SECRET,
+    X12,
+    Json,
+    actions,
+    bundle_of,
+    claim_of,
+    concept,
+    example,
+    extension,
+    item,
+    item_of,
+    notes,
+    ot_claim,
+    problem,
+    referral,
+    response_in,
+    said,
+    visits,
+    with_order,
+)
+from therapy_policy import EmbeddedClient
+from therapy_policy.interop import pas
+
+Ask = Callable[..., pas.Result]
+HCPCS = "http://www.cms.gov/Medicare/Coding/HCPCSReleaseCodeSets"
+PLACES = "https://www.cms.gov/Medicare/Coding/place-of-service-codes/Place_of_Service_Code_Set"
+TYPE_OF_BILL = "https://www.nubc.org/CodeSystem/TypeOfBill"
+AE = (f"{X12}/1365", "AE")
+UNKNOWN = ("https://clinic.example/services", SECRET)
+
+
+@pytest.fixture(scope="module")
+def ask() -> Iterator[Ask]:
+    with EmbeddedClient() as client:
+        yield partial(pas.submit, answer=client.answer, received_at=RECEIVED)
+
+
+def coded(*codes: tuple[str, str]) -> Json:
+    return {"coding": [{"system": system, "code": code} for system, code in codes]}
+
+
+# --- the codes of an item for physical therapy
+
+
+@pytest.mark.parametrize(
+    "codes",
+    [
+        [(CPT, "97161")],
+        [(HCPCS, "97164")],
+        [(HCPCS.replace("http:", "https:"), "97110")],
+        [(CPT, "97110:GP")],
+        [(CPT, "97530"), AE],
+        [(UNKNOWN), (CPT, "97161")],
+        [UNKNOWN, AE],
+        [(SNOMED, "91251008")],
+        [AE],
+    ],
+)
+def test_codes_of_physical_therapy_are_decided(ask: Ask, codes: list[tuple[str, str]]) -> None:
+    result = ask(referral(quantity=visits(12), productOrService=coded(*codes)), plan=COVERED)
+    assert actions(result) == ["A6"]
+    (added,) = response_in(result)["addItem"]
+    assert added["productOrService"] == coded(next(each for each in codes if each != UNKNOWN))
+
+
+@pytest.mark.parametrize("make", [referral, extension])
+@pytest.mark.parametrize(
+    ("codes", "expected"),
+    [
+        ([(CPT, "27447")], "only outpatient physical therapy is decided here"),
+        ([(HCPCS, "27447")], "only outpatient physical therapy is decided here"),
+        ([(HCPCS.replace("http:", "https:"), "27447"), AE], "only outpatient physical therapy is decided here"),
+        ([(CPT, SECRET)], "only outpatient physical therapy is decided here"),
+        ([(CPT, "97165")], "a code of the other"),
+        ([(CPT, "97161"), (CPT, "97165")], "a code of the other"),
+        ([(CPT, "97110:GO")], "a code of the other"),
+        ([(CPT, "97110"), (SNOMED, "84478008")], "a code of the other"),
+        ([(CPT, "97161"), (TAXONOMY, "225X00000X")], "a code of the other"),
+        ([(CPT, "97161"), (CPT, "97110")], "expected one procedure code"),
+        ([(CPT, "97161"), (HCPCS, "97110")], "expected one procedure code"),
+        ([UNKNOWN], "has no code that is known"),
+        ([("urn:oid:2.16.840.1.113883.6.12", "97161")], "has no code that is known"),
+        ([(SNOMED, "179344001")], "has no code that is known"),
+    ],
+)
+def test_codes_of_another_service_are_handed_on(
+    ask: Ask, make: Callable[..., Json], codes: list[tuple[str, str]], expected: str
+) -> None:
+    told = problem(ask(make(productOrService=coded(*codes)), plan=COVERED))
+    assert expected in told
+    assert "hand the request on" in told
+
+
+@pytest.mark.parametrize(
+    ("order", "expected"),
+    [
+        ({"code": concept(CPT, "27447")}, "only outpatient physical therapy"),
+        ({"code": concept(CPT, "97165")}, "a code of the other"),
+        ({"code": coded(UNKNOWN)}, "has no code that is known"),
+        ({"category": [concept(SNOMED, "84478008")]}, "a code of the other"),
+        ({"performerType": concept(TAXONOMY, "225X00000X")}, "a code of the other"),
+    ],
+)
+def test_the_codes_of_the_order_count_too(ask: Ask, order: Json, expected: str) -> None:
+    asked = with_order(referral(productOrService=coded(AE)), **order)
+    assert expected in problem(ask(asked, plan=COVERED))
+
+
+def test_the_modifier_of_another_therapy_is_handed_on(ask: Ask) -> None:
+    assert actions(ask(referral(modifier=[concept(CPT, "GP")]), plan=COVERED)) == ["A1"]
+    assert "a code of the other" in problem(ask(referral(modifier=[concept(CPT, "GO")]), plan=COVERED))
+    asked = ot_claim(("97530", 1))
+    item_of(asked)["modifier"] = [concept(HCPCS, "GP")]
+    assert "a code of the other" in problem(ask(asked, plan=OT_KNOWN))
+
+
+def test_an_evaluation_of_physical_therapy_is_not_denied_as_occupational_therapy(ask: Ask) -> None:
+    assert "a code of the other" in problem(ask(ot_claim(("97161", 1)), plan=OT_KNOWN))
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {"productOrService": coded((CPT, "97113"))},
+        {"productOrService": coded((HCPCS, "97113"))},
+        {"productOrService": coded((CPT, "97161"), (TAXONOMY, "2251P0200X"))},
+    ],
+)
+def test_a_specialty_that_the_answers_do_not_name_pends(ask: Ask, fields: Json) -> None:
+    result = ask(referral(**fields), plan=COVERED)
+    assert said(response_in(result)["item"][0])[:2] == ("A4", ["0U"])
+    assert "of a specialty of physical therapy" in notes(result)
+    assert actions(ask(extension(**fields), plan=COVERED)) == ["A4"]
+
+
+def test_a_specialty_that_the_order_names_and_the_answers_do_not_pends(ask: Ask) -> None:
+    asked = with_order(referral(), performerType=concept(TAXONOMY, "2251P0200X"))
+    assert "of a specialty of physical therapy" in notes(ask(asked, plan=COVERED))
+
+
+def test_a_specialty_that_the_answers_name_is_for_the_rules(ask: Ask) -> None:
+    request = example("pt_referral") | {"specialty": "aqua_therapy"}
+    assert actions(ask(referral(request, productOrService=coded((CPT, "97113"))), plan=COVERED)) == ["CT"]
+
+
+# --- where it is given
+
+
+@pytest.mark.parametrize("place", ["11", "19", "22", "49", "62"])
+def test_an_outpatient_place_changes_nothing(ask: Ask, place: str) -> None:
+    assert actions(ask(referral(locationCodeableConcept=concept(PLACES, place)), plan=COVERED)) == ["A1"]
+
+
+@pytest.mark.parametrize(
+    "place",
+    [
+        concept(PLACES, "12"),
+        concept(PLACES, "02"),
+        concept(PLACES, "32"),
+        concept(PLACES, SECRET),
+        concept(TYPE_OF_BILL, "13"),
+        coded((PLACES, "11"), (TYPE_OF_BILL, "11")),
+        {"text": "Office"},
+    ],
+)
+def test_a_place_that_is_not_clearly_outpatient_pends(ask: Ask, place: Json) -> None:
+    result = ask(referral(locationCodeableConcept=place), plan=COVERED)
+    assert said(response_in(result)["item"][0])[:2] == ("A4", ["0U"])
+    assert "place of service" in notes(result)
+    bare = bundle_of([item(1, "AE", concept(CPT, "97161"), None, locationCodeableConcept=place)])
+    assert "place of service" in notes(ask(bare, plan=COVERED))
+
+
+@pytest.mark.parametrize("place", ["21", "31", "51", "61"])
+def test_an_inpatient_place_is_handed_on(ask: Ask, place: str) -> None:
+    location = coded((PLACES, "11"), (PLACES, place))
+    assert "only outpatient" in problem(ask(referral(locationCodeableConcept=location), plan=COVERED))
+
+
+def test_an_encounter_of_the_claim_pends(ask: Ask) -> None:
+    asked = referral()
+    url = "http://hl7.org/fhir/5.0/StructureDefinition/extension-Claim.encounter"
+    claim_of(asked)["extension"] = [{"url": url, "valueReference": {"reference": "Encounter/1"}}]
+    assert "a stay in a facility" in notes(ask(asked, plan=COVERED))
+
+
+@pytest.mark.parametrize("kind", ["admissionDates", "dischargeDates"])
+def test_the_dates_of_an_admission_pend(ask: Ask, kind: str) -> None:
+    asked = referral()
+    information: Json = {
+        "sequence": 2,
+        "category": concept(f"{PAS.replace('StructureDefinition', 'CodeSystem')}/PASTempCodes", kind),
+        "timingDate": "2026-03-01",
+    }
+    claim_of(asked)["supportingInfo"].append(information)
+    result: Any = ask(asked, plan=COVERED)
+    assert said(response_in(result)["item"][0])[:2] == ("A4", ["0U"])
+    assert "a stay in a facility" in notes(result)
+    information["modifierExtension"] = [{"url": f"{PAS}/extension-infoCancelled", "valueBoolean": True}]
+    assert actions(ask(asked, plan=COVERED)) == ["A1"]
