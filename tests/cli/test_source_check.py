@@ -396,7 +396,8 @@ def test_a_moved_paragraph_is_shown_with_both_places_and_what_is_based_on_it(lib
         "          “• five books, kept for one month”\n"
         "          at the review: under the heading “Readers with a card:” (line 2, PT-3), first below it\n"
         "          now: under the heading “Guests without a card:” (line 5, PT-4), first below it\n"
-        "        reason codes based on it: PT_EVALUATION_VISIT_LIMIT, PT_TIER_NOT_NAMED, PT_TREATMENT_VISIT_LIMIT\n"
+        "        reason codes based on it: PT_EVALUATION_VISIT_LIMIT, PT_REFERRAL_VISIT_LIMIT, PT_TIER_NOT_NAMED, "
+        "PT_TREATMENT_VISIT_LIMIT\n"
         "        parameters based on it: outpatient_pt.initial_visits\n"
     ) in output
     assert "Line numbers are those of the current page." in output

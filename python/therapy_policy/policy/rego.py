@@ -25,6 +25,8 @@ Node = Any  # of a syntax tree
 DataPath = tuple[str, ...]  # of a document in `data`, such as ("therapy", "parameters")
 
 ENTRY_PACKAGE: DataPath = ("therapy",)  # the package of the entry points
+# The page that checks the policy's own values. Each of its rules is about one value, and uses no other of them.
+USABLE_VALUES: DataPath = ("therapy", "usable_values")
 OPA_SECONDS = 120.0  # for one run of OPA; the longest, which compiles the policy, takes a few
 
 
@@ -134,23 +136,30 @@ class Rego:
     def reachable(self, start: set[DataPath], request_type: str | None) -> tuple[set[DataPath], set[DataPath]]:
         """The packages that the rules in `start` use, directly or indirectly, and all documents that these rules read.
 
-        Only branches that apply to the request type count; None means any type.
+        Only branches that apply to the request type count; None means any type. Of the page of usable values, only the
+        rules count that others read.
         """
-        packages: set[DataPath] = set()
+        packages: set[DataPath] = set(start)
         reads: set[DataPath] = set()
-        new = set(start)
-        while new:
-            packages |= new
-            reads |= {
+        while True:
+            found = {
                 path
-                for package in new
+                for package in packages
                 for rule in self.packages.get(package, [])
+                if package != USABLE_VALUES or self._names(reads, (*package, rule.name))
                 for branch in rule.branches
                 if request_type is None or branch.applies_to(request_type)
                 for path in branch.reads
             }
-            new = {package for package in self.packages if package not in packages and self._is_read(package, reads)}
-        return packages, reads
+            new = {package for package in self.packages if package not in packages and self._is_read(package, found)}
+            if not new and found <= reads:
+                return packages, reads
+            packages |= new
+            reads |= found
+
+    @staticmethod
+    def _names(reads: Iterable[DataPath], rule: DataPath) -> bool:
+        return any(rule[: len(path)] == path[: len(rule)] for path in reads)
 
     def _is_read(self, package: DataPath, reads: set[DataPath]) -> bool:
         names = {rule.name for rule in self.packages[package]}
