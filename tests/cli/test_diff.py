@@ -379,7 +379,9 @@ def test_the_ceiling_has_an_area_of_its_own(policy: Path, edited: Edit) -> None:
     document = report(policy, changed, "--quick", "--type", "pt_continuation", status=0)
     (change,) = document["data"]
     assert (change["area"], change["place"], change["new"]) == ("Ceiling", "procedure_codes.99999", None)
-    assert document["verdict"].startswith("No change in behavior was found")
+    assert document["verdict"] == (
+        "No change in behavior: nothing that changed can change a decision on these types of requests."
+    )
 
 
 def raise_ceiling(ceiling: Any) -> None:

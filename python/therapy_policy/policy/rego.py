@@ -25,8 +25,6 @@ Node = Any  # of a syntax tree
 DataPath = tuple[str, ...]  # of a document in `data`, such as ("therapy", "parameters")
 
 ENTRY_PACKAGE: DataPath = ("therapy",)  # the package of the entry points
-# The page that checks the policy's own values. Each of its rules is about one value, and uses no other of them.
-USABLE_VALUES: DataPath = ("therapy", "usable_values")
 OPA_SECONDS = 120.0  # for one run of OPA; the longest, which compiles the policy, takes a few
 
 
@@ -134,32 +132,39 @@ class Rego:
         return frozenset(path for rule in self.rules for path in rule.reads)
 
     def reachable(self, start: set[DataPath], request_type: str | None) -> tuple[set[DataPath], set[DataPath]]:
-        """The packages that the rules in `start` use, directly or indirectly, and all documents that these rules read.
+        """The packages of the rules that `start` uses, directly or indirectly, and all documents that these rules read.
 
-        Only branches that apply to the request type count; None means any type. Of the page of usable values, only the
-        rules count that others read.
+        Only branches that apply to the request type count; None means any type.
         """
-        packages: set[DataPath] = set(start)
+        used: set[DataPath] = set()
         reads: set[DataPath] = set()
-        while True:
-            found = {
+        named: set[DataPath] = set()  # by a rule of the same page
+        new = {path for path in self._by_path if path[:-1] in start}
+        while new:
+            used |= new
+            rules = [rule for path in new for rule in self._by_path[path]]
+            named |= {(*rule.package, name) for rule in rules for name in rule.names}
+            reads |= {
                 path
-                for package in packages
-                for rule in self.packages.get(package, [])
-                if package != USABLE_VALUES or self._names(reads, (*package, rule.name))
+                for rule in rules
                 for branch in rule.branches
                 if request_type is None or branch.applies_to(request_type)
                 for path in branch.reads
             }
-            new = {package for package in self.packages if package not in packages and self._is_read(package, found)}
-            if not new and found <= reads:
-                return packages, reads
-            packages |= new
-            reads |= found
+            new = {
+                path
+                for path in self._by_path.keys() - used
+                if path in named or any(path[: len(read)] == read[: len(path)] for read in reads)
+            }
+        return start | {path[:-1] for path in used}, reads
 
-    @staticmethod
-    def _names(reads: Iterable[DataPath], rule: DataPath) -> bool:
-        return any(rule[: len(path)] == path[: len(rule)] for path in reads)
+    @cached_property
+    def _by_path(self) -> dict[DataPath, list[RegoRule]]:
+        """The rules by package and name."""
+        rules: dict[DataPath, list[RegoRule]] = {}
+        for rule in self.rules:
+            rules.setdefault((*rule.package, rule.name), []).append(rule)
+        return rules
 
     def _is_read(self, package: DataPath, reads: set[DataPath]) -> bool:
         names = {rule.name for rule in self.packages[package]}

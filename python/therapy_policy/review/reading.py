@@ -18,11 +18,12 @@ from therapy_policy.policy import rego
 from therapy_policy.policy.bundles import Bundle
 from therapy_policy.policy.parameters import Parameter, parameters_of
 from therapy_policy.policy.registers import applies_to
-from therapy_policy.policy.rego import ENTRY_PACKAGE, USABLE_VALUES, DataPath, Mention
+from therapy_policy.policy.rego import ENTRY_PACKAGE, DataPath, Mention
 from therapy_policy.review.requests import in_words
 
 OUTCOME = "outcome"  # the rule of the entry page whose branches give the outcome
 DETERMINATION = "determination"  # the rule of a page that the entry page asks
+USABLE_VALUES = ("therapy", "usable_values")  # the page that checks the policy's own values, and reads no request
 INVALID_REQUEST = "invalid_request"  # the outcome of a request that is not valid, whatever its reasons are
 
 
