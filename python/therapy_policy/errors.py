@@ -205,6 +205,22 @@ class QuestionnaireResponseInvalid(TherapyPolicyError):
         return "\n".join(["The questionnaire response does not state a request:", *map(str, self.errors)])
 
 
+IssueType = Literal[
+    "exception",
+    "incomplete",
+    "invalid",
+    "not-found",
+    "not-supported",
+    "processing",
+    "required",
+    "structure",
+    "timeout",
+    "too-long",
+    "transient",
+    "value",
+]
+
+
 @dataclass(frozen=True)
 class Issue:
     """One reason why FHIR content is not decided, as in an OperationOutcome, which is not an exception by itself.
@@ -212,7 +228,7 @@ class Issue:
     `code` is FHIR's IssueType. `expression` is the FHIRPath of the element that it is about, or "" for the whole.
     """
 
-    code: Literal["invalid", "required", "value", "not-found", "not-supported"]
+    code: IssueType
     expression: str
     problem: str
 

@@ -23,7 +23,7 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from therapy_policy.client.decision import Decision
-from therapy_policy.errors import EngineError, EngineNotAvailable, Issue, RequestError
+from therapy_policy.errors import EngineError, EngineNotAvailable, Issue, IssueType, RequestError
 from therapy_policy.interop import crd, fhir, pas
 from therapy_policy.interop.fhir import Json
 from therapy_policy.interop.metrics import due_at
@@ -89,10 +89,9 @@ class _Answer:
 class _Fault(Exception):
     """A request that gets no further, with its answer."""
 
-    def __init__(self, status: int, code: str, problem: str, headers: Mapping[str, str] | None = None) -> None:
-        issue = {"severity": "error", "code": code, "diagnostics": problem}
-        self.answer = _Answer(status, _written({"resourceType": "OperationOutcome", "issue": [issue]}))
-        self.answer.headers.update(headers or {})
+    def __init__(self, status: int, code: IssueType, problem: str, headers: Mapping[str, str] | None = None) -> None:
+        outcome = fhir.operation_outcome([Issue(code, "", problem)])
+        self.answer = _Answer(status, _written(outcome), headers=dict(headers or {}))
 
 
 def application(engine: Engine, ready: Callable[[], bool], log: Callable[[str], None], settings: Settings) -> Starlette:
@@ -179,12 +178,8 @@ class _Service:
     async def no_route(self, request: Request, problem: Exception) -> Response:
         """Answer what no route is for."""
         assert isinstance(problem, HTTPException)
-        issue = Issue(
-            "not-supported", "", "there is nothing at this path" if problem.status_code == 404 else "use POST or GET"
-        )
-        answered = _Answer(
-            problem.status_code, _written(fhir.operation_outcome([issue])), headers=dict(problem.headers or {})
-        )
+        text = "there is nothing at this path" if problem.status_code == 404 else "use POST or GET"
+        answered = _Fault(problem.status_code, "not-supported", text, problem.headers).answer
         self._report(request, answered, datetime.now(UTC), time.monotonic())
         return _response(answered, FHIR_JSON)
 
