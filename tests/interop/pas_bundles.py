@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -15,6 +15,7 @@ from therapy_policy.interop import pas
 from therapy_policy.interop.questionnaire import response_of
 
 Json = dict[str, Any]
+Ask = Callable[..., pas.Result]  # `pas.submit` with an engine, at RECEIVED
 
 PAS = "http://hl7.org/fhir/us/davinci-pas/StructureDefinition"
 SUPPORTING_INFO = "http://hl7.org/fhir/us/davinci-pas/CodeSystem/PASTempCodes"

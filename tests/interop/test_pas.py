@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import copy
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import replace
-from functools import partial
 from typing import Any
 
 import fhirpathpy
@@ -22,6 +21,7 @@ from tests.interop.pas_bundles import (
     RECEIVED,
     SECRET,
     X12,
+    Ask,
     Json,
     actions,
     bundle_of,
@@ -43,20 +43,12 @@ from tests.interop.pas_bundles import (
     visits,
     with_order,
 )
-from therapy_policy import EmbeddedClient
 from therapy_policy.errors import EngineError
 from therapy_policy.interop import fhir, pas
 from therapy_policy.interop.questionnaire import response_of
 
-Ask = Callable[..., pas.Result]
 CANCELLED = {"url": f"{PAS}/extension-infoCancelled", "valueBoolean": True}
 LEVEL = {"url": f"{PAS}/extension-levelOfServiceCode"}
-
-
-@pytest.fixture(scope="module")
-def ask() -> Iterator[Ask]:
-    with EmbeddedClient() as client:
-        yield partial(pas.submit, answer=client.answer, received_at=RECEIVED)
 
 
 # --- physical therapy

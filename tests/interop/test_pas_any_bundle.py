@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import replace
-from functools import partial
 from typing import Any
 
 import pytest
@@ -18,7 +17,7 @@ from proof.strategies import json_values, paths, value_at
 from tests.interop.pas_bundles import (
     COVERED,
     OT_KNOWN,
-    RECEIVED,
+    Ask,
     Json,
     extension,
     ot_claim,
@@ -26,24 +25,16 @@ from tests.interop.pas_bundles import (
     resource_of,
     visits,
 )
-from therapy_policy import EmbeddedClient
 from therapy_policy.interop import pas
 
 # What the answer has as it came: the Patient and the organizations.
 ECHOED = (("entry", 1), ("entry", 2), ("entry", 3))
 
-Ask = Callable[..., pas.Result]
 VALID = {
     "referral": (referral(quantity=visits(6)), COVERED),
     "extension": (extension(quantity=visits(6)), COVERED),
     "claim": (ot_claim(), OT_KNOWN),
 }
-
-
-@pytest.fixture(scope="module")
-def ask() -> Iterator[Ask]:
-    with EmbeddedClient() as client:
-        yield partial(pas.submit, answer=client.answer, received_at=RECEIVED)
 
 
 def actions_of(result: pas.Result) -> set[str]:

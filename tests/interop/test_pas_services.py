@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from functools import partial
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -14,9 +13,9 @@ from tests.interop.pas_bundles import (
     CPT,
     OT_KNOWN,
     PAS,
-    RECEIVED,
     SECRET,
     X12,
+    Ask,
     Json,
     actions,
     bundle_of,
@@ -35,21 +34,12 @@ from tests.interop.pas_bundles import (
     visits,
     with_order,
 )
-from therapy_policy import EmbeddedClient
-from therapy_policy.interop import pas
 
-Ask = Callable[..., pas.Result]
 HCPCS = "http://www.cms.gov/Medicare/Coding/HCPCSReleaseCodeSets"
 PLACES = "https://www.cms.gov/Medicare/Coding/place-of-service-codes/Place_of_Service_Code_Set"
 TYPE_OF_BILL = "https://www.nubc.org/CodeSystem/TypeOfBill"
 AE = (f"{X12}/1365", "AE")
 UNKNOWN = ("https://clinic.example/services", SECRET)
-
-
-@pytest.fixture(scope="module")
-def ask() -> Iterator[Ask]:
-    with EmbeddedClient() as client:
-        yield partial(pas.submit, answer=client.answer, received_at=RECEIVED)
 
 
 def coded(*codes: tuple[str, str]) -> Json:
