@@ -85,7 +85,7 @@ class _Reader(HTMLParser):
         self.open.append(element)
         if tag not in INLINE:
             if self.section.title.strip():
-                self.naming = None  # a title is the first paragraph of what names the section
+                self._end_title()  # it is the first paragraph of what names the section
             self._say(" ")
         if tag in NAMING and self.naming is None and not self.section.title and not self.silent:
             self.naming = tag
@@ -96,8 +96,7 @@ class _Reader(HTMLParser):
         if not self.in_main or tag in VOID:
             return
         if tag == self.naming:
-            self.naming = None
-            self.section.title = " ".join(self.section.title.split())
+            self._end_title()
         if tag not in INLINE:
             self._say(" ")
         while self.open and self.open.pop().tag != tag:
@@ -106,6 +105,10 @@ class _Reader(HTMLParser):
     def handle_data(self, data: str) -> None:
         if self.in_main and not self.silent:
             self._say(data)
+
+    def _end_title(self) -> None:
+        self.naming = None
+        self.section.title = " ".join(self.section.title.split())
 
     def _say(self, text: str) -> None:
         if self.naming is not None:
