@@ -491,7 +491,9 @@ def test_a_date_is_chosen_from_a_calendar_and_odd_text_stays(page: Page) -> None
     date.focus()
     page.keyboard.type("02302026")
     decide(page)
-    assert "this date is not complete, or the calendar does not have it" in described(date).lower()
+    expect(date).to_have_accessible_description(
+        re.compile("this date is not complete, or the calendar does not have it", re.I)
+    )
     assert json.loads(asked_on(page))["service_date"] == ""
     put_json(page, '{"request_type": "pt_visit", "service_date": "June 1, 2026"}')
     expect(date).to_have_value("June 1, 2026")
@@ -550,7 +552,9 @@ def test_an_approval_names_its_clause_and_number(page: Page, try_page: Path) -> 
 
 def test_authorized_in_part_lists_what_and_why_apart(page: Page) -> None:
     put_json(page, (EXAMPLES / "pediatric_ot_claim.json").read_text(encoding="utf-8"))
-    granted, refused = page.locator(".try-apart > section").all()
+    parts = page.locator(".try-apart > section")
+    expect(parts).to_have_count(2)
+    granted, refused = parts.all()
     assert granted.inner_text().split("\n\n")[-1].split("\n")[-3:] == [
         "Line 1, 97129: 1 unit (15 minutes)",
         "Line 2, 97130: 1 unit (15 minutes) of the 2 requested",
