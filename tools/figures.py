@@ -2,7 +2,8 @@
 
 None of that is in a bundle. The tests come from tools/rego_tests.py, the classes from proof/results/classes.json, which
 `make classes` writes, so that the enumeration is not run again, and the last full proof from docs/proof.md, which
-`make proof` writes. Each names the policy that it was made with, and a review of another one says so.
+`make proof` writes. Which fields decide under a clause is seen by deciding a sample of the classes. Each names the
+policy that it was made with, and a review of another one says so.
 
 In pages that people write, it keeps in step what depends on the policy: a warning below figures that were measured with
 another one, and the versions in the examples of docs/changes.md.
@@ -19,6 +20,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from therapy_policy.classes import request_types
 from therapy_policy.policy import bundles
 from therapy_policy.policy.bundles import Bundle
 from therapy_policy.policy.rego import syntax_tree
@@ -119,6 +121,7 @@ def figures(bundle: Bundle) -> dict[str, Any]:
         "coverage": results["coverage"],
         "tests": [with_names(test, words, codes) for test in results["tests"]],
         "classes": json.loads(CLASSES.read_text(encoding="utf-8")),
+        "fields": fields_by_clause(bundle),
         "proof": proof_of(PROOF.read_text(encoding="utf-8")),
     }
 
@@ -142,6 +145,30 @@ def proof_of(page: str) -> dict[str, Any]:
     if not policy or not parts:
         raise ValueError(f"{PROOF.name} does not name the policy and the parts of its proof")
     return {"policy_version": policy[1], "policy_digest": policy[2], "opa": policy[3], "parts": parts}
+
+
+# --- Fields that decide ----------------------------------------------------------------------------------------------
+
+
+def fields_by_clause(bundle: Bundle) -> dict[str, list[str]]:
+    """The fields that a reason with a clause names in a sample of the request classes, as JSON Pointers, by clause.
+
+    Elements of a list have no numbers. What only contains other such fields is left out, as is the whole request.
+    """
+    fields: dict[str, dict[str, None]] = {}
+    with bundle.client() as client:
+        # A sample needs no signatures.
+        for kind in request_types([bundle.data], lambda requests: []).values():
+            requests = [kind.write(kind.sample.class_at(number)) for number in range(kind.sample.size)]
+            for decision in client.decide_many(requests):
+                for reason in decision["reasons"]:
+                    path = re.sub(r"/\d+(?=/|$)", "", reason["path"])
+                    for clause in reason["clauses"]:
+                        fields.setdefault(clause, {})[path] = None
+    return {
+        clause: [path for path in paths if path and not any(other.startswith(f"{path}/") for other in paths)]
+        for clause, paths in fields.items()
+    }
 
 
 # --- Rego tests ------------------------------------------------------------------------------------------------------

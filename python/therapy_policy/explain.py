@@ -67,7 +67,8 @@ def _grid() -> Table:
 def _facts(decision: Decision, register: Any) -> Table:
     packaged_version = register["policy"]["version"]
     grid = _grid()
-    grid.add_row("authorized", Text(authorized_in_words(decision["authorized"])))
+    if decision["outcome"] != "routed":
+        grid.add_row("authorized", Text(authorized_in_words(decision["authorized"])))
     for clause in decision["authorized_under"]:
         grid.add_row(f"under clause {clause}", Text(register["clauses"].get(clause, {}).get("summary", "")))
     if route := decision["route"]:

@@ -303,6 +303,7 @@ def test_a_negation_that_is_dropped_flips_both_ways_and_makes_a_page(
     ]
     html = page.read_text(encoding="utf-8")
     assert document["verdict"] in html
+    assert "Only a sample of the classes was decided; others may change, too." in document["verdict"]
     assert "PT_NOTE_NOT_NUMBERED" in html
     before, style, after = re.split(r"</?style>", html)
     assert not re.search(r"<(script|link|img)|https?:|url\(", before + after)

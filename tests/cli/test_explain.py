@@ -122,6 +122,14 @@ def test_a_newer_policy_in_the_sidecar(client: EmbeddedClient) -> None:
         assert told in text
 
 
+def test_a_request_that_is_only_sent_on_is_not_said_to_authorize_nothing() -> None:
+    request = {"request_type": "referral_route", "island": "lanai"}
+    text = run("explain", "-", stdin=json.dumps(request).encode()).stdout.decode()
+    assert "Affiliated Practitioner Manual" in text
+    assert "REF-2" in text
+    assert "nothing" not in text
+
+
 def test_free_text_is_not_repeated() -> None:
     request = (EXAMPLES / "pt_treatment_plan.json").read_text(encoding="utf-8")
     assert "Total knee replacement" in request

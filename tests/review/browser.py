@@ -31,6 +31,20 @@ INSTALL_SECONDS = 600.0
 PATIENCE_MS = 30_000  # on a busy machine
 expect.set_options(timeout=PATIENCE_MS)
 HARMLESS = ("minor", "moderate")
+WIDTHS = (320, 390, 1280, 1920)  # of a window, in px
+
+# What is wider than the window; with a selector, also what such elements cut off.
+WIDER_THAN_THE_PAGE = """(cuts) => {
+  const width = document.documentElement.clientWidth;
+  const found = [];
+  if (document.documentElement.scrollWidth > width) found.push(`the page: ${document.documentElement.scrollWidth} px`);
+  for (const element of document.querySelectorAll("body *")) {
+    const cut = getComputedStyle(element).overflowX !== "visible" && element.scrollWidth > element.clientWidth + 1;
+    const what = `${element.tagName} ${element.className}: ${element.scrollWidth} px`;
+    if (cuts && cut && element.clientWidth > 1 && element.matches(cuts)) found.push(what);
+  }
+  return found.slice(0, 5);
+}"""
 
 
 def _say(message: str) -> None:

@@ -120,7 +120,24 @@ def test_a_plan_of_care_is_authorized_under_its_clause_without_a_number(site: Pa
     assert "authorized" in page["What happens"]
     assert "A complete plan of care" in page["What happens"]
     assert "What the request contains decides: " in page["Under which number"]
-    assert "plan of care › goals" in page["Under which number"]
+    for part in ("statement", "measure", "functional activity", "target date"):
+        assert f"plan of care › goals › {part}" in page["Under which number"]
+    for part in ("diagnosis", "frequency", "duration", "planned interventions", "expected potential"):
+        assert f"plan of care › {part}" in page["Under which number"]
+
+
+def test_the_fields_that_decide_are_those_of_the_clause(site: Path) -> None:
+    decides = {
+        clause: sections_of(site / f"clause-{clause}.html")["Under which number"]
+        for clause in ("EXT-1", "EXT-2", "DC-1")
+    }
+    assert "documentation › goals › initial status" in decides["EXT-1"]
+    assert "documentation › goals › last period status › measure" in decides["EXT-1"]
+    assert "the whole request" not in decides["EXT-1"]
+    for part in ("technique", "amount", "frequency", "duration"):
+        assert f"documentation › planned interventions › {part}" in decides["EXT-2"]
+    for part in ("functional impairment resolved", "goals achieved", "returned to prior function"):
+        assert f"discontinuation › {part}" in decides["DC-1"]
 
 
 def test_in_short_a_clause_says_what_it_grants(site: Path) -> None:
@@ -170,6 +187,9 @@ def test_a_release_that_changed_a_clause_is_in_its_history(site: Path) -> None:
     history = sections_of(site / "clause-PT-1.html")["History"]
     assert "Version 2.0.0" in history
     assert "PT_VISIT_BEFORE_REFERRAL" in history
+    never_changed = sections_of(site / "clause-SITE-1.html")["History"]
+    assert "The records of version 1.0.1 and version 2.0.0 only count some changes." in " ".join(never_changed.split())
+    assert never_changed.lower().count("version") == 2
 
 
 def test_a_reader_who_does_not_ask_sees_no_code(site: Path) -> None:

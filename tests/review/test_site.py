@@ -15,7 +15,7 @@ from bs4 import BeautifulSoup
 from playwright.sync_api import Browser, Page, expect
 from pypdf import PdfReader
 
-from tests.review.browser import Watched, watched_page
+from tests.review.browser import WIDER_THAN_THE_PAGE, WIDTHS, Watched, watched_page
 from therapy_policy.policy import bundles
 from therapy_policy.review.decision_tables import DecisionTables
 
@@ -24,7 +24,6 @@ OF_A_KIND = ("pt_", "pediatric_", "clause-", "version-")  # of these kinds, the 
 LONGEST = ("pt_visit.html", "clause-PT-4.html", "version-2.0.0.html")
 TRY_IT, SIGN = "try.html", "sign.html"
 WITH_SCRIPTS = ["matrix.html", "search.html", SIGN, TRY_IT]
-WIDTHS = (320, 390, 1280, 1920)
 MOST_BYTES = 5_000_000
 
 
@@ -167,19 +166,6 @@ def open_all(page: Page, most: int = 10_000) -> None:
     )
 
 
-WIDER_THAN_THE_PAGE = """(cuts) => {
-  const width = document.documentElement.clientWidth;
-  const found = [];
-  if (document.documentElement.scrollWidth > width) found.push(`the page: ${document.documentElement.scrollWidth} px`);
-  for (const element of document.querySelectorAll("body *")) {
-    const cut = getComputedStyle(element).overflowX !== "visible" && element.scrollWidth > element.clientWidth + 1;
-    const what = `${element.tagName} ${element.className}: ${element.scrollWidth} px`;
-    if (cuts && cut && element.clientWidth > 1 && element.matches(cuts)) found.push(what);
-  }
-  return found.slice(0, 5);
-}"""
-
-
 BROKEN_WORDS = """() => {
   const found = [];
   for (const code of document.querySelectorAll(".code, td code:not(.digest), th code:not(.digest)")) {
@@ -265,6 +251,7 @@ def test_each_printed_sheet_names_its_policy(site: Path, kinds: list[str], watch
             text = " ".join(sheet.extract_text().split())
             assert f"Therapy policy {about['policy_version']} · SHA-256 {about['bundle_sha256']}" in text
             assert f"page {number} of {len(sheets)}" in text
+            assert name != "matrix.html" or "Reason code Tests" in text, (name, number)  # the heads of its columns
             above = text.partition("Therapy policy " + about["policy_version"] + " · SHA-256")[0].strip()
             assert not above.endswith(LAST_OF_NO_SHEET), (name, number)
 

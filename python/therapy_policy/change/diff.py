@@ -55,10 +55,10 @@ def diff(
     )
     changed = bool(comparison.flips) or any(comparison.examples.values())
     return {
-        "old": {"name": old.name, "policy_version": old.version},
-        "new": {"name": new.name, "policy_version": new.version},
+        "old": {"name": old.name, "policy_version": old.version, "digest": old.digest},
+        "new": {"name": new.name, "policy_version": new.version, "digest": new.digest},
         "behavior_changed": changed,
-        "verdict": _verdict_with_flips(comparison)
+        "verdict": _verdict_with_flips(comparison, quick)
         if changed
         else _verdict_without_flips(comparison, differences, quick),
         "outcomes": _outcomes(comparison),
@@ -86,7 +86,7 @@ def examples() -> dict[str, Request]:
 # --- In words --------------------------------------------------------------------------------------------------------
 
 
-def _verdict_with_flips(comparison: Comparison) -> str:
+def _verdict_with_flips(comparison: Comparison, quick: bool) -> str:
     flips = Counter[str]()
     for flip, each in comparison.flips.items():
         flips[flip.found_by] += each.count
@@ -97,7 +97,8 @@ def _verdict_with_flips(comparison: Comparison) -> str:
         form=sum(each.malformed for each in comparison.coverage.values()),
     )
     counts = [f"{flips[by]:,} of {decided[by]:,} {what}" for by, (_, what) in FOUND_BY.items() if flips[by]]
-    return f"Behavior changes. Decided differently: {' and '.join(counts) or 'an example'}."
+    verdict = f"Behavior changes. Decided differently: {' and '.join(counts) or 'an example'}."
+    return f"{verdict} Only a sample of the classes was decided; others may change, too." if quick else verdict
 
 
 def _verdict_without_flips(comparison: Comparison, differences: Differences, quick: bool) -> str:
@@ -127,8 +128,6 @@ def _coverage(coverage: Coverage, quick: bool) -> Document:
     summary = f"{which} {count_of(coverage.classes, 'class', 'classes')}"
     if not coverage.can_differ:
         summary += "; its decisions cannot differ"
-    elif not coverage.complete:
-        summary += " (--quick)"
     for number, by in ((coverage.drawn, "drawn"), (coverage.near, "near"), (coverage.malformed, "form")):
         if number:
             summary += f"; {count_of(number, *FOUND_BY[by])}"

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -40,7 +39,6 @@ class ClauseReason:
     message: Message  # with the values of the policy
     remedy: Message
     shared_with: tuple[str, ...]  # the other clauses that it cites
-    fields: tuple[str, ...]  # the fields that it names in the worked examples, in words
     outcomes: tuple[str, ...]  # the outcomes that it decides in a class of requests
     request_types: tuple[str, ...]
 
@@ -70,7 +68,6 @@ class ClausePage:
                 code,
                 *self.site.tables.message(code),
                 tuple(each for each in self.site.policy.codes[code]["clauses"] if each != self.id),
-                tuple(self._fields([code])),
                 tuple(self._outcomes(code)),
                 tuple(self.site.policy.types_of_code(code)),
             )
@@ -81,20 +78,10 @@ class ClausePage:
         types = self.site.policy.request_types
         yield from dict.fromkeys(outcome for kind in types for outcome, _ in self.site.figures.decided_by(code, kind))
 
-    def _fields(self, codes: Iterable[str]) -> Iterator[str]:
-        """The fields that reasons name in the worked examples, without the numbers of elements."""
-        paths = (
-            re.sub(r"/\d+(?=/|$)", "", reason["path"])
-            for example in self.site.examples
-            for reason in example.decision["reasons"]
-            if reason["code"] in codes
-        )
-        yield from dict.fromkeys(wording.field_in_words(path) for path in paths)
-
     @cached_property
     def fields(self) -> list[str]:
-        """The fields of a request that its reasons name in the worked examples."""
-        return list(self._fields(self.codes))
+        """The fields of a request that its reasons name, in words."""
+        return [wording.field_in_words(path) for path in self.site.figures.fields_of_clause(self.id)]
 
     @cached_property
     def grants(self) -> list[Grant]:

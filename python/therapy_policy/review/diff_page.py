@@ -8,10 +8,12 @@ from jinja2 import Environment, PackageLoader
 from markupsafe import Markup
 
 from therapy_policy.change.diff import Document
-from therapy_policy.change.render import bundle_as_text, change_as_text, rule_as_text
+from therapy_policy.change.render import change_as_text, rule_as_text
 from therapy_policy.files import packaged_json
 from therapy_policy.review.differences import Names, differences_of_document, for_templates
-from therapy_policy.review.page_markup import finished
+from therapy_policy.review.page_markup import finished, sheet_with
+
+DIGITS = 12  # of a digest that is whole on the page
 
 
 def html_page(document: Document) -> str:
@@ -33,7 +35,11 @@ def html_page(document: Document) -> str:
             {"name": each["name"], "old": each["old_outcome"], "new": each["new_outcome"]}
             for each in document["examples"]["flips"]
         ],
-        bundle_as_text=bundle_as_text,
-        style=Markup(style),
+        style=Markup(style + sheet_with(_sheet_name(document))),
     )
     return finished(page)
+
+
+def _sheet_name(document: Document) -> str:
+    sides = (f"{each['policy_version']} ({each['digest'][:DIGITS]})" for each in (document["old"], document["new"]))
+    return f"Therapy policy {' compared with '.join(sides)}"

@@ -105,6 +105,7 @@ class Flip:
     request: Any
     details: tuple[tuple[str, str], ...] = ()  # label and text
     decisions: tuple[Decided, Decided] | None = None  # by both policies; None if the record does not have them
+    what_changed: str = ""  # in a few words, such as "authorizes more"; empty if the record does not have it
 
     @property
     def layout(self) -> Layout:
@@ -255,6 +256,13 @@ def _flip(request_type: str, kind: Json) -> Flip:
         ("Authorizes", "more than before" if kind["authorizes_more"] else ""),
         ("What these requests share", "; ".join(f"{name_in_words(n)}: {text}" for n, text in kind["shared"].items())),
     ]
+    parts = [
+        "authorizes more" if kind["authorizes_more"] else "",
+        "new reasons" if kind["reasons_added"] else "",
+        "fewer reasons" if kind["reasons_removed"] else "",
+        "other words in a reason" if kind["reasons_changed"] else "",
+        "other details" if kind["other_changes"] else "",
+    ]
     return Flip(
         request_type,
         kind["old_outcome"],
@@ -264,6 +272,7 @@ def _flip(request_type: str, kind: Json) -> Flip:
         witness["request"],
         tuple((label, text) for label, text in details if text),
         (_decided(witness["old"]), _decided(witness["new"])),
+        ", ".join(filter(None, parts)),
     )
 
 

@@ -124,6 +124,11 @@ class Figures:
 
     # --- Classes
 
+    def fields_of_clause(self, clause: str) -> list[str]:
+        """The fields that reasons with a clause name, as JSON Pointers, without the numbers of elements."""
+        fields: list[str] = self._all["fields"].get(clause, [])
+        return fields
+
     @property
     def classes_digest(self) -> str:
         """The digest of what decides in the policy whose request classes were decided."""

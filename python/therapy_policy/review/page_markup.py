@@ -16,6 +16,15 @@ def finished(page: str) -> str:
     return _cells_with_labels(_dates_in_one_piece(page))
 
 
+def sheet_with(name: str) -> str:
+    """Return the style of a printed sheet with a name, in which no character needs an escape, and its page number."""
+    return (
+        "@page{margin:16mm 15mm 18mm;"
+        f'@bottom-left{{content:"{name}";font:7pt sans-serif}}'
+        '@bottom-right{content:"page " counter(page) " of " counter(pages);font:7pt sans-serif}}\n'
+    )
+
+
 def _dates_in_one_piece(page: str) -> str:
     """A page with its dates as `<time>`, which the style keeps on one line."""
     silent = r"<(title|pre|option|svg|script|style)\b.*?</\1>|<[^>]+>"

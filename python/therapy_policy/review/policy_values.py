@@ -43,8 +43,17 @@ class Entry:
     @property
     def in_words(self) -> str:
         """Its values with the dates of the later ones, such as "5; 8 from 2027-01-01"."""
+        return "; ".join(self._with_later_dates())
+
+    @property
+    def in_a_sentence(self) -> str:
+        """The same for the middle of a sentence, such as "5, and 8 from 2027-01-01"."""
+        return ", and ".join(self._with_later_dates())
+
+    def _with_later_dates(self) -> Iterator[str]:
         first, *later = self.periods
-        return "; ".join([first.text, *(f"{each.text} from {each.start}" for each in later)])
+        yield first.text
+        yield from (f"{each.text} from {each.start}" for each in later)
 
     @property
     def with_dates(self) -> str:
@@ -79,7 +88,7 @@ class PolicyValue:
         """All entries for the middle of a sentence, such as "5 (nonacute) or 11 (acute)"."""
         names: dict[str, list[str]] = {}
         for each in self.entries:
-            names.setdefault(each.in_words, []).append(each.name)
+            names.setdefault(each.in_a_sentence, []).append(each.name)
         if len(names) == 1:
             return next(iter(names))
         return in_a_row([f"{text} ({', '.join(those)})" for text, those in names.items()], "or")

@@ -36,7 +36,7 @@ from therapy_policy.review.figures import Figures
 from therapy_policy.review.glossary import glossary, link_terms
 from therapy_policy.review.matrix import MATRIX_EFFECTS, Matrix
 from therapy_policy.review.output import MARKER, check_output, replace
-from therapy_policy.review.page_markup import finished
+from therapy_policy.review.page_markup import finished, sheet_with
 from therapy_policy.review.reading import Page, Passage, PolicyView, TitledRule, anchor_of
 from therapy_policy.review.requests import Field, fields, in_words
 from therapy_policy.review.search import search_files
@@ -177,12 +177,7 @@ class Site:
     @property
     def sheet(self) -> str:
         """The style of a printed sheet, which names the version, the digest and the number of the page."""
-        name = f"Therapy policy {self.bundle.version} · SHA-256 {self.digest}"
-        return (
-            "@page{margin:16mm 15mm 18mm;"
-            f'@bottom-left{{content:"{name}";font:7pt sans-serif}}'
-            '@bottom-right{content:"page " counter(page) " of " counter(pages);font:7pt sans-serif}}\n'
-        )
+        return sheet_with(f"Therapy policy {self.bundle.version} · SHA-256 {self.digest}")
 
     @cached_property
     def environment(self) -> Environment:

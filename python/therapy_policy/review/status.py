@@ -80,11 +80,11 @@ def _version(bundle: Bundle, versions: Versions) -> Line:
 def _proof(digest: str, proof: Proof, classes_digest: str) -> Line:
     if proof.policy_digest == digest:
         parts = "; ".join(f"{part.name} on {part.date}" for part in proof.parts)
-        detail = f"For the digest {digest[:DIGITS]}, with OPA {proof.opa}: {parts}."
+        detail = f"For what decides, with the digest {digest[:DIGITS]}, and OPA {proof.opa}: {parts}."
         return Line("Proof", "Proven", detail, "proof.html", "good")
     detail = (
-        f"The last full proof, of {proof.date}, is of version {proof.policy_version} with the digest "
-        f"{proof.policy_digest[:DIGITS]}; this is {digest[:DIGITS]}."
+        f"The last full proof, of {proof.date}, is of version {proof.policy_version}. There, what decides has the "
+        f"digest {proof.policy_digest[:DIGITS]}; here it has {digest[:DIGITS]}."
     )
     if classes_digest == digest:
         detail += " The request classes were decided for this version."

@@ -100,7 +100,7 @@ class ClauseHistory:
     accepted_on: str  # YYYY-MM-DD
     address: str  # the page of the release
     changes: tuple[str, ...]  # in words, such as "PT-3: summary: new wording"
-    only_counted: tuple[str, ...]  # changes that can be of this clause, which the record counts and does not name
+    only_counted: bool  # whether the record counts changes, without names, that can be of this clause
 
 
 def address_of(version: str) -> str:
@@ -142,14 +142,14 @@ class Versions:
         for version in self.all:
             changes = [each for each in version.differences.changes if each.area in subjects]
             named = [each for each in changes if _concerns(each, clause, subjects[each.area])]
-            counted = [f"{each.area}: {each.count}" for each in changes if not each.subject]
+            counted = any(not each.subject for each in changes)
             rules = [rule for rule in version.differences.rules if rule.title in rule_titles]
             if named or counted or rules:
                 words = dict.fromkeys(self._names.change_in_words(each) for each in named)
                 words |= dict.fromkeys(f"Rule “{rule.title}”: {RULE_HOW[rule.how]}" for rule in rules)
                 release = version.release
                 found.append(
-                    ClauseHistory(release.version, release.accepted_on, version.address, tuple(words), tuple(counted))
+                    ClauseHistory(release.version, release.accepted_on, version.address, tuple(words), counted)
                 )
         return found
 

@@ -38,7 +38,7 @@
   }
 
   function facts(decision, policy) {
-    const rows = [["authorized", authorizedInWords(decision.authorized)]];
+    const rows = decision.outcome === "routed" ? [] : [["authorized", authorizedInWords(decision.authorized)]];
     for (const clause of decision.authorized_under ?? []) {
       const basis = make("span", {}, policy.register.clauses[clause]?.summary ?? "", numbersOf(clause, decision, policy));
       rows.push([["under clause ", entryOf("clauses", clause)], basis]);
