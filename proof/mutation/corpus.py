@@ -58,12 +58,13 @@ def batch(texts: list[str]) -> str:
     return f'{{"requests": [{", ".join(texts)}]}}'
 
 
-def disagreements(corpus: str, decisions: list[list[dict[str, Any]]]) -> Iterator[tuple[Json, Json]]:
-    """The pairs of decisions of the oracle and of the policy that differ."""
+def disagreements(corpus: str, answers: list[list[dict[str, Any]]]) -> Iterator[tuple[Json, Json]]:
+    """The pairs of decisions of the oracle and of the policy that differ; the policy gives each with its answer."""
     batches = oracle.parse(corpus)
     assert isinstance(batches, list)
     expected = [decision for each in batches for decision in oracle.decide_many(each)]
-    for one, other in itertools.zip_longest(expected, map(without_wording, itertools.chain(*decisions))):
+    decided = (without_wording(each["decision"]) for each in itertools.chain(*answers))
+    for one, other in itertools.zip_longest(expected, decided):
         # As text, because 4 and 4.0 are equal in Python but not the same decision.
         if json.dumps(one, sort_keys=True) != json.dumps(other, sort_keys=True):
             yield one, other

@@ -219,6 +219,17 @@ def test_an_edit_that_does_not_compile_is_stillborn(workspace: killers.Workspace
 # --- The report and the results -------------------------------------------------------------------------------------
 
 
+def test_without_a_mutant_the_oracle_decides_the_corpus_alike(workspace: killers.Workspace, tmp_path: Path) -> None:
+    test = mutants.Run(workspace.opa, Results(tmp_path / "results")).corpus_test(workspace, tmp_path, examples=5)
+    assert sum(map(len, test.before)) > 1_000
+    other = [
+        [each | {"decision": each["decision"] | {"outcome": "other"}} for each in test.before[0]],
+        *test.before[1:],
+    ]
+    differences = list(mutants.corpus.disagreements(mutants.corpus.as_json(5), other))
+    assert len(differences) == len(test.before[0])
+
+
 def test_a_survivor_is_listed_unless_it_is_known_to_be_equivalent() -> None:
     four = the_mutant(*PLANTED["four units to five"])
     date = the_mutant(*PLANTED["the first of June to the second"])
