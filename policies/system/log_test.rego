@@ -131,6 +131,7 @@ test_of_an_answer_on_a_refused_request_known_places_are_kept if {
 	]
 	not contains(json.marshal(kept), "name of the patient")
 	object.keys(kept["/result"].answer) == {"action", "reasons", "text"}
+	kept["/result"].answer.text == "left out"
 }
 
 test_a_batch_of_answers_is_kept_request_by_request if {

@@ -488,3 +488,10 @@ test_answers_to_no_list[name] if {
 	result.answer.action == null
 	result.answer.reasons[0].path == "/requests"
 }
+
+test_only_a_reason_that_pends_wants_documents[effect] if {
+	some effect, wanted in {"pend": register.BENEFIT_UNVERIFIED.documents, "deny": [], "scope": [], "info": [], "invalid": []}
+	reasons := [because("BENEFIT_UNVERIFIED", effect, [], "")]
+	result := answer(decision("pended", "pt_visit", reasons)) with input as {"visit": {"units": 1}}
+	result.documents == wanted
+}

@@ -28,6 +28,13 @@ test_each_parameter_is_here if {
 	names == {name_of(parameter) | some parameter, _ in broken.needs} | {"version", "reason_codes", "standard_answers"}
 }
 
+test_each_period_says_when_it_applies_and_its_value[parameter] if {
+	some parameter in {name_of(parameter) | some parameter, _ in broken.needs}
+	every period in usable_values[parameter] {
+		object.keys(period) == {"from", "until", "value"}
+	}
+}
+
 # The sidecar gets the values as JSON, which would turn a set into a list.
 test_no_value_has_a_set if json.unmarshal(json.marshal(usable_values)) == usable_values
 

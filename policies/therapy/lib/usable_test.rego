@@ -69,3 +69,16 @@ test_no_text[name] if {
 	}
 	not usable.text(value)
 }
+
+test_a_contact_has_what_a_decision_gives if {
+	contact := {"name": "Referral desk", "hours": "8 to 5", "fax": ["1", "2"]}
+	usable.contact(object.union(contact, {"more": 1})) == contact
+}
+
+test_initial_visits_have_a_clause_and_two_numbers if {
+	visits := {
+		"acute": {"clause": "PT-4", "evaluation": 1, "treatment": 2},
+		"nonacute": {"clause": "PT-3", "evaluation": 1, "treatment": 1},
+	}
+	usable.initial_visits({tier: object.union(entry, {"more": 1}) | some tier, entry in visits}) == visits
+}
