@@ -121,6 +121,32 @@ def test_the_modifier_of_another_therapy_is_handed_on(ask: Ask) -> None:
     assert "a code of the other" in problem(ask(asked, plan=OT_KNOWN))
 
 
+SPEECH = "a code of speech-language therapy"
+
+
+@pytest.mark.parametrize("system", [CPT, HCPCS])
+def test_the_modifier_of_speech_language_therapy_is_handed_on(ask: Ask, system: str) -> None:
+    for modifiers in (["GN"], ["GP", "GN"]):
+        stated = [concept(system, each) for each in modifiers]
+        assert SPEECH in problem(ask(referral(modifier=stated), plan=COVERED))
+        assert SPEECH in problem(ask(extension(modifier=stated), plan=COVERED))
+    asked = ot_claim(("97530", 1))
+    item_of(asked)["modifier"] = [concept(system, "GN")]
+    assert SPEECH in problem(ask(asked, plan=OT_KNOWN))
+    asked = ot_claim(("97530:GN", 1))
+    assert SPEECH in problem(ask(asked, plan=OT_KNOWN))
+
+
+def test_other_codes_of_speech_language_therapy_are_handed_on_too(ask: Ask) -> None:
+    assert SPEECH in problem(ask(ot_claim(("92523", 1)), plan=OT_KNOWN))
+    assert SPEECH in problem(ask(referral(productOrService=concept(CPT, "92521")), plan=COVERED))
+    for order in (
+        {"category": [concept(f"{X12}/1365", "AF")]},
+        {"performerType": concept(TAXONOMY, "235Z00000X")},
+    ):
+        assert SPEECH in problem(ask(with_order(referral(), **order), plan=COVERED))
+
+
 def test_an_evaluation_of_physical_therapy_is_not_denied_as_occupational_therapy(ask: Ask) -> None:
     assert "a code of the other" in problem(ask(ot_claim(("97161", 1)), plan=OT_KNOWN))
 

@@ -16,6 +16,8 @@ from therapy_policy.policy.parameters import parameters_of
 
 PT: Discipline = "physical therapy"
 OT: Discipline = "occupational therapy"
+SPEECH = "speech-language therapy"  # nothing here is about it: its codes say that a request is for somebody else
+Named = Discipline | Literal["speech-language therapy"]
 
 SNOMED = "http://snomed.info/sct"
 TAXONOMY = "http://nucc.org/provider-taxonomy"
@@ -24,12 +26,16 @@ _SNOMED_CODES = {
     **dict.fromkeys(("91251008", "410158009", "308447003"), PT),
     **dict.fromkeys(("84478008", "410155007", "308453003"), OT),
 }
-_TAXONOMY_GROUPS = {"2251": PT, "225X": OT}  # how the codes of these therapists start, with their specialties
-_CPT_CODES = {
+_SERVICE_TYPES: dict[str, Named] = {**DISCIPLINES, "AF": SPEECH}
+# How the codes of these therapists start, with their specialties.
+_TAXONOMY_GROUPS: dict[str, Named] = {"2251": PT, "225X": OT, "235Z": SPEECH}
+# The codes that CMS takes for one therapy only (change request 10176 of 2017).
+_CPT_CODES: dict[str, Named] = {
     **dict.fromkeys(("97161", "97162", "97163", "97164"), PT),
     **dict.fromkeys(("97165", "97166", "97167", "97168"), OT),
+    **dict.fromkeys(("92521", "92522", "92523", "92524", "92597", "92607"), SPEECH),
 }
-_MODIFIERS = {"GP": PT, "GO": OT}  # of a CPT code, under which plan of care the service is
+_MODIFIERS: dict[str, Named] = {"GP": PT, "GO": OT, "GN": SPEECH}  # under which plan of care a procedure is
 _SPECIALTIES = {(CPT, "97113"): "aqua_therapy", (TAXONOMY, "2251P0200X"): "pediatric"}  # of physical therapy
 
 Code = tuple[str, str]  # code system, code
@@ -53,13 +59,16 @@ def listed_codes() -> tuple[str, ...]:
 
 
 def therapy_of(codes: Iterable[Code], listed: Iterable[str]) -> Therapy | None:
-    """Return the therapy that the codes of an order name; None if they name none.
+    """Return the therapy that the codes of an order name; None if they name none, or also speech-language therapy.
 
     `listed` is the policy's list of procedure codes for occupational therapy. Physical therapists use most of them too,
     so such a code says that the order is for therapy, and not for which.
     """
     every = [code for each in codes for code in _without_modifiers(*each)]
-    disciplines = {discipline for each in every if (discipline := discipline_of(*each))}
+    named = {discipline for each in every if (discipline := discipline_of(*each))}
+    if SPEECH in named:
+        return None
+    disciplines = {each for each in (PT, OT) if each in named}
     specialties = sorted({_SPECIALTIES[each] for each in every if each in _SPECIALTIES})
     if specialties and OT not in disciplines:
         disciplines.add(PT)
@@ -89,10 +98,10 @@ def _without_modifiers(system: str, code: str) -> list[Code]:
     return [(CPT, procedure), *((MODIFIER, each) for each in modifiers)]
 
 
-def discipline_of(system: str, code: str) -> Discipline | None:
+def discipline_of(system: str, code: str) -> Named | None:
     """Return the therapy that a code names by itself; None if it names none."""
     if system == SERVICE_TYPE:
-        return DISCIPLINES.get(code)
+        return _SERVICE_TYPES.get(code)
     if system == SNOMED:
         return _SNOMED_CODES.get(code)
     if system == TAXONOMY:

@@ -31,6 +31,7 @@ _ENCOUNTER = "http://hl7.org/fhir/5.0/StructureDefinition/extension-Claim.encoun
 _STAYS = ((codes.SUPPORTING_INFO, "admissionDates"), (codes.SUPPORTING_INFO, "dischargeDates"))
 
 ONLY_PT = "only outpatient physical therapy is decided here; hand the request on"
+SPEECH_TOO = "has a code of speech-language therapy, which is not decided here; hand the request on"
 PLACE_NOT_CLEAR = "The place of service does not say that the therapy is outpatient."
 STAY = "The Claim refers to a stay in a facility, so it does not say that the therapy is outpatient."
 
@@ -73,7 +74,7 @@ def discipline_of_items(items: list[Item], services: list[Element | None]) -> Di
 def therapy_of_item(item: Item, service: Element | None) -> Therapy:
     """Return the therapy that the codes of an item and of its order name.
 
-    Raises `Refused` if it has only codes that are not known.
+    Raises `Refused` if it has only codes that are not known, or one of speech-language therapy.
     """
     every: list[Code] = [(MODIFIER, code) for each in item.content.elements("modifier") for _, code in each.codes()]
     coded = [item.content.required("productOrService")]
@@ -90,7 +91,8 @@ def therapy_of_item(item: Item, service: Element | None) -> Therapy:
     every += [code for element in others if element for code in element.codes()]
     # What comes from an X12 system has CPT codes as HCPCS codes.
     every = [(codes.CPT, code) if codes.is_of_procedures(system) else (system, code) for system, code in every]
-    return therapy_of(every, listed_codes()) or item.content.refuse("not-supported", "productOrService", ONLY_PT)
+    # Its service type names one of the two therapies, so what is left is one of them together with speech therapy.
+    return therapy_of(every, listed_codes()) or item.content.refuse("not-supported", "productOrService", SPEECH_TOO)
 
 
 def specialty_of(item: Item, service: Element | None) -> str:
