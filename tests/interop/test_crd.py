@@ -262,6 +262,7 @@ def test_an_order_with_a_modifier_is_indeterminate(respond: Respond) -> None:
     assert (parts["covered"], "modifierExtension" in texts(parts)[0]) == (["indeterminate"], True)
 
 
+HCPCS = "https://www.cms.gov/Medicare/Coding/HCPCSReleaseCodeSets"
 BILLING = "http://hl7.org/fhir/us/davinci-crd/StructureDefinition/ext-billing-options"
 
 
@@ -274,6 +275,11 @@ BILLING = "http://hl7.org/fhir/us/davinci-crd/StructureDefinition/ext-billing-op
         (order((CPT, "97168")), "OT"),
         (order((CPT, "97110:59:GP")), "PT"),
         (order((CPT, "97110")), "unclear"),
+        (order((CPT, "97140")), "unclear"),
+        (order((HCPCS, "97140")), "unclear"),
+        (order((HCPCS, "G0283")), "unclear"),
+        (order((CPT, "97140:GP")), "PT"),
+        (order((CPT, "97810")), None),
         (order((CPT, "97110:GN")), None),
         (order((CPT, "97110:GP"), (CPT, "92507:GN")), None),
         (order((CPT, "92523")), None),
@@ -568,7 +574,6 @@ def test_the_discovery_names_the_hooks_and_what_they_need() -> None:
 
 # Of the guide's own examples: a mammography and home oxygen, medications that are dispatched, a request for records,
 # and an appointment with a specialist.
-HCPCS = "https://www.cms.gov/Medicare/Coding/HCPCSReleaseCodeSets"
 
 
 @pytest.mark.parametrize(

@@ -56,6 +56,8 @@ def coded(*codes: tuple[str, str]) -> Json:
         [(HCPCS, "97164")],
         [(HCPCS.replace("http:", "https:"), "97110")],
         [(CPT, "97110:GP")],
+        [(CPT, "97140:GP")],
+        [(HCPCS, "G0283:GP")],
         [(CPT, "97530"), AE],
         [(UNKNOWN), (CPT, "97161")],
         [UNKNOWN, AE],
@@ -74,10 +76,14 @@ def test_codes_of_physical_therapy_are_decided(ask: Ask, codes: list[tuple[str, 
 @pytest.mark.parametrize(
     ("codes", "expected"),
     [
-        ([(CPT, "27447")], "only outpatient physical therapy is decided here"),
-        ([(HCPCS, "27447")], "only outpatient physical therapy is decided here"),
-        ([(HCPCS.replace("http:", "https:"), "27447"), AE], "only outpatient physical therapy is decided here"),
-        ([(CPT, SECRET)], "only outpatient physical therapy is decided here"),
+        ([(CPT, "27447")], "not one of physical therapy"),
+        ([(HCPCS, "27447")], "not one of physical therapy"),
+        ([(HCPCS.replace("http:", "https:"), "27447"), AE], "not one of physical therapy"),
+        ([(CPT, SECRET)], "not one of physical therapy"),
+        ([(CPT, "27447:GP")], "not one of physical therapy"),
+        ([(CPT, "92526")], "not one of physical therapy"),
+        ([(CPT, "97810")], "not one of physical therapy"),
+        ([(CPT, "9714\u0660")], "not one of physical therapy"),
         ([(CPT, "97165")], "a code of the other"),
         ([(CPT, "97161"), (CPT, "97165")], "a code of the other"),
         ([(CPT, "97110:GO")], "a code of the other"),
@@ -101,7 +107,7 @@ def test_codes_of_another_service_are_handed_on(
 @pytest.mark.parametrize(
     ("order", "expected"),
     [
-        ({"code": concept(CPT, "27447")}, "only outpatient physical therapy"),
+        ({"code": concept(CPT, "27447")}, "not one of physical therapy"),
         ({"code": concept(CPT, "97165")}, "a code of the other"),
         ({"code": coded(UNKNOWN)}, "has no code that is known"),
         ({"category": [concept(SNOMED, "84478008")]}, "a code of the other"),
@@ -149,6 +155,18 @@ def test_other_codes_of_speech_language_therapy_are_handed_on_too(ask: Ask) -> N
 
 def test_an_evaluation_of_physical_therapy_is_not_denied_as_occupational_therapy(ask: Ask) -> None:
     assert "a code of the other" in problem(ask(ot_claim(("97161", 1)), plan=OT_KNOWN))
+
+
+@pytest.mark.parametrize("code", ["97140", "97116", "97150", "97035", "97012", "97010", "97129", "97130", "G0283"])
+def test_a_code_that_other_therapies_use_too_pends_without_their_modifier(ask: Ask, code: str) -> None:
+    for system in (CPT, HCPCS):
+        result = ask(referral(productOrService=concept(system, code)), plan=COVERED)
+        assert said(response_in(result)["item"][0])[:2] == ("A4", ["0U"])
+        assert "not one that is known here as physical therapy" in notes(result)
+    modified = referral(productOrService=concept(HCPCS, code), modifier=[concept(HCPCS, "GP")])
+    assert actions(ask(modified, plan=COVERED)) == ["A1"]
+    of_another = referral(productOrService=concept(HCPCS, code), modifier=[concept(HCPCS, "GO")])
+    assert "a code of the other" in problem(ask(of_another, plan=COVERED))
 
 
 @pytest.mark.parametrize(

@@ -11,7 +11,7 @@ from therapy_policy.interop.fhir import Element, Json, refuse
 from therapy_policy.interop.pas import codes
 from therapy_policy.interop.pas.bundle import RequestBundle, Resource, is_canceled
 from therapy_policy.interop.pas.quantities import Stated, doubts, quantity
-from therapy_policy.interop.pas.services import outpatient_doubts, specialty_of
+from therapy_policy.interop.pas.services import outpatient_doubts, physical_therapy_of
 from therapy_policy.interop.pas.submission import Item, Pend, PlanFacts
 
 # --- occupational therapy
@@ -112,8 +112,8 @@ def physical_therapy(
         quantity(services[0], "quantityQuantity") if services[0] else None,
     )
     stated = [each for each in numbers if each]
-    specialty = specialty_of(items[0], services[0])
-    texts = outpatient_doubts(bundle.claim, items[0])
+    specialty, texts = physical_therapy_of(items[0], services[0])
+    texts += outpatient_doubts(bundle.claim, items[0])
     kind: questionnaire.RequestType = "pt_referral" if certification == codes.INITIAL else "pt_extension"
     response = _response(bundle, kind, patient)
     if response is None:
