@@ -226,6 +226,10 @@ def test_a_place_that_is_not_clearly_outpatient_pends(ask: Ask, place: Json) -> 
 def test_an_inpatient_place_is_handed_on(ask: Ask, place: str) -> None:
     location = coded((PLACES, "11"), (PLACES, place))
     assert "only outpatient" in problem(ask(referral(locationCodeableConcept=location), plan=COVERED))
+    # The rules for occupational therapy do not say that it is outpatient, so a person finds out.
+    asked = ot_claim(("97530", 1))
+    item_of(asked)["locationCodeableConcept"] = location
+    assert "a stay in a facility" in notes(ask(asked, plan=OT_KNOWN))
 
 
 def test_an_encounter_of_the_claim_pends(ask: Ask) -> None:
@@ -233,6 +237,46 @@ def test_an_encounter_of_the_claim_pends(ask: Ask) -> None:
     url = "http://hl7.org/fhir/5.0/StructureDefinition/extension-Claim.encounter"
     claim_of(asked)["extension"] = [{"url": url, "valueReference": {"reference": "Encounter/1"}}]
     assert "a stay in a facility" in notes(ask(asked, plan=COVERED))
+
+
+CLAIM_TYPE = "http://terminology.hl7.org/CodeSystem/claim-type"
+
+
+def test_an_encounter_of_an_item_pends(ask: Ask) -> None:
+    for asked, plan in ((referral(), COVERED), (ot_claim(("97530", 1)), OT_KNOWN)):
+        assert actions(ask(asked, plan=plan)) == ["A1"]
+        item_of(asked)["encounter"] = [{"reference": "Encounter/1"}]
+        result = ask(asked, plan=plan)
+        assert said(response_in(result)["item"][0])[:2] == ("A4", ["0U"])
+        assert "a stay in a facility" in notes(result)
+
+
+@pytest.mark.parametrize(
+    "kind",
+    [
+        concept(CLAIM_TYPE, "institutional"),
+        coded((CLAIM_TYPE, "professional"), (CLAIM_TYPE, "institutional")),
+        concept(CLAIM_TYPE, SECRET),
+        concept("https://clinic.example/types", "professional"),
+    ],
+)
+def test_a_claim_that_is_not_a_professionals_needs_a_place_of_service(ask: Ask, kind: Json) -> None:
+    for asked, plan in ((referral(), COVERED), (ot_claim(("97530", 1)), OT_KNOWN)):
+        claim_of(asked)["type"] = kind
+        result = ask(asked, plan=plan)
+        assert said(response_in(result)["item"][0])[:2] == ("A4", ["0U"])
+        assert "not a professional one" in notes(result)
+        item_of(asked)["locationCodeableConcept"] = concept(TYPE_OF_BILL, "11")
+        assert "not a professional one" in notes(ask(asked, plan=plan))
+        item_of(asked)["locationCodeableConcept"] = concept(PLACES, "22")
+        assert actions(ask(asked, plan=plan)) == ["A1"]
+
+
+@pytest.mark.parametrize("kind", ["pharmacy", "oral", "vision"])
+def test_a_claim_for_something_else_than_therapy_is_handed_on(ask: Ask, kind: str) -> None:
+    for asked in (referral(), ot_claim()):
+        claim_of(asked)["type"] = coded((CLAIM_TYPE, "professional"), (CLAIM_TYPE, kind))
+        assert "only claims for therapy" in problem(ask(asked, plan=OT_KNOWN))
 
 
 @pytest.mark.parametrize("kind", ["admissionDates", "dischargeDates"])

@@ -17,6 +17,7 @@ from therapy_policy.interop.pas.therapies import occupational_therapy, physical_
 
 MAX_BUNDLE_BYTES = 8 << 20
 
+_OTHER_CLAIMS = ("oral", "pharmacy", "vision")
 _REQUEST_ID = re.compile(r"[A-Za-z0-9._:-]{1,64}")
 
 
@@ -66,9 +67,11 @@ def _check_claim(bundle: RequestBundle) -> Resource:
     claim = bundle.claim
     claim.required_text("status", "active")
     claim.required_text("use", "preauthorization")
-    if not codes.DATE.fullmatch(claim.required_text("created")):
+    if codes.calendar_date(claim.required_text("created")) is None:
         claim.refuse("value", "created", "expected a date, with or without a time")
-    claim.required("type").codes() or claim.refuse("required", "type.coding", "is required")
+    kinds = claim.required("type").codes() or claim.refuse("required", "type.coding", "is required")
+    if any(system == codes.CLAIM_TYPE and code in _OTHER_CLAIMS for system, code in kinds):
+        claim.refuse("not-supported", "type", "only claims for therapy are decided here; hand the request on")
     bundle.find_kind(claim, "insurer", "Organization")
     bundle.find_kind(claim, "provider", "Organization", "Practitioner", "PractitionerRole")
     if "related" in claim.fields:

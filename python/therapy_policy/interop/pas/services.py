@@ -35,6 +35,7 @@ NOT_OF_PT = "has a procedure code that is not one of physical therapy, as far as
 MAYBE_NOT_OF_PT = "The procedure code is not one that is known here as physical therapy. A person must look at it."
 SPEECH_TOO = "has a code of speech-language therapy, which is not decided here; hand the request on"
 PLACE_NOT_CLEAR = "The place of service does not say that the therapy is outpatient."
+FACILITY = "The Claim is not a professional one, and its place of service does not say that the therapy is outpatient."
 STAY = "The Claim refers to a stay in a facility, so it does not say that the therapy is outpatient."
 
 
@@ -126,15 +127,40 @@ def outpatient_doubts(claim: Element, item: Item) -> list[str]:
     place = item.content.element("locationCodeableConcept")
     if place is not None:
         stated = place.codes()
-        if any(system == codes.PLACE_OF_SERVICE and code in _INPATIENT for system, code in stated):
+        if _is_inpatient(stated):
             place.refuse("not-supported", "coding", ONLY_PT)
-        if not stated or not all(system == codes.PLACE_OF_SERVICE and code in _OUTPATIENT for system, code in stated):
+        if not _is_outpatient(stated):
             found.append(PLACE_NOT_CLEAR)
+    return found + stay_doubts(claim, [item])
+
+
+def stay_doubts(claim: Element, items: list[Item]) -> list[str]:
+    """Return why therapy may be given during a stay in a facility; [] if nothing says so."""
+    found = []
+    # A claim of a professional is taken as outpatient. One of a facility, or of a type that is not known, is not.
+    kinds_of_claim = {code for system, code in claim.required("type").codes() if system == codes.CLAIM_TYPE}
+    stated = [item.content.element("locationCodeableConcept") for item in items]
+    places = [place.codes() if place else [] for place in stated]
+    if kinds_of_claim != {"professional"} and not all(map(_is_outpatient, places)):
+        found.append(FACILITY)
     information = claim.elements("supportingInfo", may_be_modified=True)
     kinds = [each.element("category") for each in information if not is_canceled(each)]
-    if claim.extension(_ENCOUNTER) or any(code in _STAYS for kind in kinds if kind for code in kind.codes()):
+    if (
+        claim.extension(_ENCOUNTER)
+        or any("encounter" in item.content.fields for item in items)
+        or any(map(_is_inpatient, places))
+        or any(code in _STAYS for kind in kinds if kind for code in kind.codes())
+    ):
         found.append(STAY)
     return found
+
+
+def _is_outpatient(place: list[Code]) -> bool:
+    return bool(place) and all(system == codes.PLACE_OF_SERVICE and code in _OUTPATIENT for system, code in place)
+
+
+def _is_inpatient(place: list[Code]) -> bool:
+    return any(system == codes.PLACE_OF_SERVICE and code in _INPATIENT for system, code in place)
 
 
 def _is_known(code: Code) -> bool:

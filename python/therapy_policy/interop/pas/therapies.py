@@ -11,7 +11,7 @@ from therapy_policy.interop.fhir import Element, Json, refuse
 from therapy_policy.interop.pas import codes
 from therapy_policy.interop.pas.bundle import RequestBundle, Resource, is_canceled
 from therapy_policy.interop.pas.quantities import Stated, doubts, quantity
-from therapy_policy.interop.pas.services import outpatient_doubts, physical_therapy_of
+from therapy_policy.interop.pas.services import outpatient_doubts, physical_therapy_of, stay_doubts
 from therapy_policy.interop.pas.submission import Item, Pend, PlanFacts
 
 # --- occupational therapy
@@ -31,7 +31,7 @@ def occupational_therapy(
     if plan.pediatric is False:
         problem = "only pediatric occupational therapy is decided here; hand the request on"
         refuse("not-supported", "Claim.item", problem)
-    texts: list[str] = []
+    texts = stay_doubts(claim, items)
     lines: list[Json] = []
     for item, service in zip(items, services, strict=True):
         product = item.content.required("productOrService")
@@ -88,8 +88,7 @@ def _dates(item: Element) -> set[str | None]:
 
 
 def _date(holder: Element, name: str) -> str:
-    match = codes.DATE.fullmatch(holder.required_text(name))
-    return match["date"] if match else holder.refuse("value", name, "expected a whole date")
+    return codes.calendar_date(holder.required_text(name)) or holder.refuse("value", name, "expected a whole date")
 
 
 # --- physical therapy
