@@ -20,6 +20,7 @@ from tests.interop.pas_bundles import (
     PAS,
     RECEIVED,
     SECRET,
+    SUPPORTING_INFO,
     X12,
     Ask,
     Json,
@@ -198,6 +199,79 @@ def test_an_extension_whose_item_and_answers_differ_pends(ask: Ask) -> None:
     result = ask(extension(quantity=visits(9)), plan=COVERED)
     assert "different numbers of visits" in notes(result)
     assert pas.read(extension(quantity=visits(9)), plan=COVERED).request is None
+
+
+REFERRED, EXTENDED = "2026-03-03", "2026-03-25"  # the dates that the examples state
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {"servicedDate": "2026-03-12"},
+        {"servicedDate": REFERRED},
+        {"servicedPeriod": {"start": REFERRED, "end": "2026-06-03"}},
+        {"servicedPeriod": {"start": "2026-03-12T08:00:00-10:00"}},
+    ],
+)
+def test_a_service_on_or_after_the_date_of_the_referral_is_decided(ask: Ask, fields: Json) -> None:
+    assert actions(ask(referral(**fields), plan=COVERED)) == ["A1"]
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {"servicedDate": "2021-01-01"},
+        {"servicedDate": "2026-03-02"},
+        {"servicedPeriod": {"start": "2019-01-01", "end": "2026-06-03"}},
+    ],
+)
+def test_a_service_before_the_date_that_the_answers_state_pends(ask: Ask, fields: Json) -> None:
+    for make, named in ((referral, "referral"), (extension, "request for an extension")):
+        result = ask(make(**fields), plan=COVERED)
+        assert said(response_in(result)["item"][0])[:2] == ("A4", ["0U"])
+        assert f"before the date of the {named} that the answers state" in notes(result)
+
+
+def test_a_claim_that_is_older_than_its_referral_pends(ask: Ask) -> None:
+    for make, created in ((referral, "2026-03-02T23:00:00-10:00"), (extension, REFERRED)):
+        asked = make()
+        claim_of(asked)["created"] = created
+        assert "before the date of the" in notes(ask(asked, plan=COVERED))
+
+
+@pytest.mark.parametrize("event", [{"timingDate": "2026-01-05"}, {"timingPeriod": {"start": "2026-01-05"}}])
+def test_an_event_before_the_referral_pends(ask: Ask, event: Json) -> None:
+    asked = referral()
+    claim_of(asked)["supportingInfo"].append(
+        {"sequence": 2, "category": concept(SUPPORTING_INFO, "patientEvent"), **event}
+    )
+    assert "before the date of the referral" in notes(ask(asked, plan=COVERED))
+    claim_of(asked)["supportingInfo"][1]["modifierExtension"] = [CANCELLED]
+    assert actions(ask(asked, plan=COVERED)) == ["A1"]
+
+
+@pytest.mark.parametrize(
+    ("fields", "expected"),
+    [
+        ({"servicedDate": "nonsense"}, "servicedDate: expected a whole date"),
+        ({"servicedDate": "2026-02-30"}, "servicedDate: expected a whole date"),
+        ({"servicedDate": "2026-03"}, "servicedDate: expected a whole date"),
+        ({"servicedDate": 20260303}, "servicedDate: expected a text"),
+        ({"servicedPeriod": {"end": "2026-03-12"}}, "servicedPeriod.start: is required"),
+        ({"servicedPeriod": {"start": "2026-03-12", "end": "2026-03-11"}}, "is before the start"),
+        ({"servicedDate": "2026-03-12", "servicedPeriod": {"start": "2026-03-12"}}, "together with servicedDate"),
+    ],
+)
+def test_what_is_no_date_of_physical_therapy_is_refused(ask: Ask, fields: Json, expected: str) -> None:
+    for make in (referral, extension):
+        assert expected in problem(ask(make(**fields), plan=COVERED))
+
+
+@pytest.mark.parametrize("created", ["2019-99-99", "nonsense", "2026-03", "2026-02-29T08:00:00Z"])
+def test_a_claim_whose_date_the_calendar_does_not_have_is_refused(ask: Ask, created: str) -> None:
+    for asked in (referral(), extension(), ot_claim()):
+        claim_of(asked)["created"] = created
+        assert "created: expected a date" in problem(ask(asked, plan=OT_KNOWN))
 
 
 def not_expected() -> Json:

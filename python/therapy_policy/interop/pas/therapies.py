@@ -111,6 +111,7 @@ def physical_therapy(
         quantity(services[0], "quantityQuantity") if services[0] else None,
     )
     stated = [each for each in numbers if each]
+    begins = _begins(bundle.claim, items[0])
     specialty, texts = physical_therapy_of(items[0], services[0])
     texts += outpatient_doubts(bundle.claim, items[0])
     kind: questionnaire.RequestType = "pt_referral" if certification == codes.INITIAL else "pt_extension"
@@ -128,7 +129,37 @@ def physical_therapy(
         texts.append("A code of the request is of a specialty of physical therapy, and the answers do not name one.")
     if stated:
         request["requested_visits"] = stated[0].number
+    named, day = (
+        ("referral", "referral_date") if kind == "pt_referral" else ("request for an extension", "request_date")
+    )
+    if any(each < request.get(day, "") for each in begins):
+        texts.append(f"A date of the Claim is before the date of the {named} that the answers state.")
     return request, [Pend(codes.MORE_INFORMATION, text) for text in texts]
+
+
+def _begins(claim: Element, item: Item) -> list[str]:
+    """The dates before which nothing was asked for: of the Claim, and of the start of each service and event."""
+    starts = [_date(claim, "created"), *_starts(item.content, "serviced")]
+    for info in claim.elements("supportingInfo", may_be_modified=True):
+        category = info.element("category")
+        if category and (codes.SUPPORTING_INFO, "patientEvent") in category.codes() and not is_canceled(info):
+            starts += _starts(info, "timing")
+    return starts
+
+
+def _starts(holder: Element, name: str) -> list[str]:
+    """The date on which an element starts, by its field nameDate or namePeriod; [] if it states none."""
+    period = holder.element(f"{name}Period")
+    if f"{name}Date" in holder.fields:
+        if period:
+            holder.refuse("value", f"{name}Period", f"is there together with {name}Date")
+        return [_date(holder, f"{name}Date")]
+    if period is None:
+        return []
+    start = _date(period, "start")
+    if "end" in period.fields and _date(period, "end") < start:
+        period.refuse("value", "end", "is before the start")
+    return [start]
 
 
 def _response(bundle: RequestBundle, kind: questionnaire.RequestType, patient: Resource) -> Element | None:
