@@ -329,6 +329,45 @@ def test_medical_necessity_that_nobody_stated_pends(ask: Ask) -> None:
     assert said(response_in(ask(ot_claim(("97530", 2)), plan=plan))["item"][0])[:2] == ("A4", ["0V"])
 
 
+def notes_of(response: Json, at: int) -> list[str]:
+    """The notes that an item refers to."""
+    texts = {each["number"]: each["text"] for each in response["processNote"]}
+    return [texts[number] for number in response["item"][at]["noteNumber"]]
+
+
+def test_a_denied_line_of_a_claim_that_pends_says_why(ask: Ask) -> None:
+    result = ask(ot_claim(("97530", 2), ("97140", 1)), plan=replace(OT_KNOWN, medical_necessity=None))
+    response = response_in(result)
+    assert [said(each)[:2] for each in response["item"]] == [("A4", ["0V"]), ("A3", ["0M"])]
+    shared, own = notes_of(response, 0), notes_of(response, 1)
+    assert own[:-1] == shared
+    assert own[-1] == (
+        "OT-3: This procedure code is not one of the 11 codes authorized for pediatric occupational therapy."
+    )
+    assert "OT-3" not in " ".join(shared)
+
+
+def test_each_line_has_the_notes_of_its_own_reasons_and_no_other(ask: Ask) -> None:
+    response = response_in(ask(ot_claim(), plan=OT_KNOWN))
+    numbers = [each["number"] for each in response["processNote"]]
+    assert numbers == list(range(1, len(numbers) + 1))
+    general = notes_of(response, 0)
+    assert [notes_of(response, at)[len(general) :] for at in range(4)] == [
+        [],
+        ["PT-5: This line is over the visit's unit limit: 2 requested, 1 of 4 remaining for it."],
+        [],
+        ["OT-3: This procedure code is not one of the 11 codes authorized for pediatric occupational therapy."],
+    ]
+    twice = response_in(ask(ot_claim(("97140", 1), ("97141", 1)), plan=OT_KNOWN))
+    assert twice["item"][0]["noteNumber"] == twice["item"][1]["noteNumber"] == [1, 2]
+
+
+def test_no_note_of_a_line_says_why_it_is_denied_while_that_is_held(ask: Ask) -> None:
+    result = ask(ot_claim(("97530", 2), ("97140", 1)), plan=replace(OT_KNOWN, medical_necessity="not_established"))
+    assert actions(result) == ["A4", "A4"]
+    assert "OT-3" not in notes(result)
+
+
 def test_units_on_earlier_claims_that_are_not_known_pend(ask: Ask) -> None:
     plan = replace(OT_KNOWN, units_already_authorized=None)
     assert said(response_in(ask(ot_claim(("97530", 2)), plan=plan))["item"][0])[:2] == ("A4", ["0W"])
