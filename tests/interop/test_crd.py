@@ -397,6 +397,33 @@ def test_an_order_not_to_perform_the_service_gets_no_answer_where_it_is_prefetch
             assert (result.status, result.body) == (200, {"cards": []})
 
 
+@pytest.mark.parametrize("status", ["revoked", "completed", "entered-in-error"])
+def test_an_order_that_is_over_gets_no_answer(respond: Respond, status: str) -> None:
+    over = {**PT_ORDER, "status": status}
+    assert respond(signed(over)).body == {"cards": []}
+    assert [each["id"] for each in updated(respond(signed(over, OT_ORDER)))] == ["2"]
+    dispatched = call("order-dispatch", {"dispatchedOrders": ["ServiceRequest/1"]}, serviceRequests=over)
+    assert respond(dispatched).body == {"cards": []}
+
+
+@pytest.mark.parametrize("status", ["cancelled", "noshow", "fulfilled", "entered-in-error"])
+def test_an_appointment_that_is_over_gets_no_answer(respond: Respond, status: str) -> None:
+    booked = call("appointment-book", {"appointments": bundle(appointment((CPT, "97161"), status=status))})
+    assert respond(booked).body == {"cards": []}
+
+
+@pytest.mark.parametrize("fields", [{"status": "active"}, {"status": "on-hold"}, {"intent": "proposal"}])
+def test_any_other_order_gets_an_answer(respond: Respond, fields: Json) -> None:
+    assert told(respond(signed({**PT_ORDER, **fields})))["pa-needed"]
+
+
+def test_the_earlier_form_of_order_dispatch_is_refused_with_the_form_that_is_read(respond: Respond) -> None:
+    earlier = {"order": "ServiceRequest/1", "performer": "Organization/1"}
+    result = respond(call("order-dispatch", earlier, serviceRequests=PT_ORDER))
+    assert result.status == 400
+    assert result.body["issue"][0]["expression"] == ["CDSHooksRequest.context.dispatchedOrders"]
+
+
 def test_a_prefetched_order_with_a_modifier_is_indeterminate_also_by_itself(respond: Respond) -> None:
     modified = {**PT_ORDER, "modifierExtension": [{"url": "https://clinic.example/negated", "valueBoolean": True}]}
     for prefetched in (modified, bundle(modified)):
