@@ -84,8 +84,10 @@ def entry(kind: str, name: str, /, **fields: Any) -> Json:
 
 def bundle_of(items: list[Json], responses: Sequence[Json] = ()) -> Json:
     """A Bundle with a Claim for these items, and what it refers to."""
+    about = {"subject": {"reference": "Patient/1"}}
     answers = [
-        {"fullUrl": f"{BASE}/QuestionnaireResponse/{n}", "resource": each} for n, each in enumerate(responses, 1)
+        {"fullUrl": f"{BASE}/QuestionnaireResponse/{n}", "resource": about | each}
+        for n, each in enumerate(responses, 1)
     ]
     claim = entry(
         "Claim",

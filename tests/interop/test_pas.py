@@ -142,6 +142,25 @@ def test_the_answers_to_another_questionnaire_do_not_count(ask: Ask) -> None:
     assert said(response_in(ask(asked, plan=COVERED))["item"][0])[:2] == ("A4", ["0U"])
 
 
+def test_answers_that_do_not_say_whom_they_are_about_pend(ask: Ask) -> None:
+    for asked in (referral(), extension()):
+        del resource_of(asked, "QuestionnaireResponse")["subject"]
+        result = ask(asked, plan=COVERED)
+        assert said(response_in(result)["item"][0])[:2] == ("A4", ["0U"])
+        assert "do not say whom they are about" in notes(result)
+
+
+def test_the_answers_to_the_questionnaire_of_another_plan_do_not_count(ask: Ask) -> None:
+    ours = "https://therapy-policy.example/fhir"
+    for base in (ours, f"{ours}/", None):
+        assert actions(ask(referral(), plan=COVERED, base=base)) == ["A1"]
+    for base in ("https://fhir.plan.example/r4", "https://therapy-policy.example"):
+        result = ask(referral(), plan=COVERED, base=base)
+        assert said(response_in(result)["item"][0])[:2] == ("A4", ["0U"])
+        assert "the plan's questionnaire pt-referral" in notes(result)
+        assert response_in(result)["communicationRequest"]
+
+
 @pytest.mark.parametrize(
     "quantity",
     [

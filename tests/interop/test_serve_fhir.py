@@ -59,10 +59,11 @@ class Service:
     url: str
     process: subprocess.Popen[bytes]
     log: Path
+    base: str = "https://therapy-policy.example/fhir"  # of the Questionnaires
     logged: int = 0  # lines in the log before the last request
 
     def post(self, path: str, body: Any, headers: Mapping[str, str] = FHIR) -> requests.Response:
-        data = body if isinstance(body, bytes) else json.dumps(body).encode()
+        data = body if isinstance(body, bytes) else json.dumps(body).replace(Service.base, self.base).encode()
         self.logged = self.log.read_text("utf-8").count("\n")
         return requests.post(self.url + path, data=data, headers=dict(headers), timeout=SECONDS)
 
@@ -118,6 +119,7 @@ def asking(tmp_path_factory: pytest.TempPathFactory, sidecar: RunningSidecar) ->
     options = ["--sidecar", sidecar.url, "--plan-headers", "--send-clinical-denials"]
     options += ["--base", "https://fhir.plan.example/r4"]
     with running_service(tmp_path_factory.mktemp("asking"), *options) as service:
+        service.base = "https://fhir.plan.example/r4"
         yield service
 
 

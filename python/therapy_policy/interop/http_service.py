@@ -135,6 +135,7 @@ class _Service:
                 content,
                 ask,
                 received_at=received_at,
+                base=self._settings.base,
                 plan=_plan_facts(request) if self._settings.plan_headers else pas.PlanFacts(),
                 hold_clinical_denials=not self._settings.send_clinical_denials,
             )

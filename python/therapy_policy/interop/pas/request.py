@@ -21,8 +21,12 @@ _OTHER_CLAIMS = ("oral", "pharmacy", "vision")
 _REQUEST_ID = re.compile(r"[A-Za-z0-9._:-]{1,64}")
 
 
-def read(bundle: Any, *, plan: PlanFacts = NOTHING_KNOWN, version: Version = "2.2.1") -> Submission:
+def read(
+    bundle: Any, *, plan: PlanFacts = NOTHING_KNOWN, version: Version = "2.2.1", base: str | None = None
+) -> Submission:
     """Return what the Bundle of a `Claim/$submit`, as JSON, asks. `version` is that of a Bundle that does not say it.
+
+    `base` is the URL of the plan's FHIR server. With it, only answers to Questionnaires at this address count.
 
     Raises `Refused` for anything that is not a new, active request for outpatient physical therapy or for pediatric
     occupational therapy.
@@ -48,7 +52,7 @@ def read(bundle: Any, *, plan: PlanFacts = NOTHING_KNOWN, version: Version = "2.
     if discipline == "occupational therapy":
         request, pends = occupational_therapy(claim, items, services, certification, plan, request_id)
     else:
-        request, pends = physical_therapy(content, items, services, certification, plan, request_id, patient)
+        request, pends = physical_therapy(content, items, services, certification, plan, request_id, patient, base)
     return Submission(
         bundle=content,
         identity=identity,

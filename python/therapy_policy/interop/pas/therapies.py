@@ -102,6 +102,7 @@ def physical_therapy(
     plan: PlanFacts,
     request_id: str | None,
     patient: Resource,
+    base: str | None,
 ) -> tuple[Json | None, list[Pend]]:
     """The referral or the extension that a QuestionnaireResponse states, with the visits of the item."""
     if len(items) != 1:
@@ -115,11 +116,13 @@ def physical_therapy(
     specialty, texts = physical_therapy_of(items[0], services[0])
     texts += outpatient_doubts(bundle.claim, items[0])
     kind: questionnaire.RequestType = "pt_referral" if certification == codes.INITIAL else "pt_extension"
-    response = _response(bundle, kind, patient)
+    response = _response(bundle, kind, patient, base)
     if response is None:
-        text = f"The answers to the questionnaire {kind.replace('_', '-')} are not with the request."
+        text = f"The answers to the plan's questionnaire {kind.replace('_', '-')} are not with the request."
         missing = Pend(codes.MORE_INFORMATION, text, codes.PT_DOCUMENTATION)
         return None, [missing, *(Pend(codes.MORE_INFORMATION, each) for each in texts)]
+    if "subject" not in response.fields:
+        texts.append("The answers to the questionnaire do not say whom they are about.")
     request = _request_of(response, plan, request_id)
     answered = request.get("requested_visits")
     if answered is not None:
@@ -138,7 +141,7 @@ def physical_therapy(
 
 
 def _begins(claim: Element, item: Item) -> list[str]:
-    """The dates before which nothing was asked for: of the Claim, and of the start of each service and event."""
+    """The dates of the Claim, and of the start of each service and event."""
     starts = [_date(claim, "created"), *_starts(item.content, "serviced")]
     for info in claim.elements("supportingInfo", may_be_modified=True):
         category = info.element("category")
@@ -162,14 +165,17 @@ def _starts(holder: Element, name: str) -> list[str]:
     return [start]
 
 
-def _response(bundle: RequestBundle, kind: questionnaire.RequestType, patient: Resource) -> Element | None:
+def _response(
+    bundle: RequestBundle, kind: questionnaire.RequestType, patient: Resource, base: str | None
+) -> Element | None:
     """The QuestionnaireResponse about the patient that the Claim has as its supporting information, if any."""
     found: dict[str, Element] = {}
     for info in bundle.claim.elements("supportingInfo", may_be_modified=True):
         if is_canceled(info) or (reference := info.element("valueReference")) is None:
             continue
         resource = bundle.target(reference)
-        if resource.kind == "QuestionnaireResponse" and questionnaire.request_type_of(resource.content.fields) == kind:
+        answers = resource.content.fields if resource.kind == "QuestionnaireResponse" else None
+        if questionnaire.request_type_of(answers, base) == kind:
             found[resource.full_url] = resource.content
     if len(found) > 1:
         bundle.claim.refuse("value", "supportingInfo", "has the answers to the same questionnaire twice")
