@@ -11,7 +11,7 @@ that is so for expedited requests; here it is. Three measures are not in the for
 those that were denied in part, and those that were answered when due.
 
 Nobody sends a denial for a reason that is not administrative before a person has confirmed it. So such a denial in the
-log is no answer, as a pend is none; the answer is the one in the list.
+log is not an answer, as a pend is not one; the answer is the one in the list.
 https://github.com/Enterprise-CMCS/macpro-mdct-mcr,
 services/app-api/forms/routes/mcpar/plan-level-indicators/prior-authorization.ts
 """
@@ -61,7 +61,7 @@ OF_OUTCOME: dict[str, Answer] = {
 }
 INVALID_REQUEST = "invalid_request"
 DENIALS = ("denied", "partially_authorized")
-HELD = "held"  # in place of the outcome of a denial that is no answer
+HELD = "held"  # in place of the outcome of a denial that is not an answer
 UNKNOWN_TYPE = "unknown type"
 OF_SERVICE = {"received_at", "type", "status", "milliseconds"}  # of each line of `serve-fhir`
 SECONDS = {"days": 86_400, "hours": 3_600}
