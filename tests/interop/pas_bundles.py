@@ -84,8 +84,10 @@ def entry(kind: str, name: str, /, **fields: Any) -> Json:
 
 def bundle_of(items: list[Json], responses: Sequence[Json] = ()) -> Json:
     """A Bundle with a Claim for these items, and what it refers to."""
+    about = {"subject": {"reference": "Patient/1"}}
     answers = [
-        {"fullUrl": f"{BASE}/QuestionnaireResponse/{n}", "resource": each} for n, each in enumerate(responses, 1)
+        {"fullUrl": f"{BASE}/QuestionnaireResponse/{n}", "resource": about | each}
+        for n, each in enumerate(responses, 1)
     ]
     claim = entry(
         "Claim",
@@ -148,7 +150,9 @@ def extension(request: Json | None = None, quantity: Json | None = None, **field
     """A Bundle for an extension of physical therapy."""
     request = example("pt_extension") if request is None else request
     asked = item(1, "AE", concept(CPT, "97110"), quantity, "4", **fields)
-    return bundle_of([asked], [response_of(request)])
+    bundle = bundle_of([asked], [response_of(request)])
+    claim_of(bundle)["created"] = "2026-03-25T08:15:00-10:00"
+    return bundle
 
 
 def ot_claim(*lines: tuple[str, Any]) -> Json:

@@ -262,6 +262,7 @@ def test_an_order_with_a_modifier_is_indeterminate(respond: Respond) -> None:
     assert (parts["covered"], "modifierExtension" in texts(parts)[0]) == (["indeterminate"], True)
 
 
+HCPCS = "https://www.cms.gov/Medicare/Coding/HCPCSReleaseCodeSets"
 BILLING = "http://hl7.org/fhir/us/davinci-crd/StructureDefinition/ext-billing-options"
 
 
@@ -274,6 +275,15 @@ BILLING = "http://hl7.org/fhir/us/davinci-crd/StructureDefinition/ext-billing-op
         (order((CPT, "97168")), "OT"),
         (order((CPT, "97110:59:GP")), "PT"),
         (order((CPT, "97110")), "unclear"),
+        (order((CPT, "97140")), "unclear"),
+        (order((HCPCS, "97140")), "unclear"),
+        (order((HCPCS, "G0283")), "unclear"),
+        (order((CPT, "97140:GP")), "PT"),
+        (order((CPT, "97810")), None),
+        (order((CPT, "97110:GN")), None),
+        (order((CPT, "97110:GP"), (CPT, "92507:GN")), None),
+        (order((CPT, "92523")), None),
+        (order((SNOMED, "91251008"), performerType=concept((TAXONOMY, "235Z00000X"))), None),
         (order((CPT, "97161"), (CPT, "97165")), "unclear"),
         (order(code={"coding": [{"code": "97161"}]}), None),
         (order((CPT, "77061")), None),
@@ -385,6 +395,33 @@ def test_an_order_not_to_perform_the_service_gets_no_answer_where_it_is_prefetch
         ):
             result = respond(asked)
             assert (result.status, result.body) == (200, {"cards": []})
+
+
+@pytest.mark.parametrize("status", ["revoked", "completed", "entered-in-error"])
+def test_an_order_that_is_over_gets_no_answer(respond: Respond, status: str) -> None:
+    over = {**PT_ORDER, "status": status}
+    assert respond(signed(over)).body == {"cards": []}
+    assert [each["id"] for each in updated(respond(signed(over, OT_ORDER)))] == ["2"]
+    dispatched = call("order-dispatch", {"dispatchedOrders": ["ServiceRequest/1"]}, serviceRequests=over)
+    assert respond(dispatched).body == {"cards": []}
+
+
+@pytest.mark.parametrize("status", ["cancelled", "noshow", "fulfilled", "entered-in-error"])
+def test_an_appointment_that_is_over_gets_no_answer(respond: Respond, status: str) -> None:
+    booked = call("appointment-book", {"appointments": bundle(appointment((CPT, "97161"), status=status))})
+    assert respond(booked).body == {"cards": []}
+
+
+@pytest.mark.parametrize("fields", [{"status": "active"}, {"status": "on-hold"}, {"intent": "proposal"}])
+def test_any_other_order_gets_an_answer(respond: Respond, fields: Json) -> None:
+    assert told(respond(signed({**PT_ORDER, **fields})))["pa-needed"]
+
+
+def test_the_earlier_form_of_order_dispatch_is_refused_with_the_form_that_is_read(respond: Respond) -> None:
+    earlier = {"order": "ServiceRequest/1", "performer": "Organization/1"}
+    result = respond(call("order-dispatch", earlier, serviceRequests=PT_ORDER))
+    assert result.status == 400
+    assert result.body["issue"][0]["expression"] == ["CDSHooksRequest.context.dispatchedOrders"]
 
 
 def test_a_prefetched_order_with_a_modifier_is_indeterminate_also_by_itself(respond: Respond) -> None:
@@ -564,7 +601,6 @@ def test_the_discovery_names_the_hooks_and_what_they_need() -> None:
 
 # Of the guide's own examples: a mammography and home oxygen, medications that are dispatched, a request for records,
 # and an appointment with a specialist.
-HCPCS = "https://www.cms.gov/Medicare/Coding/HCPCSReleaseCodeSets"
 
 
 @pytest.mark.parametrize(

@@ -38,7 +38,7 @@ ROWS = {
 @pytest.fixture(scope="module")
 def log(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """OPA's log: one entry for each request, then all of them in a batch; `a` was pended at first."""
-    denied = REFERRAL | {"condition": {"category": "other"}}
+    denied = REFERRAL | {"benefit_status": "not_covered"}
     pended = REFERRAL | {"expected_improvement": None}
     asked = [("a", pended), ("a", REFERRAL), ("b", REFERRAL), ("c", denied), ("d", pended), ("e", pended)]
     asked += [("f", REFERRAL), ("not_received", REFERRAL)]
@@ -134,6 +134,65 @@ def test_a_figure_without_its_data_is_named_instead(
     assert kept <= printed
     line = 2 + list(ROWS | {name: row}).index(name)
     assert any("1 request without " in each and f"line {line}" in each for each in whole["no_data"])
+
+
+NOT_EXPECTED = REFERRAL | {"expected_improvement": REFERRAL["expected_improvement"] | {"functional": False}}
+OT_CLAIM: dict[str, Any] = json.loads((EXAMPLES / "pediatric_ot_claim.json").read_text(encoding="utf-8"))
+
+
+@pytest.mark.parametrize(
+    ("request_", "outcome", "counted"),
+    [
+        (NOT_EXPECTED, "denied", "not_answered"),  # PAS answers it with A4
+        (REFERRAL | {"condition": {"category": "other"}}, "denied", "not_answered"),
+        (OT_CLAIM | {"medical_necessity": "not_established"}, "denied", "not_answered"),
+        (REFERRAL | {"benefit_status": "not_covered"}, "denied", "denied"),
+        (REFERRAL | {"requested_visits": 12}, "partially_authorized", "partially_approved"),
+        (OT_CLAIM, "partially_authorized", "partially_approved"),
+    ],
+)
+def test_a_denial_that_waits_for_a_person_is_not_an_answer(
+    tmp_path: Path, request_: dict[str, Any], outcome: str, counted: str
+) -> None:
+    with EmbeddedClient() as client:
+        decision = client.decide({**request_, "request_id": "a"})
+    assert decision["outcome"] == outcome
+    (tmp_path / "one.log").write_text(json.dumps(decision) + "\n", "utf-8")
+
+    def measured(answered_at: str, answer: str) -> Report:
+        row = f"a,{at(2)},{answered_at},false,{answer},false,false,{SECRET}"
+        (tmp_path / "list.csv").write_text(f"{HEADER}\n{row}\n", "utf-8")
+        return metrics(str(tmp_path / "one.log"), str(tmp_path / "list.csv"))
+
+    answered = counted != "not_answered"
+    without = figures(measured(at(3) if answered else "", ""))["standard"]
+    assert [name for name in ("approved", "denied", "not_answered") if without[name]["count"]] == (
+        ["denied"] if answered else ["not_answered"]
+    )
+    assert without["partially_approved"]["count"] == (counted == "partially_approved")
+    # A person answered. Only the list can say how.
+    said = figures(measured(at(3), "denied"))["standard"]
+    assert (said["denied"]["count"], said["not_answered"]["count"]) == (1, 0)
+    unsaid = measured(at(3), "")
+    assert unsaid.complete == answered
+    assert ("denied" in figures(unsaid)["standard"]) == answered
+
+
+def test_a_denial_for_a_reason_that_the_register_does_not_have_is_not_an_answer(log: Path, tmp_path: Path) -> None:
+    text = log.read_text("utf-8").replace("BENEFIT_NOT_COVERED", "ANOTHER_REASON")
+    (tmp_path / "later.log").write_text(text, "utf-8")
+    report = metrics(str(tmp_path / "later.log"), plan_list(tmp_path, {"c": (at(2), "", "false", "", "false", "")}))
+    assert figures(report)["standard"]["not_answered"]["count"] == 2
+
+
+def test_the_log_of_serve_fhir_is_named_with_what_to_give_instead(tmp_path: Path) -> None:
+    line = {"received_at": at(2), "type": "Claim/$submit", "status": 200, "milliseconds": 1.0, "outcome": "denied"}
+    (tmp_path / "service.log").write_text(json.dumps(line) + "\n", "utf-8")
+    told = one_error(run("metrics", tmp_path / "service.log"))
+    assert "serve-fhir --sidecar URL" in told
+    assert "standard error" in told
+    (tmp_path / "other.log").write_text('{"msg": "started"}\n', "utf-8")
+    assert "serve-fhir" not in one_error(run("metrics", tmp_path / "other.log"))
 
 
 def test_without_a_list_only_the_log_is_counted(log: Path) -> None:

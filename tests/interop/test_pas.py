@@ -20,6 +20,7 @@ from tests.interop.pas_bundles import (
     PAS,
     RECEIVED,
     SECRET,
+    SUPPORTING_INFO,
     X12,
     Ask,
     Json,
@@ -141,6 +142,25 @@ def test_the_answers_to_another_questionnaire_do_not_count(ask: Ask) -> None:
     assert said(response_in(ask(asked, plan=COVERED))["item"][0])[:2] == ("A4", ["0U"])
 
 
+def test_answers_that_do_not_say_whom_they_are_about_pend(ask: Ask) -> None:
+    for asked in (referral(), extension()):
+        del resource_of(asked, "QuestionnaireResponse")["subject"]
+        result = ask(asked, plan=COVERED)
+        assert said(response_in(result)["item"][0])[:2] == ("A4", ["0U"])
+        assert "do not say whom they are about" in notes(result)
+
+
+def test_the_answers_to_the_questionnaire_of_another_plan_do_not_count(ask: Ask) -> None:
+    ours = "https://therapy-policy.example/fhir"
+    for base in (ours, f"{ours}/", None):
+        assert actions(ask(referral(), plan=COVERED, base=base)) == ["A1"]
+    for base in ("https://fhir.plan.example/r4", "https://therapy-policy.example"):
+        result = ask(referral(), plan=COVERED, base=base)
+        assert said(response_in(result)["item"][0])[:2] == ("A4", ["0U"])
+        assert "the plan's questionnaire pt-referral" in notes(result)
+        assert response_in(result)["communicationRequest"]
+
+
 @pytest.mark.parametrize(
     "quantity",
     [
@@ -200,6 +220,79 @@ def test_an_extension_whose_item_and_answers_differ_pends(ask: Ask) -> None:
     assert pas.read(extension(quantity=visits(9)), plan=COVERED).request is None
 
 
+REFERRED, EXTENDED = "2026-03-03", "2026-03-25"  # the dates that the examples state
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {"servicedDate": "2026-03-12"},
+        {"servicedDate": REFERRED},
+        {"servicedPeriod": {"start": REFERRED, "end": "2026-06-03"}},
+        {"servicedPeriod": {"start": "2026-03-12T08:00:00-10:00"}},
+    ],
+)
+def test_a_service_on_or_after_the_date_of_the_referral_is_decided(ask: Ask, fields: Json) -> None:
+    assert actions(ask(referral(**fields), plan=COVERED)) == ["A1"]
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {"servicedDate": "2021-01-01"},
+        {"servicedDate": "2026-03-02"},
+        {"servicedPeriod": {"start": "2019-01-01", "end": "2026-06-03"}},
+    ],
+)
+def test_a_service_before_the_date_that_the_answers_state_pends(ask: Ask, fields: Json) -> None:
+    for make, named in ((referral, "referral"), (extension, "request for an extension")):
+        result = ask(make(**fields), plan=COVERED)
+        assert said(response_in(result)["item"][0])[:2] == ("A4", ["0U"])
+        assert f"before the date of the {named} that the answers state" in notes(result)
+
+
+def test_a_claim_that_is_older_than_its_referral_pends(ask: Ask) -> None:
+    for make, created in ((referral, "2026-03-02T23:00:00-10:00"), (extension, REFERRED)):
+        asked = make()
+        claim_of(asked)["created"] = created
+        assert "before the date of the" in notes(ask(asked, plan=COVERED))
+
+
+@pytest.mark.parametrize("event", [{"timingDate": "2026-01-05"}, {"timingPeriod": {"start": "2026-01-05"}}])
+def test_an_event_before_the_referral_pends(ask: Ask, event: Json) -> None:
+    asked = referral()
+    claim_of(asked)["supportingInfo"].append(
+        {"sequence": 2, "category": concept(SUPPORTING_INFO, "patientEvent"), **event}
+    )
+    assert "before the date of the referral" in notes(ask(asked, plan=COVERED))
+    claim_of(asked)["supportingInfo"][1]["modifierExtension"] = [CANCELLED]
+    assert actions(ask(asked, plan=COVERED)) == ["A1"]
+
+
+@pytest.mark.parametrize(
+    ("fields", "expected"),
+    [
+        ({"servicedDate": "nonsense"}, "servicedDate: expected a whole date"),
+        ({"servicedDate": "2026-02-30"}, "servicedDate: expected a whole date"),
+        ({"servicedDate": "2026-03"}, "servicedDate: expected a whole date"),
+        ({"servicedDate": 20260303}, "servicedDate: expected a text"),
+        ({"servicedPeriod": {"end": "2026-03-12"}}, "servicedPeriod.start: is required"),
+        ({"servicedPeriod": {"start": "2026-03-12", "end": "2026-03-11"}}, "is before the start"),
+        ({"servicedDate": "2026-03-12", "servicedPeriod": {"start": "2026-03-12"}}, "together with servicedDate"),
+    ],
+)
+def test_what_is_no_date_of_physical_therapy_is_refused(ask: Ask, fields: Json, expected: str) -> None:
+    for make in (referral, extension):
+        assert expected in problem(ask(make(**fields), plan=COVERED))
+
+
+@pytest.mark.parametrize("created", ["2019-99-99", "nonsense", "2026-03", "2026-02-29T08:00:00Z"])
+def test_a_claim_whose_date_the_calendar_does_not_have_is_refused(ask: Ask, created: str) -> None:
+    for asked in (referral(), extension(), ot_claim()):
+        claim_of(asked)["created"] = created
+        assert "created: expected a date" in problem(ask(asked, plan=OT_KNOWN))
+
+
 def not_expected() -> Json:
     request = example("pt_referral")
     request["expected_improvement"]["functional"] = False
@@ -253,6 +346,45 @@ def test_each_item_of_a_claim_is_answered(ask: Ask) -> None:
 def test_medical_necessity_that_nobody_stated_pends(ask: Ask) -> None:
     plan = replace(OT_KNOWN, medical_necessity=None)
     assert said(response_in(ask(ot_claim(("97530", 2)), plan=plan))["item"][0])[:2] == ("A4", ["0V"])
+
+
+def notes_of(response: Json, at: int) -> list[str]:
+    """The notes that an item refers to."""
+    texts = {each["number"]: each["text"] for each in response["processNote"]}
+    return [texts[number] for number in response["item"][at]["noteNumber"]]
+
+
+def test_a_denied_line_of_a_claim_that_pends_says_why(ask: Ask) -> None:
+    result = ask(ot_claim(("97530", 2), ("97140", 1)), plan=replace(OT_KNOWN, medical_necessity=None))
+    response = response_in(result)
+    assert [said(each)[:2] for each in response["item"]] == [("A4", ["0V"]), ("A3", ["0M"])]
+    shared, own = notes_of(response, 0), notes_of(response, 1)
+    assert own[:-1] == shared
+    assert own[-1] == (
+        "OT-3: This procedure code is not one of the 11 codes authorized for pediatric occupational therapy."
+    )
+    assert "OT-3" not in " ".join(shared)
+
+
+def test_each_line_has_the_notes_of_its_own_reasons_and_no_other(ask: Ask) -> None:
+    response = response_in(ask(ot_claim(), plan=OT_KNOWN))
+    numbers = [each["number"] for each in response["processNote"]]
+    assert numbers == list(range(1, len(numbers) + 1))
+    general = notes_of(response, 0)
+    assert [notes_of(response, at)[len(general) :] for at in range(4)] == [
+        [],
+        ["PT-5: This line is over the visit's unit limit: 2 requested, 1 of 4 remaining for it."],
+        [],
+        ["OT-3: This procedure code is not one of the 11 codes authorized for pediatric occupational therapy."],
+    ]
+    twice = response_in(ask(ot_claim(("97140", 1), ("97141", 1)), plan=OT_KNOWN))
+    assert twice["item"][0]["noteNumber"] == twice["item"][1]["noteNumber"] == [1, 2]
+
+
+def test_no_note_of_a_line_says_why_it_is_denied_while_that_is_held(ask: Ask) -> None:
+    result = ask(ot_claim(("97530", 2), ("97140", 1)), plan=replace(OT_KNOWN, medical_necessity="not_established"))
+    assert actions(result) == ["A4", "A4"]
+    assert "OT-3" not in notes(result)
 
 
 def test_units_on_earlier_claims_that_are_not_known_pend(ask: Ask) -> None:

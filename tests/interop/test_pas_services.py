@@ -56,6 +56,8 @@ def coded(*codes: tuple[str, str]) -> Json:
         [(HCPCS, "97164")],
         [(HCPCS.replace("http:", "https:"), "97110")],
         [(CPT, "97110:GP")],
+        [(CPT, "97140:GP")],
+        [(HCPCS, "G0283:GP")],
         [(CPT, "97530"), AE],
         [(UNKNOWN), (CPT, "97161")],
         [UNKNOWN, AE],
@@ -74,10 +76,14 @@ def test_codes_of_physical_therapy_are_decided(ask: Ask, codes: list[tuple[str, 
 @pytest.mark.parametrize(
     ("codes", "expected"),
     [
-        ([(CPT, "27447")], "only outpatient physical therapy is decided here"),
-        ([(HCPCS, "27447")], "only outpatient physical therapy is decided here"),
-        ([(HCPCS.replace("http:", "https:"), "27447"), AE], "only outpatient physical therapy is decided here"),
-        ([(CPT, SECRET)], "only outpatient physical therapy is decided here"),
+        ([(CPT, "27447")], "not one of physical therapy"),
+        ([(HCPCS, "27447")], "not one of physical therapy"),
+        ([(HCPCS.replace("http:", "https:"), "27447"), AE], "not one of physical therapy"),
+        ([(CPT, SECRET)], "not one of physical therapy"),
+        ([(CPT, "27447:GP")], "not one of physical therapy"),
+        ([(CPT, "92526")], "not one of physical therapy"),
+        ([(CPT, "97810")], "not one of physical therapy"),
+        ([(CPT, "9714\u0660")], "not one of physical therapy"),
         ([(CPT, "97165")], "a code of the other"),
         ([(CPT, "97161"), (CPT, "97165")], "a code of the other"),
         ([(CPT, "97110:GO")], "a code of the other"),
@@ -101,7 +107,7 @@ def test_codes_of_another_service_are_handed_on(
 @pytest.mark.parametrize(
     ("order", "expected"),
     [
-        ({"code": concept(CPT, "27447")}, "only outpatient physical therapy"),
+        ({"code": concept(CPT, "27447")}, "not one of physical therapy"),
         ({"code": concept(CPT, "97165")}, "a code of the other"),
         ({"code": coded(UNKNOWN)}, "has no code that is known"),
         ({"category": [concept(SNOMED, "84478008")]}, "a code of the other"),
@@ -121,8 +127,46 @@ def test_the_modifier_of_another_therapy_is_handed_on(ask: Ask) -> None:
     assert "a code of the other" in problem(ask(asked, plan=OT_KNOWN))
 
 
+SPEECH = "a code of speech-language therapy"
+
+
+@pytest.mark.parametrize("system", [CPT, HCPCS])
+def test_the_modifier_of_speech_language_therapy_is_handed_on(ask: Ask, system: str) -> None:
+    for modifiers in (["GN"], ["GP", "GN"]):
+        stated = [concept(system, each) for each in modifiers]
+        assert SPEECH in problem(ask(referral(modifier=stated), plan=COVERED))
+        assert SPEECH in problem(ask(extension(modifier=stated), plan=COVERED))
+    asked = ot_claim(("97530", 1))
+    item_of(asked)["modifier"] = [concept(system, "GN")]
+    assert SPEECH in problem(ask(asked, plan=OT_KNOWN))
+    asked = ot_claim(("97530:GN", 1))
+    assert SPEECH in problem(ask(asked, plan=OT_KNOWN))
+
+
+def test_other_codes_of_speech_language_therapy_are_handed_on_too(ask: Ask) -> None:
+    assert SPEECH in problem(ask(ot_claim(("92523", 1)), plan=OT_KNOWN))
+    assert SPEECH in problem(ask(referral(productOrService=concept(CPT, "92521")), plan=COVERED))
+    for order in (
+        {"category": [concept(f"{X12}/1365", "AF")]},
+        {"performerType": concept(TAXONOMY, "235Z00000X")},
+    ):
+        assert SPEECH in problem(ask(with_order(referral(), **order), plan=COVERED))
+
+
 def test_an_evaluation_of_physical_therapy_is_not_denied_as_occupational_therapy(ask: Ask) -> None:
     assert "a code of the other" in problem(ask(ot_claim(("97161", 1)), plan=OT_KNOWN))
+
+
+@pytest.mark.parametrize("code", ["97140", "97116", "97150", "97035", "97012", "97010", "97129", "97130", "G0283"])
+def test_a_code_that_other_therapies_use_too_pends_without_their_modifier(ask: Ask, code: str) -> None:
+    for system in (CPT, HCPCS):
+        result = ask(referral(productOrService=concept(system, code)), plan=COVERED)
+        assert said(response_in(result)["item"][0])[:2] == ("A4", ["0U"])
+        assert "not one that is known here as physical therapy" in notes(result)
+    modified = referral(productOrService=concept(HCPCS, code), modifier=[concept(HCPCS, "GP")])
+    assert actions(ask(modified, plan=COVERED)) == ["A1"]
+    of_another = referral(productOrService=concept(HCPCS, code), modifier=[concept(HCPCS, "GO")])
+    assert "a code of the other" in problem(ask(of_another, plan=COVERED))
 
 
 @pytest.mark.parametrize(
@@ -182,6 +226,10 @@ def test_a_place_that_is_not_clearly_outpatient_pends(ask: Ask, place: Json) -> 
 def test_an_inpatient_place_is_handed_on(ask: Ask, place: str) -> None:
     location = coded((PLACES, "11"), (PLACES, place))
     assert "only outpatient" in problem(ask(referral(locationCodeableConcept=location), plan=COVERED))
+    # The rules for occupational therapy do not say that it is outpatient, so a person finds out.
+    asked = ot_claim(("97530", 1))
+    item_of(asked)["locationCodeableConcept"] = location
+    assert "a stay in a facility" in notes(ask(asked, plan=OT_KNOWN))
 
 
 def test_an_encounter_of_the_claim_pends(ask: Ask) -> None:
@@ -189,6 +237,46 @@ def test_an_encounter_of_the_claim_pends(ask: Ask) -> None:
     url = "http://hl7.org/fhir/5.0/StructureDefinition/extension-Claim.encounter"
     claim_of(asked)["extension"] = [{"url": url, "valueReference": {"reference": "Encounter/1"}}]
     assert "a stay in a facility" in notes(ask(asked, plan=COVERED))
+
+
+CLAIM_TYPE = "http://terminology.hl7.org/CodeSystem/claim-type"
+
+
+def test_an_encounter_of_an_item_pends(ask: Ask) -> None:
+    for asked, plan in ((referral(), COVERED), (ot_claim(("97530", 1)), OT_KNOWN)):
+        assert actions(ask(asked, plan=plan)) == ["A1"]
+        item_of(asked)["encounter"] = [{"reference": "Encounter/1"}]
+        result = ask(asked, plan=plan)
+        assert said(response_in(result)["item"][0])[:2] == ("A4", ["0U"])
+        assert "a stay in a facility" in notes(result)
+
+
+@pytest.mark.parametrize(
+    "kind",
+    [
+        concept(CLAIM_TYPE, "institutional"),
+        coded((CLAIM_TYPE, "professional"), (CLAIM_TYPE, "institutional")),
+        concept(CLAIM_TYPE, SECRET),
+        concept("https://clinic.example/types", "professional"),
+    ],
+)
+def test_a_claim_that_is_not_a_professionals_needs_a_place_of_service(ask: Ask, kind: Json) -> None:
+    for asked, plan in ((referral(), COVERED), (ot_claim(("97530", 1)), OT_KNOWN)):
+        claim_of(asked)["type"] = kind
+        result = ask(asked, plan=plan)
+        assert said(response_in(result)["item"][0])[:2] == ("A4", ["0U"])
+        assert "not a professional one" in notes(result)
+        item_of(asked)["locationCodeableConcept"] = concept(TYPE_OF_BILL, "11")
+        assert "not a professional one" in notes(ask(asked, plan=plan))
+        item_of(asked)["locationCodeableConcept"] = concept(PLACES, "22")
+        assert actions(ask(asked, plan=plan)) == ["A1"]
+
+
+@pytest.mark.parametrize("kind", ["pharmacy", "oral", "vision"])
+def test_a_claim_for_something_else_than_therapy_is_handed_on(ask: Ask, kind: str) -> None:
+    for asked in (referral(), ot_claim()):
+        claim_of(asked)["type"] = coded((CLAIM_TYPE, "professional"), (CLAIM_TYPE, kind))
+        assert "only claims for therapy" in problem(ask(asked, plan=OT_KNOWN))
 
 
 @pytest.mark.parametrize("kind", ["admissionDates", "dischargeDates"])

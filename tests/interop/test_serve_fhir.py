@@ -59,10 +59,11 @@ class Service:
     url: str
     process: subprocess.Popen[bytes]
     log: Path
+    base: str = "https://therapy-policy.example/fhir"  # of the Questionnaires
     logged: int = 0  # lines in the log before the last request
 
     def post(self, path: str, body: Any, headers: Mapping[str, str] = FHIR) -> requests.Response:
-        data = body if isinstance(body, bytes) else json.dumps(body).encode()
+        data = body if isinstance(body, bytes) else json.dumps(body).replace(Service.base, self.base).encode()
         self.logged = self.log.read_text("utf-8").count("\n")
         return requests.post(self.url + path, data=data, headers=dict(headers), timeout=SECONDS)
 
@@ -118,6 +119,7 @@ def asking(tmp_path_factory: pytest.TempPathFactory, sidecar: RunningSidecar) ->
     options = ["--sidecar", sidecar.url, "--plan-headers", "--send-clinical-denials"]
     options += ["--base", "https://fhir.plan.example/r4"]
     with running_service(tmp_path_factory.mktemp("asking"), *options) as service:
+        service.base = "https://fhir.plan.example/r4"
         yield service
 
 
@@ -393,6 +395,22 @@ def test_what_no_route_is_for_has_a_line_without_its_text(
     assert (line["status"], line["type"]) == (status, kind)
 
 
+@pytest.mark.parametrize(
+    ("method", "path", "told"),
+    [
+        ("GET", SUBMIT, "use POST"),
+        ("GET", HOOK, "use POST"),
+        ("DELETE", HOOK, "use POST"),
+        ("POST", "/health", "use GET or HEAD"),
+        ("POST", "/cds-services", "use GET or HEAD"),
+    ],
+)
+def test_a_method_that_a_path_does_not_have_is_told_which_it_has(
+    embedded: Service, method: str, path: str, told: str
+) -> None:
+    assert outcome(embedded.send(method, path), 405)["diagnostics"] == told
+
+
 def test_a_host_that_is_none_has_a_typed_answer() -> None:
     lines: list[str] = []
     for response in asked_in_process(Broken(AssertionError()), lines, [("/x", {}), ("/x/", {})], {"Host": "["}):
@@ -437,6 +455,36 @@ def test_only_so_many_requests_are_decided_at_the_same_time(tmp_path: Path) -> N
     assert all(response.headers["Retry-After"] == "1" for _, response in answers)
     refused = [response for _, response in answers if "too many" in response.text]
     assert len(refused) >= MAX_CONCURRENT
+
+
+class Slow:
+    """An engine that needs some time for each order."""
+
+    def answer(self, request: object) -> Mapping[str, Any]:
+        raise AssertionError
+
+    def decide_many(self, requests: list[Json]) -> list[Any]:
+        time.sleep(0.05)
+        raise EngineError("not needed")
+
+
+def test_a_burst_of_requests_waits_for_its_turn() -> None:
+    lines: list[str] = []
+    app = application(Slow(), lambda: True, lines.append, Settings(wait_seconds=SECONDS))
+
+    async def ask() -> list[httpx.Response]:
+        async with httpx.AsyncClient(
+            transport=httpx.ASGITransport(app), base_url="http://x", timeout=SECONDS
+        ) as client:
+            return await asyncio.gather(*(client.post(HOOK, json=signed(PT_ORDER), headers=FHIR) for _ in range(30)))
+
+    assert [each.status_code for each in asyncio.run(ask())] == [500] * 30  # each was decided
+
+
+def test_a_burst_of_real_requests_is_answered(embedded: Service) -> None:
+    with ThreadPoolExecutor(2 * MAX_CONCURRENT) as clients:
+        answers = list(clients.map(lambda _: embedded.post(SUBMIT, referral(), COVERED), range(2 * MAX_CONCURRENT)))
+    assert [actions(each) for each in answers] == [["A1"]] * (2 * MAX_CONCURRENT)
 
 
 @pytest.mark.parametrize(

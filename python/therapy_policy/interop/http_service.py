@@ -40,6 +40,7 @@ TYPES = {
 MAX_BODY_BYTES = 4 << 20
 BODY_SECONDS = 10.0  # to receive a whole body
 MAX_CONCURRENT = 8  # requests that are parsed and decided at the same time
+WAIT_SECONDS = 1.0  # for a place among these
 RETRY_SECONDS = 1
 
 # What only the plan knows, in headers that its own server sets. See docs/interoperability.md.
@@ -74,6 +75,7 @@ class Settings:
     max_body_bytes: int = MAX_BODY_BYTES
     body_seconds: float = BODY_SECONDS
     max_concurrent: int = MAX_CONCURRENT
+    wait_seconds: float = WAIT_SECONDS
 
 
 @dataclass
@@ -118,7 +120,7 @@ class _Service:
         self._ready = ready
         self._log = log
         self._settings = settings
-        self._deciding = 0
+        self._places = asyncio.Semaphore(settings.max_concurrent)
 
     async def submit(self, request: Request) -> Response:
         """Answer `POST /Claim/$submit`."""
@@ -135,6 +137,7 @@ class _Service:
                 content,
                 ask,
                 received_at=received_at,
+                base=self._settings.base,
                 plan=_plan_facts(request) if self._settings.plan_headers else pas.PlanFacts(),
                 hold_clinical_denials=not self._settings.send_clinical_denials,
             )
@@ -178,7 +181,8 @@ class _Service:
     async def no_route(self, request: Request, problem: Exception) -> Response:
         """Answer what no route is for."""
         assert isinstance(problem, HTTPException)
-        text = "there is nothing at this path" if problem.status_code == 404 else "use POST or GET"
+        allowed = sorted((problem.headers or {}).get("Allow", "").split(", "))
+        text = "there is nothing at this path" if problem.status_code == 404 else f"use {' or '.join(allowed)}"
         answered = _Fault(problem.status_code, "not-supported", text, problem.headers).answer
         self._report(request, answered, datetime.now(UTC), time.monotonic())
         return _response(answered, FHIR_JSON)
@@ -232,13 +236,15 @@ class _Service:
         return bytes(body)
 
     async def _decided(self, body: bytes, received_at: datetime, answer: Callable[[Any, datetime], _Answer]) -> _Answer:
-        if self._deciding >= self._settings.max_concurrent:
-            raise _busy("too many requests are being decided; send it again")
-        self._deciding += 1
+        try:
+            async with asyncio.timeout(self._settings.wait_seconds):
+                await self._places.acquire()
+        except TimeoutError:
+            raise _busy("too many requests are being decided; send it again") from None
         try:
             return await run_in_threadpool(_parsed_and_answered, body, received_at, answer)
         finally:
-            self._deciding -= 1
+            self._places.release()
 
 
 def _parsed_and_answered(body: bytes, received_at: datetime, answer: Callable[[Any, datetime], _Answer]) -> _Answer:

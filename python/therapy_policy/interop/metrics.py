@@ -9,6 +9,9 @@ Most measures are those of CMS' report of Medicaid managed care programs (MCPAR,
 approved means approved in full, and a request that was denied in part counts as denied. The form does not say whether
 that is so for expedited requests; here it is. Three measures are not in the form: the requests that were not answered,
 those that were denied in part, and those that were answered when due.
+
+Nobody sends a denial for a reason that is not administrative before a person has confirmed it. So such a denial in the
+log is not an answer, as a pend is not one; the answer is the one in the list.
 https://github.com/Enterprise-CMCS/macpro-mdct-mcr,
 services/app-api/forms/routes/mcpar/plan-level-indicators/prior-authorization.ts
 """
@@ -21,6 +24,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from functools import cache
 from statistics import fmean, median
 from typing import Any, Literal
 
@@ -38,7 +42,7 @@ from therapy_policy.bulk.decision_log import (
 from therapy_policy.bulk.log_lines import log_texts
 from therapy_policy.client.decision import Decision
 from therapy_policy.errors import FileNotUsable, InputDamaged
-from therapy_policy.files import display_name, progress_bar, stoppable
+from therapy_policy.files import display_name, packaged_json, progress_bar, stoppable
 from therapy_policy.inputs import Input, Record, open_input
 from therapy_policy.wording import count_of
 
@@ -56,7 +60,10 @@ OF_OUTCOME: dict[str, Answer] = {
     "denied": "denied",
 }
 INVALID_REQUEST = "invalid_request"
+DENIALS = ("denied", "partially_authorized")
+HELD = "held"  # in place of the outcome of a denial that is not an answer
 UNKNOWN_TYPE = "unknown type"
+OF_SERVICE = {"received_at", "type", "status", "milliseconds"}  # of each line of `serve-fhir`
 SECONDS = {"days": 86_400, "hours": 3_600}
 MAX_ROW_BYTES = 1 << 16
 YEARS = range(1900, 2100)
@@ -226,10 +233,11 @@ class Log:
     """
 
     counts: Counter[tuple[str, str]] = field(default_factory=Counter)
-    by_id: dict[str, tuple[str, str]] = field(default_factory=dict)  # the request type and the outcome
+    by_id: dict[str, tuple[str, str]] = field(default_factory=dict)  # the request type and the outcome, or HELD
     in_conflict: set[str] = field(default_factory=set)  # each `request_id` that requests of several types have
     without_id: int = 0
     not_read: int = 0  # entries that are cut off, damaged, or without a decision of this policy
+    of_service: int = 0  # lines of `serve-fhir`, which have no decisions
 
     @property
     def decisions(self) -> int:
@@ -249,11 +257,25 @@ class Log:
                 return
             if request_type != earlier_type:
                 self.in_conflict.add(identity)
-        self.by_id[identity] = request_type, outcome
+        held = outcome in DENIALS and not _is_administrative(decision)
+        self.by_id[identity] = request_type, HELD if held else outcome
 
     def outcome_of(self, identity: str) -> str | None:
-        """Return the last outcome; None if there is none, or if requests of several types have this `request_id`."""
+        """Return the last outcome, or HELD; None if there is none, or if requests of several types have this ID."""
         return None if identity in self.in_conflict else self.by_id.get(identity, ("", None))[1]
+
+
+def _is_administrative(decision: Decision) -> bool:
+    """Whether something is denied, and only for reasons that the register of standard answers has as administrative."""
+    register = _standard_answers()
+    denials = [each["code"] for each in decision["reasons"] if each["effect"] == "deny"]
+    return bool(denials) and all(register.get(each, {}).get("determination") == "administrative" for each in denials)
+
+
+@cache
+def _standard_answers() -> dict[str, Any]:
+    register: dict[str, Any] = packaged_json("data.json")["therapy"]["register"]["standard_answers"]
+    return register
 
 
 def read_log(log: str) -> Log:
@@ -271,6 +293,7 @@ def read_log(log: str) -> Log:
                 outcomes.not_read += text.incomplete or why_not_json(text.text, problem) is not None
                 continue
             for entry in value if isinstance(value, list) else [value]:
+                outcomes.of_service += isinstance(entry, dict) and entry.keys() >= OF_SERVICE
                 for result in _results(entry):
                     decision = as_decision(result)
                     if decision is None or text.damaged or not _has_type(decision):
@@ -278,9 +301,13 @@ def read_log(log: str) -> Log:
                     else:
                         outcomes.add(decision)
     if not outcomes.decisions:
-        raise FileNotUsable(
-            f"{display_name(log)} holds no decisions. Give the log of the sidecar, or a batch's output."
-        )
+        why = f"{display_name(log)} holds no decisions. Give the log of the sidecar, or a batch's output."
+        if outcomes.of_service:
+            why = (
+                f"{display_name(log)} is the log of serve-fhir, and holds no decisions. Run serve-fhir --sidecar URL, "
+                "and give the decision log of that sidecar: `therapy-policy serve` writes it to standard error."
+            )
+        raise FileNotUsable(why)
     return outcomes
 
 

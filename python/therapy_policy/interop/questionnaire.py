@@ -80,10 +80,15 @@ def _questionnaire(request_type: RequestType) -> Json:
     return questionnaire(request_type)
 
 
-def request_type_of(response: Any) -> RequestType | None:
-    """Return which of the questionnaires a QuestionnaireResponse says that it answers; None if none of them."""
+def request_type_of(response: Any, base: str | None = None) -> RequestType | None:
+    """Return which of the questionnaires a QuestionnaireResponse says that it answers; None if none of them.
+
+    With `base`, the URL of the plan's FHIR server, only those at this address count.
+    """
     canonical = response.get("questionnaire") if isinstance(response, dict) else None
     match = _CANONICAL.fullmatch(canonical) if isinstance(canonical, str) else None
+    if match and base is not None and match["server"] != f"{base.rstrip('/')}/":
+        return None
     identity = match["id"].replace("-", "_") if match else None
     return next((each for each in REQUEST_TYPES if each == identity), None)
 
@@ -205,7 +210,7 @@ def _answer(question: Json, value: Any) -> Json:
 # --- a response as a request
 
 _BASE = re.compile(r"https?://[^\s|?#]+")
-_CANONICAL = re.compile(r"(?:[^\s|]*/)?Questionnaire/(?P<id>[a-z-]+)(?:\|.*)?")
+_CANONICAL = re.compile(r"(?P<server>[^\s|]*/)?Questionnaire/(?P<id>[a-z-]+)(?:\|.*)?")
 _VERSION = re.compile(r"([0-9]+\.[0-9]+)\.[0-9]+")
 _UNUSABLE = object()
 _NONE = object()

@@ -21,6 +21,8 @@ MAX_ORDERS = 100  # in one request
 ID = re.compile(r"[A-Za-z0-9\-.]{1,64}")
 ROOT = "CDSHooksRequest"
 OTHER_PATIENT = "is another patient than that in context.patientId"
+# Orders and appointments that nobody is to fulfill any more, or that never were ones.
+OVER = ("revoked", "completed", "cancelled", "noshow", "fulfilled", "entered-in-error")
 # The elements of an order, and of an appointment without one, whose codes can name the service.
 CODED = {"ServiceRequest": ("code", "category", "performerType"), "Appointment": ("serviceType", "serviceCategory")}
 
@@ -34,7 +36,7 @@ class Order:
     codes: tuple[Code, ...]
     patients: tuple[str, ...]  # the IDs of those whom it is for; empty if it does not say
     ordered_on: str | None  # the calendar date in authoredOn
-    do_not_perform: bool
+    is_to_be_performed: bool  # by its status, and unless it says not to perform the service
     modified: bool  # whether it has a modifierExtension, which can change what it means
 
 
@@ -90,7 +92,7 @@ def read(hook: Hook, value: object) -> Request:
         named = _dispatched(context, element)
     else:
         named = _booked(context, element)
-    orders = [each for each in named.values() if not each.do_not_perform]
+    orders = [each for each in named.values() if each.is_to_be_performed]
     if len(orders) > MAX_ORDERS:
         raise Refused([Issue("value", f"{ROOT}.context", f"has more than {MAX_ORDERS} orders")], 400)
     return Request(element, hook_instance, context.text("patientId"), _wants_coverage_information(element), orders)
@@ -195,7 +197,7 @@ def _order(resource: Element, resource_type: str) -> Order | None:
         codes=tuple(code for name in CODED[resource_type] for code in _codes(resource, name)),
         patients=tuple(_patients(resource, resource_type)),
         ordered_on=(resource.text("authoredOn") or "")[:10] or None,
-        do_not_perform=resource.flag("doNotPerform") is True,
+        is_to_be_performed=resource.flag("doNotPerform") is not True and resource.text("status") not in OVER,
         modified="modifierExtension" in resource.fields,
     )
 

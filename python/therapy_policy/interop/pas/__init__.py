@@ -40,12 +40,14 @@ def submit(
     received_at: datetime,
     plan: PlanFacts = NOTHING_KNOWN,
     version: Version = "2.2.1",
+    base: str | None = None,
     hold_clinical_denials: bool = True,
 ) -> Result:
     """Answer the Bundle of a `Claim/$submit`, which may be any JSON value.
 
     `answer` is `EmbeddedClient.answer` or `SidecarClient.answer`. `received_at` is the time of the answer, too.
-    `version` is that of a Bundle that does not say it. With `hold_clinical_denials`, a denial that depends on what a
+    `version` is that of a Bundle that does not say it. `base` is the URL of the plan's FHIR server; with it, answers to
+    Questionnaires at another address do not count. With `hold_clinical_denials`, a denial that depends on what a
     clinician stated is answered as pended, until a person confirms it.
 
     Raises what `answer` raises if no engine answers, and `ValueError` if `received_at` has no time zone.
@@ -53,7 +55,7 @@ def submit(
     if received_at.utcoffset() is None:
         raise ValueError("received_at has no time zone")
     try:
-        submission = read(bundle, plan=plan, version=version)
+        submission = read(bundle, plan=plan, version=version, base=base)
         answered = None if submission.request is None else answer(submission.request)
         body = respond(submission, answered, received_at=received_at, hold_clinical_denials=hold_clinical_denials)
     except Refused as refused:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from datetime import date
 from typing import Literal
 
 Version = Literal["2.0.1", "2.2.1"]
@@ -24,6 +25,7 @@ HCPCS = "http://www.cms.gov/Medicare/Coding/HCPCSReleaseCodeSets"
 UCUM = "http://unitsofmeasure.org"
 PLACE_OF_SERVICE = "https://www.cms.gov/Medicare/Coding/place-of-service-codes/Place_of_Service_Code_Set"
 SUPPORTING_INFO = "http://hl7.org/fhir/us/davinci-pas/CodeSystem/PASTempCodes"
+CLAIM_TYPE = "http://terminology.hl7.org/CodeSystem/claim-type"
 PRIORITY = "http://terminology.hl7.org/CodeSystem/processpriority"
 ADJUDICATION = "http://terminology.hl7.org/CodeSystem/adjudication"
 
@@ -36,7 +38,17 @@ VISITS, UNITS = "VS", "UN"
 MORE_INFORMATION, MEDICAL_REVIEW, WAITING = "0U", "0V", "0W"
 PT_DOCUMENTATION = "19002-5"  # LOINC
 
-DATE = re.compile(r"(?P<date>[0-9]{4}-[0-9]{2}-[0-9]{2})(?:T[0-9:.]+(?:Z|[+-][0-9]{2}:[0-9]{2}))?")
+_DATE = re.compile(r"([0-9]{4}-[0-9]{2}-[0-9]{2})(?:T[0-9:.]+(?:Z|[+-][0-9]{2}:[0-9]{2}))?")
+
+
+def calendar_date(text: str) -> str | None:
+    """Return the date of a FHIR date or time; None if it is not a whole one that the calendar has."""
+    if (match := _DATE.fullmatch(text)) is None:
+        return None
+    try:
+        return date.fromisoformat(match[1]).isoformat()
+    except ValueError:
+        return None
 
 
 def procedures(coded: list[tuple[str, str]]) -> set[str]:

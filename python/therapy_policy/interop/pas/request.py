@@ -17,11 +17,16 @@ from therapy_policy.interop.pas.therapies import occupational_therapy, physical_
 
 MAX_BUNDLE_BYTES = 8 << 20
 
+_OTHER_CLAIMS = ("oral", "pharmacy", "vision")
 _REQUEST_ID = re.compile(r"[A-Za-z0-9._:-]{1,64}")
 
 
-def read(bundle: Any, *, plan: PlanFacts = NOTHING_KNOWN, version: Version = "2.2.1") -> Submission:
+def read(
+    bundle: Any, *, plan: PlanFacts = NOTHING_KNOWN, version: Version = "2.2.1", base: str | None = None
+) -> Submission:
     """Return what the Bundle of a `Claim/$submit`, as JSON, asks. `version` is that of a Bundle that does not say it.
+
+    `base` is the URL of the plan's FHIR server. With it, only answers to Questionnaires at this address count.
 
     Raises `Refused` for anything that is not a new, active request for outpatient physical therapy or for pediatric
     occupational therapy.
@@ -47,7 +52,7 @@ def read(bundle: Any, *, plan: PlanFacts = NOTHING_KNOWN, version: Version = "2.
     if discipline == "occupational therapy":
         request, pends = occupational_therapy(claim, items, services, certification, plan, request_id)
     else:
-        request, pends = physical_therapy(content, items, services, certification, plan, request_id, patient)
+        request, pends = physical_therapy(content, items, services, certification, plan, request_id, patient, base)
     return Submission(
         bundle=content,
         identity=identity,
@@ -66,9 +71,11 @@ def _check_claim(bundle: RequestBundle) -> Resource:
     claim = bundle.claim
     claim.required_text("status", "active")
     claim.required_text("use", "preauthorization")
-    if not codes.DATE.fullmatch(claim.required_text("created")):
+    if codes.calendar_date(claim.required_text("created")) is None:
         claim.refuse("value", "created", "expected a date, with or without a time")
-    claim.required("type").codes() or claim.refuse("required", "type.coding", "is required")
+    kinds = claim.required("type").codes() or claim.refuse("required", "type.coding", "is required")
+    if any(system == codes.CLAIM_TYPE and code in _OTHER_CLAIMS for system, code in kinds):
+        claim.refuse("not-supported", "type", "only claims for therapy are decided here; hand the request on")
     bundle.find_kind(claim, "insurer", "Organization")
     bundle.find_kind(claim, "provider", "Organization", "Practitioner", "PractitionerRole")
     if "related" in claim.fields:

@@ -87,6 +87,8 @@ class _Writing:
         version = self.submission.bundle.version
         waits = any(each.waits for each in verdicts)
         system, code = self.claim.required("type").codes()[0]
+        of_items = dict.fromkeys(note for verdict in verdicts for note in verdict.notes)
+        numbers = {note: number for number, note in enumerate(of_items, len(notes) + 1)}
         response: Json = {
             "resourceType": "ClaimResponse",
             "id": self.url("ClaimResponse").removeprefix("urn:uuid:"),
@@ -100,8 +102,11 @@ class _Writing:
             "requestor": self.reference("provider"),
             "request": {"reference": self.submission.bundle.claim_url},
             "outcome": "queued" if waits and version == "2.0.1" else "complete",
-            "item": [self.item(each, notes) for each in verdicts],
-            "processNote": [{"number": number, "text": text} for number, text in enumerate(notes, 1)],
+            "item": [
+                self.item(each, [*range(1, len(notes) + 1), *(numbers[note] for note in each.notes)])
+                for each in verdicts
+            ],
+            "processNote": [{"number": number, "text": text} for number, text in enumerate([*notes, *numbers], 1)],
         }
         if version == "2.2.1":
             flag = {"url": "wasHumanReviewedFlag", "valueBoolean": False}
@@ -114,7 +119,7 @@ class _Writing:
             response["communicationRequest"] = [{"reference": each} for each in wanted]
         return response
 
-    def item(self, verdict: Verdict, notes: list[str]) -> Json:
+    def item(self, verdict: Verdict, notes: list[int]) -> Json:
         content = verdict.item.content
         extensions = [
             {"url": each.fields["url"], "valueIdentifier": _identifier(each.required("valueIdentifier"))}
@@ -123,7 +128,7 @@ class _Writing:
         ]
         return ({"extension": extensions} if extensions else {}) | {
             "itemSequence": verdict.item.sequence,
-            "noteNumber": list(range(1, len(notes) + 1)),
+            "noteNumber": notes,
             "adjudication": [self.adjudication(verdict.action, verdict.reasons)],
         }
 

@@ -14,9 +14,9 @@ from therapy_policy.interop.pas.disciplines import (
     Code,
     Therapy,
     discipline_of,
-    is_of_physical_therapy,
     listed_codes,
     therapy_of,
+    use_in_physical_therapy,
 )
 from therapy_policy.interop.pas.submission import Item
 
@@ -31,7 +31,11 @@ _ENCOUNTER = "http://hl7.org/fhir/5.0/StructureDefinition/extension-Claim.encoun
 _STAYS = ((codes.SUPPORTING_INFO, "admissionDates"), (codes.SUPPORTING_INFO, "dischargeDates"))
 
 ONLY_PT = "only outpatient physical therapy is decided here; hand the request on"
+NOT_OF_PT = "has a procedure code that is not one of physical therapy, as far as it is known here; hand the request on"
+MAYBE_NOT_OF_PT = "The procedure code is not one that is known here as physical therapy. A person must look at it."
+SPEECH_TOO = "has a code of speech-language therapy, which is not decided here; hand the request on"
 PLACE_NOT_CLEAR = "The place of service does not say that the therapy is outpatient."
+FACILITY = "The Claim is not a professional one, and its place of service does not say that the therapy is outpatient."
 STAY = "The Claim refers to a stay in a facility, so it does not say that the therapy is outpatient."
 
 
@@ -73,7 +77,7 @@ def discipline_of_items(items: list[Item], services: list[Element | None]) -> Di
 def therapy_of_item(item: Item, service: Element | None) -> Therapy:
     """Return the therapy that the codes of an item and of its order name.
 
-    Raises `Refused` if it has only codes that are not known.
+    Raises `Refused` if it has only codes that are not known, or one of speech-language therapy.
     """
     every: list[Code] = [(MODIFIER, code) for each in item.content.elements("modifier") for _, code in each.codes()]
     coded = [item.content.required("productOrService")]
@@ -88,22 +92,23 @@ def therapy_of_item(item: Item, service: Element | None) -> Therapy:
     if service:
         others += [service.element("performerType"), *service.elements("category")]
     every += [code for element in others if element for code in element.codes()]
-    # What comes from an X12 system has CPT codes as HCPCS codes.
-    every = [(codes.CPT, code) if codes.is_of_procedures(system) else (system, code) for system, code in every]
-    return therapy_of(every, listed_codes()) or item.content.refuse("not-supported", "productOrService", ONLY_PT)
+    # Its service type names one of the two therapies, so what is left is one of them together with speech therapy.
+    return therapy_of(every, listed_codes()) or item.content.refuse("not-supported", "productOrService", SPEECH_TOO)
 
 
-def specialty_of(item: Item, service: Element | None) -> str:
-    """Return the specialty that the codes of an item for physical therapy name, as in a request; "none" if none.
+def physical_therapy_of(item: Item, service: Element | None) -> tuple[str, list[str]]:
+    """Return the specialty that the codes of an item for physical therapy name, and why they may be of another service.
 
-    Raises `Refused` unless it is for at most one procedure, which is one of physical therapists.
+    The specialty is as in a request, "none" if they name none. Raises `Refused` if the item is for several procedures,
+    or for one that physical therapists do not use.
     """
     therapy = therapy_of_item(item, service)
     if len(therapy.procedure_codes) > 1:
         item.content.refuse("not-supported", "productOrService", "expected one procedure code; hand the request on")
-    if not all(map(is_of_physical_therapy, therapy.procedure_codes)):
-        item.content.refuse("not-supported", "productOrService", ONLY_PT)
-    return therapy.specialty
+    uses = [use_in_physical_therapy(each, therapy.modifiers) for each in therapy.procedure_codes]
+    if "none" in uses:
+        item.content.refuse("not-supported", "productOrService", NOT_OF_PT)
+    return therapy.specialty, [MAYBE_NOT_OF_PT] if "possible" in uses else []
 
 
 def judged(product: Element) -> Code:
@@ -122,15 +127,40 @@ def outpatient_doubts(claim: Element, item: Item) -> list[str]:
     place = item.content.element("locationCodeableConcept")
     if place is not None:
         stated = place.codes()
-        if any(system == codes.PLACE_OF_SERVICE and code in _INPATIENT for system, code in stated):
+        if _is_inpatient(stated):
             place.refuse("not-supported", "coding", ONLY_PT)
-        if not stated or not all(system == codes.PLACE_OF_SERVICE and code in _OUTPATIENT for system, code in stated):
+        if not _is_outpatient(stated):
             found.append(PLACE_NOT_CLEAR)
+    return found + stay_doubts(claim, [item])
+
+
+def stay_doubts(claim: Element, items: list[Item]) -> list[str]:
+    """Return why therapy may be given during a stay in a facility; [] if nothing says so."""
+    found = []
+    # A claim of a professional is taken as outpatient. One of a facility, or of a type that is not known, is not.
+    kinds_of_claim = {code for system, code in claim.required("type").codes() if system == codes.CLAIM_TYPE}
+    stated = [item.content.element("locationCodeableConcept") for item in items]
+    places = [place.codes() if place else [] for place in stated]
+    if kinds_of_claim != {"professional"} and not all(map(_is_outpatient, places)):
+        found.append(FACILITY)
     information = claim.elements("supportingInfo", may_be_modified=True)
     kinds = [each.element("category") for each in information if not is_canceled(each)]
-    if claim.extension(_ENCOUNTER) or any(code in _STAYS for kind in kinds if kind for code in kind.codes()):
+    if (
+        claim.extension(_ENCOUNTER)
+        or any("encounter" in item.content.fields for item in items)
+        or any(map(_is_inpatient, places))
+        or any(code in _STAYS for kind in kinds if kind for code in kind.codes())
+    ):
         found.append(STAY)
     return found
+
+
+def _is_outpatient(place: list[Code]) -> bool:
+    return bool(place) and all(system == codes.PLACE_OF_SERVICE and code in _OUTPATIENT for system, code in place)
+
+
+def _is_inpatient(place: list[Code]) -> bool:
+    return any(system == codes.PLACE_OF_SERVICE and code in _INPATIENT for system, code in place)
 
 
 def _is_known(code: Code) -> bool:

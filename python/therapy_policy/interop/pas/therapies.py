@@ -11,7 +11,7 @@ from therapy_policy.interop.fhir import Element, Json, refuse
 from therapy_policy.interop.pas import codes
 from therapy_policy.interop.pas.bundle import RequestBundle, Resource, is_canceled
 from therapy_policy.interop.pas.quantities import Stated, doubts, quantity
-from therapy_policy.interop.pas.services import outpatient_doubts, specialty_of
+from therapy_policy.interop.pas.services import outpatient_doubts, physical_therapy_of, stay_doubts
 from therapy_policy.interop.pas.submission import Item, Pend, PlanFacts
 
 # --- occupational therapy
@@ -31,7 +31,7 @@ def occupational_therapy(
     if plan.pediatric is False:
         problem = "only pediatric occupational therapy is decided here; hand the request on"
         refuse("not-supported", "Claim.item", problem)
-    texts: list[str] = []
+    texts = stay_doubts(claim, items)
     lines: list[Json] = []
     for item, service in zip(items, services, strict=True):
         product = item.content.required("productOrService")
@@ -88,8 +88,7 @@ def _dates(item: Element) -> set[str | None]:
 
 
 def _date(holder: Element, name: str) -> str:
-    match = codes.DATE.fullmatch(holder.required_text(name))
-    return match["date"] if match else holder.refuse("value", name, "expected a whole date")
+    return codes.calendar_date(holder.required_text(name)) or holder.refuse("value", name, "expected a whole date")
 
 
 # --- physical therapy
@@ -103,6 +102,7 @@ def physical_therapy(
     plan: PlanFacts,
     request_id: str | None,
     patient: Resource,
+    base: str | None,
 ) -> tuple[Json | None, list[Pend]]:
     """The referral or the extension that a QuestionnaireResponse states, with the visits of the item."""
     if len(items) != 1:
@@ -112,14 +112,17 @@ def physical_therapy(
         quantity(services[0], "quantityQuantity") if services[0] else None,
     )
     stated = [each for each in numbers if each]
-    specialty = specialty_of(items[0], services[0])
-    texts = outpatient_doubts(bundle.claim, items[0])
+    begins = _begins(bundle.claim, items[0])
+    specialty, texts = physical_therapy_of(items[0], services[0])
+    texts += outpatient_doubts(bundle.claim, items[0])
     kind: questionnaire.RequestType = "pt_referral" if certification == codes.INITIAL else "pt_extension"
-    response = _response(bundle, kind, patient)
+    response = _response(bundle, kind, patient, base)
     if response is None:
-        text = f"The answers to the questionnaire {kind.replace('_', '-')} are not with the request."
+        text = f"The answers to the plan's questionnaire {kind.replace('_', '-')} are not with the request."
         missing = Pend(codes.MORE_INFORMATION, text, codes.PT_DOCUMENTATION)
         return None, [missing, *(Pend(codes.MORE_INFORMATION, each) for each in texts)]
+    if "subject" not in response.fields:
+        texts.append("The answers to the questionnaire do not say whom they are about.")
     request = _request_of(response, plan, request_id)
     answered = request.get("requested_visits")
     if answered is not None:
@@ -129,17 +132,50 @@ def physical_therapy(
         texts.append("A code of the request is of a specialty of physical therapy, and the answers do not name one.")
     if stated:
         request["requested_visits"] = stated[0].number
+    named, day = (
+        ("referral", "referral_date") if kind == "pt_referral" else ("request for an extension", "request_date")
+    )
+    if any(each < request.get(day, "") for each in begins):
+        texts.append(f"A date of the Claim is before the date of the {named} that the answers state.")
     return request, [Pend(codes.MORE_INFORMATION, text) for text in texts]
 
 
-def _response(bundle: RequestBundle, kind: questionnaire.RequestType, patient: Resource) -> Element | None:
+def _begins(claim: Element, item: Item) -> list[str]:
+    """The dates of the Claim, and of the start of each service and event."""
+    starts = [_date(claim, "created"), *_starts(item.content, "serviced")]
+    for info in claim.elements("supportingInfo", may_be_modified=True):
+        category = info.element("category")
+        if category and (codes.SUPPORTING_INFO, "patientEvent") in category.codes() and not is_canceled(info):
+            starts += _starts(info, "timing")
+    return starts
+
+
+def _starts(holder: Element, name: str) -> list[str]:
+    """The date on which an element starts, by its field nameDate or namePeriod; [] if it states none."""
+    period = holder.element(f"{name}Period")
+    if f"{name}Date" in holder.fields:
+        if period:
+            holder.refuse("value", f"{name}Period", f"is there together with {name}Date")
+        return [_date(holder, f"{name}Date")]
+    if period is None:
+        return []
+    start = _date(period, "start")
+    if "end" in period.fields and _date(period, "end") < start:
+        period.refuse("value", "end", "is before the start")
+    return [start]
+
+
+def _response(
+    bundle: RequestBundle, kind: questionnaire.RequestType, patient: Resource, base: str | None
+) -> Element | None:
     """The QuestionnaireResponse about the patient that the Claim has as its supporting information, if any."""
     found: dict[str, Element] = {}
     for info in bundle.claim.elements("supportingInfo", may_be_modified=True):
         if is_canceled(info) or (reference := info.element("valueReference")) is None:
             continue
         resource = bundle.target(reference)
-        if resource.kind == "QuestionnaireResponse" and questionnaire.request_type_of(resource.content.fields) == kind:
+        answers = resource.content.fields if resource.kind == "QuestionnaireResponse" else None
+        if questionnaire.request_type_of(answers, base) == kind:
             found[resource.full_url] = resource.content
     if len(found) > 1:
         bundle.claim.refuse("value", "supportingInfo", "has the answers to the same questionnaire twice")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -18,7 +18,10 @@ REST_WAITS = "The number that is authorized is final. The rest of what was reque
 
 @dataclass(frozen=True)
 class Verdict:
-    """The answer about one item: the X12 306 action, the 886 reasons, and what is authorized, in `unit` (VS or UN)."""
+    """The answer about one item: the X12 306 action, the 886 reasons, and what is authorized, in `unit` (VS or UN).
+
+    `notes` are about this item only.
+    """
 
     item: Item
     action: str
@@ -27,6 +30,7 @@ class Verdict:
     unit: str
     rest_waits: bool = False
     held: bool = False
+    notes: tuple[str, ...] = ()
 
     @property
     def waits(self) -> bool:
@@ -35,7 +39,7 @@ class Verdict:
 
 @dataclass(frozen=True)
 class Answers:
-    """The verdicts, the notes that explain them, and the documents that the provider is to send."""
+    """The verdicts, the notes that explain all of them, and the documents that the provider is to send."""
 
     verdicts: list[Verdict]
     notes: list[str]
@@ -60,7 +64,7 @@ def answers_of(submission: Submission, answered: Mapping[str, Any] | None, *, ho
     answer, decision = answered["answer"], answered["decision"]
     if decision["outcome"] == "invalid_request":
         raise Refused([Issue("value", "", f"{each['path']}: {each['message']}") for each in decision["reasons"]])
-    verdicts = list(_verdicts(submission, answer))
+    verdicts = list(_verdicts(submission, answer, decision["reasons"]))
     if hold_clinical_denials and _depends_on_a_clinician(answer):
         verdicts = [_held(each) for each in verdicts]
     notes = [HELD if any(each.held for each in verdicts) else answer["text"]]
@@ -70,7 +74,9 @@ def answers_of(submission: Submission, answered: Mapping[str, Any] | None, *, ho
     return Answers(verdicts, notes, answer["documents"] if any(each.waits for each in verdicts) else [])
 
 
-def _verdicts(submission: Submission, answer: Mapping[str, Any]) -> Iterator[Verdict]:
+def _verdicts(
+    submission: Submission, answer: Mapping[str, Any], reasons: Sequence[Mapping[str, Any]]
+) -> Iterator[Verdict]:
     if submission.discipline == "physical therapy":
         (item,) = submission.items
         yield _checked(Verdict(item, answer["action"], answer["review_reasons"], answer["granted"]["visits"], VISITS))
@@ -86,7 +92,14 @@ def _verdicts(submission: Submission, answer: Mapping[str, Any]) -> Iterator[Ver
             raise EngineError("The answer does not have every service line. Have a person review the request.")
         granted, waiting = line["units_authorized"], line["units_pended"] > 0
         verdict = Verdict(item, line["action"], line["review_reasons"], granted, UNITS, waiting and granted > 0)
-        yield _checked(verdict)
+        yield _checked(replace(verdict, notes=tuple(_notes_on(number, reasons))))
+
+
+def _notes_on(line: int, reasons: Sequence[Mapping[str, Any]]) -> Iterator[str]:
+    """Yield the message of each reason of the decision that is at this service line, with its clauses."""
+    for reason in reasons:
+        if reason["path"].startswith(f"/service_lines/{line - 1}/"):
+            yield ": ".join(filter(None, (", ".join(reason["clauses"]), reason["message"])))
 
 
 def _checked(verdict: Verdict) -> Verdict:
@@ -107,4 +120,4 @@ def _depends_on_a_clinician(answer: Mapping[str, Any]) -> bool:
 def _held(verdict: Verdict) -> Verdict:
     if verdict.action not in ("A3", "A6"):
         return verdict
-    return replace(verdict, action="A4", reasons=[MEDICAL_REVIEW], granted=0, rest_waits=False, held=True)
+    return replace(verdict, action="A4", reasons=[MEDICAL_REVIEW], granted=0, rest_waits=False, held=True, notes=())
