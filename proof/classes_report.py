@@ -44,7 +44,7 @@ The embedded engine decided two requests of each class: the smallest one and ano
 - *not the combination of its parts* if it has other reasons, another outcome or another authorization than follow from
   its parts (see [Factored request types](#factored-request-types));
 - *with a wrong standard answer* if the standard answer (X12 and FHIR) of the smaller request differs from the one that
-  `proof/answers.py` gives to its decision, or breaks a rule that holds for all answers.
+  `proof/answers.py` gives to its decision, or breaks a rule that applies to all answers.
 """
 
 # The headings of the classes with a problem, by the name of the problem.
