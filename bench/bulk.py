@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import random
+import re
 import statistics
 import subprocess
 import sys
@@ -78,6 +79,12 @@ def measure(opa: Path, scratch: Path, share: float) -> list[Figure]:
     figures += run(OT_CLAIMS, claims, CLAIMS_AIM)
     _repeat(file)
     return figures + run(OT_CLAIMS, claims * TIMES, CLAIMS_AIM)
+
+
+def sizes(name: str) -> tuple[int, int | None]:
+    """Return the requests and the distinct questions that the name of a figure says, if it says them."""
+    requests, *questions = (int(number.replace(",", "")) for number in re.findall(r"\b\d[\d,]*(?= )", name))
+    return requests, questions[0] if questions else None
 
 
 def _repeat(file: Path) -> None:

@@ -8,12 +8,16 @@ import pstats
 import subprocess
 import tarfile
 import threading
+import time
+from collections import Counter
 from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 from bench.embedded import BATCH
-from bench.measure import table
+from bench.measure import in_words, table
 from bench.requests import Request, different
 from bench.sidecar import BUNDLE
 from therapy_policy import EmbeddedClient
@@ -79,19 +83,63 @@ def of_embedded(request: Request, *, batch: bool) -> str:
     return _slowest(profile)
 
 
-def of_bulk(lines: Sequence[bytes]) -> str:
-    """The functions that take most of the time of a process of `bulk` that decides these lines."""
+def of_bulk(lines: Sequence[bytes], requests: int, questions: int | None) -> str:
+    """The steps, and the functions, that take most of the time of a process of `bulk` that decides such lines.
+
+    The steps are computed for a run of this number of requests and distinct questions, each of which every process may
+    meet; without `questions`, for these lines.
+    """
     import pyarrow as pa
 
-    from therapy_policy.bulk.record_batches import Decider, Policy, in_parts
+    from therapy_policy.bulk import run
+    from therapy_policy.bulk.record_batches import Policy
 
-    decider = Decider(Policy())
+    with TemporaryDirectory() as directory:
+        source = Path(directory, "in.jsonl")
+        source.write_bytes(b"\n".join(lines))
+        options = run.Options(str(source), run.PARQUET, Policy(), None, decision_texts=False, most_ids=10)
+        parts = run.Parts(Path(directory), options)
+        with run.Whole(parts, None) as whole:
+            chunks = list(run._ranges(source.stat().st_size))
+            run._task = options, parts.folder
 
-    def decide() -> None:
-        for part in in_parts(pa.array(lines, pa.binary())):
-            decider.decide(part).columns(decider.schema)
+            def decide() -> None:
+                for chunk in chunks:
+                    run._decide_chunk(chunk)
+                    whole.add_finished()
+                whole.finish(None)
 
-    return _slowest(_profiled(decide, 1, before=lambda: decider.decide(pa.array([b"{}"]))))
+            # The first request takes longer.
+            first = partial(run._decider(options).decide, pa.array([b"{}"]))
+            profile = _profiled(decide, 1, before=first, timer=time.process_time)
+            new = sum(parts.summary(chunk.number)["questions"] for chunk in chunks)
+    if questions is None:
+        requests, questions = len(lines), new
+    return f"{_steps(profile, len(lines), new, requests, questions)}\n\n{_slowest(profile)}"
+
+
+def _steps(profile: dict[Any, Any], lines: int, new: int, requests: int, questions: int) -> str:
+    """A sentence and a table of what each line and each new question of a profile costs, and its share in a run."""
+    seconds: Counter[tuple[str, str]] = Counter()
+    for (file, _, function), (_, _, _, cumulative, _) in profile.items():
+        seconds[Path(file).name, function] += cumulative
+    answering = seconds["record_batches.py", "_answers"]
+    of_lines = {
+        "reading lines": seconds["run.py", "_lines"],
+        "finding lines that ask the same": seconds["record_batches.py", "decide"] - answering,
+        "counting for the summary": seconds["summary.py", "count"],
+        "writing": sum(seconds["run.py", each] for each in ("<lambda>", "add_finished", "finish")),
+    }
+    steps = {step: (whole / lines, requests, "a line") for step, whole in of_lines.items()}
+    steps["parsing and deciding"] = (answering / max(new, 1), questions, "a question")
+    together = sum(each * times for each, times, _ in steps.values())
+    rows = [
+        [step, f"{in_words(each)} {unit}", f"{each * times / together:.0%}"]
+        for step, (each, times, unit) in steps.items()
+    ]
+    counted = f"One process decided {lines:,} such lines, with {new:,} distinct questions."
+    multiplied = f"What a line and a question took is multiplied to a run of {requests:,} with {questions:,}."
+    return f"{counted} {multiplied}\n\n{table(['step', 'processor time', 'share'], rows)}"
 
 
 def _slowest(profile: dict[Any, Any]) -> str:
@@ -105,9 +153,14 @@ def _slowest(profile: dict[Any, Any]) -> str:
     return table(["where", "function", "calls", "share of the time"], rows)
 
 
-def _profiled(call: Callable[[], object], times: int, before: Callable[[], object] | None = None) -> dict[Any, Any]:
+def _profiled(
+    call: Callable[[], object],
+    times: int,
+    before: Callable[[], object] | None = None,
+    timer: Callable[[], float] = time.perf_counter,
+) -> dict[Any, Any]:
     """Profile a call after another one, in a thread of its own. For the main thread, the client works in another."""
-    profile = cProfile.Profile()
+    profile = cProfile.Profile(timer)
 
     def work() -> None:
         (before or call)()

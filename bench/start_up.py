@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import json
 import statistics
 import subprocess
 import sys
 import time
 
+from bench import bulk
 from bench.measure import Figure, in_words, progress, seconds_of
+from bench.requests import example
 from therapy_policy import SidecarClient
 from tools.ports import free_port
 
@@ -19,8 +22,15 @@ def measure(rounds: int) -> list[Figure]:
     fresh = [seconds_of(lambda: subprocess.run([sys.executable, "-c", program], check=True)) for _ in range(rounds)]
     return [
         Figure("start-up, embedded: a new process to its first decision", in_words(statistics.median(fresh))),
+        *([Figure("start-up, bulk: a run of one request", in_words(_one_in_bulk()))] if bulk.available() else []),
         Figure("start-up, sidecar: `serve` until it is ready", in_words(_until_ready())),
     ]
+
+
+def _one_in_bulk() -> float:
+    command = [*bulk.COMMAND, "-", "--output", "-"]
+    request = json.dumps(example("pediatric_ot_claim")).encode()
+    return seconds_of(lambda: subprocess.run(command, input=request, capture_output=True, check=True))
 
 
 def _until_ready() -> float:

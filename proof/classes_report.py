@@ -42,8 +42,20 @@ The embedded engine decided two requests of each class: the smallest one and ano
 - *inconsistent within the class* if its two requests are decided differently, in anything except what repeats the
   request;
 - *not the combination of its parts* if it has other reasons, another outcome or another authorization than follow from
-  its parts (see [Factored request types](#factored-request-types)).
+  its parts (see [Factored request types](#factored-request-types));
+- *with a wrong standard answer* if the standard answer (X12 and FHIR) of the smaller request differs from the one that
+  `proof/answers.py` gives to its decision, or breaks a rule that applies to all answers.
 """
+
+# The headings of the classes with a problem, by the name of the problem.
+PROBLEM_HEADS = {
+    "undecided": "undecided",
+    "contradictory": "contradictory",
+    "differences": "differing from the oracle",
+    "inconsistent": "inconsistent within the class",
+    "not_combined": "not the combination of its parts",
+    "answers": "with a wrong standard answer",
+}
 
 WHAT_DECIDES = """
 ## Which rule decides
@@ -179,11 +191,11 @@ def with_total(rows: list[list[object]]) -> list[list[object]]:
 
 
 def results_table(counts: Counts, problems: Sequence[str]) -> str:
-    heads = ["request type", "classes", "undecided", "contradictory", "differing from the oracle"]
     rows: list[list[object]] = [
         [f"`{name}`", count["classes"], *(count[problem] for problem in problems)] for name, count in counts.items()
     ]
-    return table([*heads, "inconsistent within the class", "not the combination of its parts"], with_total(rows))
+    heads = ["request type", "classes", *(PROBLEM_HEADS[problem] for problem in problems)]
+    return table(heads, with_total(rows))
 
 
 def outcome_table(counts: Counts) -> str:

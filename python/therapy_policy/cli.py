@@ -429,8 +429,9 @@ def bulk(
         str,
         typer.Argument(
             metavar="IN",
-            help="Requests: a .parquet file with the columns that --schema prints, or one request as JSON per line (or "
-            "in a JSON array), also in a gzip file; - reads standard input.",
+            help="Requests: a .parquet file with columns that --schema prints (any other with a value in it is an "
+            "error), or one request as JSON per line (or in a JSON array), also in a gzip file; - reads standard "
+            "input.",
         ),
     ],
     output: Annotated[

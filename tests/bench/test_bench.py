@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from bench import bulk, embedded, rivals, sidecar
+from bench import bulk, embedded, profiles, rivals, sidecar
 from bench.measure import compared, in_words
 from bench.requests import cases
 from therapy_policy.policy.bundles import packaged_bundle
@@ -85,8 +85,44 @@ def test_each_missed_aim_has_a_profile(page: str) -> None:
     assert profiled.count("\n### ") >= len(missed)
 
 
+def test_each_type_has_its_hot_spots_in_the_sidecar(page: str) -> None:
+    profiled = page.partition("## What bounds")[2]
+    for name in cases():
+        section = profiled.partition(f"\n### sidecar, {name}\n")[2].partition("\n### ")[0]
+        assert section.count(" | `") >= 3
+
+
+@pytest.mark.parametrize("kind", [bulk.ALL_DIFFERENT, bulk.OT_CLAIMS])
+def test_a_profile_of_bulk_says_what_each_step_takes(kind: str) -> None:
+    lines = bulk.samples(0.01)[kind]
+    profile = profiles.of_bulk(lines, *bulk.sizes(f"bulk, 1,000,000 {kind}; 8,554 distinct questions"))
+    assert "multiplied to a run of 1,000,000 with 8,554." in profile
+    rows = re.findall(r"^\| ([a-z ]+) \| [\d.]+ (?:ns|µs|s) a (line|question) \| (\d+)% \|$", profile, re.MULTILINE)
+    assert [(step, unit) for step, unit, _ in rows] == [
+        ("reading lines", "line"),
+        ("finding lines that ask the same", "line"),
+        ("counting for the summary", "line"),
+        ("writing", "line"),
+        ("parsing and deciding", "question"),
+    ]
+    assert 97 <= sum(int(share) for *_, share in rows) <= 103
+    assert "share of the time" in profile
+
+
+def test_the_size_of_a_run_of_bulk_is_in_its_name() -> None:
+    assert bulk.sizes("bulk, 60,000 requests that all differ; 59,999 distinct questions") == (60_000, 59_999)
+    assert bulk.sizes("bulk, 10,000,000 OT claims, memory of all processes") == (10_000_000, None)
+
+
+def test_it_says_why_this_engine_and_these_settings(page: str) -> None:
+    section = page.partition("### Why `GOGC=400`, and not an OPA with WebAssembly")[2].partition("\n## ")[0]
+    for reason in ("garbage", "wazero", "--authorization=basic", "35 ms", "proven"):
+        assert reason in section
+
+
 def test_bulk_is_measured_if_there_is_such_a_command(page: str) -> None:
     assert page.count("\n| bulk, ") == (3 if bulk.available() else 0)
+    assert page.count("\n| start-up, bulk: a run of one request | ") == (1 if bulk.available() else 0)
 
 
 @pytest.mark.parametrize("engine", ENGINES)

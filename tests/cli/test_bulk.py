@@ -258,6 +258,28 @@ def test_what_cannot_work_is_refused(arguments: list[str], message: bytes, tmp_p
     assert not (tmp_path / "out.jsonl").exists()
 
 
+def test_columns_that_no_request_has_are_named_before_anything_is_decided(tmp_path: Path) -> None:
+    table = pa.Table.from_pylist([CLAIM], schema=request_schema()).drop_columns("request_type")
+    table = table.append_column("member_name", pa.array(["Kealoha"])).append_column("none", pa.array([None], pa.int8()))
+    day = table["service_date"].cast(pa.timestamp("us"))
+    table = table.set_column(table.schema.get_field_index("service_date"), "service_date", day)
+    pq.write_table(table, tmp_path / "in.parquet")
+
+    result = run("bulk", "in.parquet", "--output", "out.parquet", cwd=tmp_path)
+
+    assert result.returncode == 2
+    first, *named = result.stderr.decode().splitlines()
+    assert first.startswith("error: in.parquet has columns that no request has, or is without one that each has.")
+    assert "Drop, rename or cast" in first
+    assert "therapy-policy bulk --schema" in first
+    assert named == [
+        "  request_type: missing",
+        "  service_date: timestamp[us], instead of string (YYYY-MM-DD) or date32",
+        "  member_name: no request has it",
+    ]
+    assert [*tmp_path.iterdir()] == [tmp_path / "in.parquet"]
+
+
 def test_schema_prints_the_columns() -> None:
     result = run("bulk", "--schema")
 

@@ -48,6 +48,26 @@ def test_a_name_without_a_bundle_is_rejected_and_no_file_is_written(repository: 
     assert sorted(repository.rglob("*")) == before
 
 
+@pytest.mark.parametrize("name", ["2.0.4", "main", "old.tar.gz"])
+@pytest.mark.parametrize("where", ["outside", "in another repository", "in the repository"])
+def test_what_cannot_be_found_here_may_be_a_release_of_the_repository(
+    repository: Path, tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch, name: str, where: str
+) -> None:
+    if where != "in the repository":
+        elsewhere = tmp_path_factory.mktemp("elsewhere")
+        monkeypatch.chdir(elsewhere)
+        if where == "in another repository":
+            subprocess.run(["git", "init", "--quiet"], cwd=elsewhere, check=True)
+    else:
+        name = f"not-{name}"  # the branch may be `main`
+    with pytest.raises(BundleNotUsable) as raised:
+        bundles.load(name)
+    message = str(raised.value)
+    assert message.startswith(f"{name} is not a bundle file or a directory, and not a release")
+    assert "only be named inside the repository of the policies, with its git history" in message
+    assert message.endswith("A bundle file (.tar.gz) works everywhere.")
+
+
 def test_a_file_that_is_not_a_bundle_is_rejected(repository: Path) -> None:
     with pytest.raises(BundleNotUsable, match="is not a bundle that OPA can use"):
         bundles.load(VERSION_PAGE)

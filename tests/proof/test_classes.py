@@ -4,6 +4,7 @@ import copy
 import itertools
 import json
 import re
+from collections import Counter
 from collections.abc import Callable
 from math import prod
 from pathlib import Path
@@ -53,6 +54,23 @@ def test_a_slice_of_the_classes_has_no_problems_and_the_report_is_up_to_date(tmp
         assert enumeration.out_of_date(enumeration.REPORT, tallies) is None
     else:
         assert NOT_PROVEN in report, "run `make generate` and commit what it writes"
+
+
+def test_each_row_of_the_report_has_as_many_cells_as_its_heading() -> None:
+    counts = {name: Counter({"classes": 1, "decides denied BENEFIT_NOT_COVERED": 1}) for name in REQUEST_TYPES}
+    distinct: dict[str, dict[str, int]] = {name: {} for name in REQUEST_TYPES}
+    written = classes_report.report(counts, distinct, list(enumeration.PROBLEMS), "2.0.0", "0" * 64)
+    for report in (written, enumeration.REPORT.read_text(encoding="utf-8")):
+        tables = re.findall(r"(?:^\|.*\n)+", report, re.MULTILINE)
+        assert len(tables) > len(REQUEST_TYPES)
+        for table in tables:
+            assert len({line.count("|") for line in table.splitlines()}) == 1, table
+
+
+def test_the_report_explains_each_problem() -> None:
+    assert classes_report.PROBLEM_HEADS.keys() == enumeration.PROBLEMS.keys()
+    for head in classes_report.PROBLEM_HEADS.values():
+        assert f"\n- *{head}* if " in classes_report.FIGURES
 
 
 @each_factored_type

@@ -89,6 +89,18 @@ def _objects_in(form: Any) -> Iterator[Mapping[str, Any]]:
 
 
 @cache
+def date_fields() -> set[str]:
+    """Return the names of the fields that are dates, in requests and in objects inside."""
+    definitions = packaged_json("request.schema.json")["definitions"]
+    return {
+        name
+        for form in _objects_in(definitions)
+        for name, field in form.get("properties", {}).items()
+        if any(each.get("$ref") == "#/definitions/date" for each in (field, *field.get("anyOf", ())))
+    }
+
+
+@cache
 def request_schema() -> pa.Schema:
     """Return the columns of requests: the fields of all types."""
     columns: dict[str, pa.DataType] = {}
@@ -98,6 +110,24 @@ def request_schema() -> pa.Schema:
                 raise AssertionError(f"two request types have different fields {name}")
     first = (REQUEST_ID, REQUEST_TYPE)
     return pa.schema([(name, columns[name]) for name in (*first, *(each for each in columns if each not in first))])
+
+
+def plain_type(kind: pa.DataType) -> pa.DataType:
+    """Return the type of the values of a column: a dictionary is only a way to store them."""
+    return kind.value_type if pa.types.is_dictionary(kind) else kind
+
+
+def is_text(kind: pa.DataType) -> bool:
+    """Whether a column has texts, however they are stored."""
+    kind = plain_type(kind)
+    return any(is_it(kind) for is_it in (pa.types.is_string, pa.types.is_large_string, pa.types.is_string_view))
+
+
+def is_list(kind: pa.DataType) -> bool:
+    """Whether a column has lists, however they are stored."""
+    types = pa.types
+    kinds = (types.is_list, types.is_large_list, types.is_fixed_size_list, types.is_list_view, types.is_large_list_view)
+    return any(is_it(kind) for is_it in kinds)
 
 
 def _arrow_type(form: Mapping[str, Any], definitions: Mapping[str, Any]) -> pa.DataType:

@@ -19,7 +19,7 @@ import duckdb
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from therapy_policy.bulk.arrow_schema import REQUEST_TYPE, fields_of_types, required_fields
+from therapy_policy.bulk.arrow_schema import REQUEST_TYPE, fields_of_types, is_text, plain_type, required_fields
 
 NOT_A_REQUEST = "null"
 
@@ -28,7 +28,7 @@ def texts_of_columns(batch: pa.RecordBatch) -> pa.Array:
     """Return the JSON text of each row."""
     if not batch.num_rows:
         return pa.array([], pa.string())
-    if batch.schema.get_field_index(REQUEST_TYPE) < 0 or not pa.types.is_string(batch.schema.field(REQUEST_TYPE).type):
+    if batch.schema.get_field_index(REQUEST_TYPE) < 0 or not is_text(batch.schema.field(REQUEST_TYPE).type):
         return pa.array(_texts_of_rows(batch, range(len(batch))), pa.string())
     try:
         texts = _texts_by_sql(batch)
@@ -99,8 +99,8 @@ def _is_within(kind: pa.DataType, published: pa.DataType) -> bool:
     if pa.types.is_list(published):
         is_list = pa.types.is_list(kind) or pa.types.is_large_list(kind)
         return is_list and _is_within(kind.value_type, published.value_type)
-    plain = (pa.types.is_integer, pa.types.is_boolean, pa.types.is_string, pa.types.is_large_string, pa.types.is_date32)
-    return any(is_plain(kind) for is_plain in plain)
+    kind = plain_type(kind)
+    return is_text(kind) or any(is_it(kind) for is_it in (pa.types.is_integer, pa.types.is_boolean, pa.types.is_date32))
 
 
 def _texts_of_rows(batch: pa.RecordBatch, rows: Iterable[int]) -> Iterator[str]:

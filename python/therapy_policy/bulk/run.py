@@ -27,7 +27,7 @@ from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wai
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, partial
 from importlib import metadata
 from itertools import count
 from multiprocessing.connection import wait as wait_for
@@ -41,6 +41,7 @@ import pyarrow.parquet as pq
 from therapy_policy import nesting
 from therapy_policy.bulk.arrow_schema import decision_schema
 from therapy_policy.bulk.columns import texts_of_columns
+from therapy_policy.bulk.input_columns import check_columns
 from therapy_policy.bulk.record_batches import MAX_ROWS, Decided, Decider, Policy, in_parts
 from therapy_policy.bulk.summary import Summary
 from therapy_policy.client.request_text import MAX_REQUEST_BYTES
@@ -197,6 +198,7 @@ def _open_parquet(name: str, stack: ExitStack) -> _Source:
     if len({*names}) < len(names):
         raise FileNotUsable(f"{name} has two columns with the same name. Rename one.")
     groups = [opened.metadata.row_group(n) for n in range(opened.metadata.num_row_groups)]
+    check_columns(name, opened.schema_arrow, partial(_values_of_column, name, len(groups)))
     size = sum(each.total_byte_size for each in groups)
     return _Source(_row_groups(groups), size, status, _identity_of_file(status))
 
@@ -214,10 +216,16 @@ def _row_groups(groups: Sequence[Any]) -> Iterator[Chunk]:
             yield Chunk(next(numbers), size, row_group=index, first_row=first, rows=rows)
 
 
-def _read_row_group(source: str, number: int) -> Iterator[pa.RecordBatch]:
+def _values_of_column(source: str, row_groups: int, column: str) -> Iterator[pa.Array]:
+    for number in range(row_groups):
+        for batch in _read_row_group(source, number, [column]):
+            yield batch.column(column)
+
+
+def _read_row_group(source: str, number: int, columns: list[str] | None = None) -> Iterator[pa.RecordBatch]:
     try:
         with pq.ParquetFile(source) as opened:
-            yield from opened.iter_batches(MAX_ROWS, row_groups=[number], use_threads=False)
+            yield from opened.iter_batches(MAX_ROWS, row_groups=[number], columns=columns, use_threads=False)
     except (OSError, pa.ArrowException) as problem:
         if isinstance(problem, OSError) and problem.errno is not None:
             raise

@@ -393,8 +393,9 @@ def _checkout(revision: str, where: Path = Path()) -> Iterator[Path]:
         ) from None
     if archive.returncode:
         raise BundleNotUsable(
-            f"{revision} is not a bundle file, a directory, a release, or a git revision that contains `policies/`. "
-            "Give one of these."
+            f"{revision} is not a bundle file or a directory, and not a release or a git revision with `policies/` "
+            "that is known here. A release or a revision can only be named inside the repository of the policies, with "
+            "its git history. A bundle file (.tar.gz) works everywhere."
         )
     with tempfile.TemporaryDirectory() as scratch:
         with tarfile.open(fileobj=io.BytesIO(archive.stdout)) as files:
