@@ -11,7 +11,7 @@ import pytest
 
 from proof import mutants
 from proof.mutants import Equivalent, MutantReport, Results, Verdict
-from proof.mutation import data, killers, rego
+from proof.mutation import corpus, data, killers, rego
 from proof.mutation.killers import POLICIES, ROOT
 from proof.mutation.mutant import Mutant, Vocabularies
 from therapy_policy.toolchain.opa import find_opa
@@ -226,7 +226,7 @@ def test_without_a_mutant_the_oracle_decides_the_corpus_alike(workspace: killers
         [each | {"decision": each["decision"] | {"outcome": "other"}} for each in test.before[0]],
         *test.before[1:],
     ]
-    differences = list(mutants.corpus.disagreements(mutants.corpus.as_json(5), other))
+    differences = list(corpus.disagreements(corpus.as_json(5), other))
     assert len(differences) == len(test.before[0])
 
 
