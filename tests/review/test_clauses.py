@@ -187,9 +187,10 @@ def test_a_release_that_changed_a_clause_is_in_its_history(site: Path) -> None:
     history = sections_of(site / "clause-PT-1.html")["History"]
     assert "Version 2.0.0" in history
     assert "PT_VISIT_BEFORE_REFERRAL" in history
-    never_changed = sections_of(site / "clause-SITE-1.html")["History"]
-    assert "The records of version 1.0.1 and version 2.0.0 only count some changes." in " ".join(never_changed.split())
-    assert never_changed.lower().count("version") == 2
+    never_changed = " ".join(sections_of(site / "clause-SITE-1.html")["History"].split())
+    assert never_changed.startswith(
+        "The records of version 1.0.1 and version 2.0.0 only count some changes. Some of these can be of SITE-1."
+    )
 
 
 def test_a_reader_who_does_not_ask_sees_no_code(site: Path) -> None:

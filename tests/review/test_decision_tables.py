@@ -39,9 +39,9 @@ def test_a_message_has_its_number(tables: DecisionTables) -> None:
 
 def test_a_message_has_the_dates_of_a_number_that_changes(changed: DecisionTables) -> None:
     message = str(row(changed, "pt_visit", "PT_TREATMENT_VISIT_LIMIT").message)
-    assert "11 (acute) or 5; 8 from 2027-01-01 (nonacute) authorized" in message
+    assert "11 (acute) or 5, and 8 from 2027-01-01 (nonacute) authorized" in message
     [granted] = [each for each in changed.tables["pt_referral"].rows if each.grants]
-    assert "treatment visits: 11 (acute) or 5; 8 from 2027-01-01 (nonacute)" in [
+    assert "treatment visits: 11 (acute) or 5, and 8 from 2027-01-01 (nonacute)" in [
         grant.in_words for grant in granted.grants
     ]
 
