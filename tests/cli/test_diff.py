@@ -259,7 +259,7 @@ def test_one_more_unit_authorizes_more_for_claims_and_visits(policy: Path, edite
     document = report(changed, policy, "--quick", *types)
     assert {each["request_type"] for each in document["flips"]} == {"pediatric_ot_claim", "pt_visit"}
     assert document["decided"]["pt_continuation"]["can_differ"] is False
-    assert "--quick" in document["decided"]["pt_visit"]["summary"]
+    assert "a fixed sample of" in document["decided"]["pt_visit"]["summary"]
     more = [kind for kind in kinds(document) if "authorized.units" in kind["other_changes"]]
     assert more
     for kind in more:
@@ -267,7 +267,8 @@ def test_one_more_unit_authorizes_more_for_claims_and_visits(policy: Path, edite
         assert (old, new) == (old, old + 1)
     text = diff(changed, policy, "--quick", "--type", "pt_visit").stdout.decode()
     assert "units_per_visit, from 1900-01-01: 3 → 4" in text
-    assert re.search(r"classes\s+\(--quick\)", text)
+    assert "Only a sample of the classes was decided" in " ".join(text.split())
+    assert "pt_visit: a fixed sample of" in " ".join(text.split())
 
 
 def test_a_code_that_is_added_flips_the_claims_with_it(policy: Path, edited: Edit) -> None:
