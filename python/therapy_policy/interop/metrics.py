@@ -9,11 +9,11 @@ Most measures are those of CMS' report of Medicaid managed care programs (MCPAR,
 approved means approved in full, and a request that was denied in part counts as denied. The form does not say whether
 that is so for expedited requests; here it is. Three measures are not in the form: the requests that were not answered,
 those that were denied in part, and those that were answered when due.
+https://github.com/Enterprise-CMCS/macpro-mdct-mcr,
+services/app-api/forms/routes/mcpar/plan-level-indicators/prior-authorization.ts
 
 Nobody sends a denial for a reason that is not administrative before a person has confirmed it. So such a denial in the
 log is not an answer, as a pend is not one; the answer is the one in the list.
-https://github.com/Enterprise-CMCS/macpro-mdct-mcr,
-services/app-api/forms/routes/mcpar/plan-level-indicators/prior-authorization.ts
 """
 
 from __future__ import annotations

@@ -10,10 +10,9 @@ from markupsafe import Markup
 from therapy_policy.change.diff import Document
 from therapy_policy.change.render import change_as_text, rule_as_text
 from therapy_policy.files import packaged_json
+from therapy_policy.policy.digest import REVISION_DIGITS
 from therapy_policy.review.differences import Names, differences_of_document, for_templates
 from therapy_policy.review.page_markup import finished, sheet_with
-
-DIGITS = 12  # of a digest that is whole on the page
 
 
 def html_page(document: Document) -> str:
@@ -41,5 +40,7 @@ def html_page(document: Document) -> str:
 
 
 def _sheet_name(document: Document) -> str:
-    sides = (f"{each['policy_version']} ({each['digest'][:DIGITS]})" for each in (document["old"], document["new"]))
+    sides = (
+        f"{each['policy_version']} ({each['digest'][:REVISION_DIGITS]})" for each in (document["old"], document["new"])
+    )
     return f"Therapy policy {' compared with '.join(sides)}"

@@ -259,8 +259,8 @@ def _flip(request_type: str, kind: Json) -> Flip:
     parts = [
         "authorizes more" if kind["authorizes_more"] else "",
         "new reasons" if kind["reasons_added"] else "",
-        "fewer reasons" if kind["reasons_removed"] else "",
-        "other words in a reason" if kind["reasons_changed"] else "",
+        "reasons that are gone" if kind["reasons_removed"] else "",
+        "details of a reason" if kind["reasons_changed"] else "",
         "other details" if kind["other_changes"] else "",
     ]
     return Flip(

@@ -11,14 +11,13 @@ from dataclasses import dataclass
 from typing import Literal
 
 from therapy_policy.policy.bundles import Bundle
+from therapy_policy.policy.digest import REVISION_DIGITS
 from therapy_policy.policy.sign_offs import Point
 from therapy_policy.policy.source_checks import SourceCheck
 from therapy_policy.review.differences import Names
 from therapy_policy.review.figures import Figures, Proof
 from therapy_policy.review.versions import Version, Versions
 from therapy_policy.wording import count_of
-
-DIGITS = 12  # of a digest, where its whole is on the page that a line leads to
 
 NO_RECORDS = "This site was made from a bundle alone, without the records beside the policy."
 
@@ -80,11 +79,11 @@ def _version(bundle: Bundle, versions: Versions) -> Line:
 def _proof(digest: str, proof: Proof, classes_digest: str) -> Line:
     if proof.policy_digest == digest:
         parts = "; ".join(f"{part.name} on {part.date}" for part in proof.parts)
-        detail = f"For what decides, with the digest {digest[:DIGITS]}, and OPA {proof.opa}: {parts}."
+        detail = f"For the rules and numbers with the digest {digest[:REVISION_DIGITS]}, with OPA {proof.opa}: {parts}."
         return Line("Proof", "Proven", detail, "proof.html", "good")
     detail = (
-        f"The last full proof, of {proof.date}, is of version {proof.policy_version}. There, what decides has the "
-        f"digest {proof.policy_digest[:DIGITS]}; here it has {digest[:DIGITS]}."
+        f"The last full proof, of {proof.date}, is of version {proof.policy_version}. The rules and numbers that it "
+        f"proved have the digest {proof.policy_digest[:REVISION_DIGITS]}; these have {digest[:REVISION_DIGITS]}."
     )
     if classes_digest == digest:
         detail += " The request classes were decided for this version."

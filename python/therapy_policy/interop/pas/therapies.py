@@ -79,12 +79,18 @@ def _service_date(claim: Element, items: list[Item]) -> str:
 
 def _dates(item: Element) -> set[str | None]:
     """The dates of an item, without times; {None} if it has no date."""
-    period = item.element("servicedPeriod")
-    if period is None:
-        return {_date(item, "servicedDate") if "servicedDate" in item.fields else None}
-    if "servicedDate" in item.fields:
-        item.refuse("value", "servicedPeriod", "is there together with servicedDate")
-    return {_date(period, "start"), _date(period, "end")}
+    stated = _date_or_period(item, "serviced")
+    return {_date(stated, "start"), _date(stated, "end")} if isinstance(stated, Element) else {stated}
+
+
+def _date_or_period(holder: Element, name: str) -> str | Element | None:
+    """What an element states in its field nameDate or namePeriod; None if it has neither."""
+    period = holder.element(f"{name}Period")
+    if f"{name}Date" not in holder.fields:
+        return period
+    if period:
+        holder.refuse("value", f"{name}Period", f"is there together with {name}Date")
+    return _date(holder, f"{name}Date")
 
 
 def _date(holder: Element, name: str) -> str:
@@ -92,6 +98,12 @@ def _date(holder: Element, name: str) -> str:
 
 
 # --- physical therapy
+
+# What the date that the answers state is of, and its field.
+_DATED: dict[questionnaire.RequestType, tuple[str, str]] = {
+    "pt_referral": ("referral", "referral_date"),
+    "pt_extension": ("request for an extension", "request_date"),
+}
 
 
 def physical_therapy(
@@ -132,9 +144,7 @@ def physical_therapy(
         texts.append("A code of the request is of a specialty of physical therapy, and the answers do not name one.")
     if stated:
         request["requested_visits"] = stated[0].number
-    named, day = (
-        ("referral", "referral_date") if kind == "pt_referral" else ("request for an extension", "request_date")
-    )
+    named, day = _DATED[kind]
     if any(each < request.get(day, "") for each in begins):
         texts.append(f"A date of the Claim is before the date of the {named} that the answers state.")
     return request, [Pend(codes.MORE_INFORMATION, text) for text in texts]
@@ -152,16 +162,12 @@ def _begins(claim: Element, item: Item) -> list[str]:
 
 def _starts(holder: Element, name: str) -> list[str]:
     """The date on which an element starts, by its field nameDate or namePeriod; [] if it states none."""
-    period = holder.element(f"{name}Period")
-    if f"{name}Date" in holder.fields:
-        if period:
-            holder.refuse("value", f"{name}Period", f"is there together with {name}Date")
-        return [_date(holder, f"{name}Date")]
-    if period is None:
-        return []
-    start = _date(period, "start")
-    if "end" in period.fields and _date(period, "end") < start:
-        period.refuse("value", "end", "is before the start")
+    stated = _date_or_period(holder, name)
+    if not isinstance(stated, Element):
+        return [stated] if stated else []
+    start = _date(stated, "start")
+    if "end" in stated.fields and _date(stated, "end") < start:
+        stated.refuse("value", "end", "is before the start")
     return [start]
 
 
