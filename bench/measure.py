@@ -25,11 +25,12 @@ class Figure(NamedTuple):
 
 
 def compared(name: str, seconds: float, against: str, base: float, at_most: float | None = None) -> Figure:
-    """Compare a time with another, and their ratio with the most that it should be."""
-    figure = Figure(name, in_words(seconds), f"{against}, {in_words(base)}", seconds / base)
+    """Compare a time with another, and their ratio, as the page shows it, with the most that it should be."""
+    ratio = round(seconds / base, 2)
+    figure = Figure(name, in_words(seconds), f"{against}, {in_words(base)}", ratio)
     if at_most is None:
         return figure
-    return figure._replace(aim=f"≤ {at_most}", reached=seconds / base <= at_most)
+    return figure._replace(aim=f"≤ {at_most}", reached=ratio <= at_most)
 
 
 def in_turn(
