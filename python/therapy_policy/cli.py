@@ -958,7 +958,7 @@ def diff(
 ) -> int:
     """Compare two policies: numbers, codes, clauses, wording and rules, and the decisions that change.
 
-    Both policies decide every class of requests that the rules can tell apart, which can take half an hour; types of
+    Both policies decide every class of requests that the rules can tell apart, which can take an hour; types of
     requests that the change cannot affect are only sampled. Changed decisions are grouped, with the number of request
     classes affected, what they share, and the smallest example. A change in wording alone is not a change in
     behavior.
@@ -1008,7 +1008,7 @@ def accept(
 ) -> int:
     """Accept a policy as a new release: compare it with the newest one, and write releases/VERSION.yaml.
 
-    Both policies decide every class of requests and the examples, which can take half an hour. The report shows what
+    Both policies decide every class of requests and the examples, which can take an hour. The report shows what
     changed in numbers, words and behavior. The version must fit: a patch version for new wording, a minor version if
     decisions for dates to come change, a major version if decisions for dates that have passed change.
 

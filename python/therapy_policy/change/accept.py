@@ -116,7 +116,7 @@ def propose(policies: Path, accepted_on: str, report: Report, *, sample: str | N
     if newest:
         report(f"Compiling release {newest.version} …")
         old = load_release(newest, root)
-        report("Deciding by both policies; this can take half an hour …")
+        report("Deciding by both policies; this can take an hour …")
         types = [sample] if sample else list(REQUEST_TYPES)
         document = diff(old, bundle, types, examples(), quick=sample is not None, as_of=accepted_on)
     report("Deciding the worked examples …")
