@@ -331,6 +331,61 @@ def test_the_whole_order_comes_back_and_only_the_extension_is_new(respond: Respo
     assert len(resource["extension"]) == 2
 
 
+@pytest.mark.parametrize(
+    "reference", ["Coverage/cov-1", "https://ehr.example/fhir/Coverage/cov-1", "Coverage/cov-1/_history/2"]
+)
+def test_an_earlier_assertion_about_the_coverage_is_replaced_however_it_refers_to_it(
+    respond: Respond, reference: str
+) -> None:
+    about = {"url": "coverage", "valueReference": {"reference": reference, "display": SECRET}}
+    earlier = {"url": URL, "extension": [about, {"url": "covered", "valueCode": "not-covered"}]}
+    (extension,) = updated(respond(signed({**PT_ORDER, "extension": [earlier]})))[0]["extension"]
+    assert "not-covered" not in str(extension)
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        {"url": URL},
+        {"url": URL, "extension": "x"},
+        {"url": URL, "extension": [1, {"url": "coverage", "valueReference": []}]},
+    ],
+)
+def test_an_earlier_assertion_that_cannot_be_read_stays(respond: Respond, content: Json) -> None:
+    result = respond(signed({**PT_ORDER, "extension": [content]}))
+    assert result.body["systemActions"][0]["resource"]["extension"][0] == content
+
+
+def test_an_order_that_already_has_the_same_information_is_not_updated(
+    client: EmbeddedClient, respond: Respond
+) -> None:
+    first = respond(signed(PT_ORDER, OT_ORDER))
+    answered = updated(first)
+    for again in ({}, {"hookInstance": "another"}):
+        result = respond({**signed(*answered), **again})
+        assert result.body == {"cards": []}
+        assert not result.told
+    later = crd.respond("order-sign-therapy", signed(*answered), client.decide_many, today=date(2026, 3, 9))
+    assert later.body == {"cards": []}
+    (changed,) = updated(respond(signed({**answered[0], "authoredOn": "2021-03-03"}, answered[1])))
+    assert changed["id"] == "1"
+
+
+@pytest.mark.parametrize("version", ["2.0", "2.1", 2.2, ""])
+def test_a_version_of_the_guide_that_is_not_declared_is_refused(respond: Respond, version: Any) -> None:
+    asked = {**signed(PT_ORDER), "extension": {"davinci-crd.requestedVersion": version}}
+    result = respond(asked)
+    assert result.status == 400
+    assert "davinci-crd.requestedVersion" in result.body["issue"][0]["expression"][0]
+
+
+def test_the_version_of_the_guide_that_is_declared_is_answered(respond: Respond) -> None:
+    declared = {version for each in crd.discovery()["services"] for version in each["extension"]["davinci-crd.version"]}
+    assert declared == {"2.2"}
+    asked = {**signed(PT_ORDER), "extension": {"davinci-crd.requestedVersion": "2.2"}}
+    assert updated(respond(asked))
+
+
 def test_each_order_has_an_answer_of_its_own_that_the_same_call_repeats(respond: Respond) -> None:
     asked = signed(PT_ORDER, order((CPT, "77061"), name="x"), OT_ORDER)
     result = respond(asked)
@@ -538,11 +593,12 @@ def test_an_order_of_another_patient_is_refused(respond: Respond, asked: Json, s
     assert respond(asked).status == status
 
 
-def test_a_patient_whom_the_context_does_not_name_is_not_compared(respond: Respond) -> None:
-    asked = signed({**PT_ORDER, "subject": OF_ANOTHER}, coverage={**ACTIVE, "beneficiary": OF_ANOTHER})
-    assert respond(asked).status == 400
+def test_a_call_that_does_not_name_the_patient_is_refused(respond: Respond) -> None:
+    asked = signed({**PT_ORDER, "subject": OF_ANOTHER}, coverage=ACTIVE)
     del asked["context"]["patientId"]
-    assert respond(asked).status == 200
+    result = respond(asked)
+    assert result.status == 400
+    assert result.body["issue"][0]["expression"] == ["CDSHooksRequest.context.patientId"]
 
 
 @pytest.mark.parametrize(

@@ -11,10 +11,13 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from tests.cli.command import EXAMPLES, one_error, run
+from tests.interop.crd_requests import OT_ORDER, PT_ORDER, signed
 from therapy_policy import EmbeddedClient, FileNotUsable
+from therapy_policy.interop import crd
 from therapy_policy.interop.metrics import Report, due_at, metrics, read_received
 
 SECRET = "Xylophone"
+NOW = datetime(2026, 12, 1, tzinfo=UTC)
 REFERRAL: dict[str, Any] = json.loads((EXAMPLES / "pt_referral.json").read_text(encoding="utf-8"))
 VISIT: dict[str, Any] = json.loads((EXAMPLES / "pt_visit.json").read_text(encoding="utf-8"))
 HEADER = "request_id,received_at,answered_at,expedited,answer,extended,approved_after_appeal,member"
@@ -257,9 +260,11 @@ def test_an_invalid_request_changes_no_decision(log: Path, tmp_path: Path) -> No
 
 ANSWERS: dict[str, tuple[str, ...]] = {  # of every request, by the plan
     name: (*row[:3], answer, *row[4:])
-    for (name, row), answer in zip(ROWS.items(), ["approved"] * 4 + ["denied", "approved"], strict=True)
+    for (name, row), answer in zip(
+        ROWS.items(), ["approved", "approved", "denied", "approved", "approved", "approved"], strict=True
+    )
 }
-ANSWERS["e"] = (at(2), at(5), "false", "denied", "false", "false")
+ANSWERS["e"] = (at(2), at(5), "false", "approved", "false", "false")
 
 
 @pytest.mark.parametrize(
@@ -303,7 +308,10 @@ def test_answers_in_time_are_of_requests_that_are_due_and_not_extended(log: Path
     assert in_time("2026-03-27T18:00:00+00:00", unanswered) == share(2, 4, 50.0)
     extended = (at(2), "", "false", "", "true", "false")
     assert in_time("2026-03-27T18:00:00+00:00", extended) == share(2, 3, 66.67)
-    assert in_time("2026-03-02T20:00:00+00:00", unanswered) == {"count": 0, "of": 0, "percent": None}
+    # On March 13, b was extended, and the others are not due yet.
+    not_due = {name: (at(12), row[1] and at(13), *row[2:]) for name, row in ROWS.items() if name != "b"}
+    report = metrics(str(log), plan_list(tmp_path, not_due), now=datetime.fromisoformat(at(13)))
+    assert report.as_dict()["standard"]["answered_in_time"] == {"count": 0, "of": 0, "percent": None}
 
 
 def test_a_line_says_of_how_many_requests_it_is(log: Path, tmp_path: Path) -> None:
@@ -342,13 +350,17 @@ def test_json_lines_a_batchs_output_and_a_log_that_is_cut_off(log: Path, tmp_pat
         ((at(2), "2100-01-01T00:00:00Z", "false", "", "", ""), 2, "answered_at"),
         ((at(2), at(3), SECRET, "", "", ""), 2, "expedited"),
         ((at(2), at(3), "false", "authorized", "", ""), 2, "answer"),
+        (("2026-12-01T00:00:01Z", "", "false", "", "", ""), 2, "received_at"),  # it has not come yet
+        ((at(2), "2027-11-03T08:00:00-10:00", "false", "", "", ""), 2, "answered_at"),
+        ((at(2), at(3), "false", "not_answered", "", ""), 2, "answered_at"),
+        ((at(2), at(3), "false", "approved", "false", "true"), 2, "answer"),
     ],
 )
 def test_an_error_in_the_list_has_its_line_and_column(
     tmp_path: Path, row: tuple[str, ...], line: int, column: str
 ) -> None:
     with pytest.raises(FileNotUsable) as raised:
-        read_received(plan_list(tmp_path, {"a": row}))
+        read_received(plan_list(tmp_path, {"a": row}), NOW)
     assert f"line {line}, {column}: expected" in str(raised.value)
     assert SECRET not in str(raised.value)
 
@@ -360,6 +372,7 @@ def test_an_error_in_the_list_has_its_line_and_column(
         ("request_id\na\na\n", "line 3, request_id: expected one that is not also on line 2"),
         (f"request_id\n{SECRET} Smith\n", "line 2, request_id: expected a reference"),
         ("request_id\n", "has no requests"),
+        ('{"request_id": true}\n', "line 1, request_id: expected a reference"),
         (f'{{"request_id": "a"}}\n{{"{SECRET}\n', "line 2: expected a JSON object"),
         ('{"request_id": "a", "received_at": 1}\n', "line 1, received_at: expected a date and time"),
         (f'request_id\n"{SECRET}', "is not CSV"),
@@ -373,15 +386,46 @@ def test_an_error_in_the_list_has_its_line_and_column(
 def test_a_list_that_cannot_be_read(tmp_path: Path, text: str, problem: str) -> None:
     (tmp_path / "list").write_text(text, encoding="utf-8")
     with pytest.raises(FileNotUsable) as raised:
-        read_received(str(tmp_path / "list"))
+        read_received(str(tmp_path / "list"), NOW)
     assert problem in str(raised.value)
     assert SECRET not in str(raised.value)
+
+
+def test_a_request_that_is_not_answered_is_counted_although_the_log_does_not_have_it(log: Path, tmp_path: Path) -> None:
+    report = metrics(str(log), plan_list(tmp_path, {"zz": (at(9), "", "false", "not_answered", "false", "false")}))
+    assert report.complete
+    standard = figures(report)["standard"]
+    assert (standard["received"], standard["not_answered"]) == (6, share(2, 6, 33.33))
+    assert standard["answered_in_time"] == share(2, 5, 40.0)
+    # What the list says counts, and not what the log has.
+    report = metrics(str(log), plan_list(tmp_path, {"a": (at(2), "", "false", "not_answered", "false", "false")}))
+    assert figures(report)["standard"]["approved"] == share(1, 5, 20.0)
+
+
+def test_what_is_asked_about_an_order_is_no_request(log: Path, tmp_path: Path) -> None:
+    with EmbeddedClient() as client:
+        asked: list[list[Any]] = []
+
+        def decide_many(requests: list[dict[str, Any]]) -> list[Any]:
+            asked.append([*client.decide_many(requests)])
+            return asked[-1]
+
+        crd.respond("order-sign-therapy", signed(PT_ORDER, OT_ORDER), decide_many, today=NOW.date())
+    assert sum(map(len, asked)) > 2
+    entries = [{"decision_id": "3", "path": "therapy/decisions", "result": each} for each in asked]
+    lines = "".join(json.dumps(each) + "\n" for each in entries)
+    (tmp_path / "with.log").write_text(log.read_text("utf-8") + lines, "utf-8")
+    before, after = (metrics(str(each), plan_list(tmp_path)) for each in (log, tmp_path / "with.log"))
+    assert after.as_dict()["log"].pop("questions_about_orders") == sum(map(len, asked))
+    assert before.as_dict()["log"] | {"questions_about_orders": sum(map(len, asked))} == after.as_dict()["log"]
+    assert any("questions about orders" in line for line in after.as_lines())
+    assert figures(after)["standard"] == figures(before)["standard"]
 
 
 def test_a_column_that_is_ignored_may_be_there_twice_and_have_line_breaks(tmp_path: Path) -> None:
     text = f'request_id,,,note\r\na,,,"{SECRET}\r\nline, two"\r\nb,,,\r\n'
     (tmp_path / "list").write_bytes(b"\xef\xbb\xbf" + text.encode())
-    requests = read_received(str(tmp_path / "list"))
+    requests = read_received(str(tmp_path / "list"), NOW)
     assert {name: request.line for name, request in requests.items()} == {"a": 3, "b": 4}
 
 

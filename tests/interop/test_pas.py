@@ -81,6 +81,27 @@ def test_a_referral_that_asks_for_no_more_than_granted_is_certified(ask: Ask, nu
     assert actions(ask(referral(quantity=visits(number)), plan=COVERED)) == ["A1"]
 
 
+def test_no_note_names_visits_that_were_not_requested(ask: Ask) -> None:
+    assert "ends with visit 6 of the referral" in notes(ask(referral(quantity=visits(6)), plan=COVERED))
+    assert "visit 6" not in notes(ask(referral(quantity=visits(3)), plan=COVERED))
+
+
+def test_in_the_earlier_version_the_item_itself_has_what_is_authorized(ask: Ask) -> None:
+    asked = referral(quantity=visits(12), modifier=[concept(CPT, "GP")])
+    response = response_in(ask(asked, plan=COVERED, version="2.0.1"))
+    assert "addItem" not in response
+    (detail,) = response["item"][0]["extension"]
+    assert detail == {
+        "url": f"{PAS}/extension-itemAuthorizedDetail",
+        "extension": [
+            {"url": "productOrServiceCode", "valueCodeableConcept": concept(CPT, "97161")},
+            {"url": "modifier", "valueCodeableConcept": concept(CPT, "GP")},
+            {"url": "quantity", "valueQuantity": {**visits(6)}},
+        ],
+    }
+    assert "extension" not in response_in(ask(asked, plan=COVERED, version="2.2.1"))["item"][0]
+
+
 def test_without_a_benefit_status_a_referral_pends(ask: Ask) -> None:
     result = ask(referral())
     assert said(response_in(result)["item"][0])[:2] == ("A4", ["0W"])
@@ -220,6 +241,15 @@ def test_an_extension_whose_item_and_answers_differ_pends(ask: Ask) -> None:
     assert pas.read(extension(quantity=visits(9)), plan=COVERED).request is None
 
 
+@pytest.mark.parametrize(
+    ("events", "action"),
+    [(["2026-03-12"] * 6, "A1"), (["2026-03-12"] * 12, "A4"), (["2026-03-12T08:00:00-10:00"] * 5, "A4"), ([], "A1")],
+)
+def test_the_dates_that_an_order_lists_are_as_many_as_the_visits(ask: Ask, events: list[str], action: str) -> None:
+    asked = with_order(referral(quantity=visits(6)), occurrenceTiming={"event": events})
+    assert actions(ask(asked, plan=COVERED)) == [action]
+
+
 REFERRED, EXTENDED = "2026-03-03", "2026-03-25"  # the dates that the examples state
 
 
@@ -258,6 +288,71 @@ def test_a_claim_that_is_older_than_its_referral_pends(ask: Ask) -> None:
         assert "before the date of the" in notes(ask(asked, plan=COVERED))
 
 
+BEFORE = "2026-03-02"
+
+
+@pytest.mark.parametrize(
+    "order",
+    [
+        {"authoredOn": BEFORE},
+        {"authoredOn": "2022-01-10T08:15:00-10:00"},
+        {"occurrenceDateTime": BEFORE},
+        {"occurrencePeriod": {"start": BEFORE, "end": "2026-06-03"}},
+        {"occurrenceTiming": {"event": ["2026-03-12", BEFORE]}},
+        {"occurrenceTiming": {"repeat": {"boundsPeriod": {"start": BEFORE}}}},
+    ],
+)
+def test_an_order_from_before_the_referral_pends(ask: Ask, order: Json) -> None:
+    result = ask(with_order(referral(), **order), plan=COVERED)
+    assert said(response_in(result)["item"][0])[:2] == ("A4", ["0U"])
+    assert "before the date of the referral" in notes(result)
+    # An extension has the order of the referral, which is older.
+    assert "before the date" not in notes(ask(with_order(extension(), **order), plan=COVERED))
+
+
+def test_an_order_of_the_day_of_the_referral_is_decided(ask: Ask) -> None:
+    order = {"authoredOn": REFERRED, "occurrencePeriod": {"start": REFERRED}}
+    assert actions(ask(with_order(referral(), **order), plan=COVERED)) == ["A1"]
+
+
+@pytest.mark.parametrize(
+    ("order", "expected"),
+    [
+        ({"authoredOn": "2026-03"}, "authoredOn: expected a whole date"),
+        ({"occurrenceDateTime": SECRET}, "occurrenceDateTime: expected a whole date"),
+        ({"occurrencePeriod": {"end": REFERRED}}, "occurrencePeriod.start: is required"),
+        ({"occurrenceTiming": {"event": [REFERRED, None]}}, "occurrenceTiming.event[1]: expected a whole date"),
+        ({"occurrenceTiming": {"event": SECRET}}, "occurrenceTiming.event: expected a list"),
+    ],
+)
+def test_what_is_no_date_of_an_order_is_refused(ask: Ask, order: Json, expected: str) -> None:
+    assert expected in problem(ask(with_order(referral(), **order), plan=COVERED))
+
+
+def test_a_bill_from_before_the_referral_pends(ask: Ask) -> None:
+    asked = referral()
+    claim_of(asked)["billablePeriod"] = {"start": "2022-01-01", "end": "2022-03-31"}
+    assert "before the date of the referral" in notes(ask(asked, plan=COVERED))
+
+
+@pytest.mark.parametrize("name", ["author", "source"])
+@pytest.mark.parametrize("reference", ["Patient/1", f"{BASE}/Patient/1", "RelatedPerson/9"])
+def test_answers_of_the_family_pend(ask: Ask, name: str, reference: str) -> None:
+    for asked in (referral(), extension()):
+        resource_of(asked, "QuestionnaireResponse")[name] = {"reference": reference}
+        result = ask(asked, plan=COVERED)
+        assert said(response_in(result)["item"][0])[:2] == ("A4", ["0U"])
+        assert "not from a clinician" in notes(result)
+
+
+def test_answers_of_a_practitioner_are_decided(ask: Ask) -> None:
+    asked = referral()
+    resource_of(asked, "QuestionnaireResponse").update(
+        author={"reference": "Practitioner/1"}, source={"identifier": {"value": "1"}}
+    )
+    assert actions(ask(asked, plan=COVERED)) == ["A1"]
+
+
 @pytest.mark.parametrize("event", [{"timingDate": "2026-01-05"}, {"timingPeriod": {"start": "2026-01-05"}}])
 def test_an_event_before_the_referral_pends(ask: Ask, event: Json) -> None:
     asked = referral()
@@ -290,7 +385,7 @@ def test_what_is_no_date_of_physical_therapy_is_refused(ask: Ask, fields: Json, 
 def test_a_claim_whose_date_the_calendar_does_not_have_is_refused(ask: Ask, created: str) -> None:
     for asked in (referral(), extension(), ot_claim()):
         claim_of(asked)["created"] = created
-        assert "created: expected a date" in problem(ask(asked, plan=OT_KNOWN))
+        assert "created: expected a whole date" in problem(ask(asked, plan=OT_KNOWN))
 
 
 def not_expected() -> Json:
@@ -401,6 +496,27 @@ def test_occupational_therapy_that_nobody_called_pediatric_pends(ask: Ask) -> No
     assert "whether the occupational therapy is pediatric" in notes(result)
 
 
+@pytest.mark.parametrize("pediatric", ["false", "true", 0, 1])
+def test_a_fact_of_the_plan_that_is_neither_true_nor_false_is_not_known(ask: Ask, pediatric: Any) -> None:
+    assert actions(ask(ot_claim(("97530", 1)), plan=replace(OT_KNOWN, pediatric=pediatric))) == ["A4"]
+
+
+@pytest.mark.parametrize(
+    ("order", "action"),
+    [
+        ({"occurrenceDateTime": "2026-03-12T09:00:00-10:00"}, "A1"),
+        ({"occurrencePeriod": {"start": "2026-01-01", "end": "2026-12-31"}}, "A1"),
+        ({"occurrenceDateTime": "2025-01-01"}, "A4"),
+        ({"occurrencePeriod": {"start": "2026-01-01", "end": "2026-03-11"}}, "A4"),
+        ({"occurrenceTiming": {"event": ["2026-03-12"]}}, "A1"),
+        ({"occurrenceTiming": {"event": ["2026-03-13"]}}, "A4"),
+    ],
+)
+def test_the_order_of_a_visit_must_be_for_its_day(ask: Ask, order: Json, action: str) -> None:
+    asked = with_order(ot_claim(("97530", 1)), code=concept(f"{X12}/1365", "AD"), **order)
+    assert actions(ask(asked, plan=OT_KNOWN)) == [action]
+
+
 def test_occupational_therapy_of_adults_is_handed_on(ask: Ask) -> None:
     assert "only pediatric occupational therapy" in problem(ask(ot_claim(), plan=replace(OT_KNOWN, pediatric=False)))
 
@@ -425,6 +541,16 @@ def test_modifiers_and_sequences_are_those_of_the_claim(ask: Ask) -> None:
     submission = pas.read(asked, plan=OT_KNOWN)
     assert submission.request is not None
     assert submission.request["service_lines"] == [{"procedure_code": "97530", "units": 2, "modifiers": ["GO"]}]
+
+
+def test_the_numbers_of_earlier_answers_are_repeated(ask: Ask) -> None:
+    asked = referral()
+    numbers = [
+        {"url": f"{PAS}/extension-{name}", "valueString": f"{name}-1"}
+        for name in ("authorizationNumber", "administrationReferenceNumber")
+    ]
+    item_of(asked)["extension"] += numbers
+    assert response_in(ask(asked, plan=COVERED))["item"][0]["extension"] == numbers
 
 
 def test_what_is_added_names_the_procedure_and_its_modifiers(ask: Ask) -> None:
@@ -561,6 +687,11 @@ def test_an_expedited_request_is_told(ask: Ask, change: Json, expedited: bool) -
     assert ask(asked).expedited is expedited
 
 
+@pytest.mark.parametrize(("priority", "expedited"), [("stat", True), ("routine", False), ("urgent", False)])
+def test_an_order_that_is_needed_at_once_is_expedited(ask: Ask, priority: str, expedited: bool) -> None:
+    assert ask(with_order(referral(), priority=priority)).expedited is expedited
+
+
 # --- what is never decided
 
 
@@ -661,6 +792,17 @@ REFUSED: dict[str, tuple[Callable[[Json], Any], str]] = {
         "not in the Bundle",
     ),
     "a revoked order": (lambda b: with_order(b, status="revoked"), "status: expected active"),
+    "a proposal": (lambda b: with_order(b, intent="proposal"), "intent: expected order"),
+    "an order without an intent": (lambda b: with_order(b, intent=None), "intent: is required"),
+    "a referral that is revoked": (
+        lambda b: (
+            with_order(b, status="revoked"),
+            item_of(b)["extension"].pop(),
+            claim_of(b).update(referral={"reference": "ServiceRequest/1"}),
+        ),
+        "status: expected active",
+    ),
+    "another Claim": (lambda b: b["entry"].append(entry("Claim", "2")), "has another Claim"),
     "an order not to": (lambda b: with_order(b, doNotPerform=True), "not to provide"),
     "an order for somebody else": (
         lambda b: (b["entry"].append(entry("Patient", "2")), with_order(b, subject={"reference": "Patient/2"})),
@@ -789,9 +931,10 @@ INVARIANTS = {
     "each item has one review action": (
         "entry.first().resource.item.all(adjudication.extension.where(url.endsWith('reviewAction')).count() = 1)"
     ),
-    "a modified item has an added item": (
+    "a modified item says what is authorized": (
         "entry.first().resource.item.where(adjudication.extension.extension.value.coding.where("
-        "code = 'A6').exists()).itemSequence.subsetOf(%context.entry.first().resource.addItem.itemSequence)"
+        "code = 'A6').exists()).all(extension.where(url.endsWith('itemAuthorizedDetail')).exists() or "
+        "itemSequence.subsetOf(%context.entry.first().resource.addItem.itemSequence))"
     ),
     "each note has a number": "entry.first().resource.processNote.all(number.exists() and text.exists())",
     "a document that is requested by other means than voice has an identifier": (

@@ -46,6 +46,13 @@ def coded(*codes: tuple[str, str]) -> Json:
     return {"coding": [{"system": system, "code": code} for system, code in codes]}
 
 
+def billed(*codes: tuple[str, str]) -> Json:
+    """A concept of physical therapy that can be billed with each of these codes."""
+    url = "http://hl7.org/fhir/us/davinci-crd/StructureDefinition/ext-billing-options"
+    options = [{"url": url, "valueCodeableConcept": coded(each)} for each in codes]
+    return {**coded(AE), "extension": options}
+
+
 # --- the codes of an item for physical therapy
 
 
@@ -112,11 +119,45 @@ def test_codes_of_another_service_are_handed_on(
         ({"code": coded(UNKNOWN)}, "has no code that is known"),
         ({"category": [concept(SNOMED, "84478008")]}, "a code of the other"),
         ({"performerType": concept(TAXONOMY, "225X00000X")}, "a code of the other"),
+        ({"orderDetail": [concept(CPT, "97165")]}, "a code of the other"),
+        ({"code": billed((CPT, "97165"))}, "a code of the other"),
     ],
 )
 def test_the_codes_of_the_order_count_too(ask: Ask, order: Json, expected: str) -> None:
     asked = with_order(referral(productOrService=coded(AE)), **order)
     assert expected in problem(ask(asked, plan=COVERED))
+
+
+def test_an_order_that_can_be_billed_with_several_codes_is_decided(ask: Ask) -> None:
+    asked = with_order(referral(), code=billed((CPT, "97161"), (CPT, "97162"), (CPT, "97163")))
+    assert actions(ask(asked, plan=COVERED)) == ["A1"]
+
+
+@pytest.mark.parametrize("end", [{"valueCodeableConcept": concept(CPT, "97799")}, {}])
+def test_a_range_of_procedures_of_the_order_is_handed_on(ask: Ask, end: Json) -> None:
+    for asked, plan in ((referral(), COVERED), (ot_claim(("97530", 1)), OT_KNOWN)):
+        service_type = concept(f"{X12}/1365", "AE" if plan is COVERED else "AD")
+        ordered = with_order(
+            asked, code=service_type, extension=[{"url": f"{PAS}/extension-productOrServiceCodeEnd", **end}]
+        )
+        assert "expected one service" in problem(ask(ordered, plan=plan))
+
+
+@pytest.mark.parametrize(
+    ("code", "expected"), [("225X00000X", "a code of the other"), ("235Z00000X", "speech-language")]
+)
+def test_a_care_team_of_another_therapy_is_handed_on(ask: Ask, code: str, expected: str) -> None:
+    asked = referral()
+    member = {"sequence": 2, "provider": {"reference": "Organization/clinic"}, "qualification": concept(TAXONOMY, code)}
+    claim_of(asked)["careTeam"] = [member]
+    assert expected in problem(ask(asked, plan=COVERED))
+    item_of(asked)["careTeamSequence"] = [2]
+    assert expected in problem(ask(asked, plan=COVERED))
+    item_of(asked)["careTeamSequence"] = [1]  # somebody else provides this item
+    assert actions(ask(asked, plan=COVERED)) == ["A1"]
+    del item_of(asked)["careTeamSequence"]
+    member["modifierExtension"] = [{"url": f"{PAS}/extension-infoCancelled", "valueBoolean": True}]
+    assert actions(ask(asked, plan=COVERED)) == ["A1"]
 
 
 def test_the_modifier_of_another_therapy_is_handed_on(ask: Ask) -> None:
@@ -189,6 +230,31 @@ def test_a_specialty_that_the_order_names_and_the_answers_do_not_pends(ask: Ask)
     assert "of a specialty of physical therapy" in notes(ask(asked, plan=COVERED))
 
 
+@pytest.mark.parametrize(
+    "order",
+    [
+        {"orderDetail": [concept(CPT, "97113")]},
+        {"code": billed((CPT, "97113"))},
+        {"code": billed((CPT, "97161"), (CPT, "97113"))},
+    ],
+)
+def test_a_specialty_anywhere_in_the_order_pends(ask: Ask, order: Json) -> None:
+    assert "of a specialty of physical therapy" in notes(ask(with_order(referral(), **order), plan=COVERED))
+
+
+def test_a_specialty_of_the_care_team_pends(ask: Ask) -> None:
+    asked = referral()
+    claim_of(asked)["careTeam"] = [{"sequence": 1, "qualification": concept(TAXONOMY, "2251P0200X")}]
+    assert "of a specialty of physical therapy" in notes(ask(asked, plan=COVERED))
+
+
+@pytest.mark.parametrize(("value", "action"), [(True, "A4"), (None, "A4"), (False, "A1")])
+def test_the_treatment_of_children_pends_if_the_answers_do_not_name_it(ask: Ask, value: object, action: str) -> None:
+    asked = referral()
+    item_of(asked)["extension"].append({"url": f"{PAS}/extension-epsdtIndicator", "valueBoolean": value})
+    assert actions(ask(asked, plan=COVERED)) == [action]
+
+
 def test_a_specialty_that_the_answers_name_is_for_the_rules(ask: Ask) -> None:
     request = example("pt_referral") | {"specialty": "aqua_therapy"}
     assert actions(ask(referral(request, productOrService=coded((CPT, "97113"))), plan=COVERED)) == ["CT"]
@@ -237,6 +303,55 @@ def test_an_encounter_of_the_claim_pends(ask: Ask) -> None:
     url = "http://hl7.org/fhir/5.0/StructureDefinition/extension-Claim.encounter"
     claim_of(asked)["extension"] = [{"url": url, "valueReference": {"reference": "Encounter/1"}}]
     assert "a stay in a facility" in notes(ask(asked, plan=COVERED))
+
+
+@pytest.mark.parametrize("place", [concept(PLACES, "12"), concept(TYPE_OF_BILL, "13"), {"text": "Office"}])
+def test_the_place_of_the_order_must_be_outpatient_too(ask: Ask, place: Json) -> None:
+    assert "place of service" in notes(ask(with_order(referral(), locationCode=[place]), plan=COVERED))
+    office = with_order(referral(), locationCode=[concept(PLACES, "11")])
+    assert actions(ask(office, plan=COVERED)) == ["A1"]
+
+
+def test_an_inpatient_place_of_the_order_is_handed_on(ask: Ask) -> None:
+    place = [concept(PLACES, "11"), concept(PLACES, "21")]
+    assert "only outpatient" in problem(ask(with_order(referral(), locationCode=place), plan=COVERED))
+    asked = with_order(ot_claim(("97530", 1)), code=concept(f"{X12}/1365", "AD"), locationCode=place)
+    assert "a stay in a facility" in notes(ask(asked, plan=OT_KNOWN))
+
+
+def test_home_health_care_pends(ask: Ask) -> None:
+    for asked, plan in ((referral(), COVERED), (ot_claim(("97530", 1)), OT_KNOWN)):
+        claim_of(asked)["extension"] = [{"url": f"{PAS}/extension-homeHealthCareInformation", "extension": []}]
+        assert "home health care" in notes(ask(asked, plan=plan))
+
+
+@pytest.mark.parametrize("name", ["nursingHomeResidentialStatus", "nursingHomeLevelOfCare", "revenueUnitRateLimit"])
+def test_what_an_item_says_of_a_nursing_home_or_a_hospital_pends(ask: Ask, name: str) -> None:
+    for asked, plan in ((referral(), COVERED), (ot_claim(("97530", 1)), OT_KNOWN)):
+        item_of(asked)["extension"].append({"url": f"{PAS}/extension-{name}"})
+        result = ask(asked, plan=plan)
+        assert said(response_in(result)["item"][0])[:2] == ("A4", ["0U"])
+        assert "a stay in a facility" in notes(result)
+
+
+@pytest.mark.parametrize(
+    ("code", "of_pt", "of_ot"),
+    [
+        ("0420", "A1", "A4"),
+        ("0424", "A1", "A4"),
+        ("421", "A1", "A4"),
+        ("0430", "A4", "A1"),
+        ("0120", "A4", "A4"),
+        ("0440", "A4", "A4"),
+        (SECRET, "A4", "A4"),
+    ],
+)
+def test_a_revenue_code_must_be_of_the_therapy(ask: Ask, code: str, of_pt: str, of_ot: str) -> None:
+    revenue = concept("https://www.nubc.org/CodeSystem/RevenueCodes", code)
+    assert actions(ask(referral(revenue=revenue), plan=COVERED)) == [of_pt]
+    asked = ot_claim(("97530", 1))
+    item_of(asked)["revenue"] = revenue
+    assert actions(ask(asked, plan=OT_KNOWN)) == [of_ot]
 
 
 CLAIM_TYPE = "http://terminology.hl7.org/CodeSystem/claim-type"

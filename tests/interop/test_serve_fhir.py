@@ -325,7 +325,15 @@ def test_another_content_type_is_415(embedded: Service) -> None:
 
 @pytest.mark.parametrize(
     "parameters",
-    ["", ";", "; fhirVersion=4.0", '; charset="UTF-8";fhirversion="4.0"', "; charset=utf-8 ; profile=x", ";x;;y=z"],
+    [
+        "",
+        ";",
+        "; charset=utf8",
+        "; fhirVersion=4.0",
+        '; charset="UTF-8";fhirversion="4.0"',
+        "; charset=utf-8 ; profile=x",
+        ";x;;y=z",
+    ],
 )
 def test_other_parameters_of_the_content_type_are_no_reason_to_refuse(parameters: str) -> None:
     (response,) = asked_in_process(

@@ -278,8 +278,8 @@ def _is_json(content_type: str) -> bool:
     values = (
         (name.strip(), value.strip().strip('"')) for name, _, value in (each.partition("=") for each in parameters)
     )
-    needed = {"charset": "utf-8", "fhirversion": FHIR_VERSION}
-    return all(value == needed.get(name, value) for name, value in values)
+    needed = {"charset": ("utf-8", "utf8"), "fhirversion": (FHIR_VERSION,)}
+    return all(value in needed.get(name, (value,)) for name, value in values)
 
 
 def _busy(problem: str) -> _Fault:

@@ -44,6 +44,7 @@ from therapy_policy.client.decision import Decision
 from therapy_policy.errors import FileNotUsable, InputDamaged
 from therapy_policy.files import display_name, packaged_json, progress_bar, stoppable
 from therapy_policy.inputs import Input, Record, open_input
+from therapy_policy.interop.crd.guidance import QUESTION
 from therapy_policy.wording import count_of
 
 # CMS-0057-F (89 FR 8758), since 2026-01-01; it does not limit the time of health plans on the federal exchanges.
@@ -52,8 +53,8 @@ from therapy_policy.wording import count_of
 STANDARD = timedelta(days=7)
 EXPEDITED = timedelta(hours=72)
 
-Answer = Literal["approved", "partially_approved", "denied"]
-ANSWERS: tuple[Answer, ...] = ("approved", "partially_approved", "denied")
+Answer = Literal["approved", "partially_approved", "denied", "not_answered"]
+ANSWERS: tuple[Answer, ...] = ("approved", "partially_approved", "denied", "not_answered")
 OF_OUTCOME: dict[str, Answer] = {
     "authorized": "approved",
     "partially_authorized": "partially_approved",
@@ -95,7 +96,7 @@ class ListedRequest:
     received_at: datetime | None = None
     answered_at: datetime | None = None
     expedited: bool | None = None
-    answer: Answer | None = None
+    answer: Answer | None = None  # the first one
     extended: bool | None = None
     approved_after_appeal: bool | None = None
     from_log: bool = False  # whether only the log can have the answer
@@ -127,22 +128,24 @@ COLUMNS: dict[str, tuple[Callable[[str], Any], str]] = {
     "received_at": (_instant, f"{_INSTANT}2026-03-02T08:15:00-10:00"),
     "answered_at": (_instant, f"{_INSTANT}2026-03-05T14:00:00-10:00"),
     "expedited": (_flag, "true or false"),
-    "answer": (_as_answer, "approved, partially_approved or denied"),
+    "answer": (_as_answer, "approved, partially_approved, denied or not_answered"),
     "extended": (_flag, "true or false"),
     "approved_after_appeal": (_flag, "true or false"),
 }
 NAMES = ("request_id", *COLUMNS)
 
 
-def read_received(name: str) -> dict[str, ListedRequest]:
+def read_received(name: str, now: datetime) -> dict[str, ListedRequest]:
     """Read a list of received requests, CSV with a header or JSON Lines; return them by `request_id`.
+
+    Nothing can have happened after `now`, which has a time zone.
 
     Raises `FileNotUsable` with the line and the column of what is wrong, and never with what is there.
     """
     requests: dict[str, ListedRequest] = {}
     for line, row in _rows(name):
         identity = str(row.get("request_id"))
-        if row.get("request_id") is None or not matches(REQUEST_ID, identity):
+        if isinstance(row.get("request_id"), bool | None) or not matches(REQUEST_ID, identity):
             raise _wrong(name, line, "request_id", "a reference of 1 to 64 letters, digits and . _ : -")
         if identity in requests:
             raise _wrong(name, line, "request_id", f"one that is not also on line {requests[identity].line:,}")
@@ -157,11 +160,24 @@ def read_received(name: str) -> dict[str, ListedRequest]:
                 setattr(request, column, read(value))
             except (KeyError, StopIteration, TypeError, ValueError, AttributeError):
                 raise _wrong(name, line, column, expected) from None
-        if (duration := request.duration) is not None and duration < timedelta():
-            raise _wrong(name, line, "answered_at", "a time after received_at")
+        _check_row(name, request, now)
     if not requests:
         raise FileNotUsable(f"{display_name(name)} has no requests. Give the requests that the plan received.")
     return requests
+
+
+def _check_row(name: str, request: ListedRequest, now: datetime) -> None:
+    """Check that what the list states about a request can be true at the same time."""
+    for column in ("received_at", "answered_at"):
+        stated = getattr(request, column)
+        if stated and stated > now:
+            raise _wrong(name, request.line, column, "a time that has passed")
+    if (duration := request.duration) is not None and duration < timedelta():
+        raise _wrong(name, request.line, "answered_at", "a time after received_at")
+    if request.answer == "not_answered" and request.answered_at:
+        raise _wrong(name, request.line, "answered_at", "no time, because answer is not_answered")
+    if request.answer == "approved" and request.approved_after_appeal:
+        raise _wrong(name, request.line, "answer", "denied or partially_approved, because it was approved after appeal")
 
 
 def _wrong(name: str, line: int, column: str, expected: str) -> FileNotUsable:
@@ -236,6 +252,7 @@ class Log:
     by_id: dict[str, tuple[str, str]] = field(default_factory=dict)  # the request type and the outcome, or HELD
     in_conflict: set[str] = field(default_factory=set)  # each `request_id` that requests of several types have
     without_id: int = 0
+    questions: int = 0  # what CRD asked about orders: nobody requested it, so it is in nothing else
     not_read: int = 0  # entries that are cut off, damaged, or without a decision of this policy
     of_service: int = 0  # lines of `serve-fhir`, which have no decisions
 
@@ -244,6 +261,9 @@ class Log:
         return self.counts.total()
 
     def add(self, decision: Decision) -> None:
+        if decision["request_id"] == QUESTION:
+            self.questions += 1
+            return
         request_type, outcome = decision["request_type"] or UNKNOWN_TYPE, decision["outcome"]
         self.counts[request_type, outcome] += 1
         identity = decision["request_id"]
@@ -300,7 +320,7 @@ def read_log(log: str) -> Log:
                         outcomes.not_read += 1
                     else:
                         outcomes.add(decision)
-    if not outcomes.decisions:
+    if not (outcomes.decisions or outcomes.questions):
         why = f"{display_name(log)} holds no decisions. Give the log of the sidecar, or a batch's output."
         if outcomes.of_service:
             why = (
@@ -416,6 +436,7 @@ class Report:
                 "decisions": self.log.decisions,
                 "by_type": by_type,
                 "without_request_id": self.log.without_id,
+                "questions_about_orders": self.log.questions,
                 "not_read": self.log.not_read,
             },
             "received_not_in_log": self.not_in_log,
@@ -434,6 +455,7 @@ class Report:
         for count, what in (
             (self.log.not_read, "in the log cannot be read, because an entry is cut off, damaged or not a decision"),
             (self.log.without_id, "in the log without a request_id, which cannot be found in the list"),
+            (self.log.questions, "questions about orders in the log (CRD), not counted because they are not requests"),
             (self.not_in_list or 0, "request_ids in the log, not counted because they are not in the list"),
             (self.not_in_log or 0, "requests in the list without a decision in the log"),
         ):
@@ -463,7 +485,8 @@ def metrics(log: str, received: str | None, *, now: datetime | None = None) -> R
     """
     if log == "-" and received == "-":
         raise FileNotUsable("Standard input cannot be both the log and the list. Give one of them as a file.")
-    requests = None if received is None else read_received(received)
+    now = now or datetime.now(UTC)
+    requests = None if received is None else read_received(received, now)
     report = Report(read_log(log))
     if requests is None:
         report.no_data.append(
@@ -477,7 +500,9 @@ def metrics(log: str, received: str | None, *, now: datetime | None = None) -> R
         if request.answer is None:
             request.from_log, request.outcome = True, report.log.outcome_of(identity)
             request.answer = OF_OUTCOME.get(request.outcome or "")
-    _Counting(report, list(requests.values()), now or datetime.now(UTC)).count()
+        elif request.answer == "not_answered":
+            request.answer = None
+    _Counting(report, list(requests.values()), now).count()
     return report
 
 

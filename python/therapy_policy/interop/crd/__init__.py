@@ -24,7 +24,7 @@ from therapy_policy.interop.crd.guidance import (
     guidance,
     questions,
 )
-from therapy_policy.interop.crd.orders import Hook, Order, Request, read
+from therapy_policy.interop.crd.orders import VERSION, Hook, Order, Request, read
 from therapy_policy.interop.fhir import Json, operation_outcome
 from therapy_policy.interop.pas.disciplines import OT, Therapy, listed_codes, therapy_of
 
@@ -70,7 +70,7 @@ def discovery() -> Json:
         "description": _DESCRIPTION,
         "default": True,
     }
-    extension = {"davinci-crd.version": ["2.0", "2.2"], "davinci-crd.configuration-options": [configuration]}
+    extension = {"davinci-crd.version": [VERSION], "davinci-crd.configuration-options": [configuration]}
     return {
         "services": [
             {
@@ -99,7 +99,8 @@ def respond(
     `decide_many` is that of a client of the policy. `today` is the date of the assertion, and of an order that does not
     say when it was written. `base` is the URL of the plan's FHIR server, for the canonical URL of the Questionnaire.
 
-    An order that is for neither therapy gets no answer, which says nothing about its coverage.
+    An order that is for neither therapy gets no answer, which says nothing about its coverage. An order that already
+    has the same coverage information keeps it.
 
     Raises what `decide_many` raises if no engine answers, and `ValueError` as `questionnaire` does.
     """
@@ -124,11 +125,13 @@ def respond(
         resource = with_coverage_information(
             order, given, coverage=coverage, assertion_id=assertion_id, today=today.isoformat(), base=base
         )
+        if resource is None:
+            continue
         actions.append(
             {"type": "update", "description": "Adds coverage information to the order.", "resource": resource}
         )
         told.append({"coverage_assertion_id": assertion_id, "covered": given.covered})
-    return Result(200, {"cards": [], "systemActions": actions}, told)
+    return Result(200, {"cards": []} | ({"systemActions": actions} if actions else {}), told)
 
 
 def _guidance(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from therapy_policy.interop.crd.guidance import Guidance, Limit, source_page
-from therapy_policy.interop.crd.orders import CRD, Order
+from therapy_policy.interop.crd.orders import CRD, Order, type_and_id
 from therapy_policy.interop.fhir import Json
 from therapy_policy.interop.pas.codes import UCUM
 from therapy_policy.interop.questionnaire import questionnaire
@@ -18,16 +18,35 @@ DETAIL_CODES = (
 
 def with_coverage_information(
     order: Order, guidance: Guidance, *, coverage: str, assertion_id: str, today: str, base: str | None
-) -> Json:
-    """Return the whole order with the extension about this coverage, in place of an earlier one about it."""
+) -> Json | None:
+    """Return the whole order with the extension about this coverage, in place of earlier ones about it.
+
+    None if it already has this extension, and no other one about this coverage: only its date and its ID may differ.
+    """
     extension = _extension(guidance, coverage, assertion_id, today, base)
-    others = [each for each in order.resource.get("extension", ()) if not _is_about(each, coverage)]
+    present = order.resource.get("extension", ())
+    others = [each for each in present if not _is_about(each, coverage)]
+    if [_lasting(each) for each in present if each not in others] == [_lasting(extension)]:
+        return None
     return {**order.resource, "extension": [*others, extension]}
 
 
 def _is_about(extension: Json, coverage: str) -> bool:
+    """Whether an extension, which may have anything in it, is about this coverage, however it refers to it."""
+    references = [each.get("valueReference") for each in _parts(extension) if each.get("url") == "coverage"]
+    named = [each.get("reference") for each in references if isinstance(each, dict)]
+    about = any(isinstance(each, str) and type_and_id(each) == type_and_id(coverage) for each in named)
+    return about and extension.get("url") == URL
+
+
+def _lasting(extension: Json) -> list[Json]:
+    """The parts of an extension, without when it was made, and by which call."""
+    return [each for each in _parts(extension) if each.get("url") not in ("date", "coverage-assertion-id")]
+
+
+def _parts(extension: Json) -> list[Json]:
     parts = extension.get("extension")
-    return extension.get("url") == URL and isinstance(parts, list) and _coverage_part(coverage) in parts
+    return [each for each in parts if isinstance(each, dict)] if isinstance(parts, list) else []
 
 
 def _coverage_part(coverage: str) -> Json:

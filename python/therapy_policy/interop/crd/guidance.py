@@ -19,6 +19,7 @@ from therapy_policy.interop.pas.disciplines import OT, PT, Therapy, listed_codes
 from therapy_policy.interop.questionnaire import RequestType
 from therapy_policy.policy.parameters import Parameter, parameters_of
 
+QUESTION = "crd-question"  # the request_id of what is asked about an order, which is not a request of anybody
 MAX_CODES = 50  # of an order for occupational therapy; the rules are asked about each
 OUTSIDE = ("not_applicable", "routed", "invalid_request")
 
@@ -64,10 +65,20 @@ def questions(therapy: Therapy, date: str) -> list[Json]:
     """Return the requests that the order could become on this date, each with nothing stated beyond the case itself."""
     if therapy.discipline == PT:
         categories = _data()["request"]["forms"]["pt_referral.condition.category"]["values"]
-        referral = {"request_type": "pt_referral", "referral_date": date, "specialty": therapy.specialty}
+        referral = {
+            "request_id": QUESTION,
+            "request_type": "pt_referral",
+            "referral_date": date,
+            "specialty": therapy.specialty,
+        }
         return [{**referral, "condition": {"category": category}} for category in categories]
     if therapy.discipline == OT:
-        claim = {"request_type": "pediatric_ot_claim", "service_date": date, "units_already_authorized": 0}
+        claim = {
+            "request_id": QUESTION,
+            "request_type": "pediatric_ot_claim",
+            "service_date": date,
+            "units_already_authorized": 0,
+        }
         codes = [code for code in therapy.procedure_codes if _is_procedure_code(code)] or listed_codes()
         return [{**claim, "service_lines": [{"procedure_code": code, "units": 1}]} for code in codes]
     return []

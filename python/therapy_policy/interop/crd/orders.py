@@ -12,8 +12,9 @@ from typing import Literal, NoReturn
 
 from therapy_policy.errors import Issue, Refused
 from therapy_policy.interop.fhir import Element, Json
-from therapy_policy.interop.pas.disciplines import Code
+from therapy_policy.interop.pas.disciplines import CODED_IN_ORDERS, Code, codes_in
 
+VERSION = "2.2"  # of the guide, as a CDS Hooks service declares it
 Hook = Literal["order-sign", "order-dispatch", "appointment-book"]
 
 CRD = "http://hl7.org/fhir/us/davinci-crd/StructureDefinition"
@@ -24,7 +25,7 @@ OTHER_PATIENT = "is another patient than that in context.patientId"
 # Orders and appointments that nobody is to fulfill any more, or that never were ones.
 OVER = ("revoked", "completed", "cancelled", "noshow", "fulfilled", "entered-in-error")
 # The elements of an order, and of an appointment without one, whose codes can name the service.
-CODED = {"ServiceRequest": ("code", "category", "performerType"), "Appointment": ("serviceType", "serviceCategory")}
+CODED = {"ServiceRequest": CODED_IN_ORDERS, "Appointment": ("serviceType", "serviceCategory")}
 
 
 @dataclass(frozen=True)
@@ -46,7 +47,7 @@ class Request:
 
     element: Element
     hook_instance: str
-    patient: str | None
+    patient: str
     wants_coverage_information: bool
     orders: list[Order]
 
@@ -56,7 +57,7 @@ class Request:
         Raises `Refused` if it or one of the orders is of another patient.
         """
         for order in orders:
-            if order.patients and self.patient not in (None, *order.patients):
+            if order.patients and self.patient not in order.patients:
                 resource_type = order.resource["resourceType"]
                 place = f"{resource_type}.{'subject' if resource_type == 'ServiceRequest' else 'participant'}"
                 raise Refused([Issue("value", place, OTHER_PATIENT)], 400)
@@ -72,7 +73,7 @@ class Request:
             problem = "has several active coverages" if active else "has no active coverage"
             raise Refused([Issue("value", f"{ROOT}.prefetch.coverage", f"{problem}; expected one")], 400)
         beneficiary = _patient(active[0].element("beneficiary"))
-        if beneficiary and self.patient not in (None, beneficiary):
+        if beneficiary and self.patient != beneficiary:
             active[0].refuse("value", "beneficiary", OTHER_PATIENT)
         return f"Coverage/{_id(active[0])}"
 
@@ -85,7 +86,10 @@ def read(hook: Hook, value: object) -> Request:
     element = Element.of(value, ROOT)
     element.required_text("hook", hook)
     hook_instance = element.required_text("hookInstance")
+    if (extension := element.element("extension")) and "davinci-crd.requestedVersion" in extension.fields:
+        extension.required_text("davinci-crd.requestedVersion", VERSION)
     context = element.required("context")
+    patient = context.required_text("patientId")
     if hook == "order-sign":
         named = _by_reference(_bundled(context.required("draftOrders")), "ServiceRequest")
     elif hook == "order-dispatch":
@@ -95,7 +99,7 @@ def read(hook: Hook, value: object) -> Request:
     orders = [each for each in named.values() if each.is_to_be_performed]
     if len(orders) > MAX_ORDERS:
         raise Refused([Issue("value", f"{ROOT}.context", f"has more than {MAX_ORDERS} orders")], 400)
-    return Request(element, hook_instance, context.text("patientId"), _wants_coverage_information(element), orders)
+    return Request(element, hook_instance, patient, _wants_coverage_information(element), orders)
 
 
 def _wants_coverage_information(element: Element) -> bool:
@@ -110,7 +114,7 @@ def _dispatched(context: Element, element: Element) -> dict[str, Order]:
     if not (isinstance(references, list) and all(isinstance(each, str) for each in references)):
         context.refuse("invalid", "dispatchedOrders", "expected a list of references")
     places = ((f"context.dispatchedOrders[{at}]", reference) for at, reference in enumerate(references))
-    return _prefetched_ones(element, [each for each in places if _type_and_id(each[1])[0] == "ServiceRequest"])
+    return _prefetched_ones(element, [each for each in places if type_and_id(each[1])[0] == "ServiceRequest"])
 
 
 def _booked(context: Element, element: Element) -> dict[str, Order]:
@@ -124,7 +128,7 @@ def _booked(context: Element, element: Element) -> dict[str, Order]:
             (each.place.removeprefix(f"{ROOT}."), each.text("reference") or "")
             for each in appointment.elements("basedOn")
         ]
-        based_on = [each for each in references if _type_and_id(each[1])[0] == "ServiceRequest"]
+        based_on = [each for each in references if type_and_id(each[1])[0] == "ServiceRequest"]
         of_services += based_on
         if not based_on:
             by_themselves.append(appointment)
@@ -136,7 +140,7 @@ def _prefetched_ones(element: Element, references: Sequence[tuple[str, str]]) ->
     orders = _by_reference(_prefetched(element, "serviceRequests") or [], "ServiceRequest")
     found: dict[str, Order] = {}
     for place, reference in references:
-        key = "/".join(_type_and_id(reference))
+        key = "/".join(type_and_id(reference))
         found[key] = orders.get(key) or _missing(place, "is not in the prefetch serviceRequests")
     return found
 
@@ -153,7 +157,7 @@ def _by_reference(resources: Iterable[Element], resource_type: str) -> dict[str,
     return orders
 
 
-def _type_and_id(reference: str) -> tuple[str, str]:
+def type_and_id(reference: str) -> tuple[str, str]:
     """Return ("ServiceRequest", "1") for ServiceRequest/1, also at an address or with a version; else no type."""
     steps = reference.partition("/_history/")[0].split("/")
     return (steps[-2], steps[-1]) if len(steps) > 1 else ("", steps[-1])
@@ -194,7 +198,7 @@ def _order(resource: Element, resource_type: str) -> Order | None:
     return Order(
         resource=resource.fields,
         reference=f"{resource_type}/{_id(resource)}",
-        codes=tuple(code for name in CODED[resource_type] for code in _codes(resource, name)),
+        codes=tuple(code for name in CODED[resource_type] for code in codes_in(resource, name)),
         patients=tuple(_patients(resource, resource_type)),
         ordered_on=(resource.text("authoredOn") or "")[:10] or None,
         is_to_be_performed=resource.flag("doNotPerform") is not True and resource.text("status") not in OVER,
@@ -222,17 +226,5 @@ def _patients(resource: Element, resource_type: str) -> Iterator[str]:
 def _patient(reference: Element | None) -> str | None:
     """Return the ID of the patient whom a reference is to; None if it does not say so in the form Patient/1."""
     found = reference.text("reference") if reference else None
-    resource_type, name = _type_and_id(found or "")
+    resource_type, name = type_and_id(found or "")
     return name if resource_type == "Patient" else None
-
-
-def _codes(resource: Element, name: str) -> Iterator[Code]:
-    """Yield the codes of a concept, or of a list of concepts, with those of its billing options."""
-    several = isinstance(resource.fields.get(name), list)
-    concepts = resource.elements(name) if several else [each] if (each := resource.element(name)) else []
-    for concept in concepts:
-        yield from concept.codes()
-        for option in concept.elements("extension"):
-            if option.text("url") == f"{CRD}/ext-billing-options":
-                billed = option.element("valueCodeableConcept")
-                yield from billed.codes() if billed else ()

@@ -14,11 +14,11 @@ from typing import Any
 from therapy_policy.errors import Issue, Refused, RequestError
 from therapy_policy.interop.fhir import Json, operation_outcome
 from therapy_policy.interop.pas.codes import Version
-from therapy_policy.interop.pas.request import MAX_BUNDLE_BYTES, read
+from therapy_policy.interop.pas.request import read
 from therapy_policy.interop.pas.response import respond
 from therapy_policy.interop.pas.submission import NOTHING_KNOWN, PlanFacts, Submission
 
-__all__ = ["MAX_BUNDLE_BYTES", "PlanFacts", "Result", "Submission", "Version", "read", "respond", "submit"]
+__all__ = ["PlanFacts", "Result", "Submission", "Version", "read", "respond", "submit"]
 
 
 @dataclass(frozen=True)

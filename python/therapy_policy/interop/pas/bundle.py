@@ -92,6 +92,8 @@ def read_bundle(value: object, default: Version) -> RequestBundle:
     first = resources[0]
     if first.kind != "Claim":
         bundle.refuse("value", "entry[0].resource", "expected a Claim")
+    if any(each.kind == "Claim" for each in resources[1:]):
+        bundle.refuse("not-supported", "entry", "has another Claim, too; send each in a Bundle of its own")
     _check_lengths(first.content, "insurance", "item", "supportingInfo")
     version = _version([bundle, first.content]) or default
     return RequestBundle(first.content, first.full_url, version, resources)

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import re
-from datetime import date
 from typing import Literal
 
 Version = Literal["2.0.1", "2.2.1"]
@@ -37,18 +35,6 @@ VISITS, UNITS = "VS", "UN"
 
 MORE_INFORMATION, MEDICAL_REVIEW, WAITING = "0U", "0V", "0W"
 PT_DOCUMENTATION = "19002-5"  # LOINC
-
-_DATE = re.compile(r"([0-9]{4}-[0-9]{2}-[0-9]{2})(?:T[0-9:.]+(?:Z|[+-][0-9]{2}:[0-9]{2}))?")
-
-
-def calendar_date(text: str) -> str | None:
-    """Return the date of a FHIR date or time; None if it is not a whole one that the calendar has."""
-    if (match := _DATE.fullmatch(text)) is None:
-        return None
-    try:
-        return date.fromisoformat(match[1]).isoformat()
-    except ValueError:
-        return None
 
 
 def procedures(coded: list[tuple[str, str]]) -> set[str]:

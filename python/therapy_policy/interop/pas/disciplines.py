@@ -6,12 +6,13 @@ Only codes count, and no text. The codes of a diagnosis say nothing about the se
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from functools import cache
 from typing import Literal
 
 from therapy_policy.files import packaged_json
+from therapy_policy.interop.fhir import Element
 from therapy_policy.interop.pas.codes import CPT, DISCIPLINES, SERVICE_TYPE, Discipline, is_of_procedures
 from therapy_policy.policy.parameters import parameters_of
 
@@ -41,6 +42,9 @@ _MODIFIERS: dict[str, Named] = {"GP": PT, "GO": OT, "GN": SPEECH}  # under which
 # Of the policy's list for occupational therapy, those that physical therapists use too, as their billing guides say.
 _SHARED = ("97110", "97112", "97530", "97535")
 _SPECIALTIES = {(CPT, "97113"): "aqua_therapy", (TAXONOMY, "2251P0200X"): "pediatric"}  # of physical therapy
+
+BILLING_OPTIONS = "http://hl7.org/fhir/us/davinci-crd/StructureDefinition/ext-billing-options"
+CODED_IN_ORDERS = ("code", "orderDetail", "category", "performerType")  # what of a ServiceRequest can name the service
 
 Code = tuple[str, str]  # code system, code
 MODIFIER = "modifier of a procedure code"  # in place of the code system
@@ -78,13 +82,33 @@ def therapy_of(codes: Iterable[Code], listed: Iterable[str]) -> Therapy | None:
     specialties = sorted({_SPECIALTIES[each] for each in every if each in _SPECIALTIES})
     if specialties and OT not in disciplines:
         disciplines.add(PT)
-    procedures = tuple(sorted({code for system, code in every if system == CPT}))
+    procedures = procedure_codes_of(every)
     if len(disciplines) == 1:
         (discipline,) = disciplines
         return Therapy(discipline, specialties[0] if specialties else "none", procedures, modifiers)
     if disciplines or not set(listed).isdisjoint(procedures) or any(map(_is_of_physical_medicine, procedures)):
         return Therapy("unclear", procedure_codes=procedures, modifiers=modifiers)
     return None
+
+
+def procedure_codes_of(codes: Iterable[Code]) -> tuple[str, ...]:
+    """Return the procedure codes among some codes, without modifiers, sorted."""
+    return tuple(sorted({code for each in codes for system, code in _without_modifiers(*each) if system == CPT}))
+
+
+def codes_in(holder: Element, name: str) -> Iterator[Code]:
+    """Yield the codes of a concept, or of a list of concepts, with those of its billing options (CRD).
+
+    Raises `Refused` if it is something else.
+    """
+    several = isinstance(holder.fields.get(name), list)
+    concepts = holder.elements(name) if several else [each] if (each := holder.element(name)) else []
+    for concept in concepts:
+        yield from concept.codes()
+        for option in concept.elements("extension"):
+            if option.text("url") == BILLING_OPTIONS:
+                billed = option.element("valueCodeableConcept")
+                yield from billed.codes() if billed else ()
 
 
 def use_in_physical_therapy(procedure_code: str, modifiers: frozenset[str]) -> Literal["certain", "possible", "none"]:

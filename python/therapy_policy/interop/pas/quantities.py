@@ -6,6 +6,7 @@ from typing import NamedTuple
 
 from therapy_policy.interop.fhir import Element
 from therapy_policy.interop.pas.codes import QUANTITY_UNIT, UCUM, UNITS, VISITS
+from therapy_policy.interop.pas.dates import events
 
 _WORDS = {"visit": VISITS, "visits": VISITS, "unit": UNITS, "units": UNITS, "VS": VISITS, "UN": UNITS}
 
@@ -53,14 +54,14 @@ def doubts(wanted: str, stated: list[Stated], service: Element | None, *, per_vi
     repeat = timing.element("repeat") if timing else None
     if timing is None:
         return found
-    count = repeat.positive("count") if repeat else None
+    counts = {repeat.positive("count") if repeat else None, len(events(timing)) or None} - {None}
     if repeat is not None and "countMax" in repeat.fields:
         found.append("The order states a range of visits.")
     elif per_visit:
-        if count != 1:
+        if counts != {1}:
             found.append("The order has a schedule of visits, and the request is about one visit.")
     elif not stated:
         found.append("The order has a schedule. The number of visits is not calculated from it, and must be stated.")
-    elif count is not None and any(each.number != count for each in stated):
+    elif any(counts - {each.number} for each in stated):
         found.append("The schedule of the order has another number of visits than the request.")
     return found

@@ -11,11 +11,10 @@ from therapy_policy.interop.fhir import Element, Json, refuse
 from therapy_policy.interop.pas import codes
 from therapy_policy.interop.pas.bundle import RequestBundle, Resource, is_canceled, read_bundle
 from therapy_policy.interop.pas.codes import PAS, Version
+from therapy_policy.interop.pas.dates import required_date
 from therapy_policy.interop.pas.services import discipline_of_items
 from therapy_policy.interop.pas.submission import NOTHING_KNOWN, Item, PlanFacts, Submission
 from therapy_policy.interop.pas.therapies import occupational_therapy, physical_therapy
-
-MAX_BUNDLE_BYTES = 8 << 20
 
 _OTHER_CLAIMS = ("oral", "pharmacy", "vision")
 _REQUEST_ID = re.compile(r"[A-Za-z0-9._:-]{1,64}")
@@ -44,7 +43,7 @@ def read(
     patient = _check_claim(content)
     items = _items(content)
     services = [_service(content, item, patient) for item in items]
-    discipline = discipline_of_items(items, services)
+    discipline = discipline_of_items(claim, items, services)
     certification = _certification(items)
     identifiers = [each.text("value") for each in claim.elements("identifier")]
     request_id = next((each for each in identifiers if each and _REQUEST_ID.fullmatch(each)), None)
@@ -61,7 +60,7 @@ def read(
         items=items,
         request=None if pends else request,
         pends=pends,
-        expedited=_is_expedited(claim),
+        expedited=_is_expedited(claim, services),
         authorization_number=plan.authorization_number,
     )
 
@@ -71,8 +70,7 @@ def _check_claim(bundle: RequestBundle) -> Resource:
     claim = bundle.claim
     claim.required_text("status", "active")
     claim.required_text("use", "preauthorization")
-    if codes.calendar_date(claim.required_text("created")) is None:
-        claim.refuse("value", "created", "expected a date, with or without a time")
+    required_date(claim, "created")
     kinds = claim.required("type").codes() or claim.refuse("required", "type.coding", "is required")
     if any(system == codes.CLAIM_TYPE and code in _OTHER_CLAIMS for system, code in kinds):
         claim.refuse("not-supported", "type", "only claims for therapy are decided here; hand the request on")
@@ -93,6 +91,10 @@ def _check_claim(bundle: RequestBundle) -> Resource:
                 coverage.refuse("value", "beneficiary", "expected the patient of the Claim")
     if focal != 1:
         claim.refuse("value", "insurance", "expected one insurance that is focal")
+    referral = claim.element("referral")
+    for order in bundle.matching(referral) if referral and referral.text("reference") else []:
+        if order.kind == "ServiceRequest":
+            _check_order(bundle, order.content, patient)
     return patient
 
 
@@ -116,15 +118,21 @@ def _service(bundle: RequestBundle, item: Item, patient: Resource) -> Element | 
     if extension is None:
         return None
     service = bundle.find_kind(extension, "valueReference", "ServiceRequest").content
-    service.required_text("status", "active")
-    if service.flag("doNotPerform"):
-        service.refuse("value", "doNotPerform", "says not to provide the service")
-    if bundle.find(service, "subject") != patient:
-        service.refuse("value", "subject", "expected the patient of the Claim")
+    _check_order(bundle, service, patient)
     for name in ("quantityRatio", "quantityRange"):
         if name in service.fields:
             service.refuse("not-supported", name, "expected one number of visits or units")
     return service
+
+
+def _check_order(bundle: RequestBundle, service: Element, patient: Resource) -> None:
+    """Check that a ServiceRequest is an order for the patient, and that it is in force."""
+    service.required_text("status", "active")
+    service.required_text("intent", "order")
+    if service.flag("doNotPerform"):
+        service.refuse("value", "doNotPerform", "says not to provide the service")
+    if bundle.find(service, "subject") != patient:
+        service.refuse("value", "subject", "expected the patient of the Claim")
 
 
 def _certification(items: list[Item]) -> str:
@@ -154,8 +162,10 @@ def _certification(items: list[Item]) -> str:
     return found.pop()
 
 
-def _is_expedited(claim: Element) -> bool:
+def _is_expedited(claim: Element, services: list[Element | None]) -> bool:
     level = claim.extension(f"{PAS}/extension-levelOfServiceCode")
     stated = level.required("valueCodeableConcept").codes() if level else []
     priority = claim.element("priority")
-    return any(each in codes.EXPEDITED for each in [*stated, *(priority.codes() if priority else [])])
+    return any(each in codes.EXPEDITED for each in [*stated, *(priority.codes() if priority else [])]) or any(
+        service.text("priority") == "stat" for service in services if service
+    )

@@ -22,6 +22,8 @@ from therapy_policy.interop.pas.submission import Submission
 from therapy_policy.interop.pas.verdicts import Verdict, answers_of
 
 _NAMESPACE = uuid.uuid5(uuid.NAMESPACE_URL, "https://therapy-policy.example/fhir/pas")
+# Numbers of earlier answers about an item, which the answer repeats.
+_NUMBERS = (f"{PAS}/extension-authorizationNumber", f"{PAS}/extension-administrationReferenceNumber")
 _UNIT_WORDS = {codes.VISITS: "visits", codes.UNITS: "units"}
 
 
@@ -113,7 +115,8 @@ class _Writing:
             response["extension"] = [{"url": f"{PAS}/extension-claimResponseReviewer", "extension": [flag]}]
         if self.number:
             response["preAuthRef"] = self.number
-        if added := [self.added(each) for each in verdicts if each.action == "A6"]:
+        modified = [each for each in verdicts if each.action == "A6"]
+        if version == "2.2.1" and (added := [self.added(each) for each in modified]):
             response["addItem"] = added
         if wanted:
             response["communicationRequest"] = [{"reference": each} for each in wanted]
@@ -121,11 +124,16 @@ class _Writing:
 
     def item(self, verdict: Verdict, notes: list[int]) -> Json:
         content = verdict.item.content
-        extensions = [
-            {"url": each.fields["url"], "valueIdentifier": _identifier(each.required("valueIdentifier"))}
-            for each in content.elements("extension")
-            if each.text("url") == f"{PAS}/extension-itemTraceNumber"
-        ]
+        extensions: list[Json] = []
+        for each in content.elements("extension"):
+            if each.text("url") == f"{PAS}/extension-itemTraceNumber":
+                extensions.append(
+                    {"url": each.fields["url"], "valueIdentifier": _identifier(each.required("valueIdentifier"))}
+                )
+            if each.text("url") in _NUMBERS:
+                extensions.append({"url": each.fields["url"], "valueString": each.required_text("valueString")})
+        if verdict.action == "A6" and self.submission.bundle.version == "2.0.1":
+            extensions.append(self.authorized_detail(verdict))
         return ({"extension": extensions} if extensions else {}) | {
             "itemSequence": verdict.item.sequence,
             "noteNumber": notes,
@@ -134,20 +142,24 @@ class _Writing:
 
     def added(self, verdict: Verdict) -> Json:
         """What is authorized of an item, where it is less than what was requested."""
-        content = verdict.item.content
-        modifiers = [_coded(stated) for each in content.elements("modifier") if (stated := each.codes())]
+        product, modifiers, quantity = _authorized(verdict)
         return {
             "itemSequence": [verdict.item.sequence],
-            "productOrService": _coded([judged(content.required("productOrService"))]),
+            "productOrService": product,
             **({"modifier": modifiers} if modifiers else {}),
-            "quantity": {
-                "value": verdict.granted,
-                "unit": _UNIT_WORDS[verdict.unit],
-                "system": codes.QUANTITY_UNIT,
-                "code": verdict.unit,
-            },
+            "quantity": quantity,
             "adjudication": [self.adjudication("A1", [])],
         }
+
+    def authorized_detail(self, verdict: Verdict) -> Json:
+        """The same as an extension of the item, where 2.0.1 has it."""
+        product, modifiers, quantity = _authorized(verdict)
+        parts = [
+            {"url": "productOrServiceCode", "valueCodeableConcept": product},
+            *({"url": "modifier", "valueCodeableConcept": each} for each in modifiers),
+            {"url": "quantity", "valueQuantity": quantity},
+        ]
+        return {"url": f"{PAS}/extension-itemAuthorizedDetail", "extension": parts}
 
     def adjudication(self, action: str, reasons: list[str]) -> Json:
         parts: list[Json] = [
@@ -183,6 +195,22 @@ class _Writing:
         if loinc:
             resource["payload"] = [{"contentString": loinc}]
         return {"fullUrl": url, "resource": resource}
+
+
+def _authorized(verdict: Verdict) -> tuple[Json, list[Json], Json]:
+    """The service, its modifiers and the quantity that are authorized of an item."""
+    content = verdict.item.content
+    quantity = {
+        "value": verdict.granted,
+        "unit": _UNIT_WORDS[verdict.unit],
+        "system": codes.QUANTITY_UNIT,
+        "code": verdict.unit,
+    }
+    return (
+        _coded([judged(content.required("productOrService"))]),
+        [_coded(stated) for each in content.elements("modifier") if (stated := each.codes())],
+        quantity,
+    )
 
 
 def _concept(system: str, code: str) -> Json:

@@ -5,16 +5,21 @@ Codes that do not fit what is decided here are refused, so that somebody else ha
 
 from __future__ import annotations
 
+import re
+
 from therapy_policy.interop.fhir import Element, refuse
 from therapy_policy.interop.pas import codes
 from therapy_policy.interop.pas.bundle import is_canceled
 from therapy_policy.interop.pas.codes import PAS, Discipline
 from therapy_policy.interop.pas.disciplines import (
+    CODED_IN_ORDERS,
     MODIFIER,
     Code,
     Therapy,
+    codes_in,
     discipline_of,
     listed_codes,
+    procedure_codes_of,
     therapy_of,
     use_in_physical_therapy,
 )
@@ -27,8 +32,16 @@ _OUTPATIENT = ("11", "19", "22", "49", "62")
 # Where a patient is admitted: hospital (21), skilled nursing (31), psychiatric (51) and rehabilitation facility (61).
 _INPATIENT = ("21", "31", "51", "61")
 
-_ENCOUNTER = "http://hl7.org/fhir/5.0/StructureDefinition/extension-Claim.encounter"
+# Extensions of a Claim and of an item that are about home health care, a stay, a nursing home, or a room in a hospital.
+_OF_CLAIMS_NOT_OUTPATIENT = (
+    "http://hl7.org/fhir/5.0/StructureDefinition/extension-Claim.encounter",
+    f"{PAS}/extension-homeHealthCareInformation",
+)
+_OF_ITEMS_NOT_OUTPATIENT = ("nursingHomeResidentialStatus", "nursingHomeLevelOfCare", "revenueUnitRateLimit")
 _STAYS = ((codes.SUPPORTING_INFO, "admissionDates"), (codes.SUPPORTING_INFO, "dischargeDates"))
+
+# Of NUBC: 042x is physical therapy, 043x occupational therapy. They are often written without the first digit.
+_REVENUE_CODES: dict[Discipline, str] = {"physical therapy": "0?42[0-9]", "occupational therapy": "0?43[0-9]"}
 
 ONLY_PT = "only outpatient physical therapy is decided here; hand the request on"
 NOT_OF_PT = "has a procedure code that is not one of physical therapy, as far as it is known here; hand the request on"
@@ -36,10 +49,12 @@ MAYBE_NOT_OF_PT = "The procedure code is not one that is known here as physical 
 SPEECH_TOO = "has a code of speech-language therapy, which is not decided here; hand the request on"
 PLACE_NOT_CLEAR = "The place of service does not say that the therapy is outpatient."
 FACILITY = "The Claim is not a professional one, and its place of service does not say that the therapy is outpatient."
-STAY = "The Claim refers to a stay in a facility, so it does not say that the therapy is outpatient."
+STAY = (
+    "The Claim refers to home health care or a stay in a facility, so it does not say that the therapy is outpatient."
+)
 
 
-def discipline_of_items(items: list[Item], services: list[Element | None]) -> Discipline:
+def discipline_of_items(claim: Element, items: list[Item], services: list[Element | None]) -> Discipline:
     """Return which therapy all items are for, by their X12 service types. `services` are their ServiceRequests.
 
     Raises `Refused` if they are for another service or for both therapies, or if another code contradicts the type.
@@ -61,54 +76,68 @@ def discipline_of_items(items: list[Item], services: list[Element | None]) -> Di
         procedures, of_order = codes.procedures(asked), codes.procedures(ordered)
         if procedures and of_order and procedures != of_order:
             item.content.refuse("value", "productOrService", "is another procedure than that of the order")
-        for name in ("detail", "productOrServiceCodeEnd"):
-            if name in item.content.fields or item.content.extension(f"{PAS}/extension-{name}"):
-                item.content.refuse("not-supported", name, "expected one service for each item")
+        for holder in (item.content, service) if service else (item.content,):
+            for name in ("detail", "productOrServiceCodeEnd"):
+                if name in holder.fields or holder.extension(f"{PAS}/extension-{name}"):
+                    holder.refuse("not-supported", name, "expected one service for each item")
     if len(found) != 1:
         refuse("not-supported", "Claim.item", "occupational and physical therapy are separate requests")
     discipline = codes.DISCIPLINES[found.pop()]
     for item, service in zip(items, services, strict=True):
-        if therapy_of_item(item, service).discipline != discipline:
+        if therapy_of_item(claim, item, service).discipline != discipline:
             problem = "has the service type of one therapy and a code of the other; hand the request on"
             item.content.refuse("not-supported", "productOrService", problem)
     return discipline
 
 
-def therapy_of_item(item: Item, service: Element | None) -> Therapy:
-    """Return the therapy that the codes of an item and of its order name.
+def therapy_of_item(claim: Element, item: Item, service: Element | None) -> Therapy:
+    """Return the therapy that the codes of an item, of its order and of its care team name.
 
     Raises `Refused` if it has only codes that are not known, or one of speech-language therapy.
     """
     every: list[Code] = [(MODIFIER, code) for each in item.content.elements("modifier") for _, code in each.codes()]
-    coded = [item.content.required("productOrService")]
-    if service:
-        coded.append(service.required("code"))
-    for element in coded:
+    for element in _products(item, service):
         stated = element.codes()
         if stated and not any(map(_is_known, stated)):
             element.refuse("not-supported", "coding", "has no code that is known; hand the request on")
         every += stated
-    others = [item.content.element("category")]
-    if service:
-        others += [service.element("performerType"), *service.elements("category")]
-    every += [code for element in others if element for code in element.codes()]
+    every += codes_in(item.content, "category")
+    every += [code for name in CODED_IN_ORDERS if service for code in codes_in(service, name)]
+    every += [code for member in _care_team(claim, item) for code in codes_in(member, "qualification")]
     # Its service type names one of the two therapies, so what is left is one of them together with speech therapy.
     return therapy_of(every, listed_codes()) or item.content.refuse("not-supported", "productOrService", SPEECH_TOO)
 
 
-def physical_therapy_of(item: Item, service: Element | None) -> tuple[str, list[str]]:
-    """Return the specialty that the codes of an item for physical therapy name, and why they may be of another service.
+def _products(item: Item, service: Element | None) -> list[Element]:
+    """What is requested, by the item and by its order."""
+    return [item.content.required("productOrService"), *([service.required("code")] if service else [])]
 
-    The specialty is as in a request, "none" if they name none. Raises `Refused` if the item is for several procedures,
+
+def _care_team(claim: Element, item: Item) -> list[Element]:
+    """The members of the care team of an item: all of the Claim's, if it does not say which."""
+    members = [each for each in claim.elements("careTeam", may_be_modified=True) if not is_canceled(each)]
+    named = item.content.fields.get("careTeamSequence")
+    return [each for each in members if not isinstance(named, list) or each.fields.get("sequence") in named]
+
+
+def physical_therapy_of(claim: Element, item: Item, service: Element | None) -> tuple[str, list[str]]:
+    """Return the specialty that an item for physical therapy names, and why its codes may be of another service.
+
+    The specialty is as in a request, "none" if it names none. Raises `Refused` if the item is for several procedures,
     or for one that physical therapists do not use.
     """
-    therapy = therapy_of_item(item, service)
-    if len(therapy.procedure_codes) > 1:
+    therapy = therapy_of_item(claim, item, service)
+    procedures = procedure_codes_of(code for element in _products(item, service) for code in element.codes())
+    if len(procedures) > 1:
         item.content.refuse("not-supported", "productOrService", "expected one procedure code; hand the request on")
-    uses = [use_in_physical_therapy(each, therapy.modifiers) for each in therapy.procedure_codes]
+    uses = [use_in_physical_therapy(each, therapy.modifiers) for each in procedures]
     if "none" in uses:
         item.content.refuse("not-supported", "productOrService", NOT_OF_PT)
-    return therapy.specialty, [MAYBE_NOT_OF_PT] if "possible" in uses else []
+    of_children = item.content.extension(f"{PAS}/extension-epsdtIndicator")
+    specialty = therapy.specialty
+    if specialty == "none" and of_children and of_children.flag("valueBoolean") is not False:
+        specialty = "pediatric"
+    return specialty, [MAYBE_NOT_OF_PT] if "possible" in uses else []
 
 
 def judged(product: Element) -> Code:
@@ -118,41 +147,58 @@ def judged(product: Element) -> Code:
     return next(iter([*procedures, *filter(_is_known, stated)]))
 
 
-def outpatient_doubts(claim: Element, item: Item) -> list[str]:
+def outpatient_doubts(claim: Element, item: Item, service: Element | None) -> list[str]:
     """Return why physical therapy may not be outpatient; [] if nothing says so.
 
-    Raises `Refused` if the place of service is one where patients are admitted.
+    Raises `Refused` if a place of service is one where patients are admitted.
     """
     found = []
-    place = item.content.element("locationCodeableConcept")
-    if place is not None:
+    for place in _places(item, service):
         stated = place.codes()
         if _is_inpatient(stated):
             place.refuse("not-supported", "coding", ONLY_PT)
         if not _is_outpatient(stated):
             found.append(PLACE_NOT_CLEAR)
-    return found + stay_doubts(claim, [item])
+    return found + stay_doubts(claim, [item], [service])
 
 
-def stay_doubts(claim: Element, items: list[Item]) -> list[str]:
-    """Return why therapy may be given during a stay in a facility; [] if nothing says so."""
+def stay_doubts(claim: Element, items: list[Item], services: list[Element | None]) -> list[str]:
+    """Return why therapy may be given at home or during a stay in a facility; [] if nothing says so."""
     found = []
     # A claim of a professional is taken as outpatient. One of a facility, or of a type that is not known, is not.
     kinds_of_claim = {code for system, code in claim.required("type").codes() if system == codes.CLAIM_TYPE}
     stated = [item.content.element("locationCodeableConcept") for item in items]
-    places = [place.codes() if place else [] for place in stated]
-    if kinds_of_claim != {"professional"} and not all(map(_is_outpatient, places)):
+    if kinds_of_claim != {"professional"} and not all(
+        _is_outpatient(place.codes() if place else []) for place in stated
+    ):
         found.append(FACILITY)
     information = claim.elements("supportingInfo", may_be_modified=True)
     kinds = [each.element("category") for each in information if not is_canceled(each)]
+    places = [place for item, service in zip(items, services, strict=True) for place in _places(item, service)]
     if (
-        claim.extension(_ENCOUNTER)
+        any(claim.extension(each) for each in _OF_CLAIMS_NOT_OUTPATIENT)
+        or any(item.content.extension(f"{PAS}/extension-{each}") for item in items for each in _OF_ITEMS_NOT_OUTPATIENT)
         or any("encounter" in item.content.fields for item in items)
-        or any(map(_is_inpatient, places))
+        or any(_is_inpatient(place.codes()) for place in places)
         or any(code in _STAYS for kind in kinds if kind for code in kind.codes())
     ):
         found.append(STAY)
     return found
+
+
+def revenue_doubts(items: list[Item], discipline: Discipline) -> list[str]:
+    """Return why the revenue codes of a facility may be for something else than the therapy; [] if none says so."""
+    of_therapy = re.compile(_REVENUE_CODES[discipline])
+    stated = [code for item in items for _, code in codes_in(item.content, "revenue")]
+    return (
+        [] if all(map(of_therapy.fullmatch, stated)) else [f"A revenue code of the Claim is not one of {discipline}."]
+    )
+
+
+def _places(item: Item, service: Element | None) -> list[Element]:
+    """Where the service is given, by the item and by its order."""
+    place = item.content.element("locationCodeableConcept")
+    return [*([place] if place else []), *(service.elements("locationCode") if service else [])]
 
 
 def _is_outpatient(place: list[Code]) -> bool:

@@ -10,8 +10,9 @@ from therapy_policy.interop import questionnaire
 from therapy_policy.interop.fhir import Element, Json, refuse
 from therapy_policy.interop.pas import codes
 from therapy_policy.interop.pas.bundle import RequestBundle, Resource, is_canceled
+from therapy_policy.interop.pas.dates import date_or_period, dates_of_order, required_date
 from therapy_policy.interop.pas.quantities import Stated, doubts, quantity
-from therapy_policy.interop.pas.services import outpatient_doubts, physical_therapy_of, stay_doubts
+from therapy_policy.interop.pas.services import outpatient_doubts, physical_therapy_of, revenue_doubts, stay_doubts
 from therapy_policy.interop.pas.submission import Item, Pend, PlanFacts
 
 # --- occupational therapy
@@ -31,7 +32,8 @@ def occupational_therapy(
     if plan.pediatric is False:
         problem = "only pediatric occupational therapy is decided here; hand the request on"
         refuse("not-supported", "Claim.item", problem)
-    texts = stay_doubts(claim, items)
+    texts = stay_doubts(claim, items, services) + revenue_doubts(items, "occupational therapy")
+    service_date = _service_date(claim, items)
     lines: list[Json] = []
     for item, service in zip(items, services, strict=True):
         product = item.content.required("productOrService")
@@ -41,6 +43,8 @@ def occupational_therapy(
         stated = quantity(item.content, "quantity")
         ordered = quantity(service, "quantityQuantity") if service else None
         texts += doubts(codes.UNITS, [each for each in (stated, ordered) if each], service, per_visit=True)
+        if service and not all(first <= service_date <= last for first, last in dates_of_order(service)):
+            texts.append("The order is for another day than the visit.")
         if stated is None:
             texts.append("An item does not state a number of units.")
         modifiers = [code for each in item.content.elements("modifier") for _, code in each.codes()]
@@ -49,7 +53,7 @@ def occupational_therapy(
             | ({"modifiers": modifiers} if modifiers else {})
         )
     pends = [Pend(codes.MORE_INFORMATION, text) for text in dict.fromkeys(texts)]
-    if plan.pediatric is None:  # nothing in the Bundle says it: the rules have no age, so a date of birth does not
+    if plan.pediatric is not True:  # nothing in the Bundle says it: the rules have no age, so a date of birth does not
         text = "It is not known whether the occupational therapy is pediatric, so a person checks it."
         pends.append(Pend(codes.WAITING, text))
     if plan.units_already_authorized is None:
@@ -57,7 +61,7 @@ def occupational_therapy(
         pends.append(Pend(codes.WAITING, text))
     request: Json = {
         "request_type": "pediatric_ot_claim",
-        "service_date": _service_date(claim, items),
+        "service_date": service_date,
         "units_already_authorized": plan.units_already_authorized,
         "service_lines": lines,
     }
@@ -71,34 +75,19 @@ def occupational_therapy(
 
 def _service_date(claim: Element, items: list[Item]) -> str:
     """The date of the one visit; the date of the Claim if no item has a date."""
-    dates = {date for item in items for date in _dates(item.content)}
+    stated = {date_or_period(item.content, "serviced") for item in items}
+    for item in items:
+        if period := item.content.element("servicedPeriod"):
+            period.required_text("end")
+    dates = {date for span in stated for date in span or (None,)}
     if len(dates) > 1:
         claim.refuse("not-supported", "item", "expected the items of one visit, with the same date")
-    return dates.pop() or _date(claim, "created")
-
-
-def _dates(item: Element) -> set[str | None]:
-    """The dates of an item, without times; {None} if it has no date."""
-    stated = _date_or_period(item, "serviced")
-    return {_date(stated, "start"), _date(stated, "end")} if isinstance(stated, Element) else {stated}
-
-
-def _date_or_period(holder: Element, name: str) -> str | Element | None:
-    """What an element states in its field nameDate or namePeriod; None if it has neither."""
-    period = holder.element(f"{name}Period")
-    if f"{name}Date" not in holder.fields:
-        return period
-    if period:
-        holder.refuse("value", f"{name}Period", f"is there together with {name}Date")
-    return _date(holder, f"{name}Date")
-
-
-def _date(holder: Element, name: str) -> str:
-    return codes.calendar_date(holder.required_text(name)) or holder.refuse("value", name, "expected a whole date")
+    return dates.pop() or required_date(claim, "created")
 
 
 # --- physical therapy
 
+_FAMILY = frozenset(("Patient", "RelatedPerson"))
 # What the date that the answers state is of, and its field.
 _DATED: dict[questionnaire.RequestType, tuple[str, str]] = {
     "pt_referral": ("referral", "referral_date"),
@@ -124,9 +113,9 @@ def physical_therapy(
         quantity(services[0], "quantityQuantity") if services[0] else None,
     )
     stated = [each for each in numbers if each]
-    begins = _begins(bundle.claim, items[0])
-    specialty, texts = physical_therapy_of(items[0], services[0])
-    texts += outpatient_doubts(bundle.claim, items[0])
+    begins = _begins(bundle.claim, items[0], services[0] if certification == codes.INITIAL else None)
+    specialty, texts = physical_therapy_of(bundle.claim, items[0], services[0])
+    texts += outpatient_doubts(bundle.claim, items[0], services[0]) + revenue_doubts(items, "physical therapy")
     kind: questionnaire.RequestType = "pt_referral" if certification == codes.INITIAL else "pt_extension"
     response = _response(bundle, kind, patient, base)
     if response is None:
@@ -135,40 +124,45 @@ def physical_therapy(
         return None, [missing, *(Pend(codes.MORE_INFORMATION, each) for each in texts)]
     if "subject" not in response.fields:
         texts.append("The answers to the questionnaire do not say whom they are about.")
+    if _is_from_the_family(bundle, response):
+        texts.append("The answers to the questionnaire are from the patient or a relative, and not from a clinician.")
     request = _request_of(response, plan, request_id)
     answered = request.get("requested_visits")
     if answered is not None:
         stated.append(Stated(answered, codes.VISITS))
     texts += doubts(codes.VISITS, stated, services[0], per_visit=False)
     if specialty != "none" and request.get("specialty") in (None, "none"):
-        texts.append("A code of the request is of a specialty of physical therapy, and the answers do not name one.")
+        texts.append("The Claim is of a specialty of physical therapy, and the answers do not name one.")
     if stated:
         request["requested_visits"] = stated[0].number
     named, day = _DATED[kind]
     if any(each < request.get(day, "") for each in begins):
-        texts.append(f"A date of the Claim is before the date of the {named} that the answers state.")
+        texts.append(f"A date of the Claim or its order is before the date of the {named} that the answers state.")
     return request, [Pend(codes.MORE_INFORMATION, text) for text in texts]
 
 
-def _begins(claim: Element, item: Item) -> list[str]:
-    """The dates of the Claim, and of the start of each service and event."""
-    starts = [_date(claim, "created"), *_starts(item.content, "serviced")]
+def _begins(claim: Element, item: Item, service: Element | None) -> list[str]:
+    """The dates of the Claim and of an order, and of the start of each service and event."""
+    starts = [required_date(claim, "created")]
+    spans = [date_or_period(claim, "billable"), date_or_period(item.content, "serviced")]
     for info in claim.elements("supportingInfo", may_be_modified=True):
         category = info.element("category")
         if category and (codes.SUPPORTING_INFO, "patientEvent") in category.codes() and not is_canceled(info):
-            starts += _starts(info, "timing")
-    return starts
+            spans.append(date_or_period(info, "timing"))
+    if service:
+        spans += dates_of_order(service)
+        if "authoredOn" in service.fields:
+            starts.append(required_date(service, "authoredOn"))
+    return starts + [span.first for span in spans if span]
 
 
-def _starts(holder: Element, name: str) -> list[str]:
-    """The date on which an element starts, by its field nameDate or namePeriod; [] if it states none."""
-    stated = _date_or_period(holder, name)
-    if not isinstance(stated, Element):
-        return [stated] if stated else []
-    start = _date(stated, "start")
-    if "end" in stated.fields and _date(stated, "end") < start:
-        stated.refuse("value", "end", "is before the start")
-    return [start]
+def _is_from_the_family(bundle: RequestBundle, response: Element) -> bool:
+    """Whether the author of the answers, or the person who gave them, is the patient or a relative."""
+    stated = [response.element(name) for name in ("author", "source")]
+    references = [each for each in stated if each and each.text("reference")]
+    kinds = {found.kind for each in references for found in bundle.matching(each)}
+    named = {step for each in references for step in each.required_text("reference").split("/")}
+    return not _FAMILY.isdisjoint(kinds | named)
 
 
 def _response(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
@@ -68,7 +69,9 @@ def answers_of(submission: Submission, answered: Mapping[str, Any] | None, *, ho
     if hold_clinical_denials and _depends_on_a_clinician(answer):
         verdicts = [_held(each) for each in verdicts]
     notes = [HELD if any(each.held for each in verdicts) else answer["text"]]
-    if answer["ends"] and any(each.granted for each in verdicts):
+    # Who requested fewer visits than the rules grant is not told of the others: what is requested is what is certified.
+    requested_less = (answer["asked"]["visits"] or math.inf) < answer["granted"]["visits"]
+    if answer["ends"] and any(each.granted for each in verdicts) and not requested_less:
         notes.append(f"The authorization ends with {answer['ends']['circumstance']}.")
     notes += [REST_WAITS] * any(each.rest_waits for each in verdicts)
     return Answers(verdicts, notes, answer["documents"] if any(each.waits for each in verdicts) else [])
