@@ -309,7 +309,9 @@ def test_answers_in_time_are_of_requests_that_are_due_and_not_extended(log: Path
     extended = (at(2), "", "false", "", "true", "false")
     assert in_time("2026-03-27T18:00:00+00:00", extended) == share(2, 3, 66.67)
     # On March 13, b was extended, and the others are not due yet.
-    not_due = {name: (at(12), row[1] and at(13), *row[2:]) for name, row in ROWS.items() if name != "b"}
+    not_due: dict[str, tuple[str, ...]] = {
+        name: (at(12), row[1] and at(13), *row[2:]) for name, row in ROWS.items() if name != "b"
+    }
     report = metrics(str(log), plan_list(tmp_path, not_due), now=datetime.fromisoformat(at(13)))
     assert report.as_dict()["standard"]["answered_in_time"] == {"count": 0, "of": 0, "percent": None}
 
