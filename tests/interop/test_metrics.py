@@ -356,6 +356,7 @@ def test_json_lines_a_batchs_output_and_a_log_that_is_cut_off(log: Path, tmp_pat
         ((at(2), "2027-11-03T08:00:00-10:00", "false", "", "", ""), 2, "answered_at"),
         ((at(2), at(3), "false", "not_answered", "", ""), 2, "answered_at"),
         ((at(2), at(3), "false", "approved", "false", "true"), 2, "answer"),
+        ((at(2), "", "false", "not_answered", "false", "true"), 2, "answer"),
     ],
 )
 def test_an_error_in_the_list_has_its_line_and_column(
@@ -402,6 +403,11 @@ def test_a_request_that_is_not_answered_is_counted_although_the_log_does_not_hav
     # What the list says counts, and not what the log has.
     report = metrics(str(log), plan_list(tmp_path, {"a": (at(2), "", "false", "not_answered", "false", "false")}))
     assert figures(report)["standard"]["approved"] == share(1, 5, 20.0)
+
+
+def test_what_the_policy_authorized_was_not_approved_after_appeal(log: Path, tmp_path: Path) -> None:
+    with pytest.raises(FileNotUsable, match="line 2, approved_after_appeal: expected false"):
+        metrics(str(log), plan_list(tmp_path, {"a": (at(2), at(3), "false", "", "false", "true")}))
 
 
 def test_what_is_asked_about_an_order_is_no_request(log: Path, tmp_path: Path) -> None:

@@ -336,21 +336,37 @@ def test_a_bill_from_before_the_referral_pends(ask: Ask) -> None:
 
 
 @pytest.mark.parametrize("name", ["author", "source"])
-@pytest.mark.parametrize("reference", ["Patient/1", f"{BASE}/Patient/1", "RelatedPerson/9"])
-def test_answers_of_the_family_pend(ask: Ask, name: str, reference: str) -> None:
+@pytest.mark.parametrize(
+    "reference",
+    [
+        {"reference": "Patient/1"},
+        {"reference": f"{BASE}/Patient/1/_history/2"},
+        {"reference": "RelatedPerson/9"},
+        {"reference": "urn:uuid:9"},
+        {"reference": "#me"},
+        {"type": "Patient", "identifier": {"value": "1"}},
+        {"type": "RelatedPerson", "reference": "urn:uuid:10"},
+    ],
+)
+def test_answers_that_no_clinician_gave_pend(ask: Ask, name: str, reference: Json) -> None:
     for asked in (referral(), extension()):
-        resource_of(asked, "QuestionnaireResponse")[name] = {"reference": reference}
+        response = resource_of(asked, "QuestionnaireResponse")
+        response |= {name: reference, "contained": [{"resourceType": "Patient", "id": "me"}]}
+        asked["entry"].append({"fullUrl": "urn:uuid:9", "resource": {"resourceType": "RelatedPerson"}})
         result = ask(asked, plan=COVERED)
         assert said(response_in(result)["item"][0])[:2] == ("A4", ["0U"])
         assert "not from a clinician" in notes(result)
 
 
 def test_answers_of_a_practitioner_are_decided(ask: Ask) -> None:
-    asked = referral()
-    resource_of(asked, "QuestionnaireResponse").update(
-        author={"reference": "Practitioner/1"}, source={"identifier": {"value": "1"}}
-    )
-    assert actions(ask(asked, plan=COVERED)) == ["A1"]
+    for author in ("Practitioner/1", "https://ehr.example/Patient/fhir/Practitioner/3", "#me", "urn:uuid:9"):
+        asked = referral()
+        resource_of(asked, "QuestionnaireResponse").update(
+            author={"reference": author},
+            source={"identifier": {"value": "1"}},
+            contained=[{"resourceType": "PractitionerRole", "id": "me"}, {"resourceType": "Patient", "id": "other"}],
+        )
+        assert actions(ask(asked, plan=COVERED)) == ["A1"]
 
 
 @pytest.mark.parametrize("event", [{"timingDate": "2026-01-05"}, {"timingPeriod": {"start": "2026-01-05"}}])
@@ -510,11 +526,30 @@ def test_a_fact_of_the_plan_that_is_neither_true_nor_false_is_not_known(ask: Ask
         ({"occurrencePeriod": {"start": "2026-01-01", "end": "2026-03-11"}}, "A4"),
         ({"occurrenceTiming": {"event": ["2026-03-12"]}}, "A1"),
         ({"occurrenceTiming": {"event": ["2026-03-13"]}}, "A4"),
+        ({"occurrenceDateTime": "2026-03-13T01:00:00Z"}, "A1"),  # in Hawaii, it is 15:00 on March 12
+        ({"occurrenceDateTime": "2026-03-14T01:00:00Z"}, "A4"),
+        ({"occurrencePeriod": {"start": "2026-03-13T01:00:00Z", "end": "2026-03-13T02:00:00Z"}}, "A1"),
     ],
 )
 def test_the_order_of_a_visit_must_be_for_its_day(ask: Ask, order: Json, action: str) -> None:
     asked = with_order(ot_claim(("97530", 1)), code=concept(f"{X12}/1365", "AD"), **order)
     assert actions(ask(asked, plan=OT_KNOWN)) == [action]
+
+
+def test_a_visit_that_is_one_of_those_of_its_order_is_not_on_another_day(ask: Ask) -> None:
+    timing = {"event": ["2026-03-12", "2026-03-19"]}
+    asked = with_order(ot_claim(("97530", 1)), code=concept(f"{X12}/1365", "AD"), occurrenceTiming=timing)
+    result = ask(asked, plan=OT_KNOWN)
+    assert "a schedule of visits" in notes(result)
+    assert "another day" not in notes(result)
+
+
+def test_no_request_has_the_id_of_a_question_about_an_order(ask: Ask) -> None:
+    asked = referral()
+    claim_of(asked)["identifier"] = [{"value": "crd-question"}, {"value": "2026-03-1002"}]
+    submission = pas.read(asked, plan=COVERED)
+    assert submission.request is not None
+    assert submission.request["request_id"] == "2026-03-1002"
 
 
 def test_occupational_therapy_of_adults_is_handed_on(ask: Ask) -> None:
@@ -551,6 +586,14 @@ def test_the_numbers_of_earlier_answers_are_repeated(ask: Ask) -> None:
     ]
     item_of(asked)["extension"] += numbers
     assert response_in(ask(asked, plan=COVERED))["item"][0]["extension"] == numbers
+    item_of(asked)["extension"].append(numbers[0])
+    assert "the same extension twice" in problem(ask(asked, answer=never, plan=COVERED))
+    item_of(asked)["extension"][-1:] = [{"url": f"{PAS}/extension-itemTraceNumber"}]
+    assert "valueIdentifier: is required" in problem(ask(asked, answer=never, plan=COVERED))
+
+
+def never(request: Json) -> Json:
+    raise AssertionError("the engine was asked")
 
 
 def test_what_is_added_names_the_procedure_and_its_modifiers(ask: Ask) -> None:
@@ -700,6 +743,21 @@ def changed(asked: Json, change: Callable[[Json], Any]) -> Json:
     return asked
 
 
+def with_referral(asked: Json, **fields: Any) -> Json:
+    """The Bundle with an order that is the referral of the Claim, and not of an item."""
+    item_of(with_order(asked, **fields))["extension"].pop()
+    claim_of(asked)["referral"] = {"reference": "ServiceRequest/1"}
+    return asked
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [{}, {"status": "completed"}, {"intent": "original-order"}, {"subject": {"reference": "Patient/elsewhere"}}],
+)
+def test_a_referral_that_is_over_or_that_another_order_made_is_taken(ask: Ask, fields: Json) -> None:
+    assert actions(ask(with_referral(referral(), **fields), plan=COVERED)) == ["A1"]
+
+
 REFUSED: dict[str, tuple[Callable[[Json], Any], str]] = {
     "not a collection": (lambda b: b.update(type="batch"), "Bundle.type: expected collection"),
     "no type": (lambda b: b.pop("type"), "Bundle.type: is required"),
@@ -795,12 +853,13 @@ REFUSED: dict[str, tuple[Callable[[Json], Any], str]] = {
     "a proposal": (lambda b: with_order(b, intent="proposal"), "intent: expected order"),
     "an order without an intent": (lambda b: with_order(b, intent=None), "intent: is required"),
     "a referral that is revoked": (
-        lambda b: (
-            with_order(b, status="revoked"),
-            item_of(b)["extension"].pop(),
-            claim_of(b).update(referral={"reference": "ServiceRequest/1"}),
-        ),
-        "status: expected active",
+        lambda b: with_referral(b, status="revoked"),
+        "referral: is an order that is not in",
+    ),
+    "a referral not to": (lambda b: with_referral(b, doNotPerform=True), "referral: is an order that is not in force"),
+    "a referral of somebody else": (
+        lambda b: (b["entry"].append(entry("Patient", "2")), with_referral(b, subject={"reference": "Patient/2"})),
+        "referral: is an order for another person",
     ),
     "another Claim": (lambda b: b["entry"].append(entry("Claim", "2")), "has another Claim"),
     "an order not to": (lambda b: with_order(b, doNotPerform=True), "not to provide"),

@@ -29,6 +29,7 @@ from tests.interop.pas_bundles import (
     ot_claim,
     problem,
     referral,
+    resource_of,
     response_in,
     said,
     visits,
@@ -148,13 +149,21 @@ def test_a_range_of_procedures_of_the_order_is_handed_on(ask: Ask, end: Json) ->
 )
 def test_a_care_team_of_another_therapy_is_handed_on(ask: Ask, code: str, expected: str) -> None:
     asked = referral()
-    member = {"sequence": 2, "provider": {"reference": "Organization/clinic"}, "qualification": concept(TAXONOMY, code)}
+    member: Json = {
+        "sequence": 2,
+        "provider": {"reference": "Organization/clinic"},
+        "qualification": concept(TAXONOMY, code),
+    }
     claim_of(asked)["careTeam"] = [member]
     assert expected in problem(ask(asked, plan=COVERED))
     item_of(asked)["careTeamSequence"] = [2]
     assert expected in problem(ask(asked, plan=COVERED))
     item_of(asked)["careTeamSequence"] = [1]  # somebody else provides this item
     assert actions(ask(asked, plan=COVERED)) == ["A1"]
+    for of_all, action in ((True, None), (False, "A1")):  # unless the member provides all of them
+        member["extension"] = [{"url": f"{PAS}/extension-careTeamClaimScope", "valueBoolean": of_all}]
+        result = ask(asked, plan=COVERED)
+        assert actions(result) == [action] if action else expected in problem(result)
     del item_of(asked)["careTeamSequence"]
     member["modifierExtension"] = [{"url": f"{PAS}/extension-infoCancelled", "valueBoolean": True}]
     assert actions(ask(asked, plan=COVERED)) == ["A1"]
@@ -208,6 +217,12 @@ def test_a_code_that_other_therapies_use_too_pends_without_their_modifier(ask: A
     assert actions(ask(modified, plan=COVERED)) == ["A1"]
     of_another = referral(productOrService=concept(HCPCS, code), modifier=[concept(HCPCS, "GO")])
     assert "a code of the other" in problem(ask(of_another, plan=COVERED))
+
+
+def test_the_modifier_of_another_code_does_not_count(ask: Ask) -> None:
+    for order in ({"code": billed((CPT, "97110:GP"))}, {"orderDetail": [concept(CPT, "97110:GP")]}):
+        asked = with_order(referral(productOrService=concept(CPT, "97140")), **order)
+        assert "not one that is known here as physical therapy" in notes(ask(asked, plan=COVERED))
 
 
 @pytest.mark.parametrize(
@@ -305,11 +320,24 @@ def test_an_encounter_of_the_claim_pends(ask: Ask) -> None:
     assert "a stay in a facility" in notes(ask(asked, plan=COVERED))
 
 
-@pytest.mark.parametrize("place", [concept(PLACES, "12"), concept(TYPE_OF_BILL, "13"), {"text": "Office"}])
-def test_the_place_of_the_order_must_be_outpatient_too(ask: Ask, place: Json) -> None:
-    assert "place of service" in notes(ask(with_order(referral(), locationCode=[place]), plan=COVERED))
-    office = with_order(referral(), locationCode=[concept(PLACES, "11")])
-    assert actions(ask(office, plan=COVERED)) == ["A1"]
+@pytest.mark.parametrize("place", ["12", "02", SECRET])
+def test_the_place_of_the_order_must_be_outpatient_too(ask: Ask, place: str) -> None:
+    location = [concept(PLACES, "11"), concept(PLACES, place)]
+    assert "place of service" in notes(ask(with_order(referral(), locationCode=location), plan=COVERED))
+
+
+def test_an_order_may_have_other_codes_of_its_place(ask: Ask) -> None:
+    role = ("http://terminology.hl7.org/CodeSystem/v3-RoleCode", "PTRES")
+    for place in (coded(role), coded((PLACES, "11"), role), concept(PLACES, "11"), {"text": "Office"}):
+        assert actions(ask(with_order(referral(), locationCode=[place]), plan=COVERED)) == ["A1"]
+
+
+def test_an_outpatient_place_of_the_order_is_enough_for_a_facility(ask: Ask) -> None:
+    asked = with_order(referral(), locationCode=[concept(PLACES, "22")])
+    claim_of(asked)["type"] = concept(CLAIM_TYPE, "institutional")
+    assert actions(ask(asked, plan=COVERED)) == ["A1"]
+    resource_of(asked, "ServiceRequest")["locationCode"] = [coded(("https://clinic.example/places", "22"))]
+    assert "not a professional one" in notes(ask(asked, plan=COVERED))
 
 
 def test_an_inpatient_place_of_the_order_is_handed_on(ask: Ask) -> None:

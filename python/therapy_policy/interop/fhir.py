@@ -16,9 +16,22 @@ from therapy_policy.errors import Issue, Refused
 
 Json = dict[str, Any]
 
+QUESTION = "crd-question"  # the request_id of what CRD asks about an order; no request of anybody has it
 MAX_TEXT = 2_000  # characters of a code, a reference or an identifier, with room
 
-__all__ = ["Element", "Issue", "Json", "Refused", "code_system", "dumps", "loads", "operation_outcome", "refuse"]
+__all__ = [
+    "QUESTION",
+    "Element",
+    "Issue",
+    "Json",
+    "Refused",
+    "code_system",
+    "dumps",
+    "loads",
+    "operation_outcome",
+    "refuse",
+    "type_and_id",
+]
 
 
 def loads(text: str | bytes) -> Any:
@@ -72,6 +85,12 @@ def operation_outcome(issues: Sequence[Issue]) -> Json:
 def refuse(code: Literal["invalid", "not-supported"], place: str, problem: str, status: int = 422) -> NoReturn:
     """Raise `Refused` with one issue."""
     raise Refused([Issue(code, place, problem)], status)
+
+
+def type_and_id(reference: str) -> tuple[str, str]:
+    """Return ("ServiceRequest", "1") for ServiceRequest/1, also at an address or with a version; else no type."""
+    steps = reference.partition("/_history/")[0].split("/")
+    return (steps[-2], steps[-1]) if len(steps) > 1 else ("", steps[-1])
 
 
 def code_system(url: str) -> str:

@@ -44,7 +44,7 @@ from therapy_policy.client.decision import Decision
 from therapy_policy.errors import FileNotUsable, InputDamaged
 from therapy_policy.files import display_name, packaged_json, progress_bar, stoppable
 from therapy_policy.inputs import Input, Record, open_input
-from therapy_policy.interop.crd.guidance import QUESTION
+from therapy_policy.interop.fhir import QUESTION
 from therapy_policy.wording import count_of
 
 # CMS-0057-F (89 FR 8758), since 2026-01-01; it does not limit the time of health plans on the federal exchanges.
@@ -176,7 +176,7 @@ def _check_row(name: str, request: ListedRequest, now: datetime) -> None:
         raise _wrong(name, request.line, "answered_at", "a time after received_at")
     if request.answer == "not_answered" and request.answered_at:
         raise _wrong(name, request.line, "answered_at", "no time, because answer is not_answered")
-    if request.answer == "approved" and request.approved_after_appeal:
+    if request.answer in ("approved", "not_answered") and request.approved_after_appeal:
         raise _wrong(name, request.line, "answer", "denied or partially_approved, because it was approved after appeal")
 
 
@@ -479,7 +479,8 @@ class Report:
 def metrics(log: str, received: str | None, *, now: datetime | None = None) -> Report:
     """Return the measures of a decision log and of the plan's list of received requests; `-` is standard input.
 
-    Answers that are due after `now`, with a time zone, are not yet late. None is the time of the call.
+    Answers that are due after `now`, with a time zone, are not yet late, and nothing in the list can have happened
+    later. None is the time of the call.
 
     Raises `FileNotUsable`, `Stopped` or `OSError`.
     """
@@ -500,6 +501,9 @@ def metrics(log: str, received: str | None, *, now: datetime | None = None) -> R
         if request.answer is None:
             request.from_log, request.outcome = True, report.log.outcome_of(identity)
             request.answer = OF_OUTCOME.get(request.outcome or "")
+            if request.answer == "approved" and request.approved_after_appeal:
+                expected = "false, because the policy authorized the request"
+                raise _wrong(received or "", request.line, "approved_after_appeal", expected)
         elif request.answer == "not_answered":
             request.answer = None
     _Counting(report, list(requests.values()), now).count()

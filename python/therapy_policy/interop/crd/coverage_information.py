@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import json
+
 from therapy_policy.interop.crd.guidance import Guidance, Limit, source_page
-from therapy_policy.interop.crd.orders import CRD, Order, type_and_id
-from therapy_policy.interop.fhir import Json
-from therapy_policy.interop.pas.codes import UCUM
+from therapy_policy.interop.crd.orders import Order
+from therapy_policy.interop.fhir import Json, type_and_id
+from therapy_policy.interop.pas.codes import CRD, UCUM
 from therapy_policy.interop.questionnaire import questionnaire
 
 URL = f"{CRD}/ext-coverage-information"
+_OF_ONE_CALL = ("date", "coverage-assertion-id")
 # The codes of details moved from the guide to HL7's terminology; both are understood.
 DETAIL_CODES = (
     "http://terminology.hl7.org/CodeSystem/crd-coverage-detail",
@@ -24,9 +27,11 @@ def with_coverage_information(
     None if it already has this extension, and no other one about this coverage: only its date and its ID may differ.
     """
     extension = _extension(guidance, coverage, assertion_id, today, base)
-    present = order.resource.get("extension", ())
-    others = [each for each in present if not _is_about(each, coverage)]
-    if [_lasting(each) for each in present if each not in others] == [_lasting(extension)]:
+    others: list[Json] = []
+    earlier: list[Json] = []
+    for each in order.resource.get("extension", ()):
+        (earlier if _is_about(each, coverage) else others).append(each)
+    if len(earlier) == 1 and _is_whole(earlier[0]) and _lasting(earlier[0]) == _lasting(extension):
         return None
     return {**order.resource, "extension": [*others, extension]}
 
@@ -39,9 +44,15 @@ def _is_about(extension: Json, coverage: str) -> bool:
     return about and extension.get("url") == URL
 
 
-def _lasting(extension: Json) -> list[Json]:
-    """The parts of an extension, without when it was made, and by which call."""
-    return [each for each in _parts(extension) if each.get("url") not in ("date", "coverage-assertion-id")]
+def _is_whole(extension: Json) -> bool:
+    return {each.get("url") for each in _parts(extension)}.issuperset(_OF_ONE_CALL)
+
+
+def _lasting(extension: Json) -> list[str]:
+    """What an extension says of the coverage, in any order, and not when, nor how it refers to the coverage."""
+    left_out = (*_OF_ONE_CALL, "coverage")
+    said = [each for each in _parts(extension) if each.get("url") not in left_out]
+    return sorted(json.dumps(each, sort_keys=True, default=str) for each in said)
 
 
 def _parts(extension: Json) -> list[Json]:

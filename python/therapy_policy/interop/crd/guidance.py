@@ -14,12 +14,11 @@ from typing import Any, Literal
 
 from therapy_policy.client.decision import Decision
 from therapy_policy.files import packaged_json
-from therapy_policy.interop.fhir import Json
+from therapy_policy.interop.fhir import QUESTION, Json
 from therapy_policy.interop.pas.disciplines import OT, PT, Therapy, listed_codes
 from therapy_policy.interop.questionnaire import RequestType
 from therapy_policy.policy.parameters import Parameter, parameters_of
 
-QUESTION = "crd-question"  # the request_id of what is asked about an order, which is not a request of anybody
 MAX_CODES = 50  # of an order for occupational therapy; the rules are asked about each
 OUTSIDE = ("not_applicable", "routed", "invalid_request")
 

@@ -11,13 +11,12 @@ from dataclasses import dataclass
 from typing import Literal, NoReturn
 
 from therapy_policy.errors import Issue, Refused
-from therapy_policy.interop.fhir import Element, Json
+from therapy_policy.interop.fhir import Element, Json, type_and_id
 from therapy_policy.interop.pas.disciplines import CODED_IN_ORDERS, Code, codes_in
 
 VERSION = "2.2"  # of the guide, as a CDS Hooks service declares it
 Hook = Literal["order-sign", "order-dispatch", "appointment-book"]
 
-CRD = "http://hl7.org/fhir/us/davinci-crd/StructureDefinition"
 MAX_ORDERS = 100  # in one request
 ID = re.compile(r"[A-Za-z0-9\-.]{1,64}")
 ROOT = "CDSHooksRequest"
@@ -155,12 +154,6 @@ def _by_reference(resources: Iterable[Element], resource_type: str) -> dict[str,
             each.refuse("value", "id", "is the ID of another one too")
         orders[order.reference] = order
     return orders
-
-
-def type_and_id(reference: str) -> tuple[str, str]:
-    """Return ("ServiceRequest", "1") for ServiceRequest/1, also at an address or with a version; else no type."""
-    steps = reference.partition("/_history/")[0].split("/")
-    return (steps[-2], steps[-1]) if len(steps) > 1 else ("", steps[-1])
 
 
 def _missing(place: str, problem: str) -> NoReturn:

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from therapy_policy.interop.fhir import Element, Json
 from therapy_policy.interop.pas.codes import PAS, Version
 
-MAX_ELEMENTS = 300  # of a Bundle, and of each list of the Claim that is read
+MAX_ELEMENTS = 300  # of a Bundle, and of each list that is read for every item
 
 _PROFILE = re.compile(rf"{PAS}/(?P<name>[a-z-]+)(?:\|(?P<version>.*))?")
 _PROFILES = ("profile-pas-request-bundle", "profile-claim")
@@ -85,7 +85,7 @@ def read_bundle(value: object, default: Version) -> RequestBundle:
     bundle = Element.of(value, "Bundle")
     bundle.required_text("resourceType", "Bundle")
     bundle.required_text("type", "collection")
-    _check_lengths(bundle, "entry")
+    check_lengths(bundle, "entry")
     resources = [_resource(entry) for entry in bundle.required_elements("entry")]
     if len({each.full_url for each in resources}) < len(resources):
         bundle.refuse("value", "entry", "has the same fullUrl twice")
@@ -94,7 +94,7 @@ def read_bundle(value: object, default: Version) -> RequestBundle:
         bundle.refuse("value", "entry[0].resource", "expected a Claim")
     if any(each.kind == "Claim" for each in resources[1:]):
         bundle.refuse("not-supported", "entry", "has another Claim, too; send each in a Bundle of its own")
-    _check_lengths(first.content, "insurance", "item", "supportingInfo")
+    check_lengths(first.content, "insurance", "item", "supportingInfo", "careTeam")
     version = _version([bundle, first.content]) or default
     return RequestBundle(first.content, first.full_url, version, resources)
 
@@ -105,7 +105,8 @@ def is_canceled(element: Element) -> bool:
     return mark is not None and mark.flag("valueBoolean") is not False
 
 
-def _check_lengths(element: Element, *names: str) -> None:
+def check_lengths(element: Element, *names: str) -> None:
+    """Raise `Refused` if one of these lists of an element is too long to be read."""
     for name in names:
         values = element.fields.get(name)
         if isinstance(values, list) and len(values) > MAX_ELEMENTS:

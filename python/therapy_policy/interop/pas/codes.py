@@ -8,6 +8,7 @@ Version = Literal["2.0.1", "2.2.1"]
 Discipline = Literal["occupational therapy", "physical therapy"]
 
 PAS = "http://hl7.org/fhir/us/davinci-pas/StructureDefinition"
+CRD = "http://hl7.org/fhir/us/davinci-crd/StructureDefinition"
 X12 = "https://codesystem.x12.org/005010"
 
 SERVICE_TYPE = f"{X12}/1365"

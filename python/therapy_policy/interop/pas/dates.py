@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from datetime import date
+from datetime import date, timedelta
 from typing import NamedTuple
 
 from therapy_policy.interop.fhir import Element
@@ -14,10 +14,24 @@ _NO_END = date.max.isoformat()
 
 
 class Span(NamedTuple):
-    """The first and the last date on which something happens."""
+    """The first and the last date on which something happens.
+
+    With a time of day, they are the dates in the time zone of the sender, which can be UTC.
+    """
 
     first: str
     last: str
+    has_time: bool = False
+
+    def may_include(self, day: str) -> bool:
+        """Return whether a date can be one of these, in some time zone."""
+        if self.has_time:
+            one = timedelta(days=1)
+            stated = date.fromisoformat(day)
+            days = [each.isoformat() for each in (stated - one, stated, stated + one)]
+        else:
+            days = [day]
+        return any(self.first <= each <= self.last for each in days)
 
 
 def calendar_date(text: str) -> str | None:
@@ -42,32 +56,38 @@ def date_or_period(holder: Element, name: str) -> Span | None:
         return _span(period) if period else None
     if period:
         holder.refuse("value", f"{name}Period", f"is there together with {name}Date")
-    day = required_date(holder, f"{name}Date")
-    return Span(day, day)
+    return _day(holder, f"{name}Date")
 
 
 def dates_of_order(service: Element) -> Iterator[Span]:
     """Yield when a ServiceRequest says that its service is provided; nothing if it does not say it."""
     if "occurrenceDateTime" in service.fields:
-        day = required_date(service, "occurrenceDateTime")
-        yield Span(day, day)
+        yield _day(service, "occurrenceDateTime")
     if period := service.element("occurrencePeriod"):
         yield _span(period)
     if timing := service.element("occurrenceTiming"):
-        for day in events(timing):
-            yield Span(day, day)
+        yield from events(timing)
         repeat = timing.element("repeat")
         if repeat and (bounds := repeat.element("boundsPeriod")):
             yield _span(bounds)
 
 
-def events(timing: Element) -> list[str]:
-    """Return the dates of the events that a Timing lists."""
+def events(timing: Element) -> list[Span]:
+    """Return the date of each event that a Timing lists."""
     stated = timing.fields.get("event", [])
     if not isinstance(stated, list):
         timing.refuse("invalid", "event", "expected a list")
-    days = [calendar_date(each) if isinstance(each, str) else None for each in stated]
-    return [day or timing.refuse("value", f"event[{at}]", "expected a whole date") for at, day in enumerate(days)]
+    found = []
+    for at, each in enumerate(stated):
+        day = calendar_date(each) if isinstance(each, str) else None
+        day = day or timing.refuse("value", f"event[{at}]", "expected a whole date")
+        found.append(Span(day, day, "T" in each))
+    return found
+
+
+def _day(holder: Element, name: str) -> Span:
+    day = required_date(holder, name)
+    return Span(day, day, "T" in holder.fields[name])
 
 
 def _span(period: Element) -> Span:
@@ -76,4 +96,4 @@ def _span(period: Element) -> Span:
     last = required_date(period, "end") if "end" in period.fields else _NO_END
     if last < first:
         period.refuse("value", "end", "is before the start")
-    return Span(first, last)
+    return Span(first, last, "T" in f"{period.fields['start']}{period.fields.get('end')}")

@@ -13,7 +13,7 @@ from typing import Literal
 
 from therapy_policy.files import packaged_json
 from therapy_policy.interop.fhir import Element
-from therapy_policy.interop.pas.codes import CPT, DISCIPLINES, SERVICE_TYPE, Discipline, is_of_procedures
+from therapy_policy.interop.pas.codes import CPT, CRD, DISCIPLINES, SERVICE_TYPE, Discipline, is_of_procedures
 from therapy_policy.policy.parameters import parameters_of
 
 PT: Discipline = "physical therapy"
@@ -43,7 +43,6 @@ _MODIFIERS: dict[str, Named] = {"GP": PT, "GO": OT, "GN": SPEECH}  # under which
 _SHARED = ("97110", "97112", "97530", "97535")
 _SPECIALTIES = {(CPT, "97113"): "aqua_therapy", (TAXONOMY, "2251P0200X"): "pediatric"}  # of physical therapy
 
-BILLING_OPTIONS = "http://hl7.org/fhir/us/davinci-crd/StructureDefinition/ext-billing-options"
 CODED_IN_ORDERS = ("code", "orderDetail", "category", "performerType")  # what of a ServiceRequest can name the service
 
 Code = tuple[str, str]  # code system, code
@@ -57,7 +56,6 @@ class Therapy:
     discipline: Discipline | Literal["unclear"]
     specialty: str = "none"  # as in a request
     procedure_codes: tuple[str, ...] = ()  # CPT or HCPCS, sorted
-    modifiers: frozenset[str] = frozenset()  # of the procedure codes
 
 
 @cache
@@ -74,7 +72,6 @@ def therapy_of(codes: Iterable[Code], listed: Iterable[str]) -> Therapy | None:
     and both use codes of physical medicine. Such a code says that the order is for therapy, and not for which.
     """
     every = [code for each in codes for code in _without_modifiers(*each)]
-    modifiers = frozenset(code for system, code in every if system == MODIFIER)
     named = {discipline for each in every if (discipline := discipline_of(*each))}
     if SPEECH in named:
         return None
@@ -85,15 +82,20 @@ def therapy_of(codes: Iterable[Code], listed: Iterable[str]) -> Therapy | None:
     procedures = procedure_codes_of(every)
     if len(disciplines) == 1:
         (discipline,) = disciplines
-        return Therapy(discipline, specialties[0] if specialties else "none", procedures, modifiers)
+        return Therapy(discipline, specialties[0] if specialties else "none", procedures)
     if disciplines or not set(listed).isdisjoint(procedures) or any(map(_is_of_physical_medicine, procedures)):
-        return Therapy("unclear", procedure_codes=procedures, modifiers=modifiers)
+        return Therapy("unclear", procedure_codes=procedures)
     return None
 
 
 def procedure_codes_of(codes: Iterable[Code]) -> tuple[str, ...]:
     """Return the procedure codes among some codes, without modifiers, sorted."""
     return tuple(sorted({code for each in codes for system, code in _without_modifiers(*each) if system == CPT}))
+
+
+def modifiers_of(codes: Iterable[Code]) -> frozenset[str]:
+    """Return the modifiers of procedure codes among some codes."""
+    return frozenset(code for each in codes for system, code in _without_modifiers(*each) if system == MODIFIER)
 
 
 def codes_in(holder: Element, name: str) -> Iterator[Code]:
@@ -106,7 +108,7 @@ def codes_in(holder: Element, name: str) -> Iterator[Code]:
     for concept in concepts:
         yield from concept.codes()
         for option in concept.elements("extension"):
-            if option.text("url") == BILLING_OPTIONS:
+            if option.text("url") == f"{CRD}/ext-billing-options":
                 billed = option.element("valueCodeableConcept")
                 yield from billed.codes() if billed else ()
 

@@ -4,17 +4,20 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Iterator
 from typing import Any
 
 from therapy_policy import nesting
-from therapy_policy.interop.fhir import Element, Json, refuse
+from therapy_policy.interop.fhir import QUESTION, Element, Json, refuse
 from therapy_policy.interop.pas import codes
-from therapy_policy.interop.pas.bundle import RequestBundle, Resource, is_canceled, read_bundle
+from therapy_policy.interop.pas.bundle import RequestBundle, Resource, check_lengths, is_canceled, read_bundle
 from therapy_policy.interop.pas.codes import PAS, Version
 from therapy_policy.interop.pas.dates import required_date
 from therapy_policy.interop.pas.services import discipline_of_items
 from therapy_policy.interop.pas.submission import NOTHING_KNOWN, Item, PlanFacts, Submission
 from therapy_policy.interop.pas.therapies import occupational_therapy, physical_therapy
+
+MAX_ORDER = 20_000  # characters of a ServiceRequest
 
 _OTHER_CLAIMS = ("oral", "pharmacy", "vision")
 _REQUEST_ID = re.compile(r"[A-Za-z0-9._:-]{1,64}")
@@ -46,7 +49,8 @@ def read(
     discipline = discipline_of_items(claim, items, services)
     certification = _certification(items)
     identifiers = [each.text("value") for each in claim.elements("identifier")]
-    request_id = next((each for each in identifiers if each and _REQUEST_ID.fullmatch(each)), None)
+    usable = [each for each in identifiers if each and _REQUEST_ID.fullmatch(each) and each != QUESTION]
+    request_id = usable[0] if usable else None
     request: Json | None
     if discipline == "occupational therapy":
         request, pends = occupational_therapy(claim, items, services, certification, plan, request_id)
@@ -91,11 +95,22 @@ def _check_claim(bundle: RequestBundle) -> Resource:
                 coverage.refuse("value", "beneficiary", "expected the patient of the Claim")
     if focal != 1:
         claim.refuse("value", "insurance", "expected one insurance that is focal")
-    referral = claim.element("referral")
-    for order in bundle.matching(referral) if referral and referral.text("reference") else []:
-        if order.kind == "ServiceRequest":
-            _check_order(bundle, order.content, patient)
+    _check_referral(bundle, patient)
     return patient
+
+
+def _check_referral(bundle: RequestBundle, patient: Resource) -> None:
+    """Check that the order that the Claim has as its referral, if any, was not withdrawn and is for the patient."""
+    referral = bundle.claim.element("referral")
+    for order in bundle.matching(referral) if referral and referral.text("reference") else []:
+        if order.kind != "ServiceRequest":
+            continue
+        if order.content.text("status") in ("revoked", "entered-in-error") or order.content.flag("doNotPerform"):
+            bundle.claim.refuse("value", "referral", "is an order that is not in force")
+        subject = order.content.element("subject")
+        about = bundle.matching(subject) if subject and subject.text("reference") else []
+        if about and about != [patient]:
+            bundle.claim.refuse("value", "referral", "is an order for another person than the patient of the Claim")
 
 
 def _items(bundle: RequestBundle) -> list[Item]:
@@ -108,8 +123,21 @@ def _items(bundle: RequestBundle) -> list[Item]:
             item.refuse("value", "sequence", "is the sequence of another item, too")
         sequences.add(sequence)
         if not is_canceled(item):
-            found.append(Item(item, sequence))
+            check_lengths(item, "careTeamSequence")
+            found.append(Item(item, sequence, [*_repeated(item)]))
     return found or bundle.claim.refuse("not-supported", "item", "has only canceled items")
+
+
+def _repeated(item: Element) -> Iterator[Json]:
+    """The trace numbers of an item, and its numbers from earlier answers."""
+    for each in item.elements("extension"):
+        if each.text("url") == f"{PAS}/extension-itemTraceNumber":
+            number = each.required("valueIdentifier")
+            parts = {name: text for name in ("system", "value") if (text := number.text(name))}
+            yield {"url": each.fields["url"], "valueIdentifier": parts}
+    for name in ("authorizationNumber", "administrationReferenceNumber"):
+        if stated := item.extension(f"{PAS}/extension-{name}"):
+            yield {"url": stated.fields["url"], "valueString": stated.required_text("valueString")}
 
 
 def _service(bundle: RequestBundle, item: Item, patient: Resource) -> Element | None:
@@ -118,21 +146,21 @@ def _service(bundle: RequestBundle, item: Item, patient: Resource) -> Element | 
     if extension is None:
         return None
     service = bundle.find_kind(extension, "valueReference", "ServiceRequest").content
-    _check_order(bundle, service, patient)
-    for name in ("quantityRatio", "quantityRange"):
-        if name in service.fields:
-            service.refuse("not-supported", name, "expected one number of visits or units")
-    return service
-
-
-def _check_order(bundle: RequestBundle, service: Element, patient: Resource) -> None:
-    """Check that a ServiceRequest is an order for the patient, and that it is in force."""
     service.required_text("status", "active")
     service.required_text("intent", "order")
     if service.flag("doNotPerform"):
         service.refuse("value", "doNotPerform", "says not to provide the service")
     if bundle.find(service, "subject") != patient:
         service.refuse("value", "subject", "expected the patient of the Claim")
+    # Several items can have the same order, and each reads it.
+    if len(json.dumps(service.fields, default=str)) > MAX_ORDER:
+        service.refuse("not-supported", "", f"has more than {MAX_ORDER:,} characters; hand the request on")
+    if timing := service.element("occurrenceTiming"):
+        check_lengths(timing, "event")
+    for name in ("quantityRatio", "quantityRange"):
+        if name in service.fields:
+            service.refuse("not-supported", name, "expected one number of visits or units")
+    return service
 
 
 def _certification(items: list[Item]) -> str:

@@ -22,8 +22,6 @@ from therapy_policy.interop.pas.submission import Submission
 from therapy_policy.interop.pas.verdicts import Verdict, answers_of
 
 _NAMESPACE = uuid.uuid5(uuid.NAMESPACE_URL, "https://therapy-policy.example/fhir/pas")
-# Numbers of earlier answers about an item, which the answer repeats.
-_NUMBERS = (f"{PAS}/extension-authorizationNumber", f"{PAS}/extension-administrationReferenceNumber")
 _UNIT_WORDS = {codes.VISITS: "visits", codes.UNITS: "units"}
 
 
@@ -123,15 +121,7 @@ class _Writing:
         return response
 
     def item(self, verdict: Verdict, notes: list[int]) -> Json:
-        content = verdict.item.content
-        extensions: list[Json] = []
-        for each in content.elements("extension"):
-            if each.text("url") == f"{PAS}/extension-itemTraceNumber":
-                extensions.append(
-                    {"url": each.fields["url"], "valueIdentifier": _identifier(each.required("valueIdentifier"))}
-                )
-            if each.text("url") in _NUMBERS:
-                extensions.append({"url": each.fields["url"], "valueString": each.required_text("valueString")})
+        extensions = [*verdict.item.repeated]
         if verdict.action == "A6" and self.submission.bundle.version == "2.0.1":
             extensions.append(self.authorized_detail(verdict))
         return ({"extension": extensions} if extensions else {}) | {
@@ -219,7 +209,3 @@ def _concept(system: str, code: str) -> Json:
 
 def _coded(stated: list[Code]) -> Json:
     return {"coding": [{"system": system, "code": code} if system else {"code": code} for system, code in stated]}
-
-
-def _identifier(identifier: Element) -> Json:
-    return {name: text for name in ("system", "value") if (text := identifier.text(name))}

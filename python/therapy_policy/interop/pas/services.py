@@ -6,6 +6,8 @@ Codes that do not fit what is decided here are refused, so that somebody else ha
 from __future__ import annotations
 
 import re
+from decimal import Decimal
+from typing import NamedTuple
 
 from therapy_policy.interop.fhir import Element, refuse
 from therapy_policy.interop.pas import codes
@@ -19,6 +21,7 @@ from therapy_policy.interop.pas.disciplines import (
     codes_in,
     discipline_of,
     listed_codes,
+    modifiers_of,
     procedure_codes_of,
     therapy_of,
     use_in_physical_therapy,
@@ -83,27 +86,56 @@ def discipline_of_items(claim: Element, items: list[Item], services: list[Elemen
     if len(found) != 1:
         refuse("not-supported", "Claim.item", "occupational and physical therapy are separate requests")
     discipline = codes.DISCIPLINES[found.pop()]
+    team = _care_team(claim)
+    orders = {service.place: service for service in services if service}  # each is read once
+    of_orders = {place: _codes_of_order(service) for place, service in orders.items()}
     for item, service in zip(items, services, strict=True):
-        if therapy_of_item(claim, item, service).discipline != discipline:
+        if (
+            therapy_of_item(item, service, of_orders[service.place] if service else set(), team).discipline
+            != discipline
+        ):
             problem = "has the service type of one therapy and a code of the other; hand the request on"
             item.content.refuse("not-supported", "productOrService", problem)
     return discipline
 
 
-def therapy_of_item(claim: Element, item: Item, service: Element | None) -> Therapy:
+class Member(NamedTuple):
+    """A member of the care team: of every item (`of_all`), or of the items that name its sequence."""
+
+    sequence: object
+    of_all: bool
+    codes: set[Code]
+
+
+def _care_team(claim: Element) -> list[Member]:
+    found = []
+    for each in claim.elements("careTeam", may_be_modified=True):
+        if not is_canceled(each):
+            scope = each.extension(f"{PAS}/extension-careTeamClaimScope")
+            of_all = scope is not None and scope.flag("valueBoolean") is True
+            found.append(Member(each.fields.get("sequence"), of_all, {*codes_in(each, "qualification")}))
+    return found
+
+
+def _codes_of_order(service: Element) -> set[Code]:
+    return {code for name in CODED_IN_ORDERS for code in codes_in(service, name)}
+
+
+def therapy_of_item(item: Item, service: Element | None, of_order: set[Code], team: list[Member]) -> Therapy:
     """Return the therapy that the codes of an item, of its order and of its care team name.
 
     Raises `Refused` if it has only codes that are not known, or one of speech-language therapy.
     """
-    every: list[Code] = [(MODIFIER, code) for each in item.content.elements("modifier") for _, code in each.codes()]
     for element in _products(item, service):
         stated = element.codes()
         if stated and not any(map(_is_known, stated)):
             element.refuse("not-supported", "coding", "has no code that is known; hand the request on")
-        every += stated
-    every += codes_in(item.content, "category")
-    every += [code for name in CODED_IN_ORDERS if service for code in codes_in(service, name)]
-    every += [code for member in _care_team(claim, item) for code in codes_in(member, "qualification")]
+    every = {*_codes_of_item(item, service), *codes_in(item.content, "category"), *of_order}
+    named = item.content.fields.get("careTeamSequence")
+    sequences = {*filter(_is_number, named)} if isinstance(named, list) else None
+    for member in team:
+        if member.of_all or sequences is None or (_is_number(member.sequence) and member.sequence in sequences):
+            every |= member.codes
     # Its service type names one of the two therapies, so what is left is one of them together with speech therapy.
     return therapy_of(every, listed_codes()) or item.content.refuse("not-supported", "productOrService", SPEECH_TOO)
 
@@ -113,11 +145,10 @@ def _products(item: Item, service: Element | None) -> list[Element]:
     return [item.content.required("productOrService"), *([service.required("code")] if service else [])]
 
 
-def _care_team(claim: Element, item: Item) -> list[Element]:
-    """The members of the care team of an item: all of the Claim's, if it does not say which."""
-    members = [each for each in claim.elements("careTeam", may_be_modified=True) if not is_canceled(each)]
-    named = item.content.fields.get("careTeamSequence")
-    return [each for each in members if not isinstance(named, list) or each.fields.get("sequence") in named]
+def _codes_of_item(item: Item, service: Element | None) -> list[Code]:
+    """The codes of what is requested, with the modifiers of the item."""
+    modifiers = [(MODIFIER, code) for each in item.content.elements("modifier") for _, code in each.codes()]
+    return modifiers + [code for element in _products(item, service) for code in element.codes()]
 
 
 def physical_therapy_of(claim: Element, item: Item, service: Element | None) -> tuple[str, list[str]]:
@@ -126,15 +157,16 @@ def physical_therapy_of(claim: Element, item: Item, service: Element | None) -> 
     The specialty is as in a request, "none" if it names none. Raises `Refused` if the item is for several procedures,
     or for one that physical therapists do not use.
     """
-    therapy = therapy_of_item(claim, item, service)
-    procedures = procedure_codes_of(code for element in _products(item, service) for code in element.codes())
+    stated = _codes_of_item(item, service)
+    procedures = procedure_codes_of(stated)
     if len(procedures) > 1:
         item.content.refuse("not-supported", "productOrService", "expected one procedure code; hand the request on")
-    uses = [use_in_physical_therapy(each, therapy.modifiers) for each in procedures]
+    uses = [use_in_physical_therapy(each, modifiers_of(stated)) for each in procedures]
     if "none" in uses:
         item.content.refuse("not-supported", "productOrService", NOT_OF_PT)
+    of_order = _codes_of_order(service) if service else set()
+    specialty = therapy_of_item(item, service, of_order, _care_team(claim)).specialty
     of_children = item.content.extension(f"{PAS}/extension-epsdtIndicator")
-    specialty = therapy.specialty
     if specialty == "none" and of_children and of_children.flag("valueBoolean") is not False:
         specialty = "pediatric"
     return specialty, [MAYBE_NOT_OF_PT] if "possible" in uses else []
@@ -152,13 +184,10 @@ def outpatient_doubts(claim: Element, item: Item, service: Element | None) -> li
 
     Raises `Refused` if a place of service is one where patients are admitted.
     """
-    found = []
-    for place in _places(item, service):
-        stated = place.codes()
-        if _is_inpatient(stated):
-            place.refuse("not-supported", "coding", ONLY_PT)
-        if not _is_outpatient(stated):
-            found.append(PLACE_NOT_CLEAR)
+    places = _places(item, service)
+    if any(map(_is_inpatient, places)):
+        item.content.refuse("not-supported", "locationCodeableConcept", ONLY_PT)
+    found = [] if all(map(_is_outpatient, places)) else [PLACE_NOT_CLEAR]
     return found + stay_doubts(claim, [item], [service])
 
 
@@ -167,19 +196,16 @@ def stay_doubts(claim: Element, items: list[Item], services: list[Element | None
     found = []
     # A claim of a professional is taken as outpatient. One of a facility, or of a type that is not known, is not.
     kinds_of_claim = {code for system, code in claim.required("type").codes() if system == codes.CLAIM_TYPE}
-    stated = [item.content.element("locationCodeableConcept") for item in items]
-    if kinds_of_claim != {"professional"} and not all(
-        _is_outpatient(place.codes() if place else []) for place in stated
-    ):
+    places = [_places(item, service) for item, service in zip(items, services, strict=True)]
+    if kinds_of_claim != {"professional"} and not all(each and all(map(_is_outpatient, each)) for each in places):
         found.append(FACILITY)
     information = claim.elements("supportingInfo", may_be_modified=True)
     kinds = [each.element("category") for each in information if not is_canceled(each)]
-    places = [place for item, service in zip(items, services, strict=True) for place in _places(item, service)]
     if (
         any(claim.extension(each) for each in _OF_CLAIMS_NOT_OUTPATIENT)
         or any(item.content.extension(f"{PAS}/extension-{each}") for item in items for each in _OF_ITEMS_NOT_OUTPATIENT)
         or any("encounter" in item.content.fields for item in items)
-        or any(_is_inpatient(place.codes()) for place in places)
+        or any(_is_inpatient(place) for each in places for place in each)
         or any(code in _STAYS for kind in kinds if kind for code in kind.codes())
     ):
         found.append(STAY)
@@ -195,10 +221,12 @@ def revenue_doubts(items: list[Item], discipline: Discipline) -> list[str]:
     )
 
 
-def _places(item: Item, service: Element | None) -> list[Element]:
-    """Where the service is given, by the item and by its order."""
-    place = item.content.element("locationCodeableConcept")
-    return [*([place] if place else []), *(service.elements("locationCode") if service else [])]
+def _places(item: Item, service: Element | None) -> list[list[Code]]:
+    """The codes of each place of the item and of its order. Of an order, only places of service are read."""
+    stated = item.content.element("locationCodeableConcept")
+    of_order = [each.codes() for each in service.elements("locationCode")] if service else []
+    of_order = [[code for code in each if code[0] == codes.PLACE_OF_SERVICE] for each in of_order]
+    return [*([stated.codes()] if stated else []), *filter(None, of_order)]
 
 
 def _is_outpatient(place: list[Code]) -> bool:
@@ -207,6 +235,10 @@ def _is_outpatient(place: list[Code]) -> bool:
 
 def _is_inpatient(place: list[Code]) -> bool:
     return any(system == codes.PLACE_OF_SERVICE and code in _INPATIENT for system, code in place)
+
+
+def _is_number(value: object) -> bool:
+    return isinstance(value, int | Decimal)
 
 
 def _is_known(code: Code) -> bool:

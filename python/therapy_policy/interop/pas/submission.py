@@ -44,6 +44,7 @@ class Item:
 
     content: Element
     sequence: int
+    repeated: Sequence[Json] = ()  # the extensions that the answer repeats
 
 
 @dataclass(frozen=True)

@@ -5,9 +5,11 @@ Nothing is derived: without a fact, the request pends.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 from therapy_policy.errors import Issue, QuestionnaireResponseInvalid, Refused, ResponseError
 from therapy_policy.interop import questionnaire
-from therapy_policy.interop.fhir import Element, Json, refuse
+from therapy_policy.interop.fhir import Element, Json, refuse, type_and_id
 from therapy_policy.interop.pas import codes
 from therapy_policy.interop.pas.bundle import RequestBundle, Resource, is_canceled
 from therapy_policy.interop.pas.dates import date_or_period, dates_of_order, required_date
@@ -34,6 +36,8 @@ def occupational_therapy(
         refuse("not-supported", "Claim.item", problem)
     texts = stay_doubts(claim, items, services) + revenue_doubts(items, "occupational therapy")
     service_date = _service_date(claim, items)
+    orders = {service.place: service for service in services if service}  # each is read once
+    dates = {place: [*dates_of_order(service)] for place, service in orders.items()}
     lines: list[Json] = []
     for item, service in zip(items, services, strict=True):
         product = item.content.required("productOrService")
@@ -43,7 +47,8 @@ def occupational_therapy(
         stated = quantity(item.content, "quantity")
         ordered = quantity(service, "quantityQuantity") if service else None
         texts += doubts(codes.UNITS, [each for each in (stated, ordered) if each], service, per_visit=True)
-        if service and not all(first <= service_date <= last for first, last in dates_of_order(service)):
+        ordered_for = dates[service.place] if service else []
+        if ordered_for and not any(each.may_include(service_date) for each in ordered_for):
             texts.append("The order is for another day than the visit.")
         if stated is None:
             texts.append("An item does not state a number of units.")
@@ -79,7 +84,7 @@ def _service_date(claim: Element, items: list[Item]) -> str:
     for item in items:
         if period := item.content.element("servicedPeriod"):
             period.required_text("end")
-    dates = {date for span in stated for date in span or (None,)}
+    dates = {date for span in stated for date in ((span.first, span.last) if span else (None,))}
     if len(dates) > 1:
         claim.refuse("not-supported", "item", "expected the items of one visit, with the same date")
     return dates.pop() or required_date(claim, "created")
@@ -87,7 +92,7 @@ def _service_date(claim: Element, items: list[Item]) -> str:
 
 # --- physical therapy
 
-_FAMILY = frozenset(("Patient", "RelatedPerson"))
+_NOT_CLINICIANS = frozenset(("Patient", "RelatedPerson"))
 # What the date that the answers state is of, and its field.
 _DATED: dict[questionnaire.RequestType, tuple[str, str]] = {
     "pt_referral": ("referral", "referral_date"),
@@ -124,7 +129,7 @@ def physical_therapy(
         return None, [missing, *(Pend(codes.MORE_INFORMATION, each) for each in texts)]
     if "subject" not in response.fields:
         texts.append("The answers to the questionnaire do not say whom they are about.")
-    if _is_from_the_family(bundle, response):
+    if not _NOT_CLINICIANS.isdisjoint(_who_answered(bundle, response)):
         texts.append("The answers to the questionnaire are from the patient or a relative, and not from a clinician.")
     request = _request_of(response, plan, request_id)
     answered = request.get("requested_visits")
@@ -156,13 +161,18 @@ def _begins(claim: Element, item: Item, service: Element | None) -> list[str]:
     return starts + [span.first for span in spans if span]
 
 
-def _is_from_the_family(bundle: RequestBundle, response: Element) -> bool:
-    """Whether the author of the answers, or the person who gave them, is the patient or a relative."""
-    stated = [response.element(name) for name in ("author", "source")]
-    references = [each for each in stated if each and each.text("reference")]
-    kinds = {found.kind for each in references for found in bundle.matching(each)}
-    named = {step for each in references for step in each.required_text("reference").split("/")}
-    return not _FAMILY.isdisjoint(kinds | named)
+def _who_answered(bundle: RequestBundle, response: Element) -> Iterator[str | None]:
+    """The types of resource that the author of the answers, and the person who gave them, can be."""
+    for name in ("author", "source"):
+        if (reference := response.element(name)) is None:
+            continue
+        yield reference.text("type")
+        if url := reference.text("reference"):
+            yield type_and_id(url)[0]
+            yield from (each.kind for each in bundle.matching(reference))
+            for contained in response.elements("contained", may_be_modified=True):
+                if url == f"#{contained.text('id')}":
+                    yield contained.text("resourceType")
 
 
 def _response(

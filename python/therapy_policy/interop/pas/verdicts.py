@@ -69,7 +69,7 @@ def answers_of(submission: Submission, answered: Mapping[str, Any] | None, *, ho
     if hold_clinical_denials and _depends_on_a_clinician(answer):
         verdicts = [_held(each) for each in verdicts]
     notes = [HELD if any(each.held for each in verdicts) else answer["text"]]
-    # Who requested fewer visits than the rules grant is not told of the others: what is requested is what is certified.
+    # If fewer visits were requested than the rules grant, the note would name a visit that is not certified.
     requested_less = (answer["asked"]["visits"] or math.inf) < answer["granted"]["visits"]
     if answer["ends"] and any(each.granted for each in verdicts) and not requested_less:
         notes.append(f"The authorization ends with {answer['ends']['circumstance']}.")
