@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import statistics
 import sys
 import time
@@ -25,8 +26,11 @@ class Figure(NamedTuple):
 
 
 def compared(name: str, seconds: float, against: str, base: float, at_most: float | None = None) -> Figure:
-    """Compare a time with another, and their ratio, as the page shows it, with the most that it should be."""
-    ratio = round(seconds / base, 2)
+    """Compare a time with another, and their ratio with the most that it should be.
+
+    The ratio has the two decimals that the page shows, rounded up, so that the page never shows less than was measured.
+    """
+    ratio = math.ceil(round(100 * seconds / base, 6)) / 100
     figure = Figure(name, in_words(seconds), f"{against}, {in_words(base)}", ratio)
     if at_most is None:
         return figure

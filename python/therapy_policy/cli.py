@@ -948,7 +948,8 @@ def diff(
         typer.Option("--type", metavar="TYPE", help="Compare decisions on this request type only; can be repeated."),
     ] = None,
     quick: Annotated[
-        bool, typer.Option("--quick", help="Compare a sample only; takes seconds but can miss a changed decision.")
+        bool,
+        typer.Option("--quick", help="Compare a sample only; takes half a minute, but can miss a changed decision."),
     ] = False,
     as_json: AsJson = False,
     html: Annotated[

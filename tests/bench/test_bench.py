@@ -157,7 +157,8 @@ def test_an_engine_that_answers_wrongly_ends_the_run(monkeypatch: pytest.MonkeyP
 def test_a_ratio_says_whether_it_reaches_its_aim() -> None:
     assert compared("x", 3e-6, "y", 2e-6, 1.5).reached is True
     assert compared("x", 3e-6, "y", 2e-6, 1.4).reached is False
-    assert compared("x", 3.004e-6, "y", 1e-6, 3.0).reached is True  # no row of the page says "3.00", "≤ 3.0", "missed"
+    assert compared("x", 3e-6, "y", 1e-6, 3.0)[3:] == (3.0, "≤ 3.0", True)
+    assert compared("x", 3.004e-6, "y", 1e-6, 3.0)[3:] == (3.01, "≤ 3.0", False)  # and not 3.00, which is not missed
     assert compared("x", 3e-6, "y", 2e-6).reached is None
 
 
