@@ -1,7 +1,7 @@
 """The standard answers a second time, in plain Python, and what must be true of each of them.
 
 The codes come from the register of standard answers, which a plan may change; everything else is written from the
-contract alone. The text for people is left out here, but it must give the clauses that decide.
+contract alone. Of the text for people, only the first sentence is left out here.
 """
 
 from collections.abc import Iterable, Iterator, Mapping
@@ -148,7 +148,22 @@ def problems(request: object, decision: Mapping[str, Any], given: Answer) -> Ite
         yield "authorized for less than was asked"
     if given["human_reviewed"]:
         yield "no person reviewed it"
-    deciding = {"denied": "deny", "pended": "pend"}.get(outcome)
-    for reason in decision["reasons"]:
-        if reason["effect"] == deciding and not all(clause in given["text"] for clause in reason["clauses"]):
-            yield "the text leaves out a clause"
+    told = "".join(f" {sentence}" for sentence in sentences(decision))
+    if given["text"].find(".") + 1 != len(given["text"]) - len(told) or not given["text"].endswith(told):
+        yield "the text is not one sentence and the reasons that decide, with their clauses"
+
+
+def sentences(decision: Mapping[str, Any]) -> list[str]:
+    """The reasons that the text tells, each once: those that decide the request or one of its lines, or its scope."""
+    effects = {reason["code"]: reason["effect"] for reason in decision["reasons"]}
+    told = {code for code, effect in effects.items() if decides(decision["outcome"], effect)}
+    if decision["outcome"] == "not_applicable":
+        told |= {code for code, effect in effects.items() if effect == "scope"}
+    for line in decision["lines"]:
+        told |= {code for code in line["reasons"] if decides(line["status"], effects[code])}
+    found = {
+        (oracle.TABLE_ORDER[reason["code"]], ": ".join(filter(None, (", ".join(reason["clauses"]), reason["message"]))))
+        for reason in decision["reasons"]
+        if reason["code"] in told
+    }
+    return [sentence for _, sentence in sorted(found)]

@@ -3,7 +3,7 @@
 Each mutant of the hand-written Rego, of the parameters and of the reason codes is first run with the Rego unit tests,
 then with a fixed corpus of requests and the lints of the registers. The report shows the diff of each mutant that
 survives, unless proof/equivalent_mutants.yaml says why no decision can differ. A slip in a period of the parameters (a
-key misspelt, dropped or retyped, a period dropped) must change decisions, and grant no request more than before.
+key misspelled, dropped or retyped, a period dropped) must change decisions, and grant no request more than before.
 Results are saved as the run proceeds, so an interrupted run resumes where it stopped. Progress is on standard error and
 the report on standard output. Exit 1 if a mutant survives, 2 if the tests fail without a mutant.
 """

@@ -28,7 +28,7 @@ STATE = ROOT / "build/proof"
 SUMMARY = ROOT / "docs/proof.md"
 LEAST_REQUESTS = 100_000
 TESTED_WITH = (
-    *(f"proof/{name}.py" for name in ("oracle", "strategies", "comparison")),
+    *(f"proof/{name}.py" for name in ("oracle", "strategies", "comparison", "policy_in_force")),
     *(f"tests/{name}.py" for name in ("running", "conftest")),
     "python/therapy_policy/client",
     "python/therapy_policy/sidecar",

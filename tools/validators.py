@@ -282,9 +282,10 @@ class Validators:
         rules = []
         for name in self.request_types:
             if self.holds_text(name):
+                title = self.definitions[name]["title"]
                 found = ",\n".join(self.texts_in(name, [], "request", []))
                 rules.append(
-                    "# METADATA\n# title: Each free text of a valid request, with its place\n"
+                    f"# METADATA\n# title: {title}, each free text of a valid request and its place\n"
                     f"free_texts(request) := union({{\n{found},\n}}) if request.request_type == {rego(name)}\n"
                 )
         return "\n".join(

@@ -34,9 +34,7 @@ _input_may_be_kept if {
 
 # METADATA
 # title: The decision in the result, or the list of results of a batch
-_decision := input.result.decision if {
-	input.result.decision
-} else := input.result
+_decision := _decision_in(input.result)
 
 default _kept_input := "left out"
 

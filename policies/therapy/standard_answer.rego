@@ -26,7 +26,7 @@ of(decision) := {
 	"human_reviewed": false,
 	"determination": _determination(deciding),
 	"ends": _ends(decision),
-	"text": concat(" ", array.concat([_opening(decision)], _sentences(decision.reasons, decision.outcome))),
+	"text": concat(" ", array.concat([_opening(decision)], _sentences(decision, effects))),
 } if {
 	deciding := _codes_of_effects(decision.reasons, _deciding_effects[decision.outcome])
 	effects := {each.code: each.effect | some each in decision.reasons}
@@ -159,7 +159,11 @@ _ends(decision) := {"circumstance": circumstance, "visit": visit} if {
 
 # METADATA
 # title: The first sentence of the text
-_opening(decision) := concat("", [_openings[decision.outcome], concat(", ", decision.authorized_under), "."])
+_opening(decision) := "A decision is pending, and a part of this is denied." if {
+	decision.outcome == "pended"
+	some line in decision.lines
+	line.status == "denied"
+} else := concat("", [_openings[decision.outcome], concat(", ", decision.authorized_under), "."])
 
 _openings := {
 	"authorized": "This is authorized under ",
@@ -173,13 +177,22 @@ _openings := {
 
 # METADATA
 # title: The reasons in words, each sentence once, with its clauses
-_sentences(reasons, outcome) := [sentence |
-	effects := _effects_in_text[outcome]
+# description: A line may be denied while the claim waits for a decision, so the reasons of the lines are told too.
+_sentences(decision, effects) := [sentence |
+	of_lines := {code |
+		some line in decision.lines
+		some code in line.reasons
+		effects[code] in _deciding_effects[line.status]
+	}
 	some [_, sentence] in sort({[reason.order(each.code), _sentence(each)] |
-		some each in reasons
-		each.effect in effects
+		some each in decision.reasons
+		_is_told(each, decision.outcome, of_lines)
 	})
 ]
+
+_is_told(each, outcome, _) if each.effect in _effects_in_text[outcome]
+
+_is_told(each, _, of_lines) if each.code in of_lines
 
 _sentence(each) := concat(": ", [concat(", ", each.clauses), each.message]) if {
 	count(each.clauses) > 0

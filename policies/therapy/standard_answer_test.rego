@@ -296,6 +296,34 @@ test_a_line_that_waits_has_the_codes_of_what_it_waits_for[name] if {
 	result.claim_statuses == case.statuses
 }
 
+# What denies a line is told, whatever the claim as a whole waits for; what only informs, or does not decide, is not.
+test_the_text_tells_why_each_line_is_denied[name] if {
+	some name, case in {
+		"a line that is denied": {
+			"lines": [
+				line(1, "97110", "pended", 1, 0, ["BENEFIT_UNVERIFIED", "PT_TIER_NOT_NAMED"]),
+				line(2, "99999", "denied", 1, 0, ["BENEFIT_UNVERIFIED", "OT_CODE_NOT_LISTED"]),
+			],
+			"says": [
+				"A decision is pending, and a part of this is denied.", "UM-2: BENEFIT_UNVERIFIED applies.",
+				"OT-3: OT_CODE_NOT_LISTED applies.",
+			],
+		},
+		"a line that waits": {
+			"lines": [line(1, "97110", "pended", 1, 0, ["BENEFIT_UNVERIFIED", "OT_CODE_NOT_LISTED"])],
+			"says": ["A decision is pending.", "UM-2: BENEFIT_UNVERIFIED applies."],
+		},
+	}
+	reasons := [
+		because("OT_CODE_NOT_LISTED", "deny", ["OT-3"], ""),
+		because("BENEFIT_UNVERIFIED", "pend", ["UM-2"], ""),
+		because("PT_TIER_NOT_NAMED", "info", ["UM-2"], ""),
+	]
+	whole := object.union(decision("pended", "pediatric_ot_claim", reasons), {"lines": case.lines})
+	result := answer(whole) with input as null
+	result.text == concat(" ", case.says)
+}
+
 test_documents_are_listed_once_and_only_for_what_is_pended if {
 	reasons := [
 		because("BENEFIT_UNVERIFIED", "pend", ["UM-2"], ""),

@@ -15,7 +15,7 @@ from proof.mutation.mutant import Mutant, Vocabularies
 # Text for people; no rule reads it.
 PROSE = {"title", "service"}
 # A slip of the pen in a value: it must end in a pend or a denial, and authorize nothing more.
-SLIPS = {"key misspelt", "key dropped", "value retyped", "period dropped"}
+SLIPS = {"key misspelled", "key dropped", "value retyped", "period dropped"}
 # From most to least serious; an effect becomes one of its neighbors.
 EFFECTS = ("invalid", "scope", "deny", "pend", "info")
 
@@ -120,7 +120,7 @@ class _Data:
     # --- slips
 
     def slips(self, node: yaml.Node, in_periods: bool = False) -> Iterator[Mutant]:
-        """Keys of a parameter misspelt, dropped and retyped, and periods dropped."""
+        """Keys of a parameter misspelled, dropped and retyped, and periods dropped."""
         if isinstance(node, yaml.MappingNode):
             for key, value in node.value:
                 if key.value in PROSE:
@@ -128,7 +128,7 @@ class _Data:
                 inside = in_periods or key.value == "periods"
                 if inside:
                     quote = '"' if key.style else ""
-                    yield self.edit("key misspelt", key, f"{quote}{misspelt(key.value)}{quote}")
+                    yield self.edit("key misspelled", key, f"{quote}{misspelled(key.value)}{quote}")
                     yield self.renamed(self.removed(node, key, value), "key dropped")
                     yield self.value_retyped(value)
                 yield from self.slips(value, inside)
@@ -200,7 +200,7 @@ def similar_name(values: list[str]) -> str:
     return next(value for digit in "0123456789" if (value := values[-1][:-1] + digit) not in values)
 
 
-def misspelt(name: str) -> str:
+def misspelled(name: str) -> str:
     """A name with two letters swapped, or a digit more if that changes nothing."""
     swapped = f"{name[:-2]}{name[-1]}{name[-2]}"
     return swapped if swapped != name else f"{name}0"

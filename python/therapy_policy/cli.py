@@ -1010,7 +1010,8 @@ def accept(
 
     Both policies decide every class of requests and the examples, which can take an hour. The report shows what
     changed in numbers, words and behavior. The version must fit: a patch version for new wording, a minor version if
-    decisions for dates to come change, a major version if decisions for dates that have passed change.
+    decisions for dates to come or standard answers change, a major version if decisions for dates that have passed
+    change.
 
     Exit status: 0 accepted or unchanged, 1 not accepted, 2 a file or usage error, 3 no engine or no OPA.
     """

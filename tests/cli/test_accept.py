@@ -231,6 +231,18 @@ def test_another_standard_answer_is_a_minor_version(released: Path, root: Path) 
     assert change_of(diff(old, new, ["pt_continuation"], {}, quick=True, as_of="1950-01-01")) == "minor"
 
 
+def test_another_rule_of_standard_answers_is_a_minor_version(released: Path, root: Path) -> None:
+    replace(root / "policies/therapy/standard_answer.rego", '"A decision is pending"', '"This waits"')
+    old, new = load(str(released / "policies")), load(str(root / "policies"))
+    document = diff(old, new, ["pt_continuation"], {}, quick=False, as_of="1950-01-01")
+    assert change_of(document) == "minor"
+    assert document["verdict"] == (
+        "No change in behavior: nothing that changed can change a decision on these types of requests. "
+        "The standard answers changed. Only decisions were compared, not answers."
+    )
+    assert document["decided"]["pt_continuation"]["can_differ"] is False
+
+
 def test_a_standard_answer_that_was_verified_is_a_patch_version(released: Path, root: Path) -> None:
     change_standard_answer(root, "verified: false", "verified: true")
     old, new = load(str(released / "policies")), load(str(root / "policies"))
@@ -270,7 +282,8 @@ def test_a_version_line_alone_is_a_patch(root: Path) -> None:
     add_entry(root, NEXT_MAJOR, DAY)
     output, errors = accept(root, "--date", DAY, "--yes", "--sample", "referral_route")
     assert "No change in behavior." in output
-    assert f"Version {NEXT_MAJOR} is greater than needed after {VERSION}, because no decision changed." in errors
+    because = "because no decision and no answer changed"
+    assert f"Version {NEXT_MAJOR} is greater than needed after {VERSION}, {because}." in errors
     assert f"The smallest version that is right is {NEXT_PATCH}." in errors
     assert record_of(root, NEXT_MAJOR)["change"] == "patch"
 

@@ -116,7 +116,7 @@ broken_periods := {
 	"no date": [{"value": 1}],
 	"no date later on": [{"from": "2000-01-01", "value": 1}, {"value": 2}],
 	"no value": [{"from": "2000-01-01"}],
-	"a misspelt value": [{"from": "2000-01-01", "valve": 1}],
+	"a misspelled value": [{"from": "2000-01-01", "valve": 1}],
 	"a period that is null": [null],
 	"a period that is a text": ["2000-01-01"],
 	"one period, not in a list": {"from": "2000-01-01", "value": 1},

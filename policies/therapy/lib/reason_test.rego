@@ -284,7 +284,7 @@ test_order_of_code_before_place_before_clause if {
 	]
 }
 
-test_a_reason_stands_once if {
+test_a_reason_is_given_once if {
 	count(details({reason.at("SECOND", ["a"])})) == 1
 }
 
@@ -322,7 +322,7 @@ broken_entries := {
 	"order null": {"change": {"order": null}},
 	"order a text": {"change": {"order": "10"}},
 	"no effect": {"without": ["effect"]},
-	"effect misspelt": {"change": {"effect": "denied"}},
+	"effect misspelled": {"change": {"effect": "denied"}},
 	"effect null": {"change": {"effect": null}},
 	"effect of an invalid request": {"change": {"effect": "invalid", "clauses": []}},
 	"no clauses": {"without": ["clauses"]},

@@ -242,12 +242,12 @@ test_a_change_holds_from_its_date_on[name] if {
 			"reasons": [],
 			"visits": [1, 8, 3],
 		},
-		"an event that is listed no more": {
+		"an event that is no longer listed": {
 			"change": {"referral_date": "2030-01-01", "condition": {"category": "subacute", "acute_event": "fracture"}},
 			"reasons": event_not_listed,
 			"visits": [1, 3, 3],
 		},
-		"a category that is eligible no more": {
+		"a category that is no longer eligible": {
 			"change": {"referral_date": "2030-01-01"},
 			"reasons": ["PT_CONDITION_NOT_ELIGIBLE /condition/category"],
 			"visits": [1, 3, 3],

@@ -53,7 +53,7 @@ sound := {
 ways := {
 	"no periods": [{"op": "replace", "path": "periods", "value": []}],
 	"periods dropped": [{"op": "remove", "path": "periods"}],
-	"periods misspelt": [{"op": "move", "from": "periods", "path": "period"}],
+	"periods misspelled": [{"op": "move", "from": "periods", "path": "period"}],
 	"periods null": [{"op": "replace", "path": "periods", "value": null}],
 	"one period, not in a list": [{"op": "move", "from": "periods/0", "path": "periods"}],
 	"a period from the next day on": [{"op": "replace", "path": "periods/0/from", "value": "2024-03-16"}],
@@ -62,7 +62,7 @@ ways := {
 	"a period without its date": [{"op": "remove", "path": "periods/0/from"}],
 	"the same date twice": [{"op": "copy", "from": "periods/0", "path": "periods/1"}],
 	"no value": [{"op": "remove", "path": "periods/0/value"}],
-	"value misspelt": [{"op": "move", "from": "periods/0/value", "path": "periods/0/values"}],
+	"value misspelled": [{"op": "move", "from": "periods/0/value", "path": "periods/0/values"}],
 	"null": [{"op": "replace", "path": "periods/0/value", "value": null}],
 	"false": [{"op": "replace", "path": "periods/0/value", "value": false}],
 	"true": [{"op": "replace", "path": "periods/0/value", "value": true}],
@@ -89,11 +89,11 @@ values := {
 		"a code above the ceiling": {"97110": {"clause": "OT-5"}, "97530": {"clause": "OT-5"}, "97140": {"clause": "OT-5"}},
 		"a clause that does not exist": {"97110": {"clause": "OT-5"}, "97530": {"clause": "OT-7"}},
 		"no clause": {"97110": {"clause": "OT-5"}, "97530": {}},
-		"clause misspelt": {"97110": {"clause": "OT-5"}, "97530": {"clauses": "OT-5"}},
+		"clause misspelled": {"97110": {"clause": "OT-5"}, "97530": {"clauses": "OT-5"}},
 		"an add-on to nothing": {
 			"97129": {"clause": "OT-5"}, "97130": {"clause": "OT-6"}, "97530": {"clause": "OT-5"},
 		},
-		"add-on misspelt": {
+		"add-on misspelled": {
 			"97129": {"clause": "OT-5"}, "97130": {"clause": "OT-6", "addon_to": "97129"}, "97530": {"clause": "OT-5"},
 		},
 		"an add-on to another code": {
@@ -131,7 +131,7 @@ values := {
 			"nonacute": {"clause": "PT-3", "evaluation": 1, "treatment": 5},
 			"acute": {"clause": "PT-4", "evaluation": 1, "treatment": "11"},
 		},
-		"treatment misspelt": {
+		"treatment misspelled": {
 			"nonacute": {"clause": "PT-3", "evaluation": 1, "treatment": 5},
 			"acute": {"clause": "PT-4", "evaluation": 1, "treatments": 11},
 		},
@@ -172,7 +172,7 @@ values := {
 		"no name": {"hours": "always", "fax": ["1", "2"]},
 		"an empty name": {"name": "", "hours": "always", "fax": ["1", "2"]},
 		"a name that is a number": {"name": 5, "hours": "always", "fax": ["1", "2"]},
-		"hours misspelt": {"name": "Authorization", "hour": "always", "fax": ["1", "2"]},
+		"hours misspelled": {"name": "Authorization", "hour": "always", "fax": ["1", "2"]},
 		"empty hours": {"name": "Authorization", "hours": "", "fax": ["1", "2"]},
 		"one fax number": {"name": "Authorization", "hours": "always", "fax": ["1"]},
 		"three fax numbers": {"name": "Authorization", "hours": "always", "fax": ["1", "2", "3"]},

@@ -103,7 +103,7 @@ test_routes_that_cannot_be_used[name] if {
 test_tables_that_cannot_be_used[name] if {
 	some name, routes in {
 		"an island left out": object.remove(all_routes(region_11), ["kauai"]),
-		"an island misspelt": object.union(object.remove(all_routes(region_11), ["kauai"]), {"kawai": region_11}),
+		"an island misspelled": object.union(object.remove(all_routes(region_11), ["kauai"]), {"kawai": region_11}),
 		"an unknown island": object.union(all_routes(region_11), {"niihau": region_11}),
 		"a list": [region_11],
 		"null": null,

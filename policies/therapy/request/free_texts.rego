@@ -3,7 +3,7 @@
 package therapy.request
 
 # METADATA
-# title: Each free text of a valid request, with its place
+# title: Outpatient PT plan of care, each free text of a valid request and its place
 free_texts(request) := union({
 	{[["plan_of_care", field_1], text] | some field_1 in ["diagnosis", "frequency", "duration", "expected_potential"]; text := request.plan_of_care[field_1]; is_string(text)},
 	{[["plan_of_care", "planned_interventions", i_2], text] | some i_2, element_2 in request.plan_of_care.planned_interventions; text := element_2; is_string(text)},
@@ -11,7 +11,7 @@ free_texts(request) := union({
 }) if request.request_type == "pt_treatment_plan"
 
 # METADATA
-# title: Each free text of a valid request, with its place
+# title: Outpatient PT extension, each free text of a valid request and its place
 free_texts(request) := union({
 	{[["documentation", "goals", i_2, "goal_id"], text] | some i_2, element_2 in request.documentation.goals; text := element_2.goal_id; is_string(text)},
 	{[["documentation", "goals", i_2, field_3, field_4], text] | some i_2, element_2 in request.documentation.goals; some field_3 in ["initial_status", "last_period_status", "current_status"]; some field_4 in ["measure", "value"]; text := element_2[field_3][field_4]; is_string(text)},

@@ -4,7 +4,8 @@ The record is written before the commit that contains it. It names the commit th
 committed already; else it is the commit that adds the record, which has the policy too.
 
 The version follows semantic versioning, as of the date that the person gives: wording is at least a patch version,
-another decision for a date to come a minor version, and another decision for a date that has passed a major version.
+another decision for a date to come or another standard answer a minor version, and another decision for a date that
+has passed a major version.
 """
 
 from __future__ import annotations
@@ -42,11 +43,10 @@ HEADER = """\
 
 MANY = 12  # changes of one kind that a record lists; more are counted
 
-STANDARD_ANSWERS = AREAS["register", "standard_answers"]
 PASSED, TO_COME, ANY = "passed", "to come", "any"
 
 WHY = {
-    "patch": "no decision changed",
+    "patch": "no decision and no answer changed",
     "minor": "a request of a date to come or one that was not valid is decided differently, or an answer changed",
     "major": "some request of a date that has passed is decided differently",
 }
@@ -162,8 +162,7 @@ def change_of(document: Document) -> str:
     examples = [flip for flip in document["examples"]["flips"] if _was_decided(flip)]
     if {_dates(kind, document) for kind in kinds} & {PASSED, ANY} or any(flip["passed"] for flip in examples):
         return "major"
-    answers_changed = any(each["area"] == STANDARD_ANSWERS and not each["wording"] for each in document["data"])
-    return "minor" if document["behavior_changed"] or answers_changed else "patch"
+    return "minor" if document["behavior_changed"] or document["answers_changed"] else "patch"
 
 
 def _was_decided(flip: Document) -> bool:

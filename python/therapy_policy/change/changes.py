@@ -11,7 +11,7 @@ from typing import Any, Literal
 
 from therapy_policy.classes.policy_values import REPEATED
 from therapy_policy.policy.bundles import Bundle
-from therapy_policy.policy.rego import ENTRY_PACKAGE, DataPath, Rego, RegoRule
+from therapy_policy.policy.rego import DECISION, ENTRY_PACKAGE, DataPath, Rego, RegoRule
 
 
 class _Nothing:
@@ -95,6 +95,7 @@ class Differences:
     data: tuple[Change, ...]
     rules: tuple[ChangedRule, ...]
     rules_decide_differently: bool  # a rule that decisions depend on changed, in more than its METADATA
+    rules_answer_differently: bool  # so did a rule on which only the answers to providers depend
     can_differ: Mapping[str, bool]  # by request type: whether decisions can differ, in more than texts they repeat
 
 
@@ -118,18 +119,24 @@ class _Comparison:
         ]
 
     def differences(self, request_types: Sequence[str]) -> Differences:
+        changed = {rule.package for rule in (*self._removed, *self._added)}
+        deciding, used = self._packages_used({DECISION}), self._packages_used({ENTRY_PACKAGE})
         return Differences(
             data=tuple(self._data),
             rules=(*_changed_rules(self._removed, self._added), *_changed_metadata(self._old, self._new)),
             # Other packages, such as the one that masks the sidecar's log, decide nothing.
-            rules_decide_differently=any(rule.package[:1] == ENTRY_PACKAGE for rule in (*self._removed, *self._added)),
+            rules_decide_differently=bool(changed & deciding),
+            rules_answer_differently=bool(changed & (used - deciding)),
             can_differ={name: self._can_differ(name) for name in request_types},
         )
+
+    def _packages_used(self, start: set[DataPath]) -> set[DataPath]:
+        return self._old.reachable(start, None)[0] | self._new.reachable(start, None)[0]
 
     def _can_differ(self, request_type: str) -> bool:
         """Whether some rule that requests of this type can reach changed, or something that such a rule reads."""
         for rules in (self._old, self._new):
-            packages, reads = rules.reachable({ENTRY_PACKAGE}, request_type)
+            packages, reads = rules.reachable({DECISION}, request_type)
             changed = (*self._removed, *self._added)
             if any(rule.package in packages and rule.applies_to(request_type) for rule in changed):
                 return True

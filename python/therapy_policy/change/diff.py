@@ -27,6 +27,7 @@ from therapy_policy.wording import count_of
 
 Document = dict[str, Any]
 
+ANSWERS_CHANGED = "The standard answers changed. Only decisions were compared, not answers."
 FEW = 4  # list the values of a field that classes share, if there are at most this many
 
 
@@ -54,20 +55,26 @@ def diff(
         old, new, can_differ, of_types, rules_differ=differences.rules_decide_differently, quick=quick, as_of=as_of
     )
     changed = bool(comparison.flips) or any(comparison.examples.values())
+    data = list(_data(differences, old.data, new.data))
+    answers_changed = differences.rules_answer_differently or any(
+        each["area"] == AREAS["register", "standard_answers"] and not each["wording"] for each in data
+    )
+    verdict = (
+        _verdict_with_flips(comparison, quick) if changed else _verdict_without_flips(comparison, differences, quick)
+    )
     return {
         "old": {"name": old.name, "policy_version": old.version, "digest": old.digest},
         "new": {"name": new.name, "policy_version": new.version, "digest": new.digest},
         "behavior_changed": changed,
-        "verdict": _verdict_with_flips(comparison, quick)
-        if changed
-        else _verdict_without_flips(comparison, differences, quick),
+        "answers_changed": answers_changed,
+        "verdict": f"{verdict} {ANSWERS_CHANGED}" if answers_changed else verdict,
         "outcomes": _outcomes(comparison),
         "flips": list(_flips(comparison)),
         "examples": {
             "decided": len(comparison.examples),
             "flips": [{"name": name} | _decision_changes(flip) for name, flip in comparison.examples.items() if flip],
         },
-        "data": list(_data(differences, old.data, new.data)),
+        "data": data,
         "rules": [_rule(each) for each in differences.rules],
         "decided": {name: _coverage(coverage, quick) for name, coverage in comparison.coverage.items()},
     }
@@ -103,7 +110,8 @@ def _verdict_with_flips(comparison: Comparison, quick: bool) -> str:
 
 def _verdict_without_flips(comparison: Comparison, differences: Differences, quick: bool) -> str:
     if not any(each.can_differ for each in comparison.coverage.values()):
-        if differences.rules_decide_differently or not all(change.wording for change in differences.data):
+        rules_differ = any(rule.change != "metadata" for rule in differences.rules)
+        if rules_differ or not all(change.wording for change in differences.data):
             return "No change in behavior: nothing that changed can change a decision on these types of requests."
         return (
             "No change in behavior. The policies differ at most in comments, METADATA and texts that decisions only "

@@ -25,6 +25,7 @@ Node = Any  # of a syntax tree
 DataPath = tuple[str, ...]  # of a document in `data`, such as ("therapy", "parameters")
 
 ENTRY_PACKAGE: DataPath = ("therapy",)  # the package of the entry points
+DECISION: DataPath = (*ENTRY_PACKAGE, "decision")  # the rule that decides one request
 OPA_SECONDS = 120.0  # for one run of OPA; the longest, which compiles the policy, takes a few
 
 
@@ -134,12 +135,13 @@ class Rego:
     def reachable(self, start: set[DataPath], request_type: str | None) -> tuple[set[DataPath], set[DataPath]]:
         """The packages of the rules that `start` uses, directly or indirectly, and all documents that these rules read.
 
-        Only branches that apply to the request type count; None means any type.
+        `start` has packages, or rules as a package and a name. Only branches that apply to the request type count;
+        None means any type.
         """
         used: set[DataPath] = set()
         reads: set[DataPath] = set()
         named: set[DataPath] = set()  # by a rule of the same page
-        new = {path for path in self._by_path if path[:-1] in start}
+        new = {path for path in self._by_path if path in start or path[:-1] in start}
         while new:
             used |= new
             rules = [rule for path in new for rule in self._by_path[path]]
@@ -156,7 +158,7 @@ class Rego:
                 for path in self._by_path.keys() - used
                 if path in named or any(path[: len(read)] == read[: len(path)] for read in reads)
             }
-        return start | {path[:-1] for path in used}, reads
+        return {path[:-1] for path in used}, reads
 
     @cached_property
     def _by_path(self) -> dict[DataPath, list[RegoRule]]:
