@@ -47,6 +47,8 @@ RESULTS = ROOT / "proof/results/classes.json"
 STATE = ROOT / "build/classes"
 RANDOM_CLASSES, RANDOM_CLASSES_QUICK = 20_000, 500  # from the whole product of a type that is not fully enumerated
 EXAMPLES = 5  # problems to print, for each request type
+# The modules of this package that a result depends on. classes_report only writes what was found.
+PROOF_CODE = ("answers", "classes", "comparison", "oracle", "policy_in_force", "request_types")
 
 PROBLEMS = {
     "undecided": "left undecided",
@@ -217,7 +219,7 @@ def key(quick: bool) -> str:
     policy = sorted(path for path in (package / "policy/packaged").iterdir() if path.is_file())
     model = sorted((package / "classes").glob("*.py"))
     client = [package / f"client/{name}.py" for name in ("decision", "embedded", "request_text")]
-    proof_code = [proof / f"{name}.py" for name in ("oracle", "comparison", "request_types", "classes")]
+    proof_code = [proof / f"{name}.py" for name in PROOF_CODE]
     for path in [*policy, *model, *client, *proof_code]:
         digest.update(path.name.encode() + b"\0" + path.read_bytes())
     return digest.hexdigest()

@@ -4,6 +4,8 @@ import copy
 import itertools
 import json
 import re
+import subprocess
+import sys
 from collections import Counter
 from collections.abc import Callable
 from math import prod
@@ -54,6 +56,13 @@ def test_a_slice_of_the_classes_has_no_problems_and_the_report_is_up_to_date(tmp
         assert enumeration.out_of_date(enumeration.REPORT, tallies) is None
     else:
         assert NOT_PROVEN in report, "run `make generate` and commit what it writes"
+
+
+def test_a_change_in_any_module_of_the_proof_decides_the_classes_again() -> None:
+    program = "import sys, proof.classes; print(*(name for name in sys.modules if name.startswith('proof.')))"
+    run = subprocess.run([sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True, check=True)
+    loaded = {name.removeprefix("proof.") for name in run.stdout.split()}
+    assert loaded - {"classes_report"} == set(enumeration.PROOF_CODE)
 
 
 def test_each_row_of_the_report_has_as_many_cells_as_its_heading() -> None:
