@@ -90,10 +90,8 @@ def discipline_of_items(claim: Element, items: list[Item], services: list[Elemen
     orders = {service.place: service for service in services if service}  # each is read once
     of_orders = {place: _codes_of_order(service) for place, service in orders.items()}
     for item, service in zip(items, services, strict=True):
-        if (
-            therapy_of_item(item, service, of_orders[service.place] if service else set(), team).discipline
-            != discipline
-        ):
+        in_order = of_orders[service.place] if service else set()
+        if therapy_of_item(item, service, in_order, team).discipline != discipline:
             problem = "has the service type of one therapy and a code of the other; hand the request on"
             item.content.refuse("not-supported", "productOrService", problem)
     return discipline
@@ -186,7 +184,7 @@ def outpatient_doubts(claim: Element, item: Item, service: Element | None) -> li
     """
     places = _places(item, service)
     if any(map(_is_inpatient, places)):
-        item.content.refuse("not-supported", "locationCodeableConcept", ONLY_PT)
+        item.content.refuse("not-supported", "", ONLY_PT)
     found = [] if all(map(_is_outpatient, places)) else [PLACE_NOT_CLEAR]
     return found + stay_doubts(claim, [item], [service])
 
@@ -216,9 +214,9 @@ def revenue_doubts(items: list[Item], discipline: Discipline) -> list[str]:
     """Return why the revenue codes of a facility may be for something else than the therapy; [] if none says so."""
     of_therapy = re.compile(_REVENUE_CODES[discipline])
     stated = [code for item in items for _, code in codes_in(item.content, "revenue")]
-    return (
-        [] if all(map(of_therapy.fullmatch, stated)) else [f"A revenue code of the Claim is not one of {discipline}."]
-    )
+    if all(map(of_therapy.fullmatch, stated)):
+        return []
+    return [f"A revenue code of the Claim is not one of {discipline}."]
 
 
 def _places(item: Item, service: Element | None) -> list[list[Code]]:
