@@ -11,6 +11,7 @@ another. The output is joined from the parts and gets its name when it is finish
 
 from __future__ import annotations
 
+import _thread
 import gzip
 import hashlib
 import json
@@ -23,7 +24,7 @@ import sys
 import tempfile
 import threading
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
+from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
@@ -32,6 +33,7 @@ from importlib import metadata
 from itertools import count
 from multiprocessing.connection import wait as wait_for
 from pathlib import Path
+from queue import SimpleQueue
 from typing import IO, Any, NamedTuple
 
 import pyarrow as pa
@@ -281,8 +283,7 @@ def _decide_all(
     chunks: Iterator[Chunk], parts: Parts, whole: Whole, workers: int, advance: Callable[[int, int], None]
 ) -> int:
     """Decide all chunks that have no part yet, and add all parts to the output; return the number of chunks."""
-    rows = number = 0
-    waiting: dict[Future[int], Chunk] = {}
+    rows = number = waiting = 0
     to_do: list[Chunk] = []
     for chunk in chunks:
         number = chunk.number + 1
@@ -296,17 +297,16 @@ def _decide_all(
         return number
     # Arrow in the new processes then keeps the memory of one batch for the next, a seventh of the work.
     os.environ.setdefault("MIMALLOC_PURGE_DELAY", "-1")
-    executor = ProcessPoolExecutor(
-        workers, multiprocessing.get_context("spawn"), initializer=_start, initargs=(parts.options, parts.folder)
-    )
+    processes = _Processes(workers, parts)
     try:
 
-        def take(least_free: int) -> None:
-            nonlocal rows
-            while len(waiting) > least_free:
-                for future in wait(waiting, return_when=FIRST_COMPLETED).done:
-                    rows += future.result()
-                    advance(waiting.pop(future).size, rows)
+        def take(most_waiting: int) -> None:
+            nonlocal rows, waiting
+            while waiting > most_waiting:
+                chunk, decided = processes.next_decided()
+                waiting -= 1
+                rows += decided
+                advance(chunk.size, rows)
                 whole.add_finished()
 
         for chunk in (each for some in (to_do, chunks) for each in some):
@@ -316,7 +316,8 @@ def _decide_all(
                 advance(chunk.size, rows)
                 continue
             take(2 * workers - 1)
-            waiting[executor.submit(_decide_chunk, chunk)] = chunk
+            processes.decide(chunk)
+            waiting += 1
         take(0)
         whole.add_finished()
     except BrokenProcessPool:
@@ -325,8 +326,54 @@ def _decide_all(
             "Use a smaller number of --workers, and --resume if OUT is a file."
         ) from None
     finally:
-        executor.shutdown(wait=True, cancel_futures=True)
+        processes.end()
     return number
+
+
+class _Processes:
+    """The processes that decide chunks, with an executor that only another thread uses.
+
+    A signal interrupts the main thread with an exception. In a method of the executor, a lock could stay taken that the
+    executor needs to end. So the main thread uses only queues, which it can leave at any time.
+    """
+
+    def __init__(self, workers: int, parts: Parts) -> None:
+        self._to_do: SimpleQueue[Chunk | None] = SimpleQueue()
+        self._decided: SimpleQueue[tuple[Chunk, int | BaseException]] = SimpleQueue()
+        self._ended: SimpleQueue[None] = SimpleQueue()
+        self._executor = ProcessPoolExecutor(
+            workers, multiprocessing.get_context("spawn"), initializer=_start, initargs=(parts.options, parts.folder)
+        )
+        _thread.start_new_thread(self._work, ())  # threading.Thread would have locks here, too
+
+    def decide(self, chunk: Chunk) -> None:
+        """Have a chunk decided."""
+        self._to_do.put(chunk)
+
+    def next_decided(self) -> tuple[Chunk, int]:
+        """Wait for a chunk to be decided; return it and the number of its rows. Raises what the process raised."""
+        chunk, outcome = self._decided.get()
+        if isinstance(outcome, BaseException):
+            raise outcome
+        return chunk, outcome
+
+    def end(self) -> None:
+        """Wait for the chunks that are being decided, and end the processes."""
+        self._to_do.put(None)
+        self._ended.get()
+
+    def _work(self) -> None:
+        while (chunk := self._to_do.get()) is not None:
+            try:
+                self._executor.submit(_decide_chunk, chunk).add_done_callback(partial(self._report, chunk))
+            except BaseException as error:  # such as a process that ended
+                self._decided.put((chunk, error))
+        self._executor.shutdown(wait=True, cancel_futures=True)
+        self._ended.put(None)
+
+    def _report(self, chunk: Chunk, future: Future[int]) -> None:
+        if not future.cancelled():
+            self._decided.put((chunk, future.exception() or future.result()))
 
 
 _task: tuple[Options, Path] | None = None  # of a process that decides
