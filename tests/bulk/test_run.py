@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import threading
+from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -35,6 +37,27 @@ def test_an_input_that_changes_is_not_decided_in_part(monkeypatch: pytest.Monkey
     with pytest.raises(FileNotUsable, match="changed while it was read"):
         decide(source, output)
     assert not output.exists()
+
+
+def test_no_signal_can_interrupt_the_executor(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """A handler's exception in one of its methods could leave a lock taken, and the executor would never end."""
+    called_by: dict[str, set[int]] = {"submit": set(), "shutdown": set()}
+
+    class Executor(ProcessPoolExecutor):
+        def submit(self, *arguments: Any, **named: Any) -> Any:
+            called_by["submit"].add(threading.get_ident())
+            return super().submit(*arguments, **named)
+
+        def shutdown(self, *arguments: Any, **named: Any) -> None:
+            called_by["shutdown"].add(threading.get_ident())
+            super().shutdown(*arguments, **named)
+
+    monkeypatch.setattr(module, "ProcessPoolExecutor", Executor)
+    source = tmp_path / "in.jsonl"
+    source.write_text('{"request_type": "referral_route", "island": "oahu"}\n')
+    decide(source, tmp_path / "out.jsonl")
+    assert all(called_by.values())
+    assert threading.main_thread().ident not in called_by["submit"] | called_by["shutdown"]
 
 
 def test_a_damaged_page_is_named(tmp_path: Path) -> None:

@@ -14,7 +14,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from tests.cli.command import EXAMPLES, ROOT, run, start
+from tests.cli.command import EXAMPLES, ROOT, SECONDS, run, start
 from therapy_policy.bulk.arrow_schema import decision_schema, request_schema
 from tools.sample_claims import claims
 
@@ -111,7 +111,10 @@ def test_a_signal_ends_the_run_and_says_how_to_resume(
     with start("bulk", claims_file, "--output", output, "--workers", "1") as running:
         _wait_for(output.with_name("out.parquet.parts"), "00000000.json")
         running.send_signal(number)
-        _, errors = running.communicate()
+        try:
+            _, errors = running.communicate(timeout=SECONDS)
+        finally:
+            running.kill()
 
     assert running.returncode == 128 + number
     assert b"To resume, run: therapy-policy bulk " in errors
