@@ -339,7 +339,7 @@ def test_an_earlier_assertion_about_the_coverage_is_replaced_however_it_refers_t
     respond: Respond, reference: str
 ) -> None:
     about = {"url": "coverage", "valueReference": {"reference": reference, "display": SECRET}}
-    earlier = {"url": URL, "extension": [about, {"url": "covered", "valueCode": "not-covered"}]}
+    earlier = {"url": URL, "extension": [about, {"url": "covered", "valueCode": "not-covered"}, {"url": []}]}
     (extension,) = updated(respond(signed({**PT_ORDER, "extension": [earlier]})))[0]["extension"]
     assert "not-covered" not in str(extension)
 

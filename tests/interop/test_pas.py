@@ -537,6 +537,14 @@ def test_the_order_of_a_visit_must_be_for_its_day(ask: Ask, order: Json, action:
     assert actions(ask(asked, plan=OT_KNOWN)) == [action]
 
 
+@pytest.mark.parametrize("day", ["0001-01-01", "9999-12-31"])
+def test_the_first_and_the_last_day_of_the_calendar_have_an_answer(ask: Ask, day: str) -> None:
+    order = {"code": concept(f"{X12}/1365", "AD"), "occurrenceDateTime": f"{day}T12:00:00Z"}
+    asked = with_order(ot_claim(("97530", 1)), **order)
+    item_of(asked)["servicedDate"] = day
+    assert "service_date" in problem(ask(asked, plan=OT_KNOWN))
+
+
 def test_a_visit_that_is_one_of_those_of_its_order_is_not_on_another_day(ask: Ask) -> None:
     timing = {"event": ["2026-03-12", "2026-03-19"]}
     asked = with_order(ot_claim(("97530", 1)), code=concept(f"{X12}/1365", "AD"), occurrenceTiming=timing)

@@ -45,7 +45,8 @@ def _is_about(extension: Json, coverage: str) -> bool:
 
 
 def _is_whole(extension: Json) -> bool:
-    return {each.get("url") for each in _parts(extension)}.issuperset(_OF_ONE_CALL)
+    urls = [each.get("url") for each in _parts(extension)]
+    return all(each in urls for each in _OF_ONE_CALL)
 
 
 def _lasting(extension: Json) -> list[str]:

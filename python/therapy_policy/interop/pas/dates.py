@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from datetime import date, timedelta
+from datetime import date
 from typing import NamedTuple
 
 from therapy_policy.interop.fhir import Element
@@ -25,13 +25,9 @@ class Span(NamedTuple):
 
     def may_include(self, day: str) -> bool:
         """Return whether a date can be one of these, in some time zone."""
-        if self.has_time:
-            one = timedelta(days=1)
-            stated = date.fromisoformat(day)
-            days = [each.isoformat() for each in (stated - one, stated, stated + one)]
-        else:
-            days = [day]
-        return any(self.first <= each <= self.last for each in days)
+        first, stated, last = (date.fromisoformat(each).toordinal() for each in (self.first, day, self.last))
+        days = 1 if self.has_time else 0
+        return first - days <= stated <= last + days
 
 
 def calendar_date(text: str) -> str | None:
@@ -96,4 +92,4 @@ def _span(period: Element) -> Span:
     last = required_date(period, "end") if "end" in period.fields else _NO_END
     if last < first:
         period.refuse("value", "end", "is before the start")
-    return Span(first, last, "T" in f"{period.fields['start']}{period.fields.get('end')}")
+    return Span(first, last, any("T" in period.fields.get(name, "") for name in ("start", "end")))
